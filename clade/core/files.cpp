@@ -1,0 +1,74 @@
+#include "clade/core/files.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "clade/core/error.h"
+
+namespace clade {
+
+void write_atomically(const std::filesystem::path& path,
+                      const std::function<void(std::ostream&)>& write) {
+  const std::filesystem::path beside = path.string() + ".part" + std::to_string(::getpid());
+  const auto fail = [&](const std::string& what) {
+    const std::string reason = errno != 0 ? std::strerror(errno) : "write failed";
+    std::error_code ignored;
+    std::filesystem::remove(beside, ignored);
+    throw Error("cannot " + what + " " + path.string() + ": " + reason +
+                "; check that its folder exists and is writable, and the free disk space");
+  };
+  errno = 0;
+  std::ofstream out(beside, std::ios::binary | std::ios::trunc);
+  if (!out) fail("create");
+  try {
+    write(out);
+  } catch (...) {
+    out.close();
+    std::error_code ignored;
+    std::filesystem::remove(beside, ignored);
+    throw;
+  }
+  out.flush();
+  if (!out) fail("write");
+  out.close();
+  if (!out) fail("write");
+  std::error_code error;
+  std::filesystem::rename(beside, path, error);
+  if (error) {
+    errno = error.value();
+    fail("write");
+  }
+}
+
+void write_atomically(const std::filesystem::path& path, std::string_view content) {
+  write_atomically(path, [&](std::ostream& out) {
+    out.write(content.data(), static_cast<std::streamsize>(content.size()));
+  });
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    throw Error(path.string() + " is a folder; give a file");
+  }
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    throw Error("cannot read " + path.string() + ": " + std::strerror(errno) + "; check the path");
+  }
+  std::string content;
+  std::array<char, 1 << 16> block;
+  while (in.read(block.data(), block.size()) || in.gcount() > 0) {
+    content.append(block.data(), static_cast<size_t>(in.gcount()));
+  }
+  if (!in.eof()) {
+    throw Error("cannot read " + path.string() + ": " + std::strerror(errno) + "; check the path");
+  }
+  return content;
+}
+
+}  // namespace clade

@@ -1,0 +1,19 @@
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <string_view>
+
+namespace clade {
+
+/// Writes `path` completely or not at all: `write` fills a file beside it, which is then renamed.
+/// Throws Error naming the path when the folder is unwritable or the disk is full.
+void write_atomically(const std::filesystem::path& path,
+                      const std::function<void(std::ostream&)>& write);
+void write_atomically(const std::filesystem::path& path, std::string_view content);
+
+/// The whole file; throws Error naming it when it cannot be read.
+std::string read_file(const std::filesystem::path& path);
+
+}  // namespace clade

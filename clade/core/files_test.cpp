@@ -1,0 +1,109 @@
+#include "clade/core/files.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "clade/core/error.h"
+
+namespace clade {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Files : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directory(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  /// Names in the folder, so that a test sees files left behind.
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+      names.push_back(entry.path().filename().string());
+    }
+    return names;
+  }
+
+  const fs::path folder_ =
+      fs::path(testing::TempDir()) / ("clade_files_test_" + std::to_string(::getpid()));
+  const fs::path file_ = folder_ / "file.txt";
+};
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST_F(Files, WritesAndReadsBackEveryByte) {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  write_atomically(file_, bytes);
+  EXPECT_EQ(read_file(file_), bytes);
+  write_atomically(file_, "");
+  EXPECT_EQ(read_file(file_), "");
+  EXPECT_EQ(names(), std::vector<std::string>{"file.txt"});
+}
+
+TEST_F(Files, AnInterruptedWriteLeavesTheOldFile) {
+  write_atomically(file_, "old");
+  const auto interrupted = [](std::ostream& out) {
+    out << "half of the new";
+    throw NumericalError("in the middle");
+  };
+  EXPECT_THROW(write_atomically(file_, interrupted), NumericalError);
+  EXPECT_EQ(read_file(file_), "old");
+  EXPECT_EQ(names(), std::vector<std::string>{"file.txt"});
+}
+
+TEST_F(Files, AFullDiskLeavesTheOldFile) {
+  write_atomically(file_, "old");
+  // A limit on the size of files fails a write where a full disk would, for root too.
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit = before;
+  limit.rlim_cur = 1 << 16;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const std::string message =
+      message_of([&] { write_atomically(file_, std::string(1 << 20, 'x')); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_NE(message.find("cannot write " + file_.string()), std::string::npos) << message;
+  EXPECT_EQ(read_file(file_), "old");
+  EXPECT_EQ(names(), std::vector<std::string>{"file.txt"});
+}
+
+TEST_F(Files, FoldersThatCannotHoldTheFile) {
+  write_atomically(file_, "a file, not a folder");
+  for (const fs::path& path : {folder_ / "missing" / "a.txt", file_ / "a.txt"}) {
+    const std::string message = message_of([&] { write_atomically(path, "x"); });
+    EXPECT_NE(message.find("cannot create " + path.string() + ": "), std::string::npos) << message;
+    EXPECT_FALSE(fs::exists(path));
+  }
+  fs::create_directories(folder_ / "taken" / "inside");
+  const std::string message = message_of([&] { write_atomically(folder_ / "taken", "x"); });
+  EXPECT_NE(message.find("cannot write " + (folder_ / "taken").string()), std::string::npos);
+  EXPECT_TRUE(fs::is_directory(folder_ / "taken"));
+  EXPECT_EQ(names().size(), 2U);
+}
+
+TEST_F(Files, ReadingNamesWhatCannotBeRead) {
+  EXPECT_NE(message_of([&] { read_file(file_); }).find("cannot read " + file_.string()),
+            std::string::npos);
+  EXPECT_EQ(message_of([&] { read_file(folder_); }),
+            folder_.string() + " is a folder; give a file");
+  // Opens, but its first page is no memory of anyone: a read error after a successful open.
+  if (fs::exists("/proc/self/mem")) {
+    EXPECT_THROW(read_file("/proc/self/mem"), Error);
+  }
+}
+
+}  // namespace
+}  // namespace clade

@@ -1,0 +1,152 @@
+#include "clade/core/options.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "clade/core/error.h"
+
+namespace clade {
+namespace {
+
+using nlohmann::json;
+
+struct Sample : Options {
+  bool batch_norm = true;
+  int64_t clusters = 10;
+  double learning_rate = 5e-4;
+  std::string estimator = "exact";
+  std::vector<int64_t> hidden = {500, 500};
+
+  std::vector<Option> options() override {
+    return {{"batch_norm", &batch_norm, "Normalise hidden layers."},
+            {"clusters", &clusters, "Number of clusters K; time and memory grow with K."},
+            {"learning_rate", &learning_rate, "Step size of Adam."},
+            {"estimator", &estimator, "How the sum over clusters is taken."},
+            {"hidden", &hidden, "Units of each hidden layer."}};
+  }
+  void validate() const override {}
+};
+
+std::string message_of(const json& settings, const std::string& where = "") {
+  Sample options;
+  try {
+    from_json(settings, options, where);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(OptionsJson, RoundTrip) {
+  Sample written;
+  written.batch_norm = false;
+  written.clusters = -9007199254740993;  // not a double
+  written.learning_rate = 0.1 + 0.2;
+  written.estimator = "a \"quoted\" \\ line\nβ";
+  written.hidden = {};
+  Sample read;
+  from_json(json::parse(to_json(written).dump()), read);
+  EXPECT_EQ(read.batch_norm, written.batch_norm);
+  EXPECT_EQ(read.clusters, written.clusters);
+  EXPECT_EQ(read.learning_rate, written.learning_rate);
+  EXPECT_EQ(read.estimator, written.estimator);
+  EXPECT_EQ(read.hidden, written.hidden);
+}
+
+TEST(OptionsJson, AbsentSettingsKeepTheirValues) {
+  Sample options;
+  options.clusters = 3;
+  from_json(json::parse(R"({"learning_rate": 1})"), options);
+  EXPECT_EQ(options.clusters, 3);
+  EXPECT_EQ(options.learning_rate, 1.0);
+}
+
+TEST(OptionsJson, ErrorsSayWhatWhereAndWhatElse) {
+  EXPECT_EQ(message_of({{"clustrs", 3}}, "model.json"),
+            "model.json: unknown setting clustrs; did you mean clusters?");
+  EXPECT_EQ(message_of({{"clusters", "ten"}}, "model.json"),
+            "model.json: clusters = \"ten\" is text where a whole number, such as 10, is expected");
+  EXPECT_EQ(message_of({{"clusters", 10.0}}),
+            "clusters = 10.0 is a fractional number where a whole number, such as 10, is expected");
+  EXPECT_EQ(message_of({{"clusters", uint64_t{1} << 63}}),
+            "clusters = 9223372036854775808 is beyond 64 bits where a whole number, such as 10, "
+            "is expected");
+  EXPECT_EQ(message_of({{"learning_rate", std::nan("")}}),
+            "learning_rate = nan is not finite where a finite number, such as 0.5, is expected");
+  EXPECT_EQ(message_of({{"batch_norm", 1}}),
+            "batch_norm = 1 is a whole number where true or false is expected");
+  EXPECT_EQ(message_of({{"estimator", true}}),
+            "estimator = true is a truth value where text in quotes, such as \"auto\", "
+            "is expected");
+  EXPECT_EQ(message_of({{"hidden", {500, 0.5}}}),
+            "hidden = [500, 0.5] is a list where a list of whole numbers, such as [500, 500], "
+            "is expected");
+  EXPECT_EQ(message_of({{"hidden", nullptr}}),
+            "hidden = null is no value where a list of whole numbers, such as [500, 500], "
+            "is expected");
+  EXPECT_EQ(message_of(json::array({1}), "model.json"),
+            "model.json: settings are a list where a table is expected");
+}
+
+TEST(OptionsJson, WhatCannotBeStoredIsRefused) {
+  Sample options;
+  options.learning_rate = std::numeric_limits<double>::infinity();
+  EXPECT_THROW(to_json(options), ConfigError);
+  options = Sample();
+  options.estimator = "\xff";
+  EXPECT_THROW(to_json(options), ConfigError);
+}
+
+TEST(OptionsText, ValuesAreSpelledAsInAFile) {
+  Sample options;
+  std::vector<std::string> texts;
+  for (const Option& option : options.options()) texts.push_back(spelled(option));
+  EXPECT_EQ(texts, (std::vector<std::string>{"true", "10", "0.0005", "\"exact\"", "[500, 500]"}));
+  options.estimator = "\x7f\t";
+  EXPECT_EQ(spelled(options.options()[3]), "\"\\u007f\\t\"");
+}
+
+TEST(OptionsText, TableIsAligned) {
+  Sample options;
+  EXPECT_EQ(describe(options),
+            "  batch_norm     true        Normalise hidden layers.\n"
+            "  clusters       10          Number of clusters K; time and memory grow with K.\n"
+            "  learning_rate  0.0005      Step size of Adam.\n"
+            "  estimator      \"exact\"     How the sum over clusters is taken.\n"
+            "  hidden         [500, 500]  Units of each hidden layer.\n");
+}
+
+struct Wordy : Options {
+  int64_t k = 1;
+  std::string path = "a path that is far too long to be one of the columns";
+
+  std::vector<Option> options() override {
+    std::string help = "β";
+    for (int i = 0; i < 60; ++i) help += " βword";
+    return {{"k", &k, help}, {"path", &path, "Where it is."}};
+  }
+  void validate() const override {}
+};
+
+TEST(OptionsText, TableIsWrappedTo100Columns) {
+  Wordy options;
+  std::istringstream table(describe(options));
+  size_t lines = 0;
+  for (std::string line; std::getline(table, line); ++lines) {
+    size_t columns = 0;
+    for (const char c : line) columns += (c & 0xc0) != 0x80;
+    EXPECT_LE(columns, 100U) << line;
+    if (lines > 0 && lines < 4) {
+      EXPECT_EQ(line.substr(0, 13), "           β") << line;
+      EXPECT_GT(columns, 90U) << line;
+    }
+  }
+  EXPECT_TRUE(describe(options).ends_with("\n           Where it is.\n"));
+}
+
+}  // namespace
+}  // namespace clade

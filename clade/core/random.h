@@ -1,0 +1,20 @@
+#pragma once
+#include <ATen/core/Generator.h>
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace clade {
+
+/// Everything random takes one of these; nothing draws from torch's global generator.
+using Generator = at::Generator;
+
+/// A generator on `device`. The same seed, device and thread count give the same numbers.
+Generator make_generator(uint64_t seed, const torch::Device& device = torch::kCPU);
+
+/// An independent seed for one purpose ("init", "split", …), so that adding a draw for one purpose
+/// leaves the numbers of all others alone.
+uint64_t derive_seed(uint64_t seed, std::string_view purpose);
+
+}  // namespace clade

@@ -1,0 +1,13 @@
+#pragma once
+#include <string>
+#include <vector>
+
+namespace clade {
+
+/// Checks that Options::validate() is made of. Each throws ConfigError: "KEY is VALUE; it must …".
+void require_one_of(const std::string& key, const std::string& value,
+                    const std::vector<std::string>& allowed);
+void require_at_least(const std::string& key, double value, double least);
+void require_above(const std::string& key, double value, double bound);
+
+}  // namespace clade

@@ -1,0 +1,18 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace clade {
+
+/// The candidate closest to `word` in edit distance, or "" when none is near enough to suggest.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+/// What to do about an unknown word, to end an error message with: "did you mean clusters?", or
+/// "known: a, b or c" where no candidate is near.
+std::string suggest(std::string_view word, const std::vector<std::string>& candidates);
+
+/// "a, b or c".
+std::string one_of(const std::vector<std::string>& words);
+
+}  // namespace clade

@@ -1,0 +1,37 @@
+#include "clade/core/words.h"
+
+#include <gtest/gtest.h>
+
+namespace clade {
+namespace {
+
+TEST(Words, NearestByEditDistance) {
+  const std::vector<std::string> keys = {"batch_size", "clusters", "epochs"};
+  EXPECT_EQ(nearest("clustrs", keys), "clusters");
+  EXPECT_EQ(nearest("cluster", keys), "clusters");
+  EXPECT_EQ(nearest("batchsize", keys), "batch_size");
+  EXPECT_EQ(nearest("epoch", keys), "epochs");
+  EXPECT_EQ(nearest("epochs", {"epoch", "epochs"}), "epochs");
+}
+
+TEST(Words, NothingNearIsNothing) {
+  EXPECT_EQ(nearest("temperature", {"clusters", "seed"}), "");
+  EXPECT_EQ(nearest("x", {"y", "z1"}), "");  // as far as two words of their length can be
+  EXPECT_EQ(nearest("", {"k"}), "");
+  EXPECT_EQ(nearest("seed", {}), "");
+}
+
+TEST(Words, Suggestions) {
+  EXPECT_EQ(suggest("sed", {"device", "seed"}), "did you mean seed?");
+  EXPECT_EQ(suggest("temperature", {"device", "seed"}), "known: device or seed");
+  EXPECT_EQ(suggest("temperature", {}), "remove it");
+}
+
+TEST(Words, OneOf) {
+  EXPECT_EQ(one_of({"a"}), "a");
+  EXPECT_EQ(one_of({"a", "b"}), "a or b");
+  EXPECT_EQ(one_of({"a", "b", "c"}), "a, b or c");
+}
+
+}  // namespace
+}  // namespace clade

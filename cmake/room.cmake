@@ -1,0 +1,51 @@
+# clade_room(NAME LINK targets...): the library clade_NAME from clade/NAME/*.cpp and, when tests are
+# built, the test clade_NAME_test from clade/NAME/*_test.cpp.
+include_guard()
+
+function(clade_compile_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # GCC 12 warns of overflows in its own std::string (GCC bugs 105329 and 105651).
+    target_compile_options(${target} PRIVATE -Wno-stringop-overflow -Wno-restrict)
+  endif()
+  if(CLADE_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(CLADE_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${CLADE_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE -fsanitize=${CLADE_SANITIZE})
+  endif()
+  # One precompiled header for all: these are most of the cost of every source file.
+  if(target STREQUAL "clade_core")
+    target_precompile_headers(${target} PRIVATE <torch/torch.h> <nlohmann/json.hpp>)
+  else()
+    get_target_property(type ${target} TYPE)
+    if(type STREQUAL "EXECUTABLE")
+      target_compile_options(${target} PRIVATE -fPIC)  # as the header was compiled for the libraries
+    endif()
+    target_precompile_headers(${target} REUSE_FROM clade_core)
+  endif()
+endfunction()
+
+function(clade_room name)
+  cmake_parse_arguments(ROOM "" "" "LINK" ${ARGN})
+  set(target clade_${name})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/clade/${name}/*.cpp)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+
+  add_library(${target} STATIC ${sources})
+  add_library(clade::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include>)
+  target_link_libraries(${target} PUBLIC ${TORCH_LIBRARIES} ${ROOM_LINK})
+  clade_compile_options(${target})
+  set_property(GLOBAL APPEND PROPERTY CLADE_ROOMS ${target})
+  if(tests)
+    set_property(GLOBAL APPEND PROPERTY CLADE_ROOM_TESTS "${target}_test")
+    set_property(GLOBAL PROPERTY CLADE_${target}_test_SOURCES ${tests})
+  endif()
+endfunction()

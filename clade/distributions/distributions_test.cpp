@@ -1,0 +1,153 @@
+// Closed forms against numerical integration, enumeration and Monte Carlo.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "clade/distributions/bernoulli.h"
+#include "clade/distributions/categorical.h"
+#include "clade/distributions/gaussian.h"
+
+namespace clade {
+namespace {
+
+const auto kDouble = torch::TensorOptions().dtype(torch::kFloat64);
+
+double value(const torch::Tensor& tensor) {
+  return tensor.item<double>();
+}
+
+DiagonalGaussian gaussian(double mean, double log_variance) {
+  return {torch::full({1}, mean, kDouble), torch::full({1}, log_variance, kDouble)};
+}
+
+// ∫ f over a grid wide and fine enough for the densities used here; f: [n, 1] -> [n].
+template <class F>
+double integral(F f) {
+  const auto z = torch::linspace(-20, 20, 400001, kDouble).unsqueeze(1);
+  return value(f(z).sum()) * 40.0 / 400000;
+}
+
+TEST(DiagonalGaussian, DensityIntegratesToOneWithTheRightMoments) {
+  const auto p = gaussian(0.7, std::log(0.3));
+  EXPECT_NEAR(integral([&](const auto& z) { return p.log_prob(z).exp(); }), 1, 1e-9);
+  EXPECT_NEAR(integral([&](const auto& z) { return p.log_prob(z).exp() * z.squeeze(1); }), 0.7,
+              1e-9);
+  EXPECT_NEAR(
+      integral([&](const auto& z) { return p.log_prob(z).exp() * (z.squeeze(1) - 0.7).square(); }),
+      0.3, 1e-9);
+}
+
+TEST(DiagonalGaussian, EntropyAndKlAreTheirIntegrals) {
+  const auto q = gaussian(0.4, std::log(0.2));
+  const auto p = gaussian(-0.9, std::log(1.7));
+  const auto expectation = [&](auto f) {
+    return integral([&](const auto& z) { return q.log_prob(z).exp() * f(z); });
+  };
+  EXPECT_NEAR(value(q.entropy()), expectation([&](const auto& z) { return -q.log_prob(z); }), 1e-8);
+  EXPECT_NEAR(value(kl(q, p)),
+              expectation([&](const auto& z) { return q.log_prob(z) - p.log_prob(z); }), 1e-8);
+  EXPECT_NEAR(value(kl(q, StandardNormal{})), expectation([&](const auto& z) {
+                return q.log_prob(z) - StandardNormal{}.log_prob(z);
+              }),
+              1e-8);
+  EXPECT_GT(std::abs(value(kl(q, p)) - value(kl(p, q))), 0.1);  // the order matters
+  EXPECT_NEAR(value(kl(q, q)), 0, 1e-12);
+}
+
+TEST(DiagonalGaussian, SumsOverTheLastDimensionAndBroadcastsBeforeIt) {
+  auto generator = make_generator(1);
+  const auto mean = torch::empty({3, 1, 4}, kDouble).normal_(0, 1, generator);
+  const auto log_variance = torch::empty({5, 4}, kDouble).normal_(0, 1, generator);
+  const DiagonalGaussian p(mean, log_variance);
+  const auto z = p.rsample(generator, 2);
+  ASSERT_EQ(z.sizes(), (std::vector<int64_t>{2, 3, 5, 4}));
+  double by_hand = 0;
+  for (int64_t d = 0; d < 4; ++d) {
+    const double s2 = std::exp(value(log_variance[3][d]));
+    const double e = value(z[1][2][3][d]) - value(mean[2][0][d]);
+    by_hand += -0.5 * (std::log(2 * M_PI * s2) + e * e / s2);
+  }
+  EXPECT_NEAR(value(p.log_prob(z)[1][2][3]), by_hand, 1e-12);
+  EXPECT_EQ(p.entropy().sizes(), (std::vector<int64_t>{3, 5}));
+}
+
+TEST(DiagonalGaussian, RsampleHasTheMomentsAndPassesGradients) {
+  auto generator = make_generator(2);
+  auto mean = torch::full({1}, 1.5, kDouble).requires_grad_();
+  auto log_variance = torch::full({1}, std::log(0.25), kDouble).requires_grad_();
+  const auto z = DiagonalGaussian(mean, log_variance).rsample(generator, 200000);
+  EXPECT_NEAR(value(z.mean()), 1.5, 0.005);
+  EXPECT_NEAR(value(z.var()), 0.25, 0.005);
+  // d E[z²] / d mean = 2 mean, d E[z²] / d log σ² = σ².
+  z.square().mean().backward();
+  EXPECT_NEAR(value(mean.grad()), 3, 0.02);
+  EXPECT_NEAR(value(log_variance.grad()), 0.25, 0.01);
+}
+
+TEST(Bernoulli, ProbabilitiesOfAllOutcomesSumToOne) {
+  const auto p = Bernoulli(torch::tensor({-1.2, 0.3, 2.0}, kDouble));
+  double total = 0;
+  for (int code = 0; code < 8; ++code) {
+    const auto x = torch::tensor({code & 1, code >> 1 & 1, code >> 2}, kDouble);
+    total += std::exp(value(p.log_prob(x)));
+  }
+  EXPECT_NEAR(total, 1, 1e-12);
+  const double p1 = 1 / (1 + std::exp(1.2));
+  EXPECT_NEAR(value(Bernoulli(torch::tensor({-1.2}, kDouble)).log_prob(torch::ones({1}, kDouble))),
+              std::log(p1), 1e-12);
+  EXPECT_NEAR(value(Bernoulli(torch::tensor({-1.2}, kDouble)).entropy()),
+              -p1 * std::log(p1) - (1 - p1) * std::log(1 - p1), 1e-12);
+}
+
+TEST(Bernoulli, IsFiniteForExtremeLogits) {
+  const auto p = Bernoulli(torch::tensor({200.0, -200.0}, kDouble));
+  EXPECT_NEAR(value(p.log_prob(torch::tensor({0.0, 1.0}, kDouble))), -400, 1e-9);
+  EXPECT_NEAR(value(p.log_prob(torch::tensor({1.0, 0.0}, kDouble))), 0, 1e-9);
+}
+
+TEST(Categorical, EntropyKlAndSamplesMatchTheProbabilities) {
+  const auto logits = torch::tensor({0.2, -1.0, 1.3, 0.0}, kDouble);
+  const Categorical q(logits), p(torch::tensor({1.0, 0.5, -0.4, 0.1}, kDouble));
+  double entropy = 0, divergence = 0;
+  for (int64_t k = 0; k < 4; ++k) {
+    const double a = value(q.probs()[k]), b = value(p.probs()[k]);
+    entropy -= a * std::log(a);
+    divergence += a * std::log(a / b);
+  }
+  EXPECT_NEAR(value(q.entropy()), entropy, 1e-12);
+  EXPECT_NEAR(value(kl(q, p)), divergence, 1e-12);
+  EXPECT_NEAR(value(kl_to_uniform(q)), std::log(4.0) - entropy, 1e-12);
+  auto generator = make_generator(3);
+  const auto share = q.sample(generator, 100000).mean(0);
+  EXPECT_LT(value((share - q.probs()).abs().max()), 0.01);
+}
+
+TEST(RelaxedCategorical, TendsToTheCategoricalAsTheTemperatureFalls) {
+  const Categorical base(torch::tensor({0.2, -1.0, 1.3}, kDouble).expand({100000, 3}));
+  auto generator = make_generator(4);
+  const auto cold = RelaxedCategorical(base, 0.01).rsample(generator);
+  EXPECT_LT(value((cold.sum(-1) - 1).abs().max()), 1e-9);
+  EXPECT_GT(value(std::get<0>(cold.max(-1)).mean()), 0.98);
+  EXPECT_LT(value((cold.mean(0) - base.probs()[0]).abs().max()), 0.01);
+  const auto warm = RelaxedCategorical(base, 5).rsample(generator);
+  EXPECT_LT(value(std::get<0>(warm.max(-1)).mean()), 0.6);
+}
+
+TEST(RelaxedCategorical, StraightThroughIsOneHotWithTheRelaxedGradient) {
+  auto logits = torch::tensor({{0.2, -1.0, 1.3}}, kDouble).requires_grad_();
+  const auto weights = torch::tensor({1.0, 2.0, 5.0}, kDouble);
+  const auto gradient = [&](bool straight_through) {
+    auto generator = make_generator(5);
+    const auto y =
+        RelaxedCategorical(Categorical(logits), 0.7).rsample(generator, straight_through);
+    if (straight_through) {
+      EXPECT_EQ(value(y.max()), 1);
+    }
+    return torch::autograd::grad({(y * weights).sum()}, {logits})[0];
+  };
+  EXPECT_TRUE(torch::allclose(gradient(true), gradient(false)));
+}
+
+}  // namespace
+}  // namespace clade

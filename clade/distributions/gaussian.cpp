@@ -1,0 +1,72 @@
+#include "clade/distributions/gaussian.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace clade {
+namespace {
+
+const double kLog2Pi = std::log(2 * std::numbers::pi);
+
+torch::Tensor standard_normal(at::IntArrayRef shape, const torch::Tensor& like,
+                              Generator& generator) {
+  torch::NoGradGuard no_grad;
+  return torch::empty(shape, like.options().requires_grad(false)).normal_(0, 1, generator);
+}
+
+}  // namespace
+
+torch::Tensor DiagonalGaussian::log_prob_per_unit(const torch::Tensor& z) const {
+  return -0.5 * (log_variance_ + kLog2Pi + (z - mean_).square() * (-log_variance_).exp());
+}
+
+torch::Tensor DiagonalGaussian::log_prob(const torch::Tensor& z) const {
+  return log_prob_per_unit(z).sum(-1);
+}
+
+torch::Tensor DiagonalGaussian::entropy() const {
+  return (0.5 * (log_variance_ + kLog2Pi + 1)).expand_as(mean_ + log_variance_).sum(-1);
+}
+
+torch::Tensor DiagonalGaussian::rsample(Generator& generator) const {
+  const auto shape = at::infer_size(mean_.sizes(), log_variance_.sizes());
+  return mean_ + (0.5 * log_variance_).exp() * standard_normal(shape, mean_, generator);
+}
+
+torch::Tensor DiagonalGaussian::rsample(Generator& generator, int64_t samples) const {
+  auto shape = at::infer_size(mean_.sizes(), log_variance_.sizes());
+  shape.insert(shape.begin(), samples);
+  return mean_ + (0.5 * log_variance_).exp() * standard_normal(shape, mean_, generator);
+}
+
+torch::Tensor DiagonalGaussian::sample(Generator& generator) const {
+  return rsample(generator).detach();
+}
+
+torch::Tensor StandardNormal::log_prob_per_unit(const torch::Tensor& z) const {
+  return -0.5 * (z.square() + kLog2Pi);
+}
+
+torch::Tensor StandardNormal::log_prob(const torch::Tensor& z) const {
+  return log_prob_per_unit(z).sum(-1);
+}
+
+torch::Tensor kl_per_unit(const DiagonalGaussian& q, const DiagonalGaussian& p) {
+  const auto log_ratio = q.log_variance() - p.log_variance();
+  const auto distance = (q.mean() - p.mean()).square() * (-p.log_variance()).exp();
+  return 0.5 * (log_ratio.exp() + distance - 1 - log_ratio);
+}
+
+torch::Tensor kl_per_unit(const DiagonalGaussian& q, const StandardNormal&) {
+  return 0.5 * (q.log_variance().exp() + q.mean().square() - 1 - q.log_variance());
+}
+
+torch::Tensor kl(const DiagonalGaussian& q, const DiagonalGaussian& p) {
+  return kl_per_unit(q, p).sum(-1);
+}
+
+torch::Tensor kl(const DiagonalGaussian& q, const StandardNormal& p) {
+  return kl_per_unit(q, p).sum(-1);
+}
+
+}  // namespace clade

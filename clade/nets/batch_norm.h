@@ -1,0 +1,26 @@
+#pragma once
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+namespace clade {
+
+/// Batch normalisation over all leading dimensions (Ioffe & Szegedy 2015). In training the batch's
+/// own statistics normalise; whether they also enter the running ones is a switch, because CaGeM
+/// collects them in the unlabelled pass only.
+class BatchNormImpl : public torch::nn::Module {
+ public:
+  explicit BatchNormImpl(int64_t features);
+
+  torch::Tensor forward(const torch::Tensor& h);  // [..., features] -> same
+  void collect_statistics(bool on) { collect_ = on; }
+
+ private:
+  torch::Tensor weight_, bias_, running_mean_, running_variance_;  // [features]
+  bool collect_ = true;
+};
+TORCH_MODULE(BatchNorm);
+
+/// Switches statistics collection for every batch norm inside `module`.
+void collect_statistics(torch::nn::Module& module, bool on);
+
+}  // namespace clade

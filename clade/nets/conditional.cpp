@@ -1,0 +1,92 @@
+#include "clade/nets/conditional.h"
+
+#include <torch/torch.h>
+
+#include "clade/distributions/bernoulli.h"
+
+namespace clade {
+namespace {
+
+// What the heads of a conditional read: the last hidden layer, or the parents themselves.
+Parents head_parents(const Parents& parents, const TrunkOptions& trunk) {
+  if (trunk.hidden.empty()) return parents;
+  return {{"hidden", trunk.hidden.back()}};
+}
+
+std::vector<torch::Tensor> head_inputs(Trunk& trunk, const std::vector<torch::Tensor>& parents) {
+  if (trunk.is_empty()) return parents;
+  return {trunk->given(parents)};
+}
+
+// A learned Gaussian variance stays where exp() and its inverse are harmless in float32.
+constexpr double kMinLogVariance = -12;
+constexpr double kMaxLogVariance = 6;
+
+}  // namespace
+
+GaussianConditionalImpl::GaussianConditionalImpl(const Parents& parents, const TrunkOptions& trunk,
+                                                 int64_t features, const LogVarianceRange& range,
+                                                 Generator& generator, const HeadInit& init)
+    : range_(range) {
+  if (!trunk.hidden.empty()) trunk_ = register_module("trunk", Trunk(parents, trunk, generator));
+  const auto inputs = head_parents(parents, trunk);
+  const JoinInit head{init.deviation, 0};
+  mean_ = register_module("mean", Join(inputs, features, generator, head));
+  log_variance_ = register_module("log_variance", Join(inputs, features, generator, head));
+}
+
+DiagonalGaussian GaussianConditionalImpl::given(const std::vector<torch::Tensor>& parents) {
+  const auto inputs = head_inputs(trunk_, parents);
+  return {mean_(inputs), log_variance_(inputs).clamp(range_.low, range_.high)};
+}
+
+CategoricalConditionalImpl::CategoricalConditionalImpl(const Parents& parents,
+                                                       const TrunkOptions& trunk, int64_t clusters,
+                                                       Generator& generator, const HeadInit& init) {
+  if (!trunk.hidden.empty()) trunk_ = register_module("trunk", Trunk(parents, trunk, generator));
+  logits_ = register_module("logits", Join(head_parents(parents, trunk), clusters, generator,
+                                           JoinInit{init.deviation, 0}));
+}
+
+Categorical CategoricalConditionalImpl::given(const std::vector<torch::Tensor>& parents) {
+  return Categorical(logits_(head_inputs(trunk_, parents)));
+}
+
+const std::vector<std::string>& likelihoods() {
+  static const std::vector<std::string> names = {"bernoulli", "gaussian"};
+  return names;
+}
+
+LikelihoodImpl::LikelihoodImpl(const std::string& kind, const Parents& parents,
+                               const TrunkOptions& trunk, int64_t features, Generator& generator,
+                               const HeadInit& init) {
+  if (!trunk.hidden.empty()) trunk_ = register_module("trunk", Trunk(parents, trunk, generator));
+  output_ = register_module(
+      kind == "gaussian" ? "mean" : "logits",
+      Join(head_parents(parents, trunk), features, generator, JoinInit{init.deviation, 0}));
+  if (kind == "gaussian") {
+    log_variance_ = register_parameter("log_variance", torch::zeros({features}));
+  }
+}
+
+std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Tensor>& parents) {
+  const auto output = output_(head_inputs(trunk_, parents));
+  if (!log_variance_.defined()) return std::make_unique<Bernoulli>(output);
+  return std::make_unique<DiagonalGaussian>(output,
+                                            log_variance_.clamp(kMinLogVariance, kMaxLogVariance));
+}
+
+GaussianPerClusterImpl::GaussianPerClusterImpl(int64_t clusters, int64_t features,
+                                               const LogVarianceRange& range, bool trainable,
+                                               Generator& generator)
+    : range_(range) {
+  const auto means = torch::empty({clusters, features}).normal_(0, 1, generator);
+  mean_ = register_parameter("mean", means, trainable);
+  log_variance_ = register_parameter("log_variance", torch::zeros({clusters, features}), trainable);
+}
+
+DiagonalGaussian GaussianPerClusterImpl::forward(const torch::Tensor& y) {
+  return {torch::matmul(y, mean_), torch::matmul(y, log_variance_).clamp(range_.low, range_.high)};
+}
+
+}  // namespace clade

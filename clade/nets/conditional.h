@@ -1,0 +1,93 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clade/distributions/categorical.h"
+#include "clade/distributions/gaussian.h"
+#include "clade/nets/net.h"
+#include "clade/nets/trunk.h"
+
+namespace clade {
+
+/// A conditional distribution p(child | parents) is a module: call it with the parents, in the
+/// order of construction, and it returns the distribution of the child. Parents broadcast over
+/// their leading dimensions (see Join). Without hidden layers the heads read the parents directly.
+
+/// Weights of the linear heads after hidden layers: N(0, deviation²), or Glorot for 0.
+struct HeadInit {
+  double deviation = 0;
+};
+
+/// Where log-variances are clamped.
+struct LogVarianceRange {
+  double low = -6;
+  double high = 2;
+};
+
+/// N(mean(parents), diag(variance(parents))).
+class GaussianConditionalImpl : public torch::nn::Module {
+ public:
+  GaussianConditionalImpl(const Parents& parents, const TrunkOptions& trunk, int64_t features,
+                          const LogVarianceRange& range, Generator& generator,
+                          const HeadInit& init = {});
+
+  DiagonalGaussian given(const std::vector<torch::Tensor>& parents);
+
+ private:
+  Trunk trunk_{nullptr};
+  Join mean_{nullptr};
+  Join log_variance_{nullptr};
+  LogVarianceRange range_;
+};
+using GaussianConditional = Net<GaussianConditionalImpl>;
+
+/// Categorical with logits(parents).
+class CategoricalConditionalImpl : public torch::nn::Module {
+ public:
+  CategoricalConditionalImpl(const Parents& parents, const TrunkOptions& trunk, int64_t clusters,
+                             Generator& generator, const HeadInit& init = {});
+
+  Categorical given(const std::vector<torch::Tensor>& parents);
+
+ private:
+  Trunk trunk_{nullptr};
+  Join logits_{nullptr};
+};
+using CategoricalConditional = Net<CategoricalConditionalImpl>;
+
+/// The words Likelihood understands.
+const std::vector<std::string>& likelihoods();
+
+/// p(x | parents): "bernoulli" (logits), or "gaussian" with a mean from the network and one learned
+/// variance per feature.
+class LikelihoodImpl : public torch::nn::Module {
+ public:
+  LikelihoodImpl(const std::string& kind, const Parents& parents, const TrunkOptions& trunk,
+                 int64_t features, Generator& generator, const HeadInit& init = {});
+
+  std::unique_ptr<Distribution> given(const std::vector<torch::Tensor>& parents);
+
+ private:
+  Trunk trunk_{nullptr};
+  Join output_{nullptr};
+  torch::Tensor log_variance_;  // [D], of the Gaussian only
+};
+using Likelihood = Net<LikelihoodImpl>;
+
+/// One learned Gaussian per cluster, p(z | y_k) = N(μ_k, σ_k).
+class GaussianPerClusterImpl : public torch::nn::Module {
+ public:
+  GaussianPerClusterImpl(int64_t clusters, int64_t features, const LogVarianceRange& range,
+                         bool trainable, Generator& generator);
+
+  DiagonalGaussian forward(const torch::Tensor& y);  // one-hot or relaxed [..., K] -> [..., d]
+
+ private:
+  torch::Tensor mean_;          // [K, d]
+  torch::Tensor log_variance_;  // [K, d]
+  LogVarianceRange range_;
+};
+TORCH_MODULE(GaussianPerCluster);
+
+}  // namespace clade

@@ -1,0 +1,99 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "clade/core/error.h"
+#include "clade/nets/conditional.h"
+
+namespace clade {
+namespace {
+
+TEST(Join, IsOneLinearMapOfTheConcatenatedParents) {
+  auto generator = make_generator(1);
+  Join join(Parents{{"x", 3}, {"y", 2}}, 4, generator);
+  join->to(torch::kFloat64);
+  const auto x = torch::empty({5, 3}, torch::kFloat64).normal_(0, 1, generator);
+  const auto y = torch::empty({7, 1, 2}, torch::kFloat64).normal_(0, 1, generator);
+  const auto named = join->named_parameters();
+  const auto weight = torch::cat({named["weight_x"], named["weight_y"]}, 1);
+  const auto concatenated = torch::cat({x.expand({7, 5, 3}), y.expand({7, 5, 2})}, -1);
+  EXPECT_TRUE(torch::allclose(join(std::vector<torch::Tensor>{x, y}),
+                              torch::linear(concatenated, weight, named["bias"])));
+}
+
+TEST(Join, IsInitialisedAsGlorotSaysForAllParentsTogether) {
+  auto generator = make_generator(2);
+  Join join(Parents{{"x", 300}, {"y", 100}}, 200, generator);
+  const double bound = std::sqrt(6.0 / (400 + 200));
+  for (const char* name : {"weight_x", "weight_y"}) {
+    const auto weight = join->named_parameters()[name];
+    EXPECT_LE(weight.abs().max().item<double>(), bound);
+    EXPECT_NEAR(weight.std().item<double>(), bound / std::sqrt(3.0), 0.02 * bound);
+  }
+}
+
+TEST(Trunk, GatedLayerIsValueTimesSigmoidOfGate) {
+  auto generator = make_generator(3);
+  Trunk trunk(Parents{{"x", 3}}, TrunkOptions{"gated", {4}, "relu", false}, generator);
+  const auto x = torch::empty({2, 3}).normal_(0, 1, generator);
+  const auto named = trunk->named_parameters();
+  const auto both = torch::linear(x, named["layer1.weight_x"], named["layer1.bias"]);
+  const auto expected = both.slice(1, 0, 4) * both.slice(1, 4, 8).sigmoid();
+  EXPECT_TRUE(torch::allclose(trunk(x), expected));
+}
+
+TEST(BatchNorm, NormalisesOverAllLeadingDimensions) {
+  auto generator = make_generator(4);
+  BatchNorm norm(3);
+  const auto h = torch::empty({4, 50, 3}).normal_(2, 3, generator);
+  const auto out = norm(h).reshape({-1, 3});
+  EXPECT_LT(out.mean(0).abs().max().item<double>(), 1e-5);
+  EXPECT_LT((out.var(0, false) - 1).abs().max().item<double>(), 1e-3);
+}
+
+TEST(BatchNorm, CollectsStatisticsOnlyWhenTold) {
+  auto generator = make_generator(5);
+  Trunk trunk(Parents{{"x", 3}}, TrunkOptions{"dense", {4}, "relu", true}, generator);
+  const auto running = [&] { return trunk->named_buffers()["norm1.running_mean"].clone(); };
+  const auto x = torch::empty({8, 3}).normal_(1, 1, generator);
+  const auto before = running();
+  collect_statistics(*trunk, false);
+  const auto silent = trunk(x);
+  EXPECT_TRUE(torch::equal(before, running()));
+  collect_statistics(*trunk, true);
+  EXPECT_TRUE(torch::equal(silent, trunk(x)));  // the output does not depend on the switch
+  EXPECT_FALSE(torch::equal(before, running()));
+}
+
+TEST(BatchNorm, TakesASingleRowInTraining) {
+  BatchNorm norm(3);
+  EXPECT_TRUE(torch::isfinite(norm(torch::ones({1, 3}))).all().item<bool>());
+}
+
+TEST(GaussianPerCluster, IsLinearInAOneHotCluster) {
+  auto generator = make_generator(6);
+  GaussianPerCluster prior(3, 2, LogVarianceRange{}, /*trainable=*/true, generator);
+  const auto all = prior(every_cluster(3, torch::kFloat32));
+  EXPECT_TRUE(torch::equal(all.mean().squeeze(1), prior->named_parameters()["mean"]));
+  GaussianPerCluster fixed(3, 2, LogVarianceRange{}, /*trainable=*/false, generator);
+  for (const auto& parameter : fixed->parameters()) EXPECT_FALSE(parameter.requires_grad());
+}
+
+TEST(Likelihood, GaussianHasOneVarianceAFeature) {
+  auto generator = make_generator(7);
+  Likelihood p("gaussian", Parents{{"z", 2}}, TrunkOptions{.hidden = {5}}, 3, generator);
+  const auto z = torch::empty({4, 2}).normal_(0, 1, generator);
+  EXPECT_EQ(p(z)->log_prob(torch::zeros({4, 3})).sizes(), (std::vector<int64_t>{4}));
+  EXPECT_EQ(p->named_parameters()["log_variance"].numel(), 3);
+}
+
+TEST(TrunkOptions, SaysWhatIsWrong) {
+  TrunkOptions options;
+  options.kind = "conv";
+  EXPECT_THROW(options.validate(), ConfigError);
+  options = {};
+  options.hidden = {300, 0};
+  EXPECT_THROW(options.validate(), ConfigError);
+}
+
+}  // namespace
+}  // namespace clade

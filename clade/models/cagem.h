@@ -1,0 +1,57 @@
+#pragma once
+#include "clade/models/estimator.h"
+#include "clade/models/model.h"
+#include "clade/nets/conditional.h"
+
+namespace clade {
+
+/// Defaults: the paper's (Maaløe, Fraccaro & Winther 2017, section 5).
+struct CagemOptions : ModelOptions {
+  int64_t clusters = 10;
+  int64_t latent1 = 64;
+  int64_t latent2 = 32;
+  TrunkOptions trunk{"dense", {1024, 512}, "relu", true};
+  EstimatorOptions estimator;
+
+  std::vector<Option> options() override;
+  void validate() const override;
+};
+
+/// CaGeM, the cluster-aware generative model (Maaløe, Fraccaro & Winther 2017), without labels:
+///   p(x, y, z1, z2) = p(x | y, z1) p(z1 | y, z2) p(y | z2) p(z2),  p(z2) = N(0, I)
+///   q(y, z1, z2 | x) = q(z1 | x) q(y | z1, x) q(z2 | x, y, z1)
+class Cagem : public Model {
+ public:
+  using Options = CagemOptions;
+  static constexpr const char* kName = "cagem";
+  static constexpr const char* kSummary =
+      "two continuous layers, the cluster chosen by the upper one";
+
+  Cagem(const CagemOptions& options, int64_t features, Generator& generator);
+
+  Bound bound(const torch::Tensor& x, Generator& generator) override;
+  torch::Tensor log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) override;
+
+  /// q(y | x) = E_{q(z1|x)} q(y | z1, x), over 100 draws of z1.
+  torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
+
+  std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
+  torch::Tensor decode(const torch::Tensor& z1, const torch::Tensor& y) override;
+
+  /// y ~ p(y | z2). A given cluster k conditions z2: draws of p(z2) are resampled by p(y = k | z2).
+  torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) override;
+  void begin_epoch(int64_t epoch) override { estimator.begin_epoch(epoch); }
+
+ private:
+  GaussianConditional q_z1_given_x{nullptr};
+  CategoricalConditional q_y_given_z1_x{nullptr};
+  GaussianConditional q_z2_given_x_y_z1{nullptr};
+  StandardNormal p_z2;
+  CategoricalConditional p_y_given_z2{nullptr};
+  GaussianConditional p_z1_given_y_z2{nullptr};
+  Likelihood p_x_given_y_z1{nullptr};
+  Estimator estimator;
+  int64_t latent2;
+};
+
+}  // namespace clade

@@ -1,0 +1,37 @@
+#include "clade/models/mean_bound.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+namespace clade {
+
+int64_t rows_at_a_time(const Model& model) {
+  constexpr int64_t kRowsTimesClusters = 10000;
+  return std::clamp<int64_t>(kRowsTimesClusters / model.clusters(), 1, 1000);
+}
+
+MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator) {
+  const EvaluationMode evaluation(model);
+  const int64_t n = x.size(0);
+  std::vector<Term> layout;
+  torch::Tensor sums;  // [terms], and the ELBO last
+  for (int64_t start = 0; start < n; start += rows_at_a_time(model)) {
+    const auto rows = x.slice(0, start, std::min(n, start + rows_at_a_time(model)));
+    Bound bound = model.bound(rows, generator);
+    std::vector<torch::Tensor> batch;
+    for (const Term& term : bound.terms) batch.push_back(term.value.sum(torch::kFloat64));
+    batch.push_back(bound.elbo().sum(torch::kFloat64));
+    const auto batch_sums = torch::stack(batch);
+    sums = sums.defined() ? sums + batch_sums : batch_sums;
+    layout = std::move(bound.terms);
+  }
+  const auto means = (sums / static_cast<double>(n)).cpu();
+  MeanBound mean;
+  const double* value = means.data_ptr<double>();
+  for (const Term& term : layout) mean.terms.emplace_back(term.name, *value++);
+  mean.elbo = *value;
+  return mean;
+}
+
+}  // namespace clade

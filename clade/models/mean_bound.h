@@ -1,0 +1,40 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "clade/models/model.h"
+
+namespace clade {
+
+/// A bound averaged over data points, in nats per data point.
+struct MeanBound {
+  double elbo = 0;
+  std::vector<std::pair<std::string, double>> terms;  ///< As in Bound: divergences positive.
+};
+
+/// Rows of x that a model with K clusters evaluates at a time, so that memory stays bounded.
+int64_t rows_at_a_time(const Model& model);
+
+/// The mean bound F_1 over x, [N, D] with N > 0, one draw of the latents a point, without gradients
+/// and in evaluation mode (the model's own mode is restored).
+MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator);
+
+/// Sets evaluation mode for as long as it lives.
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(Model& model) : model_(model), was_training_(model.is_training()) {
+    model_.eval();
+  }
+  ~EvaluationMode() { model_.train(was_training_); }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  Model& model_;
+  bool was_training_;
+  torch::NoGradGuard no_grad_;
+};
+
+}  // namespace clade

@@ -1,0 +1,66 @@
+#include "clade/models/model.h"
+
+#include <torch/torch.h>
+
+#include "clade/core/error.h"
+#include "clade/core/require.h"
+#include "clade/distributions/categorical.h"
+#include "clade/nets/conditional.h"
+
+namespace clade {
+
+std::vector<Option> ModelOptions::options() {
+  return {{"likelihood", &likelihood,
+           "p(x | ...): bernoulli for bits and grey levels, gaussian (one learned variance per "
+           "feature) for real values"}};
+}
+
+void ModelOptions::validate() const {
+  require_one_of("model.likelihood", likelihood, likelihoods());
+}
+
+torch::Tensor Bound::elbo() const {
+  torch::Tensor sum;
+  for (const Term& term : terms) {
+    const auto value = term.divergence ? -term.value : term.value;
+    sum = sum.defined() ? sum + value : value;
+  }
+  return sum;
+}
+
+Model::Model(int64_t clusters)
+    : clusters_(clusters),
+      aggregated_posterior_(register_buffer(
+          "aggregated_posterior", torch::full({clusters}, 1.0 / static_cast<double>(clusters)))) {}
+
+torch::Tensor Model::cluster_probabilities(const torch::Tensor& x, Generator&) {
+  return torch::ones({x.size(0), 1}, x.options());
+}
+
+torch::Tensor Model::reconstruct(const torch::Tensor& x, Generator& generator) {
+  const auto cluster = cluster_probabilities(x, generator).argmax(-1);
+  const auto y = torch::one_hot(cluster, clusters_).to(x.options());
+  return decode(encode(x, generator).front().mean, y);
+}
+
+void Model::set_aggregated_posterior(const torch::Tensor& q_y) {
+  torch::NoGradGuard no_grad;
+  aggregated_posterior_.copy_(q_y);
+}
+
+torch::Tensor Model::draw_clusters(int64_t n, std::optional<int64_t> cluster,
+                                   Generator& generator) const {
+  const auto options = aggregated_posterior_.options();
+  if (cluster) {
+    if (*cluster < 0 || *cluster >= clusters_) {
+      throw Error("cluster " + std::to_string(*cluster) +
+                  " does not exist: the model has clusters 0 to " + std::to_string(clusters_ - 1));
+    }
+    auto y = torch::zeros({n, clusters_}, options);
+    y.select(1, *cluster).fill_(1);
+    return y;
+  }
+  return Categorical(aggregated_posterior_.clamp_min(1e-30).log()).sample(generator, n);
+}
+
+}  // namespace clade

@@ -1,0 +1,101 @@
+#pragma once
+#include <torch/nn/module.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clade/core/options.h"
+#include "clade/core/random.h"
+
+namespace clade {
+
+/// One named part of a bound, per data point, in nats. Divergences are stored positive and lower
+/// the bound: they are what KL warm-up weighs.
+struct Term {
+  std::string name;
+  torch::Tensor value;  // [B]
+  bool divergence = false;
+};
+
+/// The evidence lower bound of each data point, split into named terms.
+struct Bound {
+  std::vector<Term> terms;
+
+  /// Σ terms − Σ divergences = E_q[log p(x, latents) − log q(latents | x)].
+  torch::Tensor elbo() const;  // [B]
+};
+
+/// The posterior of one continuous layer.
+struct LayerPosterior {
+  std::string name;          ///< "z", "z1", "z2", from the data up.
+  torch::Tensor mean;        // [B, d] at the most probable cluster
+  torch::Tensor divergence;  // [B, d] KL per unit, in nats, expected over clusters
+};
+
+/// What every model's settings share.
+struct ModelOptions : Options {
+  std::string likelihood = "bernoulli";
+
+  /// The shared settings, to which a model adds its own.
+  std::vector<Option> options() override;
+  void validate() const override;
+};
+
+/// A deep generative model with continuous and possibly discrete latents. All sizes follow
+/// [samples S, clusters K, batch B, features D], leading ones optional. A model knows nothing of
+/// files, optimisers or pictures. Draws come from the generator that each call is given.
+///
+/// In training mode expectations over the cluster follow the model's estimator; in evaluation mode
+/// they are always sums over all K clusters, so that a reported bound is an honest one.
+class Model : public torch::nn::Module {
+ public:
+  explicit Model(int64_t clusters);
+
+  /// Number of clusters K; 1 for a model without a discrete latent.
+  int64_t clusters() const { return clusters_; }
+
+  /// x: [B, D].
+  virtual Bound bound(const torch::Tensor& x, Generator& generator) = 0;
+
+  /// log p(x, latents) − log q(latents | x) for S draws of all latents: its mean over draws is the
+  /// ELBO, the log-mean-exp the importance-weighted bound F_S (Burda et al. 2016).
+  virtual torch::Tensor log_weights(const torch::Tensor& x, int64_t samples,
+                                    Generator& generator) = 0;  // [B, D] -> [S, B]
+
+  /// q(y | x): [B, D] -> [B, K]. Ones for a model without a discrete latent.
+  virtual torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator);
+
+  /// Every continuous layer, from the data up. x: [B, D].
+  virtual std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) = 0;
+
+  /// E[x | z, y]: the first layer's z [B, d] and y [B, K] one-hot -> [B, D].
+  virtual torch::Tensor decode(const torch::Tensor& z, const torch::Tensor& y) = 0;
+
+  /// n draws of E[x | latents], latents from the generative model: [n, D]. `cluster` fixes y;
+  /// without it y is drawn as the model says (see aggregated_posterior).
+  virtual torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) = 0;
+
+  /// E[x | z, y] at the posterior mean of x's most probable cluster: [B, D] -> [B, D].
+  virtual torch::Tensor reconstruct(const torch::Tensor& x, Generator& generator);
+
+  /// Called before each epoch of training, from 0; temperature schedules live here.
+  virtual void begin_epoch(int64_t) {}
+
+  /// q(y), the mean of q(y | x) over the training data, [K]: stored with a trained model, and what
+  /// `sample` draws y from where p(y) is fixed and uniform. Uniform until it is set.
+  const torch::Tensor& aggregated_posterior() const { return aggregated_posterior_; }
+  void set_aggregated_posterior(const torch::Tensor& q_y);  // [K]
+
+ protected:
+  /// y for n generated points, one-hot [n, K]: all `cluster`, or drawn from the aggregated
+  /// posterior.
+  torch::Tensor draw_clusters(int64_t n, std::optional<int64_t> cluster,
+                              Generator& generator) const;
+
+ private:
+  int64_t clusters_;
+  torch::Tensor aggregated_posterior_;  // [K] buffer
+};
+
+}  // namespace clade

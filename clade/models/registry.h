@@ -1,0 +1,30 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clade/models/model.h"
+
+namespace clade {
+
+/// A model the library knows: what it is called, its settings, and how to make one.
+struct ModelEntry {
+  std::string name;
+  std::string summary;
+  std::function<std::shared_ptr<ModelOptions>()> options;
+
+  /// `options` must come from this entry's own `options()`. Weights are drawn on the CPU, so that a
+  /// seed means the same model on every device.
+  std::function<std::shared_ptr<Model>(const ModelOptions& options, int64_t features,
+                                       Generator& generator)>
+      make;
+};
+
+/// Every model, in the order in which `clade models` lists them.
+const std::vector<ModelEntry>& models();
+
+/// Throws ConfigError with the nearest known name.
+const ModelEntry& find_model(const std::string& name);
+
+}  // namespace clade

@@ -1,0 +1,23 @@
+#include "clade/data/dataset.h"
+
+#include <torch/torch.h>
+
+namespace clade {
+
+Dataset Dataset::to(const torch::Device& device) const {
+  Dataset moved = *this;
+  if (x.defined()) moved.x = x.to(device);
+  if (labels.defined()) moved.labels = labels.to(device);
+  return moved;
+}
+
+torch::Tensor Preprocessing::apply(const torch::Tensor& raw) const {
+  const auto values = raw.to(torch::kFloat32);
+  return (values - shift.to(raw.device())) / scale.to(raw.device());
+}
+
+torch::Tensor present(const torch::Tensor& x, bool binarise, Generator& generator) {
+  return binarise ? torch::bernoulli(x, generator) : x;
+}
+
+}  // namespace clade

@@ -1,0 +1,47 @@
+#pragma once
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "clade/core/random.h"
+
+namespace clade {
+
+/// Points and, where known, their labels, on one device.
+struct Dataset {
+  std::string name;
+  torch::Tensor x;                       // [N, D] float32, as the likelihood reads it
+  torch::Tensor labels;                  // [N] int64, or undefined where there are none
+  std::vector<int64_t> shape;            ///< Of one point: {28, 28} for an image, {D} for a row.
+  std::vector<std::string> label_names;  ///< label_names[label]; empty where there are no labels.
+
+  int64_t size() const { return x.defined() ? x.size(0) : 0; }
+  int64_t features() const { return x.size(1); }
+  bool labelled() const { return labels.defined(); }
+  Dataset to(const torch::Device& device) const;
+};
+
+/// How raw values become what the model reads: (raw - shift) / scale, then binarised or not. Stored
+/// with a trained model and applied to every data set it is given later.
+struct Preprocessing {
+  torch::Tensor shift;    // [D] float32
+  torch::Tensor scale;    // [D] float32, > 0
+  bool binarise = false;  ///< Values are probabilities of a one, drawn anew at each presentation.
+
+  torch::Tensor apply(const torch::Tensor& raw) const;  // [N, D] -> [N, D]
+};
+
+/// One presentation of a batch: a draw of its bits where `binarise`, else the batch itself.
+torch::Tensor present(const torch::Tensor& x, bool binarise, Generator& generator);
+
+struct Splits {
+  Dataset train;       ///< Grey levels where `preprocessing.binarise`: present() draws the bits.
+  Dataset validation;  ///< Binarised once, with a seed that depends on nothing.
+  Dataset test;        ///< As validation.
+  Preprocessing preprocessing;
+  std::string said;  ///< What was found out about the values and chosen, one sentence.
+};
+
+}  // namespace clade

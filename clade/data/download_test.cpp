@@ -1,0 +1,86 @@
+#include "clade/data/download.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/data/md5.h"
+#include "clade/data/test_files.h"
+
+namespace clade {
+namespace {
+
+using testing::expect_error;
+using testing::TestFolder;
+
+TEST(Md5, AgreesWithItsStandard) {
+  EXPECT_EQ(md5_of(""), "d41d8cd98f00b204e9800998ecf8427e");
+  EXPECT_EQ(md5_of("message digest"), "f96b697d7cb7938d525a2f31aaf161d0");
+  EXPECT_EQ(
+      md5_of("12345678901234567890123456789012345678901234567890123456789012345678901234567890"),
+      "57edf4a22be3c955ac49da2e2107b67a");
+}
+
+#ifdef CLADE_WITH_CURL
+class Download : public ::testing::Test {
+ protected:
+  const TestFolder folder_;
+  const std::string content_ = std::string(100000, 'a') + "the end";
+  const std::string md5_ = md5_of(content_);
+  const std::string url_ = "file://" + folder_.write("source", content_);
+  const std::string path_ = folder_.path("cache/deep/file");
+};
+
+TEST_F(Download, FetchesIntoAFolderItMakes) {
+  download({url_}, path_, md5_);
+  EXPECT_EQ(read_file(path_), content_);
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".part"));
+}
+
+TEST_F(Download, ResumesAPart) {
+  // Only the missing end is there to be fetched: the source's beginning is unlike the part's.
+  const std::string url =
+      "file://" + folder_.write("other", std::string(100000, 'b') + content_.substr(100000));
+  folder_.write("cache/deep/file.part", content_.substr(0, 100000));
+  download({url}, path_, md5_);
+  EXPECT_EQ(read_file(path_), content_);
+}
+
+TEST_F(Download, StartsAnewWhereThePartIsDamaged) {
+  folder_.write("cache/deep/file.part", std::string(5000, 'x'));
+  download({url_}, path_, md5_);
+  EXPECT_EQ(read_file(path_), content_);
+}
+
+TEST_F(Download, TakesAPartThatIsWhole) {
+  folder_.write("cache/deep/file.part", content_);
+  download({url_}, path_, md5_);
+  EXPECT_EQ(read_file(path_), content_);
+}
+
+TEST_F(Download, TurnsToTheNextMirror) {
+  const std::string wrong = "file://" + folder_.write("wrong", "something else");
+  download({"file://" + folder_.path("missing"), wrong, url_}, path_, md5_);
+  EXPECT_EQ(read_file(path_), content_);
+}
+
+TEST_F(Download, SaysWhyNoMirrorWorks) {
+  expect_error<Error>([&] { download({url_}, path_, std::string(32, '0')); },
+                      {"file", "checksum", "data.path"});
+  // A port that nothing listens on: what a machine without a network sees.
+  expect_error<Error>([&] { download({"http://127.0.0.1:9/file"}, path_, md5_); },
+                      {"cannot download file", "check the network", "data.path"});
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(Download, KeepsThePartWhereTheNetworkBreaks) {
+  folder_.write("cache/deep/file.part", content_.substr(0, 500));
+  expect_error<Error>([&] { download({"http://127.0.0.1:9/file"}, path_, md5_); }, {"cannot"});
+  EXPECT_EQ(read_file(path_ + ".part"), content_.substr(0, 500));
+}
+#endif
+
+}  // namespace
+}  // namespace clade

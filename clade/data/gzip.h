@@ -1,0 +1,23 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace clade {
+
+// Decompression by zlib. Without CLADE_WITH_ZLIB each call throws Error saying so. `where` names
+// the file in messages; damaged or truncated input throws DataError.
+
+/// Whether `bytes` start as a gzip file does.
+bool is_gzip(std::string_view bytes);
+
+/// The content of a gzip file, all its members, checksums verified.
+std::string gunzip(std::string_view bytes, const std::string& where);
+
+/// A zip entry's raw deflate stream, which must give exactly `size` bytes.
+std::string inflate(std::string_view bytes, uint64_t size, const std::string& where);
+
+/// CRC-32 as gzip and zip store it.
+uint32_t crc32_of(std::string_view bytes, const std::string& where);
+
+}  // namespace clade

@@ -1,0 +1,17 @@
+#pragma once
+#include <torch/types.h>
+
+#include <cstdint>
+
+#include "clade/core/random.h"
+
+namespace clade {
+
+/// Which points keep their labels when only `budget` of them may: as evenly over the classes as
+/// whole numbers allow, drawn from `generator`, which may be on any device. labels: [N] int64 in
+/// 0 … classes - 1 -> [budget] ascending indices on the device of `labels`. Throws ConfigError
+/// where a class has too few points or `budget` is less than 1.
+torch::Tensor draw_labelled(const torch::Tensor& labels, int64_t budget, int64_t classes,
+                            Generator& generator);
+
+}  // namespace clade

@@ -1,0 +1,235 @@
+#include "clade/data/load.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+
+#include "clade/core/error.h"
+#include "clade/core/require.h"
+#include "clade/data/named_sets.h"
+#include "clade/data/numbers.h"
+#include "clade/data/points.h"
+#include "clade/data/preprocessing.h"
+
+namespace clade {
+namespace {
+
+constexpr uint64_t kBinarisationSeed = 20191130;  // Any constant does: it may only never change.
+constexpr int64_t kNamedValidation = 10000;
+constexpr int64_t kTenth = 10;
+
+struct Indices {
+  torch::Tensor train;       // [n] int64
+  torch::Tensor validation;  // [n] int64
+  torch::Tensor test;        // [n] int64
+};
+
+torch::Tensor all_indices(int64_t from, int64_t to) {  // [to - from]
+  return torch::arange(from, to, torch::kInt64);
+}
+
+int64_t training_points(int64_t available, int64_t validation, int64_t test,
+                        const std::string& name) {
+  if (validation < available && test < available - validation) return available - validation - test;
+  throw ConfigError("data.validation = " + std::to_string(validation) +
+                    (test > 0 ? " and data.test = " + std::to_string(test) : "") +
+                    " leave nothing to train on: " + name + " has " + std::to_string(available) +
+                    " points; lower them");
+}
+
+Indices split_named(int64_t train, int64_t test, const DataOptions& options) {
+  const int64_t validation = options.validation < 0 ? kNamedValidation : options.validation;
+  if (options.test > test) {
+    throw ConfigError("data.test is " + std::to_string(options.test) + "; " + options.name +
+                      " has " + std::to_string(test) + " test points");
+  }
+  const int64_t kept = training_points(train, validation, /*test=*/0, options.name);
+  return {all_indices(0, kept), all_indices(kept, train),
+          all_indices(train, train + (options.test < 0 ? test : options.test))};
+}
+
+Indices split_file(int64_t n, const DataOptions& options, uint64_t seed) {
+  const int64_t validation = options.validation < 0 ? n / kTenth : options.validation;
+  const int64_t test = options.test < 0 ? n / kTenth : options.test;
+  const int64_t train = training_points(n, validation, test, options.path);
+  Generator generator = make_generator(derive_seed(seed, "split"));
+  const auto order = torch::randperm(n, generator, torch::kInt64);
+  return {order.slice(0, 0, train), order.slice(0, train, train + validation),
+          order.slice(0, train + validation)};
+}
+
+torch::Tensor binarised_once(const torch::Tensor& x) {  // [N, D] -> [N, D]
+  Generator generator = make_generator(kBinarisationSeed, x.device());
+  return present(x, /*binarise=*/true, generator);
+}
+
+// rows: [n] int64.
+Dataset take(const Points& points, const torch::Tensor& rows, const Preprocessing& preprocessing) {
+  Dataset data;
+  data.name = points.name;
+  data.x = preprocessing.apply(points.values.index_select(0, rows));
+  if (points.labels.defined()) data.labels = points.labels.index_select(0, rows);
+  data.shape = points.shape;
+  data.label_names = points.label_names;
+  return data;
+}
+
+std::string known_names() {
+  std::string names;
+  for (const NamedSet& set : named_sets()) {
+    if (!names.empty()) names += ", ";
+    names += set.name;
+  }
+  return names;
+}
+
+int64_t count(const std::vector<int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+}  // namespace
+
+std::vector<Option> DataOptions::options() {
+  return {
+      {"name", &name, "a set known by name: " + known_names()},
+      {"path", &path,
+       "your data: .npy, .npz, IDX, CSV or TSV, also gzipped; with name, the folder of that set"},
+      {"labels", &labels,
+       "labels for scores, never for training unless labelled asks: a file, a column of the table "
+       "(name, or number from 1) or an array of the .npz"},
+      {"values", &values,
+       "what the values are: auto (looked at, and said), binary, grey (0 to 1 or 0 to 255), "
+       "standardised (each feature to mean 0, deviation 1) or raw"},
+      {"binarise", &binarise,
+       "grey levels as bits drawn at each presentation: auto and dynamic do, none does not"},
+      {"validation", &validation,
+       "points for early stopping; -1 for 10000 of a named set, a tenth of a file"},
+      {"test", &test, "points for the final figures; -1 for all of a named set, a tenth of a file"},
+      {"labelled", &labelled,
+       "training points whose labels are used, evenly over the classes; 0 for none"},
+  };
+}
+
+void DataOptions::validate() const {
+  require_one_of("data.values", values, {"auto", "binary", "grey", "standardised", "raw"});
+  require_one_of("data.binarise", binarise, {"auto", "dynamic", "none"});
+  require_at_least("data.validation", static_cast<double>(validation), -1);
+  require_at_least("data.test", static_cast<double>(test), -1);
+  require_at_least("data.labelled", static_cast<double>(labelled), 0);
+  if (name.empty() && path.empty()) {
+    throw ConfigError("there are no data; set data.path to a file or data.name to one of " +
+                      known_names());
+  }
+  std::error_code ignored;
+  if (name.empty()) {
+    if (std::filesystem::is_directory(path, ignored)) {
+      throw ConfigError("data.path is a folder, " + path +
+                        "; give a file, or set data.name to the set it holds");
+    }
+    return;
+  }
+  const NamedSet& set = named_set(name);
+  if (!labels.empty()) {
+    throw ConfigError("data.labels is " + labels + ", but " + name +
+                      " brings its own; remove data.labels");
+  }
+  if (!path.empty() && set.values == "raw") {
+    throw ConfigError("data.path is " + path + ", but " + name + " is drawn; remove one of them");
+  }
+  if (!path.empty() && !std::filesystem::is_directory(path, ignored)) {
+    throw ConfigError("data.path is " + path + " and data.name is " + name +
+                      "; give the folder of that set, or remove one of them");
+  }
+}
+
+Splits load_splits(const DataOptions& options, uint64_t seed) {
+  options.validate();
+  Points points;
+  Indices rows;
+  std::string values = options.values;
+  if (options.name.empty()) {
+    points = read_points(options.path, options.labels);
+    rows = split_file(points.values.size(0), options, seed);
+  } else {
+    NamedPoints named = read_named_set(options.name, options.path, seed);
+    rows = split_named(named.train.values.size(0), named.test.values.size(0), options);
+    points = std::move(named.train);
+    points.values = torch::cat({points.values, named.test.values});
+    points.labels = torch::cat({points.labels, named.test.labels});
+    if (values == "auto") values = named_set(options.name).values;
+  }
+  if (options.labelled > 0 && !points.labels.defined()) {
+    throw ConfigError("data.labelled is " + std::to_string(options.labelled) + ", but " +
+                      points.name + " has no labels; set data.labels, or data.labelled = 0");
+  }
+  auto [preprocessing, said] = choose_preprocessing(points, rows.train, values, options.binarise);
+  if (!points.note.empty()) said += "; " + points.note;
+  Splits splits{take(points, rows.train, preprocessing),
+                take(points, rows.validation, preprocessing),
+                take(points, rows.test, preprocessing), preprocessing, said};
+  if (preprocessing.binarise) {
+    splits.validation.x = binarised_once(splits.validation.x);
+    splits.test.x = binarised_once(splits.test.x);
+  }
+  return splits;
+}
+
+Dataset load_points(const std::string& path, const std::string& labels,
+                    const Preprocessing& preprocessing, const std::vector<int64_t>& shape,
+                    const std::vector<std::string>& label_names) {
+  const auto& sets = named_sets();
+  const bool named =
+      std::any_of(sets.begin(), sets.end(), [&](const NamedSet& set) { return set.name == path; });
+  if (named && !labels.empty()) {
+    throw ConfigError(path + " brings its own labels; leave out " + labels);
+  }
+  std::error_code ignored;
+  Points points = named && !std::filesystem::exists(path, ignored)
+                      ? read_named_set(path, /*folder=*/"", /*seed=*/0).test
+                      : read_points(path, labels, label_names);
+  const int64_t expected = count(shape);
+  if (points.values.size(1) != expected) {
+    throw DataError(path + ": points have " + std::to_string(points.values.size(1)) +
+                    " features (" + shape_text(points.shape) + "), the model was trained on " +
+                    std::to_string(expected) + " (" + shape_text(shape) + "); give such points" +
+                    (points.values.size(1) == expected + 1 && labels.empty()
+                         ? ", or name the column of labels if there is one"
+                         : ""));
+  }
+  points.shape = shape;
+  Dataset data = take(points, all_indices(0, points.values.size(0)), preprocessing);
+  if (preprocessing.binarise) {
+    const double white = preprocessing.scale.max().item<double>();
+    check_range(points.values, 0, white, points,
+                "the model was trained on grey levels in that range; rescale the values to it");
+    if (white > 1 && points.values.is_floating_point() && points.values.max().item<double>() <= 1) {
+      throw DataError(path + " holds fractions up to 1, but the model was trained on grey levels " +
+                      "from 0 to 255; multiply the values by 255");
+    }
+    data.x = binarised_once(data.x);
+  }
+  return data;
+}
+
+std::string suggested_likelihood(const Splits& splits) {
+  const auto& [shift, scale, binarise] = splits.preprocessing;
+  // A single point or constant features are standardised to zeros, which are no bits.
+  const bool as_read = shift.eq(0).logical_and(scale.eq(1)).all().item<bool>();
+  const auto& x = splits.train.x;
+  const bool bits = as_read && x.eq(0).logical_or_(x.eq(1)).all().item<bool>();
+  return binarise || bits ? "bernoulli" : "gaussian";
+}
+
+void check_values(const Dataset& data, const std::string& likelihood) {
+  if (likelihood != "bernoulli") return;
+  Points points;
+  points.name = data.name;
+  points.shape = data.shape;
+  check_range(data.x, 0, 1, points,
+              "a Bernoulli likelihood takes 0 to 1: set data.values = \"grey\" for pixels, or "
+              "model.likelihood = \"gaussian\"");
+}
+
+}  // namespace clade

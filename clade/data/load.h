@@ -1,0 +1,56 @@
+#pragma once
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "clade/core/options.h"
+#include "clade/data/dataset.h"
+
+namespace clade {
+
+/// Which data to train on and what to do with their values.
+struct DataOptions : Options {
+  std::string name;
+  std::string path;
+  std::string labels;
+  std::string values = "auto";
+  std::string binarise = "auto";
+  int64_t validation = -1;
+  int64_t test = -1;
+  int64_t labelled = 0;
+
+  std::vector<Option> options() override;
+  void validate() const override;
+};
+
+/// Reads the data and splits them.
+///
+/// A named set keeps its test points (the first `test` of them) and takes validation from the end
+/// of train; a file's points are shuffled by `seed` first. What happens to the values is chosen
+/// from all of them, statistics from the training points, and said in Splits::said. Where values
+/// are grey levels, validation and test are binarised once, by a seed that is the same everywhere;
+/// train stays grey for present().
+///
+/// Throws ConfigError for settings that do not fit the data (no training points left, a label
+/// budget without labels), DataError for data that cannot be used.
+Splits load_splits(const DataOptions& options, uint64_t seed);
+
+/// Points for a trained model: read as DataOptions::path and labels are (or the test points of a
+/// named set), with the training data's preprocessing, point shape and label names (so that labels
+/// keep their numbers; new ones come after). Grey levels are binarised as test data are. Throws
+/// DataError where the points are of another size, or grey levels outside what the model was
+/// trained on.
+Dataset load_points(const std::string& path, const std::string& labels,
+                    const Preprocessing& preprocessing, const std::vector<int64_t>& shape,
+                    const std::vector<std::string>& label_names = {});
+
+/// The likelihood for these values: "bernoulli" where they are bits or binarised, else "gaussian".
+std::string suggested_likelihood(const Splits& splits);
+
+/// Throws DataError, naming row and feature, where `data` hold a value the likelihood cannot take:
+/// outside [0, 1] under "bernoulli".
+void check_values(const Dataset& data, const std::string& likelihood);
+
+}  // namespace clade

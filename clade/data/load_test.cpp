@@ -1,0 +1,431 @@
+#include "clade/data/load.h"
+
+#include <torch/torch.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "clade/core/error.h"
+#include "clade/data/label_budget.h"
+#include "clade/data/named_sets.h"
+#include "clade/data/test_files.h"
+
+namespace clade {
+namespace {
+
+using testing::expect_error;
+using testing::idx_bytes;
+using testing::little;
+using testing::npy_bytes;
+using testing::npy_header;
+using testing::TestFolder;
+
+DataOptions file_options(const std::string& path) {
+  DataOptions options;
+  options.path = path;
+  return options;
+}
+
+DataOptions named_options(const std::string& name) {
+  DataOptions options;
+  options.name = name;
+  return options;
+}
+
+/// A CSV of `rows` points of two features that differ by row, and a label.
+std::string table(int rows) {
+  std::string text = "height,weight,kind\n";
+  for (int i = 0; i < rows; ++i) {
+    text +=
+        std::to_string(i) + "," + std::to_string(-3 * i) + "," + (i % 2 == 0 ? "b" : "a") + "\n";
+  }
+  return text;
+}
+
+std::string images(std::initializer_list<unsigned char> pixels) {
+  const auto n = static_cast<uint32_t>(pixels.size() / 4);
+  return idx_bytes(8, {n, 2, 2}, std::string(pixels.begin(), pixels.end()));
+}
+
+/// Sets an environment variable for one test.
+class Environment {
+ public:
+  Environment(const char* variable, const std::string& value) : variable_(variable) {
+    if (const char* old = std::getenv(variable)) old_ = old;
+    ::setenv(variable, value.c_str(), 1);
+  }
+  ~Environment() { ::setenv(variable_, old_.c_str(), 1); }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* variable_;
+  std::string old_;
+};
+
+TEST(Preprocessing, AppliesShiftThenScale) {
+  const Preprocessing preprocessing{torch::tensor({1.0F, 2.0F}), torch::tensor({2.0F, 4.0F}),
+                                    false};
+  const auto raw = torch::tensor({3, 4}, torch::kUInt8).view({1, 2});
+  EXPECT_TRUE(preprocessing.apply(raw).equal(torch::tensor({1.0F, 0.5F}).view({1, 2})));
+}
+
+TEST(Present, DrawsBitsWithTheGreyLevelAsProbability) {
+  Generator generator = make_generator(1);
+  const auto x = torch::tensor({0.0F, 0.2F, 1.0F}).expand({20000, 3});
+  const auto bits = present(x, true, generator);
+  EXPECT_TRUE(bits.eq(0).logical_or(bits.eq(1)).all().item<bool>());
+  EXPECT_TRUE(bits.mean(0).allclose(torch::tensor({0.0F, 0.2F, 1.0F}), 0, 0.015));
+  EXPECT_FALSE(bits.equal(present(x, true, generator)));
+  EXPECT_TRUE(present(x, false, generator).equal(x));
+}
+
+TEST(LoadSplits, StandardisesATableByItsTrainingPoints) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("a.csv", table(50)));
+  options.labels = "kind";
+  const Splits splits = load_splits(options, 1);
+  EXPECT_EQ(splits.train.size(), 40);
+  EXPECT_EQ(splits.validation.size(), 5);
+  EXPECT_EQ(splits.test.size(), 5);
+  EXPECT_TRUE(splits.train.x.mean(0).allclose(torch::zeros(2), 0, 1e-5));
+  EXPECT_TRUE(splits.train.x.std(0, false).allclose(torch::ones(2), 0, 1e-5));
+  // The second feature falls as the first rises.
+  EXPECT_TRUE(splits.test.x.select(1, 0).allclose(-splits.test.x.select(1, 1), 0, 1e-5));
+  EXPECT_EQ(splits.train.label_names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(suggested_likelihood(splits), "gaussian");
+  EXPECT_NE(splits.said.find("standardised"), std::string::npos) << splits.said;
+
+  // Points keep their labels, and every one is in one split: even heights are of kind b.
+  const auto x = torch::cat({splits.train.x, splits.validation.x, splits.test.x});
+  const auto labels =
+      torch::cat({splits.train.labels, splits.validation.labels, splits.test.labels});
+  const auto height = (x * splits.preprocessing.scale + splits.preprocessing.shift).select(1, 0);
+  EXPECT_TRUE(height.round().remainder(2).eq(1 - labels).all().item<bool>());
+  EXPECT_TRUE(std::get<0>(height.sort()).allclose(torch::arange(50, torch::kFloat32), 0, 1e-3));
+}
+
+TEST(LoadSplits, ShufflesBySeed) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("a.csv", table(50)));
+  options.labels = "3";
+  const auto train = [&](uint64_t seed) { return load_splits(options, seed).train.x; };
+  EXPECT_TRUE(train(1).equal(train(1)));
+  EXPECT_FALSE(train(1).equal(train(2)));
+}
+
+TEST(LoadSplits, AConstantFeatureIsShiftedOnly) {
+  const TestFolder folder;
+  const Splits splits =
+      load_splits(file_options(folder.write("a.csv", "0.1,5\n0.1,7\n0.1,9\n")), 1);
+  EXPECT_EQ(splits.train.size(), 3);
+  EXPECT_EQ(splits.validation.size(), 0);
+  EXPECT_TRUE(splits.train.x.select(1, 0).eq(0).all().item<bool>());
+  EXPECT_EQ(splits.preprocessing.scale[0].item<float>(), 1);
+}
+
+TEST(LoadSplits, OnePointIsEnoughToTrainOn) {
+  const TestFolder folder;
+  const std::string path = folder.write("a.csv", "1,2\n");
+  EXPECT_EQ(load_splits(file_options(path), 1).train.size(), 1);
+  DataOptions options = file_options(path);
+  options.validation = 1;
+  expect_error<ConfigError>([&] { load_splits(options, 1); },
+                            {"data.validation = 1", "nothing to train on", "1 points"});
+}
+
+TEST(LoadSplits, ByteImagesAreGreyAndBinarisedOnceForTest) {
+  const TestFolder folder;
+  DataOptions options =
+      file_options(folder.write("a.idx", images({0, 255, 51, 128, 10, 20, 30, 40})));
+  options.validation = 0;
+  options.test = 1;
+  const Splits splits = load_splits(options, 1);
+  EXPECT_TRUE(splits.preprocessing.binarise);
+  EXPECT_EQ(suggested_likelihood(splits), "bernoulli");
+  EXPECT_EQ(splits.train.shape, (std::vector<int64_t>{2, 2}));
+  const auto first = torch::tensor({0.0F, 1.0F, 0.2F, 128.0F / 255});
+  const auto second = torch::tensor({10.0F, 20.0F, 30.0F, 40.0F}) / 255;
+  EXPECT_TRUE(splits.train.x[0].allclose(first) || splits.train.x[0].allclose(second));
+  EXPECT_TRUE(splits.test.x.eq(0).logical_or(splits.test.x.eq(1)).all().item<bool>());
+  EXPECT_NE(splits.said.find("divided by 255"), std::string::npos) << splits.said;
+
+  options.binarise = "none";
+  EXPECT_FALSE(load_splits(options, 1).preprocessing.binarise);
+}
+
+TEST(LoadSplits, TellsKindsOfValuesApart) {
+  const TestFolder folder;
+  const auto read = [&](const std::string& bytes) {
+    return load_splits(file_options(folder.write("a", bytes)), 1);
+  };
+  const Splits bits = read(images({0, 1, 1, 0}));
+  EXPECT_FALSE(bits.preprocessing.binarise);
+  EXPECT_EQ(suggested_likelihood(bits), "bernoulli");
+  EXPECT_EQ(bits.preprocessing.scale[0].item<float>(), 1);
+
+  const auto floats = [](const std::string& shape, std::initializer_list<float> values) {
+    return npy_bytes(npy_header("<f4", shape), little<float>(values));
+  };
+  const Splits grey = read(floats("(1, 2, 2)", {0, 0.5, 1, 0.25}));
+  EXPECT_TRUE(grey.preprocessing.binarise);
+  EXPECT_EQ(grey.preprocessing.scale[0].item<float>(), 1);
+  EXPECT_EQ(suggested_likelihood(read(floats("(2, 2)", {0, 0.5, 1, 0.25}))), "gaussian");
+  EXPECT_EQ(suggested_likelihood(read(floats("(1, 2, 2)", {0, 0.5, -1, 0.25}))), "gaussian");
+}
+
+TEST(LoadSplits, RefusesValuesThatAreNotWhatIsSaid) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("a.csv", "height,age\n0,1\n1,200\n"));
+  options.values = "binary";
+  expect_error<DataError>([&] { load_splits(options, 1); },
+                          {"a.csv", "row 1", "column 'age'", "200", "data.values = \"grey\""});
+  options.path = folder.write("b.csv", "height,age\n0,1\n-1,200\n");
+  options.values = "grey";
+  expect_error<DataError>([&] { load_splits(options, 1); },
+                          {"b.csv", "row 1", "column 'height'", "-1", "standardised"});
+  options.values = "standardised";
+  options.binarise = "dynamic";
+  expect_error<ConfigError>([&] { load_splits(options, 1); }, {"data.binarise", "grey"});
+}
+
+TEST(LoadSplits, NamesTheRowAndPixelOfANaN) {
+  const TestFolder folder;
+  const std::string bytes = npy_bytes(npy_header("<f4", "(2, 2, 2)"),
+                                      little<float>({0, 0, 0, 0, 0, 0, std::nanf(""), 0}));
+  expect_error<DataError>([&] { load_splits(file_options(folder.write("a.npy", bytes)), 1); },
+                          {"a.npy", "row 1", "pixel [1, 0]", "nan"});
+}
+
+TEST(LoadSplits, ReadsLabelsFromAFile) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("a.csv", "1,2\n3,4\n5,6\n"));
+  const auto labels = [&](const std::string& bytes) {
+    options.labels = folder.write("labels", bytes);
+    const Splits splits = load_splits(options, 1);
+    std::map<float, std::string> by_value;  // Of the first feature, before its preprocessing.
+    const auto x = splits.train.x * splits.preprocessing.scale + splits.preprocessing.shift;
+    for (int64_t i = 0; i < 3; ++i) {
+      by_value[std::round(x[i][0].item<float>())] =
+          splits.train.label_names[splits.train.labels[i].item<int64_t>()];
+    }
+    return by_value[1] + by_value[3] + by_value[5];
+  };
+  EXPECT_EQ(labels("cat\ndog\ncat\n"), "catdogcat");
+  EXPECT_EQ(labels("kind\ncat\ndog\ncat\n"), "catdogcat");
+  EXPECT_EQ(labels("10\n9\n10\n"), "10910");
+  EXPECT_EQ(labels(idx_bytes(8, {3}, "\x05\x06\x05")), "565");
+  EXPECT_EQ(labels(npy_bytes(npy_header("<f8", "(3, 1)"), little<double>({1, 2, 1}))), "121");
+
+  const auto refuse = [&](const std::string& bytes, std::initializer_list<const char*> parts) {
+    expect_error<DataError>([&] { labels(bytes); }, parts);
+  };
+  refuse("1\n2\n", {"2 labels", "3 points", "a.csv"});
+  refuse("1\n2.5\n1\n", {"row 1", "2.5", "whole numbers"});
+  refuse("1,2\n1,2\n1,2\n", {"2 columns"});
+}
+
+TEST(LoadSplits, WholeNumbersAreLabelsInOrderOfSize) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("a.csv", "x,y\n1,10\n2,9\n3,2\n"));
+  options.labels = "y";
+  EXPECT_EQ(load_splits(options, 1).train.label_names, (std::vector<std::string>{"2", "9", "10"}));
+}
+
+#ifdef CLADE_WITH_ZLIB
+TEST(LoadSplits, AnNpzBringsItsLabels) {
+  const TestFolder folder;
+  const std::string x = npy_bytes(npy_header("<f4", "(2, 1)"), little<float>({1, 2}));
+  const std::string y = npy_bytes(npy_header("<i8", "(2,)"), little<int64_t>({3, 4}));
+  const std::string path =
+      folder.write("a.npz", testing::zip_bytes({{"y.npy", y}, {"cells.npy", x}}, true));
+  for (const std::string& name : {path, path + ":cells"}) {
+    const Splits splits = load_splits(file_options(name), 1);
+    EXPECT_EQ(splits.train.label_names, (std::vector<std::string>{"3", "4"}));
+    EXPECT_EQ(splits.train.features(), 1);
+  }
+  const std::string several =
+      folder.write("b.npz", testing::zip_bytes({{"a.npy", x}, {"b.npy", x}}, true));
+  expect_error<DataError>([&] { load_splits(file_options(several), 1); },
+                          {"b.npz", ":ARRAY", "a or b"});
+}
+#endif
+
+TEST(LoadSplits, ANamedSetMayStandInAFolder) {
+  const TestFolder folder;
+  folder.write("mnist/train-images-idx3-ubyte",
+               images({0, 0, 0, 0, 1, 1, 1, 1, 255, 255, 255, 255}));
+  folder.write("mnist/train-labels-idx1-ubyte", idx_bytes(8, {3}, std::string("\0\1\2", 3)));
+  folder.write("mnist/t10k-images-idx3-ubyte", images({9, 9, 9, 9}));
+  DataOptions options = named_options("mnist");
+  options.path = folder.path("mnist");
+  options.validation = 1;
+  expect_error<DataError>([&] { load_splits(options, 1); }, {"t10k-labels-idx1-ubyte", "mnist"});
+
+  folder.write("mnist/t10k-labels-idx1-ubyte", idx_bytes(8, {1}, "\x09"));
+  const auto check = [&](const DataOptions& chosen) {
+    const Splits splits = load_splits(chosen, 1);
+    EXPECT_EQ(splits.train.x.sum(1)
+                  .mul(255)
+                  .round()
+                  .to(torch::kInt64)
+                  .equal(torch::tensor({0, 4}, torch::kInt64)),
+              true);
+    EXPECT_EQ(splits.validation.x.sum().item<float>(), 4);  // The end of train: all white.
+    EXPECT_EQ(splits.test.labels[0].item<int64_t>(), 9);
+    EXPECT_EQ(splits.test.label_names.size(), 10U);
+  };
+  check(options);
+  options.path.clear();
+  for (const std::string& place : {folder.path(), folder.path("mnist")}) {
+    const Environment data("CLADE_DATA", place);
+    check(options);
+  }
+
+  options.name = "fashion-mnist";
+  options.path = folder.path("mnist");
+  const Splits fashion = load_splits(options, 1);
+  EXPECT_EQ(fashion.test.label_names.at(9), "Ankle boot");
+  EXPECT_EQ(fashion.test.labels[0].item<int64_t>(), 9);
+  options.validation = 3;
+  expect_error<ConfigError>([&] { load_splits(options, 1); }, {"data.validation = 3", "3 points"});
+}
+
+TEST(LoadSplits, BimodalHasTwoHumpsOfTheRightPlaceAndWidth) {
+  const Splits splits = load_splits(named_options("bimodal-1d"), 1);
+  EXPECT_EQ(splits.train.size(), 50000);
+  EXPECT_EQ(splits.validation.size(), 10000);
+  EXPECT_EQ(splits.test.size(), 10000);
+  EXPECT_EQ(suggested_likelihood(splits), "gaussian");
+  for (const int64_t label : {0, 1}) {
+    const auto hump = splits.train.x.index({splits.train.labels.eq(label)});
+    EXPECT_NEAR(static_cast<double>(hump.size(0)), 25000, 500);
+    EXPECT_NEAR(hump.mean().item<double>(), label == 0 ? 0.3 : 0.7, 0.002);
+    EXPECT_NEAR(hump.std().item<double>(), 0.05, 0.001);
+  }
+  EXPECT_TRUE(splits.train.x.equal(load_splits(named_options("bimodal-1d"), 1).train.x));
+  EXPECT_FALSE(splits.train.x.equal(load_splits(named_options("bimodal-1d"), 2).train.x));
+}
+
+TEST(DataOptions, SaysWhatIsWrong) {
+  const auto refuse = [](const DataOptions& options, std::initializer_list<const char*> parts) {
+    expect_error<ConfigError>([&] { options.validate(); }, parts);
+  };
+  refuse(DataOptions(), {"data.path", "data.name", "fashion-mnist"});
+  refuse(named_options("fashon-mnist"), {"data.name", "fashon-mnist", "fashion-mnist"});
+  DataOptions both = named_options("mnist");
+  both.path = "digits.npy";
+  refuse(both, {"data.path is digits.npy", "data.name is mnist"});
+  DataOptions labels = named_options("mnist");
+  labels.labels = "y";
+  refuse(labels, {"data.labels", "mnist"});
+  DataOptions values = file_options("a.npy");
+  values.values = "gray";
+  refuse(values, {"data.values", "gray", "standardised"});
+  DataOptions budget = file_options("a.npy");
+  budget.labelled = -1;
+  refuse(budget, {"data.labelled", "-1"});
+  const TestFolder folder;
+  refuse(file_options(folder.path()), {"data.path", "folder", "data.name"});
+}
+
+TEST(DataOptions, ABudgetNeedsLabels) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("a.csv", "1,2\n3,4\n"));
+  options.labelled = 2;
+  expect_error<ConfigError>([&] { load_splits(options, 1); }, {"data.labelled is 2", "no labels"});
+}
+
+TEST(LoadPoints, AppliesTheModelsPreprocessing) {
+  const TestFolder folder;
+  const Preprocessing preprocessing{torch::tensor({1.0F, 2.0F}), torch::tensor({2.0F, 4.0F}),
+                                    false};
+  const std::string path = folder.write("a.csv", "a,b,kind\n3,10,x\n1,-2,w\n");
+  const Dataset data = load_points(path, "kind", preprocessing, {2}, {"x"});
+  EXPECT_TRUE(data.x.equal(torch::tensor({1.0F, 2.0F, 0.0F, -1.0F}).view({2, 2})));
+  EXPECT_TRUE(data.labels.equal(torch::tensor({0, 1}, torch::kInt64)));
+  EXPECT_EQ(data.label_names, (std::vector<std::string>{"x", "w"}));
+  // A number stands for the label in its place where the model's labels are words.
+  const std::string places = folder.write("places", "1\n0\n");
+  const Dataset by_place =
+      load_points(folder.write("b.csv", "3,10\n1,-2\n"), places, preprocessing, {2}, {"x", "w"});
+  EXPECT_TRUE(by_place.labels.equal(torch::tensor({1, 0}, torch::kInt64)));
+
+  expect_error<DataError>(
+      [&] { load_points(folder.write("c.csv", "1,2,3\n"), "", preprocessing, {2}); },
+      {"c.csv", "have 3 features", "trained on 2", "labels"});
+}
+
+TEST(LoadPoints, BinarisesAsTestDataAre) {
+  const TestFolder folder;
+  const auto all = [](double value) { return torch::full({4}, value); };
+  const Preprocessing grey{all(0), all(255), true};
+  const std::string path = folder.write("a.idx", images({0, 255, 100, 150, 50, 200, 90, 160}));
+  const Dataset data = load_points(path, "", grey, {2, 2});
+  EXPECT_TRUE(data.x.eq(0).logical_or(data.x.eq(1)).all().item<bool>());
+  EXPECT_EQ(data.x[0][0].item<float>(), 0);
+  EXPECT_EQ(data.x[0][1].item<float>(), 1);
+  EXPECT_TRUE(data.x.equal(load_points(path, "", grey, {2, 2}).x));
+
+  const auto floats = [&](std::initializer_list<float> values) {
+    return folder.write("b.npy", npy_bytes(npy_header("<f4", "(1, 4)"), little<float>(values)));
+  };
+  expect_error<DataError>(
+      [&] {
+        load_points(floats({0, 1, 2, 256}), "", grey, {2, 2});
+      },
+      {"b.npy", "row 0", "pixel [1, 1]", "256"});
+  expect_error<DataError>(
+      [&] {
+        load_points(floats({0, 1, 0.5, 0.2F}), "", grey, {2, 2});
+      },
+      {"b.npy", "multiply", "255"});
+}
+
+TEST(CheckValues, ABernoulliTakesZeroToOne) {
+  Dataset data;
+  data.name = "cells";
+  data.shape = {2};
+  data.x = torch::tensor({0.0F, 1.0F, 0.5F, 255.0F}).view({2, 2});
+  EXPECT_NO_THROW(check_values(data, "gaussian"));
+  expect_error<DataError>([&] { check_values(data, "bernoulli"); },
+                          {"cells", "row 1", "feature 1", "255", "data.values", "gaussian"});
+  data.x[1][1] = -0.1;
+  expect_error<DataError>([&] { check_values(data, "bernoulli"); }, {"-0.1"});
+  data.x[1][1] = 0.1;
+  EXPECT_NO_THROW(check_values(data, "bernoulli"));
+}
+
+TEST(DrawLabelled, IsEvenOverTheClasses) {
+  const auto labels = torch::arange(100, torch::kInt64).remainder(3);
+  Generator generator = make_generator(1);
+  const auto drawn = draw_labelled(labels, 10, 3, generator);
+  ASSERT_EQ(drawn.size(0), 10);
+  const auto counts = labels.index_select(0, drawn).bincount();
+  EXPECT_EQ(counts.min().item<int64_t>(), 3);
+  EXPECT_EQ(counts.max().item<int64_t>(), 4);
+  EXPECT_EQ(std::get<0>(torch::_unique(drawn)).size(0), 10);
+
+  Generator same = make_generator(1);
+  EXPECT_TRUE(draw_labelled(labels, 10, 3, same).equal(drawn));
+  EXPECT_FALSE(draw_labelled(labels, 10, 3, same).equal(drawn));
+}
+
+TEST(DrawLabelled, NamesAClassWithTooFewPoints) {
+  const auto labels = torch::tensor({0, 0, 0, 1}, torch::kInt64);
+  Generator generator = make_generator(1);
+  expect_error<ConfigError>([&] { draw_labelled(labels, 4, 2, generator); },
+                            {"data.labelled is 4", "2 for class 1", "has 1"});
+  EXPECT_EQ(draw_labelled(labels, 2, 2, generator).size(0), 2);
+}
+
+TEST(NamedSets, AreDescribed) {
+  for (const NamedSet& set : named_sets()) {
+    EXPECT_FALSE(set.description.empty() || set.sizes.empty() || set.split.empty() ||
+                 set.source.empty() || set.values.empty())
+        << set.name;
+  }
+}
+
+}  // namespace
+}  // namespace clade

@@ -1,0 +1,176 @@
+#include "clade/data/named_sets.h"
+
+#include <torch/torch.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include "clade/core/error.h"
+#include "clade/core/random.h"
+#include "clade/core/words.h"
+#include "clade/data/download.h"
+
+namespace clade {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kDebianFolder = "/usr/share/datasets/fashion-mnist";
+
+struct ImageFile {
+  const char* name;
+  const char* mnist_md5;  ///< Of MNIST's file with .gz.
+};
+constexpr ImageFile kTrainImages = {"train-images-idx3-ubyte", "f68b3c2dcbeaaa9fbdd348bbdeb94873"};
+constexpr ImageFile kTrainLabels = {"train-labels-idx1-ubyte", "d53e105ee54ea40749a09fcbcd1e9432"};
+constexpr ImageFile kTestImages = {"t10k-images-idx3-ubyte", "9fb629c4189551a2d022fa330f9573f3"};
+constexpr ImageFile kTestLabels = {"t10k-labels-idx1-ubyte", "ec29112dd5afa0611ce80d1b7f02629c"};
+constexpr std::array kImageFiles = {kTrainImages, kTrainLabels, kTestImages, kTestLabels};
+
+const std::vector<std::string> kDigits = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+const std::vector<std::string> kClothes = {"T-shirt/top", "Trouser",   "Pullover", "Dress",
+                                           "Coat",        "Sandal",    "Shirt",    "Sneaker",
+                                           "Bag",         "Ankle boot"};
+
+std::string environment(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr ? value : "";
+}
+
+std::optional<fs::path> find_file(const fs::path& folder, const ImageFile& file) {
+  std::error_code ignored;
+  for (const char* end : {"", ".gz"}) {
+    const fs::path path = folder / (std::string(file.name) + end);
+    if (fs::exists(path, ignored)) return path;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> missing_files(const fs::path& folder) {
+  std::vector<std::string> missing;
+  for (const ImageFile& file : kImageFiles) {
+    if (!find_file(folder, file)) missing.push_back(std::string(file.name) + "[.gz]");
+  }
+  return missing;
+}
+
+fs::path cache_folder() {
+  const std::string cache = environment("XDG_CACHE_HOME");
+  if (!cache.empty()) return fs::path(cache) / "clade";
+  const std::string home = environment("HOME");
+  if (!home.empty()) return fs::path(home) / ".cache" / "clade";
+  throw Error("there is nowhere to keep a download; set XDG_CACHE_HOME, HOME or data.path");
+}
+
+fs::path download_mnist() {
+  const fs::path folder = cache_folder() / "mnist";
+  for (const ImageFile& file : kImageFiles) {
+    const std::string name = std::string(file.name) + ".gz";
+    if (find_file(folder, file)) continue;
+    download({"https://ossci-datasets.s3.amazonaws.com/mnist/" + name,
+              "https://storage.googleapis.com/cvdf-datasets/mnist/" + name},
+             folder / name, file.mnist_md5);
+  }
+  return folder;
+}
+
+fs::path find_folder(const std::string& set, const std::string& folder) {
+  if (!folder.empty()) {
+    const auto missing = missing_files(folder);
+    if (missing.empty()) return folder;
+    throw DataError("data.path: " + folder + " has no " + missing.front() + " of " + set +
+                    "; give the folder that holds its four files");
+  }
+  std::vector<fs::path> places;
+  if (const std::string data = environment("CLADE_DATA"); !data.empty()) {
+    places.push_back(fs::path(data) / set);
+    // Both sets use the same file names: only the plain MNIST may lie about unnamed.
+    if (set == "mnist") places.emplace_back(data);
+  }
+  if (set == "fashion-mnist") places.emplace_back(kDebianFolder);
+  for (const fs::path& place : places) {
+    if (missing_files(place).empty()) return place;
+  }
+  if (set == "mnist") return download_mnist();
+  throw DataError(
+      "fashion-mnist is not installed; apt install dataset-fashion-mnist, or set "
+      "data.path to the folder that holds its four files");
+}
+
+Points read_images(const fs::path& folder, const ImageFile& images, const ImageFile& labels,
+                   const std::string& set) {
+  Points points = read_points(find_file(folder, images)->string(),
+                              find_file(folder, labels)->string(), kDigits);
+  if (points.label_names.size() > kDigits.size()) {
+    throw DataError(find_file(folder, labels)->string() + " has label " +
+                    points.label_names.back() + "; " + set + " has 0 to 9: download it again");
+  }
+  points.name = set;
+  if (set == "fashion-mnist") points.label_names = kClothes;
+  return points;
+}
+
+/// N points, half and half by chance from each component.
+Points draw_bimodal(int64_t n, Generator& generator) {
+  Points points;
+  points.name = "bimodal-1d";
+  points.shape = {1};
+  points.columns = {"x"};
+  points.label_names = {"0.3", "0.7"};
+  points.labels = torch::randint(2, {n}, generator, torch::kInt64);
+  const auto noise = torch::randn({n}, generator, torch::kFloat32);
+  points.values = (0.3 + 0.4 * points.labels + 0.05 * noise).unsqueeze(1);  // [N, 1]
+  return points;
+}
+
+}  // namespace
+
+const std::vector<NamedSet>& named_sets() {
+  static const std::vector<NamedSet> sets = {
+      {"fashion-mnist", "photographs of clothes in 10 kinds, 28x28 grey levels",
+       "70000 points of 784 features", "50000 train, 10000 validation, 10000 test",
+       std::string("Zalando Research, MIT licence; from data.path, CLADE_DATA/fashion-mnist or ") +
+           kDebianFolder + " (apt install dataset-fashion-mnist)",
+       "grey"},
+      {"mnist", "handwritten digits, 28x28 grey levels", "70000 points of 784 features",
+       "50000 train, 10000 validation, 10000 test",
+       "LeCun, Cortes and Burges, CC BY-SA 3.0; from data.path, CLADE_DATA/mnist or CLADE_DATA, "
+       "else downloaded once (11 MiB)",
+       "grey"},
+      {"bimodal-1d", "numbers drawn from 1/2 N(0.3, 0.05) + 1/2 N(0.7, 0.05)",
+       "70000 points of 1 feature", "50000 train, 10000 validation, 10000 test",
+       "drawn from the seed; CP-VAE paper, section 6.1, its 0.05 taken for the standard deviation",
+       "raw"},
+  };
+  return sets;
+}
+
+const NamedSet& named_set(const std::string& name) {
+  std::vector<std::string> names;
+  for (const NamedSet& set : named_sets()) {
+    if (set.name == name) return set;
+    names.push_back(set.name);
+  }
+  throw ConfigError("data.name: there is no data set \"" + name + "\"; " + suggest(name, names) +
+                    " (data.path is for files)");
+}
+
+NamedPoints read_named_set(const std::string& name, const std::string& folder, uint64_t seed) {
+  if (named_set(name).name == "bimodal-1d") {
+    Generator generator = make_generator(derive_seed(seed, "bimodal-1d"));
+    Points train = draw_bimodal(60000, generator);
+    return {std::move(train), draw_bimodal(10000, generator)};
+  }
+  const fs::path found = find_folder(name, folder);
+  NamedPoints points{read_images(found, kTrainImages, kTrainLabels, name),
+                     read_images(found, kTestImages, kTestLabels, name)};
+  if (points.train.shape != points.test.shape) {
+    throw DataError(name + " in " + found.string() +
+                    ": train and test images differ in size; download it again");
+  }
+  return points;
+}
+
+}  // namespace clade

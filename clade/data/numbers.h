@@ -1,0 +1,57 @@
+#pragma once
+#include <torch/types.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace clade {
+
+/// How a file writes its numbers, in NumPy's letters.
+struct NumberFormat {
+  char kind;      ///< 'b' bool, 'u' unsigned, 'i' signed, 'f' floating
+  int64_t bytes;  ///< per number
+  bool big_endian;
+};
+
+/// The number at `at`, whatever its alignment and the machine's byte order.
+template <class T>
+T load_number(const char* at, bool big_endian) {
+  unsigned char bytes[sizeof(T)];
+  std::memcpy(bytes, at, sizeof(T));
+  if (big_endian != (std::endian::native == std::endian::big)) {
+    std::reverse(std::begin(bytes), std::end(bytes));
+  }
+  T value;
+  std::memcpy(&value, bytes, sizeof(T));
+  return value;
+}
+
+/// `bytes` as a tensor of `shape` in C order: uint8 (also for bool), int64 for all other whole
+/// numbers, float32 for floating ones. Throws DataError, before allocating anything, where a
+/// dimension is empty, there are more than eight, or the bytes are not exactly those of the shape.
+torch::Tensor read_numbers(std::string_view bytes, const NumberFormat& format,
+                           const std::vector<uint64_t>& shape, const std::string& where);
+
+/// The number that is all of `text`, NaN and infinities among them, NaN also where it is beyond
+/// double; nothing where it is no number.
+std::optional<double> parse_number(std::string_view text);
+
+/// "60000x28x28".
+template <class T>
+std::string shape_text(const std::vector<T>& shape) {
+  std::string text;
+  for (const T size : shape) {
+    if (!text.empty()) text += 'x';
+    text += std::to_string(size);
+  }
+  return text;
+}
+
+}  // namespace clade

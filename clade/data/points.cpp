@@ -1,0 +1,234 @@
+#include "clade/data/points.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "clade/core/error.h"
+#include "clade/core/words.h"
+#include "clade/data/numbers.h"
+#include "clade/data/readers.h"
+
+namespace clade {
+namespace {
+
+bool is_whole(double value) {
+  return value == std::floor(value) && std::abs(value) < 0x1p53;
+}
+
+/// Labels as text, whole numbers in one spelling ("3" for 3.0). [N] or [N, 1] -> N texts.
+std::vector<std::string> spell_labels(const torch::Tensor& values, const std::string& where) {
+  const int64_t n = values.size(0);
+  if (values.numel() != n) {
+    throw DataError(where + " holds " + shape_text(values.sizes().vec()) +
+                    " numbers; labels are one whole number a point");
+  }
+  const auto numbers = values.reshape({n}).to(torch::kFloat64);
+  std::vector<std::string> texts;
+  for (int64_t i = 0; i < n; ++i) {
+    const double number = numbers.data_ptr<double>()[i];
+    if (!is_whole(number)) {
+      throw DataError(where + ": row " + std::to_string(i) + " (counted from 0) is " +
+                      std::to_string(number) + "; labels must be whole numbers or words");
+    }
+    texts.push_back(std::to_string(static_cast<int64_t>(number)));
+  }
+  return texts;
+}
+
+std::vector<std::string> spell_labels(std::vector<std::string> texts, const std::string& where) {
+  const bool numeric = std::all_of(texts.begin(), texts.end(),
+                                   [](const std::string& text) { return parse_number(text); });
+  if (!numeric) return texts;
+  std::vector<double> numbers;
+  for (const std::string& text : texts) numbers.push_back(*parse_number(text));
+  return spell_labels(torch::tensor(numbers, torch::kFloat64), where);
+}
+
+/// Numbers each label: sets points.labels and points.label_names.
+void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
+                   Points& points) {
+  if (std::none_of(known.begin(), known.end(), parse_number)) {
+    for (std::string& text : texts) {
+      const double place = parse_number(text).value_or(-1);
+      if (place >= 0 && place < static_cast<double>(known.size())) {
+        text = known[static_cast<size_t>(place)];
+      }
+    }
+  }
+  // Words stand after numbers; a NaN would break the order and counts as a word.
+  const auto key = [](const std::string& text) {
+    const double value = parse_number(text).value_or(HUGE_VAL);
+    return std::pair(std::isnan(value) ? HUGE_VAL : value, text);
+  };
+  const auto before = [&](const std::string& a, const std::string& b) { return key(a) < key(b); };
+  std::set<std::string, decltype(before)> fresh(before);
+  fresh.insert(texts.begin(), texts.end());
+  points.label_names = known;
+  for (const std::string& name : known) fresh.erase(name);
+  points.label_names.insert(points.label_names.end(), fresh.begin(), fresh.end());
+
+  std::map<std::string, int64_t> number;
+  for (size_t i = 0; i < points.label_names.size(); ++i) {
+    number.emplace(points.label_names[i], static_cast<int64_t>(i));
+  }
+  std::vector<int64_t> labels;
+  for (const std::string& text : texts) labels.push_back(number.at(text));
+  points.labels = torch::tensor(labels, torch::kInt64);
+}
+
+std::string choose_array(const std::vector<std::string>& names, const std::string& where) {
+  const auto has = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const char* usual : {"x", "images", "data"}) {
+    if (has(usual)) return usual;
+  }
+  std::vector<std::string> others;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(others),
+               [](const std::string& name) { return name != "y" && name != "labels"; });
+  if (others.size() == 1) return others.front();
+  throw DataError(where + " holds several arrays; name the one to read: " + where +
+                  ":ARRAY, ARRAY being " + one_of(names));
+}
+
+Array read_array(const DataFile& file, const ArrayPath& path) {
+  switch (file.format) {
+    case Format::kIdx:
+      return parse_idx(file.bytes, path.file);
+    case Format::kNpy:
+      return parse_npy(file.bytes, path.file);
+    default:
+      const auto names = npz_names(file.bytes, path.file);
+      return parse_npz(file.bytes, path.entry.empty() ? choose_array(names, path.file) : path.entry,
+                       path.file);
+  }
+}
+
+std::vector<std::string> read_label_file(const std::string& labels, int64_t n) {
+  ArrayPath path = split_array_path(labels);
+  const DataFile file = read_data_file(path.file);
+  if (file.format != Format::kCsv) {
+    if (file.format == Format::kNpz && path.entry.empty()) {
+      for (const std::string& name : npz_names(file.bytes, path.file)) {
+        if (name == "y" || name == "labels") path.entry = name;
+      }
+    }
+    return spell_labels(read_array(file, path).values, labels);
+  }
+  const auto read = [&](Header header) {
+    Table table = parse_csv(file.bytes, "1", labels, header);
+    if (!table.columns.empty()) {
+      throw DataError(labels + " has " + std::to_string(table.columns.size() + 1) +
+                      " columns; a file of labels has one");
+    }
+    return table.labels;
+  };
+  auto texts = read(Header::kGuess);
+  // The first of words alone may be a header or a label: the count decides.
+  if (static_cast<int64_t>(texts.size()) == n - 1) texts = read(Header::kNo);
+  return spell_labels(texts, labels);
+}
+
+void check_finite(const Points& points) {
+  if (!points.values.is_floating_point()) return;
+  const auto bad = points.values.isfinite().logical_not();
+  if (!bad.any().item<bool>()) return;
+  const auto first = bad.nonzero()[0];
+  const auto row = first[0].item<int64_t>();
+  const auto feature = first[1].item<int64_t>();
+  throw DataError(points.name + ": " + position_text(points, row, feature) + " is " +
+                  std::to_string(points.values[row][feature].item<float>()) +
+                  ", not a finite float32; fill such values in or drop their rows");
+}
+
+void flatten(const torch::Tensor& array, Points& points) {
+  for (int64_t i = 1; i < array.dim(); ++i) {
+    if (array.size(i) != 1) points.shape.push_back(array.size(i));
+  }
+  if (points.shape.empty()) points.shape = {1};
+  points.values = array.reshape({array.size(0), -1});
+}
+
+}  // namespace
+
+Points read_points(const std::string& path, const std::string& labels,
+                   const std::vector<std::string>& known_labels) {
+  const ArrayPath array_path = split_array_path(path);
+  const DataFile file = read_data_file(array_path.file);
+  std::error_code ignored;
+  const bool labels_are_a_file =
+      std::filesystem::is_regular_file(split_array_path(labels).file, ignored);
+
+  Points points;
+  points.name = path;
+  std::optional<std::vector<std::string>> label_texts;
+  if (file.format == Format::kCsv) {
+    Table table = parse_csv(file.bytes, labels_are_a_file ? "" : labels, path);
+    if (table.columns.empty()) {
+      throw DataError(path + " has no column but the label; give it columns of numbers");
+    }
+    flatten(table.values, points);
+    const bool named = std::any_of(table.columns.begin(), table.columns.end(),
+                                   [](const std::string& name) { return !name.empty(); });
+    if (named) points.columns = table.columns;
+    points.note = table.note;
+    if (!table.labels.empty()) label_texts = spell_labels(table.labels, path);
+  } else {
+    flatten(read_array(file, array_path).values, points);
+    if (file.format == Format::kNpz && !labels_are_a_file) {
+      const auto names = npz_names(file.bytes, path);
+      std::string entry = labels;
+      for (const char* usual : {"y", "labels"}) {
+        const bool there = std::find(names.begin(), names.end(), usual) != names.end();
+        if (entry.empty() && there && usual != array_path.entry) entry = usual;
+      }
+      if (!entry.empty()) {
+        label_texts = spell_labels(parse_npz(file.bytes, entry, array_path.file).values,
+                                   array_path.file + ":" + entry);
+      }
+    } else if (!labels.empty() && !labels_are_a_file) {
+      throw DataError("there is no file of labels " + labels + "; check data.labels (columns are " +
+                      "named for CSV and TSV only)");
+    }
+  }
+  check_finite(points);
+  if (labels_are_a_file) label_texts = read_label_file(labels, points.values.size(0));
+  if (label_texts) {
+    if (static_cast<int64_t>(label_texts->size()) != points.values.size(0)) {
+      throw DataError("there are " + std::to_string(label_texts->size()) + " labels (" +
+                      (labels.empty() ? path : labels) + ") for " +
+                      std::to_string(points.values.size(0)) + " points (" + path +
+                      "); give one label a point");
+    }
+    encode_labels(*label_texts, known_labels, points);
+  }
+  return points;
+}
+
+std::string position_text(const Points& points, int64_t row, int64_t feature) {
+  std::string text = "row " + std::to_string(row) + " (counted from 0), ";
+  const auto column = static_cast<size_t>(feature);
+  if (column < points.columns.size() && !points.columns[column].empty()) {
+    return text + "column '" + points.columns[column] + "'";
+  }
+  if (points.shape.size() < 2) return text + "feature " + std::to_string(feature);
+  std::vector<int64_t> index;
+  for (auto size = points.shape.rbegin(); size != points.shape.rend(); ++size) {
+    index.insert(index.begin(), feature % *size);
+    feature /= *size;
+  }
+  std::string inside;
+  for (const int64_t i : index) {
+    if (!inside.empty()) inside += ", ";
+    inside += std::to_string(i);
+  }
+  return text + "pixel [" + inside + "]";
+}
+
+}  // namespace clade

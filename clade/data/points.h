@@ -1,0 +1,36 @@
+#pragma once
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace clade {
+
+/// Points as a file or a named set holds them, before any preprocessing.
+struct Points {
+  std::string name;                      ///< The file or named set, for messages.
+  torch::Tensor values;                  ///< [N, D] uint8, int64 or finite float32, C order.
+  std::vector<int64_t> shape;            ///< Of one point, D numbers in all; sizes of one left out.
+  std::vector<std::string> columns;      ///< Names of the D features; empty where they have none.
+  torch::Tensor labels;                  ///< [N] int64, or undefined.
+  std::vector<std::string> label_names;  ///< label_names[label].
+  std::string note;                      ///< What the reader left out; empty where nothing.
+};
+
+/// Reads `path` (FILE, or FILE.npz:ARRAY) and its labels. `labels` is a file of them (any format,
+/// one a point), a column of a table (its name, or its number from 1), an array of the same .npz,
+/// or "": none, except that a .npz with an array "y" or "labels" brings its own. Without ARRAY, a
+/// .npz gives its "x", "images" or "data", or the only array that is not labels.
+///
+/// Labels are numbered in the order of `known_labels`, a trained model's, then of those not among
+/// them: numbers by size, words by alphabet. Where all known labels are words, a number stands for
+/// the known label of that place, from 0. Throws DataError where a file cannot be read, holds NaN
+/// or infinities, or labels are not whole numbers or words, or of another length than the points.
+Points read_points(const std::string& path, const std::string& labels,
+                   const std::vector<std::string>& known_labels = {});
+
+/// "row 3 (counted from 0), column 'age'", "…, feature 5" or "…, pixel [4, 7]".
+std::string position_text(const Points& points, int64_t row, int64_t feature);
+
+}  // namespace clade

@@ -1,0 +1,27 @@
+#pragma once
+#include <torch/types.h>
+
+#include <string>
+
+#include "clade/data/dataset.h"
+#include "clade/data/points.h"
+
+namespace clade {
+
+struct ChosenPreprocessing {
+  Preprocessing preprocessing;
+  std::string said;  ///< What the values are and what is done with them.
+};
+
+/// Chooses by `values` and `binarise` (DataOptions) what to do with `points`: the kind of values
+/// from all of them, the statistics from the rows `train`, [n] int64. Throws DataError where the
+/// values are not what `values` says, ConfigError where `binarise` cannot be had with them.
+ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tensor& train,
+                                         const std::string& values, const std::string& binarise);
+
+/// Throws DataError with `advice` where a value of x, [N, D], lies outside [least, most]. `points`
+/// names the position.
+void check_range(const torch::Tensor& x, double least, double most, const Points& points,
+                 const std::string& advice);
+
+}  // namespace clade

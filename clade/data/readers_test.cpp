@@ -1,0 +1,334 @@
+#include "clade/data/readers.h"
+
+#include <torch/torch.h>
+
+#include <random>
+
+#include "clade/core/error.h"
+#include "clade/data/gzip.h"
+#include "clade/data/test_files.h"
+
+namespace clade {
+namespace {
+
+using testing::big;
+using testing::expect_error;
+using testing::idx_bytes;
+using testing::little;
+using testing::npy_bytes;
+using testing::npy_header;
+using testing::TestFolder;
+#ifdef CLADE_WITH_ZLIB
+using testing::deflated;
+using testing::zip_bytes;
+#endif
+
+void expect_values(const torch::Tensor& values, const torch::Tensor& expected) {
+  ASSERT_EQ(values.dtype(), expected.dtype());
+  ASSERT_EQ(values.sizes(), expected.sizes());
+  EXPECT_TRUE(values.equal(expected)) << values;
+  EXPECT_TRUE(values.is_contiguous());
+}
+
+torch::Tensor floats(std::vector<float> values) {
+  return torch::tensor(values);
+}
+torch::Tensor longs(std::vector<int64_t> values) {
+  return torch::tensor(values);
+}
+
+TEST(Idx, ReadsEveryType) {
+  expect_values(parse_idx(idx_bytes(0x08, {2, 2}, "\x01\xff\x02\x03"), "a").values,
+                torch::tensor({1, 255, 2, 3}, torch::kUInt8).view({2, 2}));
+  expect_values(parse_idx(idx_bytes(0x09, {2}, "\x01\xff"), "a").values, longs({1, -1}));
+  expect_values(parse_idx(idx_bytes(0x0b, {2}, big<int16_t>({258, -2})), "a").values,
+                longs({258, -2}));
+  expect_values(parse_idx(idx_bytes(0x0c, {2}, big<int32_t>({70000, -3})), "a").values,
+                longs({70000, -3}));
+  expect_values(parse_idx(idx_bytes(0x0d, {2}, big<float>({0.5F, -4})), "a").values,
+                floats({0.5F, -4}));
+  expect_values(parse_idx(idx_bytes(0x0e, {1, 2}, big<double>({0.25, -5})), "a").values,
+                floats({0.25F, -5}).view({1, 2}));
+}
+
+TEST(Idx, RefusesSizesThatDoNotMatchTheBytes) {
+  expect_error<DataError>(
+      [] {
+        parse_idx(idx_bytes(8, {3, 2}, "12345"), "a.idx");
+      },
+      {"a.idx", "3x2", "5 bytes", "truncated"});
+  expect_error<DataError>(
+      [] {
+        parse_idx(idx_bytes(8, {2, 2}, "12345"), "a.idx");
+      },
+      {"a.idx", "2x2", "5 bytes", "too many"});
+  expect_error<DataError>(
+      [] {
+        parse_idx(idx_bytes(8, {0, 2}, ""), "a.idx");
+      },
+      {"a.idx", "zero rows"});
+  const uint32_t most = 0xffffffff;
+  expect_error<DataError>(
+      [&] {
+        parse_idx(idx_bytes(14, {most, most, most}, "12345678"), "a");
+      },
+      {"4294967295x4294967295x4294967295", "truncated"});
+  // 2^32 · 2^32 bytes would wrap around to none.
+  expect_error<DataError>(
+      [&] {
+        parse_idx(idx_bytes(8, {1U << 31, 1U << 31, 4}, ""), "a");
+      },
+      {"truncated"});
+  expect_error<DataError>([] { parse_idx(idx_bytes(7, {1}, "1"), "a.idx"); },
+                          {"a.idx", "number type 7"});
+}
+
+TEST(Npy, ReadsEveryTypeAndByteOrder) {
+  const auto read = [](const std::string& descr, const std::string& payload) {
+    return parse_npy(npy_bytes(npy_header(descr, "(2,)"), payload), "a").values;
+  };
+  expect_values(read("<f8", little<double>({0.5, -2})), floats({0.5, -2}));
+  expect_values(read(">f8", big<double>({0.5, -2})), floats({0.5, -2}));
+  expect_values(read("<f4", little<float>({0.5, -2})), floats({0.5, -2}));
+  expect_values(read("<f2", little<uint16_t>({0x3800, 0xc000})), floats({0.5, -2}));
+  expect_values(read("|u1", "\x01\xff"), torch::tensor({1, 255}, torch::kUInt8));
+  expect_values(read("|b1", std::string("\1\0", 2)), torch::tensor({1, 0}, torch::kUInt8));
+  expect_values(read("|i1", "\x01\xff"), longs({1, -1}));
+  expect_values(read(">i2", big<int16_t>({258, -2})), longs({258, -2}));
+  expect_values(read("<u2", little<uint16_t>({258, 65535})), longs({258, 65535}));
+  expect_values(read("<i4", little<int32_t>({70000, -2})), longs({70000, -2}));
+  expect_values(read("<u4", little<uint32_t>({1, 4000000000})), longs({1, 4000000000}));
+  expect_values(read(">i8", big<int64_t>({1LL << 40, -2})), longs({1LL << 40, -2}));
+  expect_values(read("<u8", little<uint64_t>({1, 2})), longs({1, 2}));
+  expect_error<DataError>([&] { read("<u8", little<uint64_t>({1, ~uint64_t{0}})); }, {"2^63"});
+}
+
+TEST(Npy, ReadsFortranOrderAndEveryVersion) {
+  const std::string payload = little<float>({0, 1, 2, 3, 4, 5});
+  const auto c_order = torch::arange(6, torch::kFloat32).view({2, 3});
+  const auto fortran_order = torch::arange(6, torch::kFloat32).view({3, 2}).t().contiguous();
+  for (const char version : {1, 2, 3}) {
+    expect_values(parse_npy(npy_bytes(npy_header("<f4", "(2, 3)"), payload, version), "a").values,
+                  c_order);
+    expect_values(
+        parse_npy(npy_bytes(npy_header("<f4", "(2, 3)", true), payload, version), "a").values,
+        fortran_order);
+  }
+}
+
+TEST(Npy, RefusesWhatItCannotRead) {
+  const auto refuse = [](const std::string& header, std::initializer_list<const char*> parts) {
+    expect_error<DataError>([&] { parse_npy(npy_bytes(header, "12345678"), "a.npy"); }, parts);
+  };
+  refuse(npy_header("|O", "(1,)"), {"a.npy", "dtype object", "astype('float32')"});
+  refuse(npy_header("<U2", "(1,)"), {"a.npy", "'<U2'", "astype('float32')"});
+  refuse(npy_header("<c8", "(1,)"), {"'<c8'"});
+  refuse("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }",
+         {"a.npy", "structured", "column_stack"});
+  refuse("{'descr': '<f4', 'shape': (2,), }", {"a.npy", "fortran_order"});
+  refuse(npy_header("<f4", "(-2,)"), {"a.npy", "shape"});
+  refuse(npy_header("<f4", "()"), {"a.npy", "0 dimensions"});
+  refuse(npy_header("<f4", "(0, 3)"), {"a.npy", "zero rows"});
+  refuse(npy_header("<f4", "(3,)"), {"a.npy", "truncated"});
+  refuse(npy_header("<f4", "(1,)"), {"a.npy", "too many"});
+  refuse(npy_header("<f8", "(2305843009213693952, 8)"), {"truncated"});
+  refuse(npy_header("<f8", "(99999999999999999999,)"), {"not a whole number"});
+  refuse("nonsense", {"a.npy", "bad npy header"});
+}
+
+#ifdef CLADE_WITH_ZLIB
+TEST(Npz, ReadsStoredAndDeflatedEntries) {
+  const std::string x = npy_bytes(npy_header("<f4", "(2, 1)"), little<float>({1, 2}));
+  const std::string y = npy_bytes(npy_header("<i8", "(2,)"), little<int64_t>({3, 4}));
+  for (const bool deflate : {false, true}) {
+    const std::string bytes = zip_bytes({{"x.npy", x}, {"y.npy", y}}, deflate);
+    EXPECT_EQ(npz_names(bytes, "a.npz"), (std::vector<std::string>{"x", "y"}));
+    expect_values(parse_npz(bytes, "x", "a.npz").values, floats({1, 2}).view({2, 1}));
+    expect_values(parse_npz(bytes, "y", "a.npz").values, longs({3, 4}));
+    expect_error<DataError>([&] { parse_npz(bytes, "z", "a.npz"); }, {"a.npz", "\"z\""});
+  }
+  std::string damaged = zip_bytes({{"x.npy", x}}, false);
+  damaged[damaged.find("PK\1\2") - 1] ^= 1;
+  expect_error<DataError>([&] { parse_npz(damaged, "x", "a.npz"); }, {"a.npz:x", "checksum"});
+}
+
+TEST(Gzip, ReadsMembersAndRefusesDamage) {
+  EXPECT_EQ(gunzip(deflated("one ") + deflated("two"), "a.gz"), "one two");
+  const std::string whole = deflated("some content that is packed");
+  expect_error<DataError>([&] { gunzip(whole.substr(0, whole.size() - 3), "a.gz"); },
+                          {"a.gz", "truncated"});
+  expect_error<DataError>([&] { gunzip(whole + "rubbish", "a.gz"); }, {"a.gz"});
+  std::string wrong_checksum = whole;
+  wrong_checksum[whole.size() - 8] ^= 1;
+  expect_error<DataError>([&] { gunzip(wrong_checksum, "a.gz"); }, {"a.gz", "damaged"});
+}
+
+#endif
+
+TEST(Csv, ReadsWithAndWithoutHeader) {
+  const auto expected = floats({1, 2.5, -3, 4e2}).view({2, 2});
+  for (const std::string text :
+       {"1,2.5\n-3,4e2\n", "1,2.5\r\n-3,4e2", "1;2.5\n\n-3;4e2\n", "1\t 2.5\n-3\t+4e2\n"}) {
+    const Table table = parse_csv(text, "", "a.csv");
+    expect_values(table.values, expected);
+    EXPECT_EQ(table.columns, (std::vector<std::string>{"", ""}));
+  }
+  const Table named =
+      parse_csv("\xef\xbb\xbf\"a, b\",\"c\"\"d\"\n1,\"2.5\"\n-3,4e2\n", "", "a.csv");
+  expect_values(named.values, expected);
+  EXPECT_EQ(named.columns, (std::vector<std::string>{"a, b", "c\"d"}));
+}
+
+TEST(Csv, TellsAHeaderFromARow) {
+  // Columns named by their numbers, as tools write tables without names.
+  EXPECT_EQ(parse_csv("0,1,label\n5,6,7\n", "", "a").columns,
+            (std::vector<std::string>{"0", "1", "label"}));
+  // A word above a number, in a row of other numbers, is a mistake in the data.
+  expect_error<DataError>([] { parse_csv("5,x,7\n1,2,3\n", "", "a.csv"); },
+                          {"a.csv", "line 1", "column 2", "'x'"});
+  // A first row with a word in the label column alone is a row.
+  const Table table = parse_csv("5.1,setosa\n6.2,virginica\n", "2", "a");
+  EXPECT_EQ(table.labels, (std::vector<std::string>{"setosa", "virginica"}));
+  expect_values(table.values, floats({5.1F, 6.2F}).view({2, 1}));
+}
+
+TEST(Csv, TakesTheLabelColumnByNameOrNumber) {
+  const std::string text = "a,kind,b\n1,x,2\n3,\"y,z\",4\n";
+  for (const char* label : {"kind", "2"}) {
+    const Table table = parse_csv(text, label, "a.csv");
+    EXPECT_EQ(table.columns, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(table.labels, (std::vector<std::string>{"x", "y,z"}));
+    expect_values(table.values, floats({1, 2, 3, 4}).view({2, 2}));
+  }
+  expect_error<DataError>([&] { parse_csv(text, "kinds", "a.csv"); },
+                          {"a.csv", "'kinds'", "did you mean kind"});
+  expect_error<DataError>([&] { parse_csv(text, "4", "a.csv"); }, {"a.csv", "3 columns"});
+  expect_error<DataError>([&] { parse_csv("1,2\n3,4\n", "kind", "a.csv"); }, {"header line"});
+}
+
+TEST(Csv, LeavesOutRowNumbersThatHaveNoName) {
+  const Table table = parse_csv(",a\n0,5\n1,6\n", "", "a.csv");
+  EXPECT_EQ(table.columns, (std::vector<std::string>{"a"}));
+  expect_values(table.values, floats({5, 6}).view({2, 1}));
+  EXPECT_NE(table.note.find("first column"), std::string::npos);
+  EXPECT_EQ(parse_csv("0,5\n1,6\n", "", "a.csv").values.size(1), 2);
+}
+
+TEST(Csv, NamesTheLineAndColumnOfWhatIsWrong) {
+  const auto refuse = [](const std::string& text, std::initializer_list<const char*> parts) {
+    expect_error<DataError>([&] { parse_csv(text, "", "a.csv"); }, parts);
+  };
+  refuse("a,b\n1,2\n3\n", {"a.csv", "line 3", "1 columns", "2"});
+  refuse("a,b\n1,2\n3,4,5\n", {"a.csv", "line 3", "3 columns"});
+  refuse("a,b\n1,2\n3,x\n", {"a.csv", "line 3", "column 'b'", "'x'", "data.labels"});
+  refuse("a,b\n1,2\n3,\n", {"a.csv", "line 3", "column 'b'", "empty"});
+  refuse("a,b\n1,nan\n", {"a.csv", "line 2", "column 'b'", "nan"});
+  refuse("a,b\n1,-inf\n", {"a.csv", "line 2", "column 'b'", "-inf"});
+  refuse("a,b\n1e39,2\n", {"a.csv", "line 2", "column 'a'", "1e39"});
+  refuse("a,b\n1e999,2\n", {"a.csv", "line 2", "column 'a'", "1e999"});
+  refuse("a,b\n\n\n1,\"2\n", {"a.csv", "line 4", "quote"});
+  refuse("a,b\n", {"a.csv", "zero rows"});
+  refuse("\n\n", {"a.csv", "zero rows"});
+  refuse(std::string("a\0b", 3), {"a.csv", "UTF-8"});
+}
+
+TEST(DataFile, TellsTheFormatByContentThenName) {
+  const TestFolder folder;
+  const std::string npy = npy_bytes(npy_header("<f4", "(1,)"), little<float>({1}));
+  EXPECT_EQ(read_data_file(folder.write("a.csv", npy)).format, Format::kNpy);
+  EXPECT_EQ(read_data_file(folder.write("d", idx_bytes(8, {1}, "1"))).format, Format::kIdx);
+  EXPECT_EQ(read_data_file(folder.write("e", "1,2\n")).format, Format::kCsv);
+#ifdef CLADE_WITH_ZLIB
+  EXPECT_EQ(read_data_file(folder.write("b", deflated(npy))).format, Format::kNpy);
+  EXPECT_EQ(read_data_file(folder.write("c", zip_bytes({{"x.npy", npy}}, true))).format,
+            Format::kNpz);
+  EXPECT_EQ(read_data_file(folder.write("f.csv.gz", deflated("1,2\n"))).bytes, "1,2\n");
+#endif
+
+  expect_error<DataError>([&] { read_data_file(folder.path("none.npy")); },
+                          {"none.npy", "no file"});
+  expect_error<DataError>([&] { read_data_file(folder.write("g.npy", "")); }, {"g.npy", "empty"});
+  expect_error<DataError>([&] { read_data_file(folder.write("h.gz", "text")); },
+                          {"h.gz", "not a gzip file"});
+  expect_error<DataError>([&] { read_data_file(folder.write("i", "\x89HDF\r\n\x1a\n")); },
+                          {"HDF5", "numpy.save"});
+  expect_error<DataError>([&] { read_data_file(folder.write("j", "\x80\x02\x01")); },
+                          {"no known format", ".npy"});
+}
+
+// Everything that reads a whole file, whatever its format.
+void read_anything(const std::string& path) {
+  const DataFile file = read_data_file(path);
+  switch (file.format) {
+    case Format::kIdx:
+      parse_idx(file.bytes, path);
+      break;
+    case Format::kNpy:
+      parse_npy(file.bytes, path);
+      break;
+    case Format::kNpz:
+      for (const std::string& name : npz_names(file.bytes, path)) {
+        parse_npz(file.bytes, name, path);
+      }
+      break;
+    case Format::kCsv:
+      parse_csv(file.bytes, "", path);
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> small_files() {
+  const std::string idx = idx_bytes(8, {2, 3}, "abcdef");
+  const std::string npy = npy_bytes(npy_header("<f4", "(2, 2)"), little<float>({1, 2, 3, 4}));
+  const std::string fortran =
+      npy_bytes(npy_header(">f8", "(2, 2)", true), big<double>({1, 2, 3, 4}), 2);
+  return {
+      {"a.idx", idx},
+      {"a.npy", npy},
+      {"b.npy", fortran},
+#ifdef CLADE_WITH_ZLIB
+      {"a.idx.gz", deflated(idx)},
+      {"a.npy.gz", deflated(npy)},
+      {"a.npz", zip_bytes({{"x.npy", npy}}, false)},
+      {"b.npz", zip_bytes({{"x.npy", npy}, {"y.npy", fortran}}, true)},
+#endif
+  };
+}
+
+TEST(BrokenFiles, EveryTruncationIsRefused) {
+  const TestFolder folder;
+  for (const auto& [name, bytes] : small_files()) {
+    EXPECT_NO_THROW(read_anything(folder.write(name, bytes))) << name;
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      const std::string path = folder.write(name, bytes.substr(0, size));
+      EXPECT_THROW(read_anything(path), DataError) << name << " cut to " << size << " bytes";
+    }
+  }
+}
+
+TEST(BrokenFiles, NoDamageCrashes) {
+  const TestFolder folder;
+  std::mt19937 random(1);
+  auto files = small_files();
+  files.emplace_back("a.csv", "a,\"b\",kind\n1,2,3\r\n\"4\",5.5,-6e2\n");
+  files.emplace_back("b.csv", "1;2;3\n4;5;6\n");
+  int refused = 0;
+  for (const auto& [name, bytes] : files) {
+    for (int i = 0; i < 400; ++i) {
+      std::string damaged = bytes;
+      for (unsigned flips = 1 + random() % 4; flips > 0; --flips) {
+        damaged[random() % damaged.size()] ^= static_cast<char>(1U << (random() % 8));
+      }
+      const std::string path = folder.write(name, damaged);
+      try {
+        read_anything(path);
+      } catch (const DataError& error) {
+        ++refused;
+        EXPECT_GT(std::string(error.what()).size(), 10U);
+      }
+    }
+  }
+  EXPECT_GT(refused, 500);
+}
+
+}  // namespace
+}  // namespace clade

@@ -1,0 +1,47 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "clade/data/dataset.h"
+#include "clade/models/registry.h"
+#include "clade/training/safetensors.h"
+
+namespace clade {
+
+/// A model with all that is needed to use it again: its settings, the shape of a data point, how
+/// raw values become what it reads, and the names of the labels it was shown.
+///
+/// On disk it is `model.safetensors`: weights under the names of `Model::named_parameters()` and
+/// buffers, `data.shift` and `data.scale`, and everything else as JSON in the file's metadata.
+/// `model.json` beside it repeats that JSON for people and other programs.
+struct TrainedModel {
+  std::string name;  ///< In the registry.
+  std::shared_ptr<ModelOptions> options;
+  std::shared_ptr<Model> model;
+  Preprocessing preprocessing;
+  std::vector<int64_t> shape;  ///< Of one data point.
+  std::vector<std::string> label_names;
+  nlohmann::json provenance;  ///< Data, seed, epoch, bound: what a reader wants to know.
+};
+
+/// A fresh model; weights follow from `seed` alone.
+TrainedModel make_model(const std::string& name, std::shared_ptr<ModelOptions> options,
+                        const Splits& data, uint64_t seed, const torch::Device& device);
+
+/// Writes RUN/model.safetensors and RUN/model.json.
+void save_model(const TrainedModel& trained, const std::filesystem::path& run);
+
+/// Throws Error when the file is missing, damaged, or of a model this build does not know.
+TrainedModel load_model(const std::filesystem::path& run, const torch::Device& device);
+
+/// Every parameter and buffer by name, as views.
+std::map<std::string, torch::Tensor> state_of(Model& model);
+
+/// Copies `tensors` into the model; throws Error naming the first missing or differently shaped
+/// one.
+void load_state(Model& model, const std::map<std::string, torch::Tensor>& tensors,
+                const std::string& file);
+
+}  // namespace clade

@@ -1,0 +1,373 @@
+#include "clade/training/trainer.h"
+
+#include <torch/torch.h>
+
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/core/require.h"
+
+namespace clade {
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr int64_t kStepsBetweenChecks =
+    50;  // reading a tensor's value stalls a GPU: not every step
+constexpr const char* kCheckpoint = "checkpoint.safetensors";
+constexpr const char* kLog = "log.jsonl";
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+json to_json(const MeanBound& mean) {
+  json terms = json::object();
+  for (const auto& [name, value] : mean.terms) terms[name] = value;
+  return {{"elbo", mean.elbo}, {"terms", terms}};
+}
+
+// The log keeps only the epochs that the resumed state has behind it.
+void truncate_log(const std::filesystem::path& path, int64_t epochs) {
+  if (!std::filesystem::exists(path)) return;
+  std::istringstream lines(read_file(path));
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (entry.is_discarded() || entry.value("epoch", kNever) > epochs) break;
+    kept += line + "\n";
+  }
+  write_atomically(path, kept);
+}
+
+}  // namespace
+
+std::vector<Option> TrainOptions::options() {
+  return {
+      {"epochs", &epochs, "epochs at most; early stopping may end training sooner"},
+      {"batch", &batch, "data points a step"},
+      {"learning_rate", &learning_rate, "of Adam"},
+      {"learning_rate_decay", &learning_rate_decay,
+       "factor on the learning rate every decay_every epochs; 1 for none"},
+      {"decay_every", &decay_every, "epochs between two learning-rate decays"},
+      {"warmup", &warmup,
+       "epochs over which the weight of the KL terms rises linearly to 1; 0 for none"},
+      {"look_ahead", &look_ahead,
+       "stop after this many epochs past the warm-up without a better validation bound; 0 for "
+       "never"},
+      {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
+      {"checkpoint_every", &checkpoint_every, "epochs between two checkpoints"},
+  };
+}
+
+void TrainOptions::validate() const {
+  require_at_least("train.epochs", static_cast<double>(epochs), 1);
+  require_at_least("train.batch", static_cast<double>(batch), 1);
+  require_above("train.learning_rate", learning_rate, 0);
+  require_above("train.learning_rate_decay", learning_rate_decay, 0);
+  require_at_least("train.decay_every", static_cast<double>(decay_every), 1);
+  require_at_least("train.warmup", static_cast<double>(warmup), 0);
+  require_at_least("train.look_ahead", static_cast<double>(look_ahead), 0);
+  require_at_least("train.clip_norm", clip_norm, 0);
+  require_at_least("train.checkpoint_every", static_cast<double>(checkpoint_every), 1);
+}
+
+double TrainOptions::beta(int64_t epoch) const {
+  if (epoch + 1 >= warmup) return 1;
+  return static_cast<double>(epoch + 1) / static_cast<double>(warmup);
+}
+
+double TrainOptions::learning_rate_at(int64_t epoch) const {
+  return learning_rate * std::pow(learning_rate_decay, static_cast<double>(epoch / decay_every));
+}
+
+json EpochLog::json() const {
+  nlohmann::json line = {{"epoch", epoch},
+                         {"steps", steps},
+                         {"train", to_json(train)},
+                         {"learning_rate", learning_rate},
+                         {"beta", beta},
+                         {"seconds", seconds},
+                         {"samples_per_second", samples_per_second}};
+  if (validation) line["validation"] = to_json(*validation);
+  return line;
+}
+
+Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& options,
+                 uint64_t seed, std::filesystem::path run)
+    : trained_(trained),
+      model_(*trained.model),
+      data_(data),
+      options_(options),
+      seed_(seed),
+      run_(std::move(run)),
+      parameters_(*trained.model),
+      adam_(parameters_.values()),
+      generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())) {}
+
+bool Trainer::finished() const {
+  if (epoch_ >= options_.epochs) return true;
+  if (options_.look_ahead == 0 || data_.validation.size() == 0) return false;
+  const int64_t counted_from = std::max(best_epoch_, options_.warmup);
+  return epoch_ - counted_from >= options_.look_ahead;
+}
+
+void Trainer::begin_epoch() {
+  const int64_t n = data_.train.size();
+  order_ =
+      torch::randperm(n, generator_, torch::dtype(torch::kInt64).device(data_.train.x.device()));
+  position_ = 0;
+  seconds_ = 0;
+  totals_ = torch::Tensor();
+  first_bad_ = torch::Tensor();
+}
+
+void Trainer::step() {
+  const auto rows = order_.slice(0, position_, position_ + options_.batch);
+  const auto x = present(data_.train.x.index_select(0, rows), data_.preprocessing.binarise,
+                         generator_);  // [B, D]
+  const Bound bound = model_.bound(x, generator_);
+
+  const double beta = options_.beta(epoch_);
+  std::vector<torch::Tensor> watched;  // the mean of each term, then the gradient norm
+  torch::Tensor loss;
+  for (const Term& term : bound.terms) {
+    const auto mean = term.value.mean();
+    const auto cost = term.divergence ? beta * mean : -mean;
+    loss = loss.defined() ? loss + cost : cost;
+    watched.push_back(mean.detach());
+  }
+  parameters_.gradients().zero_();
+  loss.backward();
+
+  torch::NoGradGuard no_grad;
+  const auto norm = parameters_.gradients().norm();
+  if (options_.clip_norm > 0) {
+    parameters_.gradients().mul_((options_.clip_norm / (norm + 1e-6)).clamp_max(1));
+  }
+  adam_.step(parameters_.values(), parameters_.gradients(), options_.learning_rate_at(epoch_));
+
+  watched.push_back(norm);
+  const auto values = torch::stack(watched).to(torch::kFloat64);  // [terms + 1]
+  if (!totals_.defined()) {
+    totals_ = torch::zeros_like(values);
+    first_bad_ = torch::full_like(values, kNever, values.options().dtype(torch::kInt64));
+  }
+  if (term_names_.empty()) {
+    for (const Term& term : bound.terms) {
+      term_names_.push_back(term.name);
+      term_divergence_.push_back(term.divergence);
+    }
+  }
+  totals_ += values * rows.size(0);
+  const auto bad_now = torch::isfinite(values).logical_not().logical_and(first_bad_ == kNever);
+  first_bad_.masked_fill_(bad_now, adam_.steps);
+  position_ += rows.size(0);
+}
+
+void Trainer::check_finite() const {
+  const auto first_bad = first_bad_.cpu();
+  const auto worst = first_bad.argmin().item<int64_t>();
+  const auto step = first_bad[worst].item<int64_t>();
+  if (step == kNever) return;
+  const bool gradient = worst == static_cast<int64_t>(term_names_.size());
+  const std::string what = gradient ? "the gradient" : term_names_[worst];
+  const bool saved = std::filesystem::exists(run_ / kCheckpoint);
+  throw NumericalError(
+      what + " became NaN or infinite at step " + std::to_string(step) + " (epoch " +
+      std::to_string(epoch_ + 1) + "); " +
+      (saved ? "the last good state is in " + (run_ / kCheckpoint).string() + "; " : "") +
+      "try a lower train.learning_rate or a train.clip_norm");
+}
+
+MeanBound Trainer::epoch_means() const {
+  const auto means = (totals_ / static_cast<double>(data_.train.size())).cpu();
+  MeanBound mean;
+  for (size_t i = 0; i < term_names_.size(); ++i) {
+    const auto value = means[static_cast<int64_t>(i)].item<double>();
+    mean.terms.emplace_back(term_names_[i], value);
+    mean.elbo += term_divergence_[i] ? -value : value;
+  }
+  return mean;
+}
+
+EpochLog Trainer::end_epoch() {
+  EpochLog log;
+  log.epoch = epoch_ + 1;
+  log.steps = adam_.steps;
+  log.train = epoch_means();
+  log.learning_rate = options_.learning_rate_at(epoch_);
+  log.beta = options_.beta(epoch_);
+  if (data_.validation.size() > 0) {
+    // The same draws every epoch, so that epochs differ by their weights alone.
+    Generator generator =
+        make_generator(derive_seed(seed_, "validation"), data_.validation.x.device());
+    log.validation = mean_bound(model_, data_.validation.x, generator);
+    for (const auto& [name, value] : log.validation->terms) {
+      if (!std::isfinite(value)) {
+        throw NumericalError(name + " is not finite on the validation data after step " +
+                             std::to_string(log.steps) + "; the last good state is in " +
+                             run_.string());
+      }
+    }
+  }
+  keep_if_best(log);
+  ++epoch_;
+  position_ = 0;
+  return log;
+}
+
+void Trainer::keep_if_best(const EpochLog& log) {
+  // Without validation data there is nothing to choose by: the latest weights are kept.
+  if (log.validation && best_epoch_ > 0 && log.validation->elbo <= best_) return;
+  best_ = log.validation ? log.validation->elbo : log.train.elbo;
+  best_epoch_ = log.epoch;
+  trained_.provenance["epoch"] = log.epoch;
+  trained_.provenance["bound"] = best_;
+  save_model(trained_, run_);
+}
+
+void Trainer::save_checkpoint() const {
+  TensorFile file;
+  for (const auto& [name, tensor] : state_of(model_)) file.tensors["model." + name] = tensor;
+  file.tensors["adam.first_moment"] = adam_.first_moment;
+  file.tensors["adam.second_moment"] = adam_.second_moment;
+  file.tensors["generator"] = generator_.get_state();
+  if (position_ > 0) {
+    file.tensors["epoch.order"] = order_;
+    file.tensors["epoch.totals"] = totals_;
+  }
+  const json state = {{"model", trained_.name},
+                      {"options", to_json(*trained_.options)},
+                      {"epoch", epoch_},
+                      {"position", position_},
+                      {"steps", adam_.steps},
+                      {"best_bound", best_},
+                      {"best_epoch", best_epoch_},
+                      {"terms", term_names_},
+                      {"divergences", term_divergence_},
+                      {"epoch_seconds", seconds_},
+                      {"seconds", total_seconds_}};
+  file.metadata = state.dump();
+  write_safetensors(run_ / kCheckpoint, file);
+  write_atomically(run_ / "checkpoint.json", state.dump(2) + "\n");
+}
+
+void Trainer::resume() {
+  const auto path = run_ / kCheckpoint;
+  if (!std::filesystem::exists(path)) {
+    throw Error(run_.string() + " has no " + kCheckpoint + " to resume from; train it anew");
+  }
+  const TensorFile file = read_safetensors(path);
+  std::map<std::string, torch::Tensor> weights;
+  for (const auto& [name, tensor] : file.tensors) {
+    if (name.rfind("model.", 0) == 0) weights[name.substr(6)] = tensor;
+  }
+  try {
+    const json state = json::parse(file.metadata);
+    if (state.at("model") != trained_.name || state.at("options") != to_json(*trained_.options)) {
+      throw Error(path.string() + " is of another model than " +
+                  (run_ / "experiment.toml").string() +
+                  " describes; restore that file or train anew");
+    }
+    load_state(model_, weights, path.string());
+    epoch_ = state.at("epoch");
+    position_ = state.at("position");
+    adam_.steps = state.at("steps");
+    best_ = state.at("best_bound");
+    best_epoch_ = state.at("best_epoch");
+    term_names_ = state.at("terms").get<std::vector<std::string>>();
+    term_divergence_ = state.at("divergences").get<std::vector<bool>>();
+    seconds_ = state.at("epoch_seconds");
+    total_seconds_ = state.at("seconds");
+    adam_.first_moment.copy_(file.tensors.at("adam.first_moment"));
+    adam_.second_moment.copy_(file.tensors.at("adam.second_moment"));
+    generator_.set_state(file.tensors.at("generator"));
+    if (position_ > 0) {
+      order_ = file.tensors.at("epoch.order").to(data_.train.x.device());
+      totals_ = file.tensors.at("epoch.totals").to(data_.train.x.device());
+      first_bad_ = torch::full_like(totals_, kNever, totals_.options().dtype(torch::kInt64));
+    }
+  } catch (const json::exception&) {
+    throw Error(path.string() + " is damaged: its state cannot be read");
+  } catch (const std::out_of_range&) {
+    throw Error(path.string() + " is damaged: a tensor is missing");
+  }
+  if (order_.defined() && order_.size(0) != data_.train.size()) {
+    throw Error(path.string() + " was made with " + std::to_string(order_.size(0)) +
+                " training points, the data now has " + std::to_string(data_.train.size()));
+  }
+  truncate_log(run_ / kLog, epoch_);
+}
+
+TrainingSummary Trainer::run(const std::function<bool()>& stop,
+                             const std::function<void(const TrainingProgress&)>& progress) {
+  EpochLog last;
+  while (!finished()) {
+    model_.train();
+    model_.begin_epoch(epoch_);
+    if (position_ == 0) begin_epoch();
+    const double seconds_before = seconds_;
+    const auto start = Clock::now();
+    const int64_t n = data_.train.size();
+    const int64_t position_before = position_;
+    while (position_ < n) {
+      step();
+      const double elapsed = seconds_since(start);
+      if (adam_.steps % kStepsBetweenChecks == 0) check_finite();
+      if (stop && stop()) {
+        check_finite();
+        seconds_ = seconds_before + elapsed;
+        save_checkpoint();
+        throw Interrupted("stopped at epoch " + std::to_string(epoch_ + 1) + ", step " +
+                          std::to_string(adam_.steps) + "; go on with: clade train --resume " +
+                          run_.string());
+      }
+      if (progress) {
+        const double rate = static_cast<double>(position_ - position_before) / elapsed;
+        const double points_left = static_cast<double>((options_.epochs - epoch_) * n - position_);
+        progress({epoch_ + 1, options_.epochs,
+                  static_cast<double>(position_) / static_cast<double>(n), rate, points_left / rate,
+                  last.epoch > 0 ? &last : nullptr});
+      }
+    }
+    check_finite();
+    const double train_seconds = seconds_before + seconds_since(start);
+    last = end_epoch();
+    last.samples_per_second = static_cast<double>(n) / train_seconds;
+    last.seconds = seconds_before + seconds_since(start);
+    total_seconds_ += last.seconds;
+    seconds_ = 0;
+    std::ofstream(run_ / kLog, std::ios::app) << last.json().dump() << "\n";
+    if (epoch_ % options_.checkpoint_every == 0 || finished()) save_checkpoint();
+  }
+  finish();
+  return {epoch_, best_epoch_, best_, total_seconds_, epoch_ < options_.epochs};
+}
+
+void Trainer::finish() {
+  const auto best = run_ / "model.safetensors";
+  load_state(model_, read_safetensors(best).tensors, best.string());
+  const EvaluationMode evaluation(model_);
+  Generator generator =
+      make_generator(derive_seed(seed_, "aggregated posterior"), data_.train.x.device());
+  torch::Tensor sum;
+  const int64_t n = data_.train.size();
+  for (int64_t start = 0; start < n; start += rows_at_a_time(model_)) {
+    const auto rows = data_.train.x.slice(0, start, std::min(n, start + rows_at_a_time(model_)));
+    const auto x = present(rows, data_.preprocessing.binarise, generator);
+    const auto q_y = model_.cluster_probabilities(x, generator).sum(0);
+    sum = sum.defined() ? sum + q_y : q_y;
+  }
+  model_.set_aggregated_posterior(sum / static_cast<double>(n));
+  save_model(trained_, run_);
+}
+
+}  // namespace clade

@@ -1,0 +1,345 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/training/trainer.h"
+
+namespace clade {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Folder : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = fs::path(testing::TempDir()) /
+              ("clade_" + std::to_string(::getpid()) + "_" + std::string(test->name()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  fs::path folder(const std::string& name) const {
+    fs::create_directories(folder_ / name);
+    return folder_ / name;
+  }
+
+  fs::path folder_;
+};
+
+/// Bits of three prototypes with noise: enough for a model to learn something in a second.
+Splits three_prototypes() {
+  auto generator = make_generator(1);
+  Splits splits;
+  const auto prototypes = torch::empty({3, 8}).bernoulli_(0.5, generator) * 0.8 + 0.1;
+  const auto make = [&](int64_t n) {
+    Dataset data;
+    data.labels = torch::randint(3, {n}, generator, torch::kInt64);
+    data.x = prototypes.index_select(0, data.labels);
+    data.shape = {8};
+    return data;
+  };
+  splits.train = make(96);
+  splits.validation = make(32);
+  splits.validation.x = present(splits.validation.x, true, generator);
+  splits.test = splits.validation;
+  splits.preprocessing = {torch::zeros({8}), torch::ones({8}), true};
+  return splits;
+}
+
+TrainedModel small(const std::string& name, const Splits& data, uint64_t seed = 3) {
+  auto options = find_model(name).options();
+  for (Option& option : options->options()) {
+    if (option.name == "hidden") *std::get<std::vector<int64_t>*>(option.value) = {6};
+    if (option.name.rfind("latent", 0) == 0) *std::get<int64_t*>(option.value) = 2;
+    if (option.name == "clusters") *std::get<int64_t*>(option.value) = 3;
+  }
+  return make_model(name, options, data, seed, torch::kCPU);
+}
+
+TrainOptions quick(int64_t epochs) {
+  TrainOptions options;
+  options.epochs = epochs;
+  options.batch = 20;
+  options.learning_rate = 1e-2;
+  options.warmup = 2;
+  return options;
+}
+
+using TensorFileTest = Folder;
+
+TEST_F(TensorFileTest, RoundTripsEveryTypeAndShape) {
+  const auto path = folder_ / "a.safetensors";
+  TensorFile file;
+  file.tensors = {{"f32", torch::randn({2, 3})},
+                  {"f64", torch::randn({4}, torch::kFloat64)},
+                  {"i64", torch::arange(5)},
+                  {"u8", torch::arange(7, torch::kUInt8)},
+                  {"strided", torch::randn({3, 4}).t()},
+                  {"scalar", torch::tensor(2.5)},
+                  {"empty", torch::empty({0, 3})}};
+  file.metadata = R"({"a": "text with \"quotes\""})";
+  write_safetensors(path, file);
+  const TensorFile read = read_safetensors(path);
+  EXPECT_EQ(read.metadata, file.metadata);
+  ASSERT_EQ(read.tensors.size(), file.tensors.size());
+  for (const auto& [name, tensor] : file.tensors) {
+    EXPECT_TRUE(torch::equal(read.tensors.at(name), tensor)) << name;
+  }
+  // The format itself, as any other reader sees it: length, JSON, data where the header says.
+  const std::string raw = read_file(path);
+  uint64_t length = 0;
+  std::memcpy(&length, raw.data(), 8);
+  const auto header = nlohmann::json::parse(raw.substr(8, length));
+  const auto& entry = header.at("f32");
+  EXPECT_EQ(entry.at("dtype"), "F32");
+  EXPECT_EQ(entry.at("shape"), (std::vector<int64_t>{2, 3}));
+  float first = 0;
+  std::memcpy(&first, raw.data() + 8 + length + entry.at("data_offsets").at(0).get<size_t>(), 4);
+  EXPECT_EQ(first, file.tensors["f32"][0][0].item<float>());
+}
+
+TEST_F(TensorFileTest, RefusesEveryTruncationAndSurvivesEveryFlip) {
+  const auto path = folder_ / "a.safetensors";
+  TensorFile file;
+  file.tensors = {{"a", torch::ones({2, 2})}, {"b", torch::arange(3)}};
+  file.metadata = "{}";
+  write_safetensors(path, file);
+  const std::string whole = read_file(path);
+  const auto with = [&](const std::string& content) {
+    std::ofstream(path, std::ios::binary) << content;
+    return read_safetensors(path);
+  };
+  for (size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_THROW(with(whole.substr(0, length)), DataError) << length;
+  }
+  for (size_t i = 0; i < whole.size(); ++i) {
+    for (const int flip : {0x01, 0x10, 0x80, 0xff}) {
+      std::string changed = whole;
+      changed[i] = static_cast<char>(changed[i] ^ flip);
+      try {
+        with(changed);
+      } catch (const Error&) {
+      }
+    }
+  }
+}
+
+TEST(Adam, AgreesWithTheReferenceOptimiser) {
+  auto ours = torch::nn::Linear(3, 2);
+  auto reference = torch::nn::Linear(3, 2);
+  {
+    torch::NoGradGuard no_grad;
+    reference->weight.copy_(ours->weight);
+    reference->bias.copy_(ours->bias);
+  }
+  FlatParameters flat(*ours);
+  Adam adam(flat.values());
+  torch::optim::Adam expected(reference->parameters(), torch::optim::AdamOptions(0.01));
+  for (int step = 0; step < 20; ++step) {
+    const auto x = torch::randn({5, 3});
+    flat.gradients().zero_();
+    ours(x).square().sum().backward();
+    adam.step(flat.values(), flat.gradients(), 0.01);
+    expected.zero_grad();
+    reference(x).square().sum().backward();
+    expected.step();
+  }
+  EXPECT_TRUE(torch::allclose(ours->weight, reference->weight, 1e-5, 1e-7));
+  EXPECT_TRUE(torch::allclose(ours->bias, reference->bias, 1e-5, 1e-7));
+}
+
+TEST(TrainOptions, WarmsUpLinearlyAndDecaysInSteps) {
+  TrainOptions options;
+  options.warmup = 4;
+  options.learning_rate = 1;
+  options.learning_rate_decay = 0.5;
+  options.decay_every = 3;
+  EXPECT_DOUBLE_EQ(options.beta(0), 0.25);
+  EXPECT_DOUBLE_EQ(options.beta(3), 1);
+  EXPECT_DOUBLE_EQ(options.beta(100), 1);
+  options.warmup = 0;
+  EXPECT_DOUBLE_EQ(options.beta(0), 1);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(2), 1);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(3), 0.5);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(6), 0.25);
+}
+
+class Training : public Folder, public testing::WithParamInterface<std::string> {};
+
+std::map<std::string, torch::Tensor> copy_of_state(TrainedModel& trained) {
+  std::map<std::string, torch::Tensor> copy;
+  for (const auto& [name, tensor] : state_of(*trained.model)) copy[name] = tensor.clone();
+  return copy;
+}
+
+void expect_same_state(TrainedModel& a, TrainedModel& b) {
+  const auto left = copy_of_state(a), right = copy_of_state(b);
+  for (const auto& [name, tensor] : left) {
+    EXPECT_TRUE(torch::equal(tensor, right.at(name))) << name;
+  }
+}
+
+TEST_P(Training, RaisesTheBound) {
+  const Splits data = three_prototypes();
+  auto trained = small(GetParam(), data);
+  auto generator = make_generator(5);
+  const double before = mean_bound(*trained.model, data.validation.x, generator).elbo;
+  Trainer(trained, data, quick(30), 3, folder("a")).run();
+  const double after = mean_bound(*trained.model, data.validation.x, generator).elbo;
+  EXPECT_GT(after, before + 0.2);
+  EXPECT_NEAR(trained.model->aggregated_posterior().sum().item<double>(), 1, 1e-5);
+}
+
+TEST_P(Training, ResumesBitForBitBetweenEpochsAndWithinOne) {
+  const Splits data = three_prototypes();
+  auto whole = small(GetParam(), data);
+  Trainer(whole, data, quick(6), 3, folder("whole")).run();
+
+  // Stopped after 3 epochs of 5 steps, and in the middle of the next, then taken up.
+  for (const int64_t stop_at : {15, 17}) {
+    const auto run = folder("part" + std::to_string(stop_at));
+    auto part = small(GetParam(), data);
+    int64_t steps = 0;
+    EXPECT_THROW(Trainer(part, data, quick(6), 3, run).run([&] { return ++steps == stop_at; }),
+                 Interrupted);
+    auto resumed = small(GetParam(), data, /*seed=*/99);  // other weights: all must come from disk
+    Trainer trainer(resumed, data, quick(6), 3, run);
+    trainer.resume();
+    const auto summary = trainer.run();
+    EXPECT_EQ(summary.epochs, 6);
+    expect_same_state(whole, resumed);
+    const auto bounds = [](const fs::path& folder) {
+      std::vector<double> all;
+      std::ifstream log(folder / "log.jsonl");
+      for (std::string line; std::getline(log, line);) {
+        const auto entry = nlohmann::json::parse(line);
+        all.push_back(entry["train"]["elbo"]);
+        all.push_back(entry["validation"]["elbo"]);
+      }
+      return all;
+    };
+    EXPECT_EQ(bounds(folder("whole")), bounds(run));
+  }
+}
+
+TEST_P(Training, SavesAndLoadsTheModel) {
+  const Splits data = three_prototypes();
+  auto trained = small(GetParam(), data);
+  trained.label_names = {"a", "b", "c"};
+  save_model(trained, folder("a"));
+  auto loaded = load_model(folder("a"), torch::kCPU);
+  expect_same_state(trained, loaded);
+  EXPECT_EQ(loaded.name, GetParam());
+  EXPECT_EQ(loaded.label_names, trained.label_names);
+  EXPECT_EQ(loaded.shape, trained.shape);
+  EXPECT_TRUE(loaded.preprocessing.binarise);
+}
+
+TEST_P(Training, KeepsAFlatLogOfEveryTerm) {
+  const Splits data = three_prototypes();
+  auto trained = small(GetParam(), data);
+  Trainer(trained, data, quick(2), 3, folder("a")).run();
+  std::ifstream log(folder("a") / "log.jsonl");
+  int64_t epochs = 0;
+  for (std::string line; std::getline(log, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    EXPECT_EQ(entry.at("epoch"), ++epochs);
+    double elbo = 0;
+    for (const auto& [name, value] : entry.at("train").at("terms").items()) {
+      elbo += name.rfind("KL", 0) == 0 ? -value.get<double>() : value.get<double>();
+    }
+    EXPECT_NEAR(elbo, entry.at("train").at("elbo").get<double>(), 1e-9);
+    for (const char* key :
+         {"learning_rate", "beta", "seconds", "samples_per_second", "validation"}) {
+      EXPECT_TRUE(entry.contains(key)) << key;
+    }
+  }
+  EXPECT_EQ(epochs, 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, Training, testing::ValuesIn([] {
+                           std::vector<std::string> names;
+                           for (const auto& model : models()) names.push_back(model.name);
+                           return names;
+                         }()),
+                         [](const auto& test) { return test.param; });
+
+using Failure = Folder;
+
+TEST_F(Failure, NamesTheTermAndStepThatBecameNaN) {
+  const Splits data = three_prototypes();
+  auto trained = small("vae", data);
+  {
+    torch::NoGradGuard no_grad;
+    trained.model->named_parameters()["p_x_given_z.logits.bias"].fill_(std::nan(""));
+  }
+  try {
+    Trainer(trained, data, quick(2), 3, folder("a")).run();
+    FAIL();
+  } catch (const NumericalError& error) {
+    EXPECT_NE(std::string(error.what()).find("log p(x|z) became NaN or infinite at step 1 "),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+TEST_F(Failure, LeavesTheLastGoodCheckpoint) {
+  Splits data = three_prototypes();
+  data.preprocessing.binarise = false;
+  auto trained = small("vae", data);
+  Trainer(trained, data, quick(1), 3, folder("a")).run();
+  const std::string good = read_file(folder("a") / "checkpoint.safetensors");
+  data.train.x[95][0] = std::nan("");
+  auto again = small("vae", data);
+  Trainer trainer(again, data, quick(3), 3, folder("a"));
+  trainer.resume();
+  EXPECT_THROW(trainer.run(), NumericalError);
+  EXPECT_EQ(read_file(folder("a") / "checkpoint.safetensors"), good);
+}
+
+TEST_F(Failure, RefusesTheCheckpointOfAnotherModel) {
+  const Splits data = three_prototypes();
+  auto vae = small("vae", data);
+  Trainer(vae, data, quick(1), 3, folder("a")).run();
+  auto other = small("cp_vae", data);
+  EXPECT_THROW(Trainer(other, data, quick(2), 3, folder("a")).resume(), Error);
+  EXPECT_THROW(Trainer(vae, data, quick(2), 3, folder("empty")).resume(), Error);
+}
+
+TEST_F(Failure, NamesTheMissingModel) {
+  EXPECT_THROW(load_model(folder("a"), torch::kCPU), Error);
+}
+
+using EarlyStopping = Folder;
+
+TEST_F(EarlyStopping, CountsFromTheBestEpochPastTheWarmup) {
+  const Splits data = three_prototypes();
+  auto trained = small("vae", data);
+  TrainOptions options = quick(1000);
+  options.learning_rate = 1e-30;  // nothing improves after the first epoch
+  options.warmup = 5;
+  options.look_ahead = 3;
+  const auto summary = Trainer(trained, data, options, 3, folder("a")).run();
+  EXPECT_TRUE(summary.stopped_early);
+  EXPECT_EQ(summary.best_epoch, 1);
+  EXPECT_EQ(summary.epochs, 8);
+}
+
+TEST_F(EarlyStopping, TrainsWithoutValidationData) {
+  Splits data = three_prototypes();
+  data.validation = {};
+  auto trained = small("cp_vae", data);
+  const auto summary = Trainer(trained, data, quick(3), 3, folder("a")).run();
+  EXPECT_EQ(summary.epochs, 3);
+  EXPECT_EQ(summary.best_epoch, 3);
+}
+
+}  // namespace
+}  // namespace clade

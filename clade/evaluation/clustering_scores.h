@@ -1,0 +1,53 @@
+#pragma once
+#include <torch/types.h>
+
+#include <cstdint>
+
+namespace clade {
+
+/// How well clusters agree with labels nobody trained on. Every point belongs to the cluster of
+/// highest probability, the first of them on a tie. Accuracies are shares of all points, in [0, 1];
+/// the literature mixes the three up, so all are reported.
+struct ClusteringScores {
+  /// Each cluster takes a label of its own (and each label at most one cluster), in the best of all
+  /// ways; the points of clusters left over, where K > C, count as wrong.
+  double acc_hungarian = 0;
+  /// Each cluster takes the label most frequent in it. Never below acc_hungarian; tends to 1 as K
+  /// grows, so it compares only runs of the same K.
+  double acc_majority = 0;
+  /// Each cluster takes the label of the point, of any cluster, with the highest probability of
+  /// belonging to it: GMVAE section 4.2, after Makhzani et al. The first such point on a tie.
+  double acc_most_confident = 0;
+  /// Mutual information over the arithmetic mean of both entropies, in [0, 1]. 1 where there is one
+  /// cluster and one label, 0 where only one of the two is single.
+  double nmi = 0;
+  /// Rand index adjusted for chance (Hubert and Arabie): 1 for equal partitions, 0 on average for
+  /// random ones, and it may be negative. 1 for a single point.
+  double ari = 0;
+};
+
+/// Scores posterior probabilities against labels 0 … C-1. Clusters and labels may differ in number,
+/// and either may go without points. Throws Error for shapes that do not fit, no points or a
+/// negative label, NumericalError for a probability that is NaN or infinite.
+ClusteringScores score_clusters(const torch::Tensor& probabilities,  // [N, K] float
+                                const torch::Tensor& labels);        // [N] int64
+
+/// Points of each cluster (row) with each label (column). Throws Error for shapes that do not fit
+/// or an index outside 0 … K-1 or 0 … C-1.
+torch::Tensor confusion(const torch::Tensor& clusters,                // [N] int64
+                        const torch::Tensor& labels,                  // [N] int64
+                        int64_t cluster_count, int64_t label_count);  // -> [K, C] int64
+
+/// Whether the clusters have collapsed, seen in the aggregated posterior q(y) = mean of q(y|x).
+struct ClusterUse {
+  /// Clusters with q(y_k) at least 1/K, up to rounding (a relative 1e-5): a uniform q(y) uses all,
+  /// K = 1 its one.
+  int64_t clusters_in_use = 0;
+  double cluster_entropy = 0;  ///< Of q(y) in nats: 0 for one cluster, log K for a uniform q(y).
+  double largest_cluster = 0;  ///< max_k q(y_k).
+};
+
+/// Throws Error unless q(y) is one probability a cluster that sum to 1 within 1e-3.
+ClusterUse cluster_use(const torch::Tensor& aggregated_posterior);  // [K] float
+
+}  // namespace clade

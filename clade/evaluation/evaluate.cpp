@@ -1,0 +1,64 @@
+#include "clade/evaluation/evaluate.h"
+
+#include <chrono>
+
+#include "clade/core/require.h"
+#include "clade/evaluation/clustering_scores.h"
+#include "clade/evaluation/posteriors.h"
+
+namespace clade {
+
+using nlohmann::json;
+
+std::vector<Option> EvaluateOptions::options() {
+  return {
+      {"importance_samples", &importance_samples,
+       "S of the importance-weighted bound F_S; the cost grows with it, 5000 is customary, 1 is "
+       "the bound itself"}};
+}
+
+void EvaluateOptions::validate() const {
+  require_at_least("evaluate.importance_samples", static_cast<double>(importance_samples), 1);
+}
+
+json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
+              const Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  Generator generator = make_generator(derive_seed(seed, "evaluation"), data.x.device());
+  json metrics;
+
+  const MeanBound mean = mean_bound(model, data.x, generator);
+  metrics["elbo"] = mean.elbo;
+  for (const auto& [name, value] : mean.terms) metrics["terms"][name] = value;
+  const int64_t S = options.importance_samples;
+  metrics["log_likelihood"] = {
+      {"value", S == 1 ? mean.elbo : log_likelihood(model, data.x, S, generator, progress)},
+      {"importance_samples", S}};
+
+  const Posteriors q = posteriors(model, data.x, generator);
+  for (const LayerSummary& layer : q.layers) {
+    metrics["active_units"][layer.name] = layer.active_units;
+    metrics["units"][layer.name] = layer.means.size(1);
+    metrics["layer_kl"][layer.name] = layer.divergence;
+  }
+  const auto confidence = std::get<0>(q.clusters.max(1));
+  metrics["confidence"] = confidence.mean().item<double>();
+  const ClusterUse use = cluster_use(q.clusters.mean(0));
+  metrics["clusters_in_use"] = use.clusters_in_use;
+  metrics["cluster_entropy"] = use.cluster_entropy;
+  metrics["largest_cluster"] = use.largest_cluster;
+  if (data.labelled() && model.clusters() > 1) {
+    const ClusteringScores scores = score_clusters(q.clusters, data.labels);
+    metrics["clustering"] = {{"acc_hungarian", scores.acc_hungarian},
+                             {"acc_majority", scores.acc_majority},
+                             {"acc_most_confident", scores.acc_most_confident},
+                             {"nmi", scores.nmi},
+                             {"ari", scores.ari}};
+  }
+  metrics["points"] = data.size();
+  metrics["seconds"] =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return metrics;
+}
+
+}  // namespace clade

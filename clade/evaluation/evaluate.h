@@ -1,0 +1,25 @@
+#pragma once
+#include <nlohmann/json.hpp>
+
+#include "clade/core/options.h"
+#include "clade/data/dataset.h"
+#include "clade/evaluation/log_likelihood.h"
+#include "clade/models/model.h"
+
+namespace clade {
+
+/// What is measured when training ends.
+struct EvaluateOptions : Options {
+  int64_t importance_samples = 1;
+
+  std::vector<Option> options() override;
+  void validate() const override;
+};
+
+/// Everything that is measured on one split, as it stands in RUN/metrics.json: the bound and its
+/// terms, F_S, agreement with labels where there are labels, use of clusters and units. Bounds are
+/// nats per data point. `data` is not empty and on the model's device.
+nlohmann::json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
+                        uint64_t seed, const Progress& progress = {});
+
+}  // namespace clade

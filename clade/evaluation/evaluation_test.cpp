@@ -1,0 +1,105 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "clade/evaluation/evaluate.h"
+#include "clade/evaluation/posteriors.h"
+#include "clade/models/registry.h"
+
+namespace clade {
+namespace {
+
+std::shared_ptr<Model> small(const std::string& name) {
+  const ModelEntry& entry = find_model(name);
+  auto options = entry.options();
+  for (Option& option : options->options()) {
+    if (option.name == "hidden") *std::get<std::vector<int64_t>*>(option.value) = {6};
+    if (option.name.rfind("latent", 0) == 0) *std::get<int64_t*>(option.value) = 2;
+    if (option.name == "clusters") *std::get<int64_t*>(option.value) = 3;
+  }
+  auto generator = make_generator(1);
+  return entry.make(*options, 4, generator);
+}
+
+torch::Tensor bits(int64_t n) {
+  auto generator = make_generator(2);
+  return torch::empty({n, 4}).bernoulli_(0.5, generator);
+}
+
+TEST(LogLikelihood, StreamsToTheSameNumberAsAllAtOnce) {
+  const auto model = small("cp_vae");
+  const auto x = bits(3);
+  // 3 points allow 3333 samples at a time: 5000 take two chunks.
+  auto streamed = make_generator(3);
+  const auto by_chunks = log_likelihood_per_point(*model, x, 5000, streamed);
+  auto direct = make_generator(3);
+  torch::NoGradGuard no_grad;
+  model->eval();
+  const auto first = model->log_weights(x, 3333, direct);
+  const auto second = model->log_weights(x, 1667, direct);
+  const auto expected =
+      torch::logsumexp(torch::cat({first, second}).to(torch::kFloat64), 0) - std::log(5000.0);
+  EXPECT_TRUE(torch::allclose(by_chunks, expected, 1e-9, 1e-9));
+}
+
+TEST(LogLikelihood, AveragesOverPointsAndReportsProgress) {
+  const auto model = small("vae");
+  const auto x = bits(250);
+  auto a = make_generator(4), b = make_generator(4);
+  std::vector<int64_t> reported;
+  const double mean = log_likelihood(*model, x, 7, a, [&](int64_t done, int64_t total) {
+    EXPECT_EQ(total, 250);
+    reported.push_back(done);
+  });
+  EXPECT_EQ(reported, (std::vector<int64_t>{100, 200, 250}));
+  double sum = 0;
+  for (int64_t start = 0; start < 250; start += 100) {
+    sum += log_likelihood_per_point(*model, x.slice(0, start, std::min<int64_t>(250, start + 100)),
+                                    7, b)
+               .sum()
+               .item<double>();
+  }
+  EXPECT_NEAR(mean, sum / 250, 1e-9);
+}
+
+TEST(Posteriors, CountUnitsWhoseMeansMove) {
+  const auto model = small("vae");
+  {
+    // Unit 0 follows the data, unit 1 hardly does.
+    torch::NoGradGuard no_grad;
+    model->named_parameters()["q_z_given_x.mean.weight_hidden"][0].fill_(5);
+    model->named_parameters()["q_z_given_x.mean.weight_hidden"][1].fill_(1e-3);
+  }
+  auto generator = make_generator(5);
+  const auto q = posteriors(*model, bits(500), generator);
+  ASSERT_EQ(q.layers.size(), 1u);
+  EXPECT_EQ(q.layers[0].active_units, 1);
+  EXPECT_EQ(q.layers[0].means.sizes(), (std::vector<int64_t>{500, 2}));
+  auto again = make_generator(5);
+  const auto mean = mean_bound(*model, bits(500), again);
+  EXPECT_NEAR(q.layers[0].divergence, mean.terms[1].second, 1e-4);
+}
+
+TEST(Evaluate, HasEveryFigureTheFormatPromises) {
+  const auto model = small("cagem");
+  Dataset data;
+  data.x = bits(40);
+  data.labels = torch::arange(40).remainder(3);
+  EvaluateOptions options;
+  options.importance_samples = 5;
+  const auto metrics = evaluate(*model, data, options, 1);
+  for (const char* key : {"elbo", "terms", "log_likelihood", "clustering", "clusters_in_use",
+                          "cluster_entropy", "largest_cluster", "active_units", "seconds"}) {
+    EXPECT_TRUE(metrics.contains(key)) << key;
+  }
+  EXPECT_EQ(metrics["log_likelihood"]["importance_samples"], 5);
+  EXPECT_TRUE(metrics["active_units"].contains("z1"));
+  EXPECT_TRUE(metrics["active_units"].contains("z2"));
+  EXPECT_EQ(evaluate(*model, data, options, 1)["elbo"], metrics["elbo"]);
+  data.labels = torch::Tensor();
+  EXPECT_FALSE(evaluate(*model, data, options, 1).contains("clustering"));
+}
+
+}  // namespace
+}  // namespace clade

@@ -1,0 +1,167 @@
+#include "clade/report/collect.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "clade/core/files.h"
+#include "clade/evaluation/clustering_scores.h"
+#include "clade/evaluation/posteriors.h"
+
+namespace clade {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t kMostPoints = 10000;    // looked at
+constexpr int64_t kScatterPoints = 2000;  // shown
+constexpr int64_t kTiles = 10;            // samples, and real points, of a cluster
+constexpr int64_t kSamples = 100;
+constexpr int64_t kReconstructions = 20;
+
+std::string figure(double value, int decimals) {
+  std::ostringstream text;
+  text.setf(std::ios::fixed);
+  text.precision(decimals);
+  text << value;
+  return text.str();
+}
+
+std::vector<Curve> read_curves(const std::filesystem::path& log) {
+  std::vector<Curve> curves;
+  if (!std::filesystem::exists(log)) return curves;
+  const auto add = [&](const std::string& name, double epoch, double train, double validation) {
+    auto found = std::find_if(curves.begin(), curves.end(),
+                              [&](const Curve& curve) { return curve.name == name; });
+    if (found == curves.end()) found = curves.insert(curves.end(), Curve{name, {}, {}, {}});
+    found->epochs.push_back(epoch);
+    found->train.push_back(train);
+    found->validation.push_back(validation);
+  };
+  std::istringstream lines(read_file(log));
+  for (std::string text; std::getline(lines, text);) {
+    const json line = json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!line.is_object() || !line.contains("train")) continue;
+    const double epoch = line.value("epoch", 0.0);
+    const bool validated = line.contains("validation");
+    const auto validation = [&](const json::json_pointer& at) {
+      return validated ? line["validation"].at(at).get<double>() : std::nan("");
+    };
+    using Pointer = json::json_pointer;
+    add("bound", epoch, line["train"]["elbo"], validation(Pointer("/elbo")));
+    for (const auto& [term, value] : line["train"]["terms"].items()) {
+      add(term, epoch, value, validation(Pointer("/terms") / term));
+    }
+  }
+  return curves;
+}
+
+void add_clusters(Report& report, Model& model, const Dataset& data, const torch::Tensor& q_y,
+                  Generator& generator) {
+  const int64_t K = model.clusters();
+  const int64_t tiles = std::min(kTiles, data.size());
+  report.cluster_share = q_y.mean(0);
+  const auto assigned = q_y.argmax(1);
+  std::vector<torch::Tensor> samples, points, confidence;
+  for (int64_t k = 0; k < K; ++k) {
+    samples.push_back(model.sample(kTiles, k, generator));
+    const auto own =
+        torch::where(assigned == k, q_y.select(1, k), torch::full({}, -1.0, q_y.options()));
+    const auto [best, index] = own.topk(tiles);
+    points.push_back(data.x.index_select(0, index));
+    confidence.push_back(best.masked_fill(best < 0, std::nan("")));
+  }
+  report.cluster_samples = torch::stack(samples);
+  report.cluster_points = torch::stack(points);
+  report.cluster_confidence = torch::stack(confidence);
+  if (data.labelled()) {
+    report.confusion = confusion(assigned, data.labels, K, data.labels.max().item<int64_t>() + 1);
+  }
+}
+
+std::vector<Headline> headlines(const json& metrics) {
+  std::vector<Headline> all;
+  const auto test = metrics.find(metrics.contains("test") ? "test" : "validation");
+  if (test == metrics.end()) return all;
+  const std::string where =
+      " on " + std::to_string(test->at("points").get<int64_t>()) + " " + test.key() + " points";
+  all.push_back({"Bound", figure(test->at("elbo"), 2) + " nats",
+                 "Lower bound on the log-likelihood of a point" + where + "; higher is better."});
+  const auto& likelihood = test->at("log_likelihood");
+  if (const int64_t samples = likelihood.at("importance_samples"); samples > 1) {
+    all.push_back(
+        {"Log-likelihood", figure(likelihood.at("value"), 2) + " nats",
+         "Importance-weighted with " + std::to_string(samples) + " samples: a tighter bound."});
+  }
+  if (test->contains("clustering")) {
+    const auto& scores = test->at("clustering");
+    const auto percent = [&](const char* key) {
+      return figure(100 * scores.at(key).get<double>(), 1) + " %";
+    };
+    all.push_back({"Accuracy, one-to-one", percent("acc_hungarian"),
+                   "Each cluster takes a label of its own, in the best way."});
+    all.push_back({"Accuracy, majority", percent("acc_majority"),
+                   "Each cluster takes the label most frequent in it."});
+    all.push_back({"NMI", figure(scores.at("nmi"), 3),
+                   "Shared information of clusters and labels: 0 none, 1 all."});
+  }
+  return all;
+}
+
+}  // namespace
+
+PrincipalComponents principal_components(const torch::Tensor& x) {
+  const auto centred = (x - x.mean(0)).to(torch::kFloat64);
+  const auto covariance = centred.t().matmul(centred) / static_cast<double>(x.size(0));
+  const auto [variance, axes] = torch::linalg_eigh(covariance);  // ascending
+  const double total = std::max(variance.sum().item<double>(), 1e-30);
+  PrincipalComponents result;
+  auto coordinates = torch::zeros({x.size(0), 2}, centred.options());
+  const int64_t d = x.size(1);
+  for (int64_t i = 0; i < 2; ++i) {
+    const int64_t column = d - 1 - i;
+    result.explained.push_back(column >= 0 ? variance[column].item<double>() / total : 0);
+    if (column >= 0) coordinates.select(1, i).copy_(centred.matmul(axes.select(1, column)));
+  }
+  result.coordinates = coordinates.to(torch::kFloat32);
+  return result;
+}
+
+Report collect_report(const TrainedModel& trained, const Dataset& data,
+                      const std::filesystem::path& log, const json& metrics, uint64_t seed) {
+  Model& model = *trained.model;
+  const EvaluationMode evaluation(model);
+  Generator generator = make_generator(derive_seed(seed, "report"), data.x.device());
+  Dataset shown = data;
+  shown.x = data.x.slice(0, 0, kMostPoints);
+  if (data.labelled()) shown.labels = data.labels.slice(0, 0, kMostPoints);
+
+  Report report;
+  report.shape = trained.shape;
+  report.label_names = data.label_names;
+  report.headline = headlines(metrics);
+  report.curves = read_curves(log);
+  const Posteriors q = posteriors(model, shown.x, generator);
+  if (model.clusters() > 1) {
+    report.confidence = std::get<0>(q.clusters.max(1)).mean().item<double>();
+    add_clusters(report, model, shown, q.clusters, generator);
+  }
+  report.originals = shown.x.slice(0, 0, kReconstructions);
+  report.reconstructions = model.reconstruct(report.originals, generator);
+  report.samples = model.sample(kSamples, std::nullopt, generator);
+  for (const LayerSummary& layer : q.layers) {
+    const auto pca = principal_components(layer.means);
+    Scatter scatter;
+    scatter.name = layer.name;
+    scatter.points = pca.coordinates.slice(0, 0, kScatterPoints);
+    scatter.explained = pca.explained;
+    if (model.clusters() > 1) scatter.cluster = q.clusters.argmax(1).slice(0, 0, kScatterPoints);
+    if (shown.labelled()) scatter.label = shown.labels.slice(0, 0, kScatterPoints);
+    report.latents.push_back(scatter);
+  }
+  return report;
+}
+
+}  // namespace clade

@@ -1,0 +1,27 @@
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "clade/data/dataset.h"
+#include "clade/report/report.h"
+#include "clade/training/trained_model.h"
+
+namespace clade {
+
+/// What a run has to show: samples and surest points of each cluster, reconstructions, latents in
+/// two dimensions, curves from `log` (RUN/log.jsonl), figures from `metrics` (RUN/metrics.json).
+/// `data`: points never trained on, on the model's device. title, said and details are the
+/// caller's.
+Report collect_report(const TrainedModel& trained, const Dataset& data,
+                      const std::filesystem::path& log, const nlohmann::json& metrics,
+                      uint64_t seed);
+
+/// The first two principal components of x: [N, d] -> coordinates [N, 2] and their shares of the
+/// variance. A second component that does not exist is 0.
+struct PrincipalComponents {
+  torch::Tensor coordinates;      // [N, 2]
+  std::vector<double> explained;  ///< Two shares of the variance.
+};
+PrincipalComponents principal_components(const torch::Tensor& x);
+
+}  // namespace clade

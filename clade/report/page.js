@@ -1,0 +1,243 @@
+// Draws the page's charts with Chart.js from the JSON in #report-data. Every <canvas data-draw="f"
+// data-argument="a"> becomes charts[f](a), and is drawn again when the reader's colour scheme changes.
+(() => {
+  'use strict';
+  const report = JSON.parse(document.getElementById('report-data').textContent);
+  const symbols = ['circle', 'triangle', 'rect'];
+  const glyphs = ['●', '▲', '■'];
+  const latent_by = {};  // index of a latent -> 'cluster' or 'label'
+  let cluster_range;  // of the values of all clusters
+  const drawn = new Map();  // canvas -> Chart
+
+  const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const colour = rank =>
+    rank < report.shown ? report.palette[rank % report.palette.length] : css('--faint');
+  const tier = rank => Math.floor(rank / report.palette.length) % symbols.length;
+  const percent = share => `${+(100 * share).toPrecision(3)} %`;
+  const label_name = label => report.labels[label] ?? String(label);
+
+  const axis = (text, more = {}) => ({ title: { display: true, text }, ...more });
+  const linear = (text, more = {}) => axis(text, { type: 'linear', ...more });
+  const small_legend = { position: 'top', align: 'end', labels: { boxWidth: 18, boxHeight: 1 } };
+  const only_named = { ...small_legend, labels: { ...small_legend.labels, filter: item => item.text } };
+
+  const line = (data, name, stroke, width = 1.75) => ({
+    type: 'line', label: name, data, borderColor: stroke, backgroundColor: stroke,
+    borderWidth: width, pointRadius: data.length === 1 ? 3 : 0, pointHitRadius: 6, tension: 0,
+  });
+
+  // Points that are no image: each value is drawn over its feature; one value alone as a histogram.
+  const one_feature = () => report.features.length === 1;
+  const lines = (rows, name, stroke, width) => rows.map((row, i) =>
+    line(row.map((y, j) => ({ x: report.features[j], y })), i === 0 ? name : '', stroke, width));
+  const profile = (groups, legend, range) => ({
+    data: { datasets: groups.flatMap(group => lines(...group)) },
+    options: {
+      scales: {
+        x: linear('feature', { min: report.features[0], max: report.features.at(-1), ticks: { precision: 0 } }),
+        y: axis('value', range && { min: range[0], max: range[1] }),
+      },
+      plugins: { legend, tooltip: { enabled: false } },
+    },
+  });
+  function histogram(groups, range, legend) {
+    const most = Math.max(...groups.map(([rows]) => rows.length));
+    const bins = Math.max(12, Math.min(60, Math.round(2 * Math.sqrt(most))));
+    const [low, high] = range, width = (high - low || 1) / bins;
+    const density = rows => {
+      const count = new Array(bins).fill(0);
+      for (const [value] of rows) {
+        const bin = Math.floor((value - low) / width);
+        count[Math.max(0, Math.min(bins - 1, bin))] += 1 / (rows.length * width);
+      }
+      return count.map((y, bin) => ({ x: low + (bin + 0.5) * width, y }));
+    };
+    return {
+      data: {
+        datasets: groups.map(([rows, name, stroke]) =>
+          ({ ...line(density(rows), name, stroke), stepped: 'middle', fill: 'origin', backgroundColor: stroke + '40' })),
+      },
+      options: {
+        scales: { x: linear('value', { min: low, max: high }), y: axis('density', { beginAtZero: true }) },
+        plugins: { legend, tooltip: { enabled: false } },
+      },
+    };
+  }
+  const range_of = groups => {
+    const values = groups.flat(2).filter(value => value !== null);
+    return [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
+  };
+  const compare = (real, model, model_colour, legend, range) => {
+    const groups = [[real, 'real', css('--faint'), 1], [model, 'model', model_colour, 1.25]]
+      .filter(([rows]) => rows.length > 0);
+    return one_feature() ? histogram(groups, range, legend) : profile(groups, legend, range);
+  };
+
+  const charts = {
+    curve(index) {
+      const curve = report.curves[index];
+      const datasets = [];
+      if (curve.train.length) datasets.push(line(curve.train, 'train', report.palette[0]));
+      if (curve.validation.length) datasets.push(line(curve.validation, 'validation', report.palette[5]));
+      return {
+        data: { datasets },
+        options: {
+          interaction: { mode: 'index', intersect: false },
+          scales: { x: linear('epoch', { ticks: { precision: 0 } }), y: axis('nats per data point') },
+          plugins: { legend: small_legend, tooltip: { callbacks: { title: items => `epoch ${items[0].parsed.x}` } } },
+        },
+      };
+    },
+
+    share() {
+      const even = 1 / report.order.length;
+      return {
+        data: {
+          labels: report.order.map(String),
+          datasets: [
+            { type: 'line', label: 'even share, 1/K', xAxisID: 'even', data: [{ x: 0, y: even }, { x: 1, y: even }],
+              borderColor: css('--ink'), borderWidth: 1, borderDash: [5, 4], pointRadius: 0, pointHitRadius: 0 },
+            { type: 'bar', label: '', data: report.order.map(k => report.share[k]),
+              backgroundColor: report.order.map((_, rank) => colour(rank)) },
+          ],
+        },
+        options: {
+          scales: {
+            x: axis('cluster, strongest first', { grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 8 } }),
+            even: { axis: 'x', type: 'linear', min: 0, max: 1, display: false },
+            y: axis('share of the data, q(y)', { beginAtZero: true, ticks: { callback: percent } }),
+          },
+          plugins: {
+            legend: { display: false },
+            tooltip: { callbacks: { title: items => `cluster ${items[0].label}`, label: item => percent(item.parsed.y) } },
+          },
+        },
+      };
+    },
+
+    latent(index) {
+      const latent = report.latents[index];
+      const by = latent_by[index] ?? (latent.cluster ? 'cluster' : 'label');
+      const group = latent[by];
+      const order = by === 'cluster' ? report.order : latent.label_order ?? [];
+      const ranks = new Map(order.map((value, rank) => [value, rank]));
+      const datasets = [];
+      latent.points.forEach(([x, y], i) => {
+        // Groups too weak to be told apart share one; they are drawn last, so that they lie below.
+        const rank = Math.min(group ? ranks.get(group[i]) ?? report.shown : 0, report.shown);
+        datasets[rank] ??= {
+          label: group_name(by, group, rank, order), rank, data: [], order: rank === report.shown ? 1 : 0,
+          pointStyle: rank < report.shown ? symbols[tier(rank)] : 'circle', radius: 2.2, hoverRadius: 4,
+          borderWidth: 0, backgroundColor: colour(rank) + (rank < report.shown ? 'b3' : '80'),
+        };
+        datasets[rank].data.push({ x, y });
+      });
+      const direction = (which, part) =>
+        `${which} principal component${part === undefined ? '' : ` (${percent(part)} of variance)`}`;
+      return {
+        type: 'scatter',
+        data: { datasets: datasets.filter(Boolean) },
+        options: {
+          scales: { x: axis(direction('first', latent.explained[0])), y: axis(direction('second', latent.explained[1])) },
+          plugins: { legend: { display: false }, tooltip: { callbacks: { label: item => item.dataset.label } } },
+        },
+        after: chart => legend(index, chart),
+      };
+    },
+
+    cluster(rank) {
+      // One range for all, so that clusters can be compared.
+      const { real = [], drawn: model = [] } = report.clusters[rank];
+      cluster_range ??= range_of(report.clusters.flatMap(c => [c.real ?? [], c.drawn ?? []]));
+      const chart = compare(real, model, colour(rank), { display: false }, cluster_range);
+      for (const scale of Object.values(chart.options.scales)) scale.ticks = { ...scale.ticks, maxTicksLimit: 4 };
+      chart.options.scales.x.title.display = false;
+      chart.options.scales.y.title.display = false;
+      return chart;
+    },
+
+    samples() {
+      const real = report.originals ?? [];
+      return compare(real, report.samples, report.palette[0], only_named, range_of([real, report.samples]));
+    },
+
+    reconstruction(index) {
+      if (!one_feature()) {
+        return profile([[[report.originals[index]], 'original', css('--muted'), 1.25],
+                        [[report.reconstructions[index]], 'reconstruction', report.palette[5], 1.5]], small_legend);
+      }
+      const [low, high] = range_of([report.originals]);
+      return {
+        type: 'scatter',
+        data: {
+          datasets: [
+            { label: '', data: report.originals.map(([x], i) => ({ x, y: report.reconstructions[i][0] })),
+              radius: 2, backgroundColor: report.palette[0] },
+            line([{ x: low, y: low }, { x: high, y: high }], 'unchanged', css('--muted'), 1),
+          ],
+        },
+        options: { scales: { x: axis('original'), y: axis('reconstruction') }, plugins: { legend: only_named } },
+      };
+    },
+  };
+
+  function group_name(by, group, rank, order) {
+    if (!group) return '';
+    if (rank === report.shown || rank >= order.length) return 'others';
+    return by === 'cluster' ? `cluster ${order[rank]}` : label_name(order[rank]);
+  }
+  function legend(index, chart) {
+    const box = document.getElementById(`legend-${index}`);
+    box.replaceChildren();
+    chart.data.datasets.forEach((dataset, i) => {
+      if (!dataset.label) return;
+      const button = document.createElement('button');
+      const mark = document.createElement('span');
+      mark.style.color = colour(dataset.rank);
+      mark.textContent = dataset.rank < report.shown ? glyphs[tier(dataset.rank)] : '●';
+      button.type = 'button';
+      button.append(mark, ` ${dataset.label}`);
+      button.setAttribute('aria-pressed', 'true');
+      button.addEventListener('click', () => {
+        const visible = !chart.isDatasetVisible(i);
+        chart.setDatasetVisibility(i, visible);
+        chart.update();
+        button.setAttribute('aria-pressed', String(visible));
+      });
+      box.append(button);
+    });
+  }
+
+  function draw(canvas) {
+    drawn.get(canvas)?.destroy();
+    Chart.defaults.color = css('--muted');
+    Chart.defaults.borderColor = css('--line');
+    const { after, ...config } = charts[canvas.dataset.draw](canvas.dataset.argument);
+    const chart = new Chart(canvas, { type: 'line', ...config });
+    drawn.set(canvas, chart);
+    after?.(chart);
+  }
+
+  Object.assign(Chart.defaults, { animation: false, maintainAspectRatio: false, normalized: true });
+  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  // Folded charts, of which there may be hundreds, wait until they come near the screen.
+  const near = new IntersectionObserver(entries => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      draw(target);
+    }
+  }, { rootMargin: '600px' });
+  document.querySelectorAll('canvas[data-draw]').forEach(canvas =>
+    canvas.closest('details:not([open])') ? near.observe(canvas) : draw(canvas));
+
+  document.querySelectorAll('button[data-latent]').forEach(button => {
+    button.addEventListener('click', () => {
+      const { latent, by } = button.dataset;
+      latent_by[latent] = by;
+      for (const other of button.parentElement.children) other.setAttribute('aria-pressed', String(other === button));
+      draw(document.querySelector(`canvas[data-draw="latent"][data-argument="${latent}"]`));
+    });
+  });
+  window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => [...drawn.keys()].forEach(draw));
+})();

@@ -1,0 +1,318 @@
+#include "clade/report/plots.h"
+
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <sstream>
+#include <system_error>
+
+#include "clade/report/clusters.h"
+#include "clade/report/page.h"
+
+namespace clade {
+namespace {
+
+bool gnuplot_installed() {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (!folder.empty() && ::access((folder + "/gnuplot").c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
+/// A gnuplot string of `path`: only single quotes keep it from substituting anything in it.
+std::string quoted_path(const std::string& path) {
+  std::string result = "'";
+  for (const char letter : path)
+    result += letter == '\'' ? std::string("''") : std::string(1, letter);
+  return result + "'";
+}
+
+/// A gnuplot string of `text`. It may start with an apostrophe, which gnuplot misreads when doubled
+/// there, so that another one is set.
+std::string quoted(const std::string& text) {
+  std::string result = "'";
+  for (const char letter : text) {
+    if (letter == '\'') {
+      result += "’";
+    } else {
+      result += std::iscntrl(static_cast<unsigned char>(letter)) ? ' ' : letter;
+    }
+  }
+  return result + "'";
+}
+
+bool any_known(const std::vector<double>& values) {
+  return std::any_of(values.begin(), values.end(),
+                     [](double value) { return std::isfinite(value); });
+}
+
+struct Size {
+  int64_t width, height;
+};
+
+/// Whether gnuplot drew `script` into `path`; nothing is left where it did not.
+bool draw(const std::filesystem::path& path, Size size, const std::string& script) {
+  // gnuplot reads a file name that starts with '|' as a command, hence the absolute path.
+  const std::string beside =
+      std::filesystem::absolute(path).string() + ".part" + std::to_string(::getpid());
+  // The shell reads what gnuplot leaves unread when it fails, or writing to it would end us.
+  FILE* pipe = ::popen("gnuplot >/dev/null 2>&1; drawn=$?; cat >/dev/null; exit $drawn", "w");
+  bool drawn = pipe != nullptr;
+  if (drawn) {
+    std::ostringstream all;
+    all << "set encoding utf8\n"
+        << "set terminal pngcairo noenhanced font 'DejaVu Sans,10' linewidth 1.4 size "
+        << size.width << "," << size.height << "\n"
+        << "set output " << quoted_path(beside) << "\n"
+        << "set border 3 linecolor rgb '#8a8f98'\nset tics nomirror out textcolor rgb '#4a4f57'\n"
+        << "set grid linecolor rgb '#e3e5e8' linetype 1 linewidth 0.7\n"
+        << "set key noenhanced\n"
+        << script << "\nunset multiplot\nset output\n";
+    const std::string text = all.str();
+    drawn = std::fwrite(text.data(), 1, text.size(), pipe) == text.size();
+    drawn = ::pclose(pipe) == 0 && drawn;
+  }
+  std::error_code error;
+  if (drawn) std::filesystem::rename(beside, path, error);
+  if (!drawn || error) std::filesystem::remove(beside, error);
+  return drawn && !error;
+}
+
+std::string colour(size_t rank) {
+  return rank < static_cast<size_t>(shown_clusters) ? palette[rank % palette.size()] : "#c3c7cd";
+}
+
+/// gnuplot's symbols for the first, second and third ten of a ranking: dot, triangle, square.
+int symbol(size_t rank) {
+  constexpr int symbols[] = {7, 9, 5};
+  return symbols[std::min<size_t>(rank / palette.size(), 2)];
+}
+
+std::string curves_script(const std::vector<Curve>& curves, int64_t columns) {
+  const auto rows = (static_cast<int64_t>(curves.size()) + columns - 1) / columns;
+  std::ostringstream script;
+  script << "set datafile missing 'nan'\nset multiplot layout " << rows << "," << columns << "\n"
+         << "set xlabel 'epoch'\nset ylabel 'nats per data point'\nset key bottom right\n"
+         << "set yrange [*:*]\nset xtics autofreq\n";
+  for (size_t i = 0; i < curves.size(); ++i) {
+    const Curve& curve = curves[i];
+    const std::string block = "$curve" + std::to_string(i);
+    std::string plots;
+    const auto add = [&](const std::vector<double>& values, const std::string& name, size_t rank) {
+      if (!any_known(values)) return;
+      const std::string part = block + "_" + name;
+      script << part << " << EOD\n";
+      for (size_t epoch = 0; epoch < values.size(); ++epoch) {
+        script << curve.epochs[epoch] << " ";
+        if (std::isfinite(values[epoch])) {
+          script << values[epoch] << "\n";
+        } else {
+          script << "nan\n";
+        }
+      }
+      script << "EOD\n";
+      plots += (plots.empty() ? "plot " : ", ") + part + " using 1:2 with " +
+               (values.size() == 1 ? "points pointtype 7" : "lines") +
+               " linewidth 1.6 linecolor rgb '" + palette[rank] + "' title '" + name + "'";
+    };
+    add(curve.train, "train", 0);
+    add(curve.validation, "validation", 5);
+    script << "set title " << quoted(curve.name) << "\n" << plots << "\n";
+  }
+  return std::move(script).str();
+}
+
+std::string share_script(const torch::Tensor& share) {
+  const auto order = strongest_first(share);
+  const auto q = share.to(torch::kCPU, torch::kFloat64).contiguous();  // [K]
+  std::ostringstream script;
+  script << "$share << EOD\n";
+  for (size_t rank = 0; rank < order.size(); ++rank) {
+    script << rank << " " << 100 * q.data_ptr<double>()[order[rank]] << " " << order[rank] << " 0x"
+           << colour(rank).substr(1) << "\n";
+  }
+  const double even = 100.0 / static_cast<double>(order.size());
+  script << "EOD\nset title 'How much of the data each cluster holds'\nset boxwidth 0.8\n"
+         << "set style fill solid noborder\nset yrange [0:*]\nset xrange [-0.7:" << order.size()
+         << "-0.3]\nset ylabel 'share of the data, q(y), %'\n";
+  if (order.size() <= 40) {
+    script << "set xlabel 'cluster, strongest first'\n";
+  } else {
+    script << "set xlabel 'rank of the cluster'\n";
+  }
+  script << "set key top right\nset xtics rotate by 0 scale 0\n"
+         << "plot $share using 1:2:(0.8):4" << (order.size() <= 40 ? ":xtic(3)" : "")
+         << " with boxes linecolor rgb variable notitle, " << even
+         << " with lines dashtype 2 linecolor rgb '#4a4f57' title 'even share, 1/K'\n";
+  return std::move(script).str();
+}
+
+std::string confusion_script(const Report& report, const std::vector<int64_t>& clusters) {
+  const auto counts = report.confusion.to(torch::kCPU, torch::kInt64).contiguous();  // [K, C]
+  const auto count = counts.accessor<int64_t, 2>();
+  const int64_t classes = counts.size(1);
+  std::ostringstream script;
+  script << "$cells << EOD\n";
+  for (size_t row = 0; row < clusters.size(); ++row) {
+    int64_t total = 0;
+    for (int64_t c = 0; c < classes; ++c) total += count[clusters[row]][c];
+    for (int64_t c = 0; c < classes; ++c) {
+      const int64_t n = count[clusters[row]][c];
+      const double part = total > 0 ? static_cast<double>(n) / static_cast<double>(total) : 0;
+      script << c << " " << row << " " << part << " " << n << " "
+             << (part > 0.55 ? 0xffffff : 0x22262b) << "\n";
+    }
+  }
+  script << "EOD\nset title 'Points of each cluster (row) with each label (column)'\nunset key\n"
+         << "unset colorbox\nunset grid\nset palette defined (0 '#ffffff', 1 '#1f5f99')\n"
+         << "set cbrange [0:1]\nset xrange [-0.5:" << classes << "-0.5]\nset yrange ["
+         << clusters.size() << "-0.5:-0.5]\nset ylabel 'cluster'\nset xlabel 'label'\n"
+         << "set xtics noenhanced rotate by 40 right scale 0 (";
+  for (int64_t c = 0; c < classes; ++c) {
+    script << (c > 0 ? ", " : "") << quoted(label_name(report.label_names, c)) << " " << c;
+  }
+  script << ")\nset ytics scale 0 (";
+  for (size_t row = 0; row < clusters.size(); ++row) {
+    script << (row > 0 ? ", " : "") << "'" << clusters[row] << "' " << row;
+  }
+  script << ")\nplot $cells using 1:2:3 with image";
+  if (classes <= 20) script << ", '' using 1:2:4:5 with labels font ',9' textcolor rgb variable";
+  return std::move(script).str();
+}
+
+/// One scatter plot, a colour and symbol for each of `groups` in their order. `group` is [n].
+std::string scatter_script(const Scatter& latent, const std::string& block, torch::Tensor group,
+                           const std::vector<int64_t>& groups,
+                           const std::function<std::string(int64_t)>& name) {
+  const auto points = latent.points.to(torch::kCPU, torch::kFloat64).contiguous();  // [n, 2]
+  group = group.to(torch::kCPU, torch::kInt64).contiguous();
+  std::map<int64_t, size_t> ranks;
+  for (size_t rank = 0; rank < groups.size(); ++rank) ranks[groups[rank]] = rank;
+  const auto shown = std::min(groups.size(), static_cast<size_t>(shown_clusters));
+  std::vector<std::ostringstream> data(shown + 1);  // the last holds the weak ones
+  const auto point = points.accessor<double, 2>();
+  for (int64_t i = 0; i < points.size(0); ++i) {
+    if (!std::isfinite(point[i][0]) || !std::isfinite(point[i][1])) continue;
+    const auto rank = ranks.find(group.data_ptr<int64_t>()[i]);
+    data[rank == ranks.end() ? shown : std::min(rank->second, shown)] << point[i][0] << " "
+                                                                      << point[i][1] << "\n";
+  }
+  std::ostringstream script, plots;
+  const auto add = [&](size_t rank, const std::string& title) {
+    const std::string text = data[rank].str();
+    if (text.empty()) return;
+    const std::string part = block + "_" + std::to_string(rank);
+    script << part << " << EOD\n" << text << "EOD\n";
+    plots << (plots.tellp() > 0 ? ", " : "plot ") << part
+          << " using 1:2 with points pointsize 0.45 pointtype " << (rank < shown ? symbol(rank) : 7)
+          << " linecolor rgb '" << (rank < shown ? colour(rank) : "#c3c7cd") << "' title "
+          << quoted(title);
+  };
+  add(shown, "others");
+  for (size_t rank = 0; rank < shown; ++rank) add(rank, name(groups[rank]));
+  const auto axis = [&](size_t component, const char* which) {
+    std::ostringstream label;
+    label << which << " principal component";
+    if (component < latent.explained.size()) {
+      label.precision(3);
+      label << " (" << 100 * latent.explained[component] << " % of variance)";
+    }
+    return quoted(label.str());
+  };
+  script << "set xlabel " << axis(0, "first") << "\nset ylabel " << axis(1, "second") << "\n"
+         << plots.str() << "\n";
+  return std::move(script).str();
+}
+
+/// A panel by cluster, where there are clusters, and one by label, where there are labels.
+std::string latent_script(const Report& report, const Scatter& latent, bool by_cluster,
+                          bool by_label) {
+  std::ostringstream script;
+  script << "set multiplot layout 1," << std::max(1, by_cluster + by_label)
+         << "\nset key outside right top samplen 0.5\n";
+  if (by_cluster) {
+    script << "set title " << quoted(latent.name + " by cluster") << "\n"
+           << scatter_script(latent, "$cluster", latent.cluster,
+                             strongest_first(report.cluster_share),
+                             [](int64_t k) { return "cluster " + std::to_string(k); });
+  }
+  if (by_label) {
+    script << "set title " << quoted(latent.name + " by label") << "\n"
+           << scatter_script(latent, "$label", latent.label, labels_in_order(latent.label),
+                             [&](int64_t c) { return label_name(report.label_names, c); });
+  }
+  if (!by_cluster && !by_label) {
+    script << "unset key\nset title " << quoted(latent.name) << "\n"
+           << scatter_script(latent, "$points", torch::zeros({latent.points.size(0)}), {0},
+                             [](int64_t) { return std::string(); });
+  }
+  return std::move(script).str();
+}
+
+std::string file_name(const std::string& text) {
+  std::string name = text;
+  for (char& letter : name) {
+    if (!std::isalnum(static_cast<unsigned char>(letter)) && letter != '-') letter = '_';
+  }
+  return name;
+}
+
+}  // namespace
+
+std::vector<std::string> write_plots(const Report& report, const std::filesystem::path& folder) {
+  if (!gnuplot_installed()) {
+    return {
+        "the charts are on the page only, not PNG files: gnuplot is not installed (Debian: "
+        "gnuplot-nox)"};
+  }
+  std::vector<std::string> notes;
+  const auto plot = [&](const std::string& name, Size size, const std::string& script) {
+    if (!draw(folder / name, size, script)) {
+      notes.push_back("gnuplot could not draw " + (folder / name).string() +
+                      "; the page has the same chart");
+    }
+  };
+  std::vector<Curve> curves;
+  for (const Curve& curve : report.curves) {
+    if (any_known(curve.train) || any_known(curve.validation)) curves.push_back(curve);
+  }
+  if (!curves.empty()) {
+    const auto count = static_cast<int64_t>(curves.size());
+    const int64_t columns = std::min<int64_t>(count, 3);
+    plot("curves.png", {columns * 420, (count + columns - 1) / columns * 300},
+         curves_script(curves, columns));
+  }
+  if (has_clusters(report)) {
+    plot("q_y.png", {900, 360}, share_script(report.cluster_share));
+    if (report.confusion.defined() && report.confusion.numel() > 0) {
+      auto shown = strongest_first(report.cluster_share);
+      shown.resize(std::min(shown.size(), static_cast<size_t>(shown_clusters)));
+      shown = by_majority(shown, majorities(report.confusion));
+      const int64_t classes = report.confusion.size(1);
+      plot("confusion.png",
+           {160 + std::max<int64_t>(300, classes * (classes <= 20 ? 62 : 24)),
+            180 + static_cast<int64_t>(shown.size()) * 26},
+           confusion_script(report, shown));
+    }
+  }
+  for (const Scatter& latent : report.latents) {
+    if (latent.points.size(0) == 0) continue;
+    const bool by_cluster = has_clusters(report) && latent.cluster.defined();
+    const bool by_label = latent.label.defined();
+    plot("latent_" + file_name(latent.name) + ".png",
+         {std::max(1, by_cluster + by_label) * 720, 580},
+         latent_script(report, latent, by_cluster, by_label));
+  }
+  return notes;
+}
+
+}  // namespace clade

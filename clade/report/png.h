@@ -1,0 +1,16 @@
+#pragma once
+#include <torch/types.h>
+
+#include <filesystem>
+#include <string>
+
+namespace clade {
+
+/// The bytes of a PNG file. `image` is uint8, [H, W] grey or [H, W, 3] red-green-blue, on any
+/// device. Throws Error for any other tensor, and where Clade was built without libpng.
+std::string encode_png(const torch::Tensor& image);
+
+/// The same as a file, written completely or not at all. Throws Error naming `path` as well.
+void write_png(const std::filesystem::path& path, const torch::Tensor& image);
+
+}  // namespace clade

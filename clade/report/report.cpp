@@ -1,0 +1,140 @@
+#include "clade/report/report.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <sstream>
+#include <system_error>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/report/clusters.h"
+#include "clade/report/page.h"
+#include "clade/report/plots.h"
+#include "clade/report/png.h"
+#include "clade/report/sheet.h"
+
+namespace clade {
+namespace {
+
+constexpr int64_t any = -1;
+
+void expect_shape(const char* name, const torch::Tensor& tensor,
+                  const std::vector<int64_t>& expected) {
+  if (!tensor.defined()) return;
+  bool fits = tensor.dim() == static_cast<int64_t>(expected.size());
+  for (size_t i = 0; fits && i < expected.size(); ++i) {
+    fits = expected[i] == any || tensor.size(static_cast<int64_t>(i)) == expected[i];
+  }
+  if (fits) return;
+  std::ostringstream what;
+  what << "report: " << name << " is " << tensor.sizes() << " and should be "
+       << torch::IntArrayRef(expected)
+       << " (-1: any size); give it that shape or leave it undefined";
+  throw Error(what.str());
+}
+
+void expect_same_length(const std::string& name, size_t values, size_t epochs) {
+  if (values == 0 || values == epochs) return;
+  throw Error("report: curve " + name + " has " + std::to_string(values) + " values for " +
+              std::to_string(epochs) + " epochs; give one an epoch or none");
+}
+
+void validate(const Report& report) {
+  if (report.shape.empty()) {
+    throw Error("report: shape is empty; give that of one data point, for example {28, 28}");
+  }
+  int64_t features = 1;
+  for (const int64_t size : report.shape) features *= size;
+  const int64_t clusters = report.cluster_share.defined() ? report.cluster_share.numel() : any;
+  const int64_t points = report.cluster_points.defined() && report.cluster_points.dim() == 3
+                             ? report.cluster_points.size(1)
+                             : any;
+  expect_shape("cluster_share", report.cluster_share, {clusters});
+  expect_shape("cluster_samples", report.cluster_samples, {clusters, any, features});
+  expect_shape("cluster_points", report.cluster_points, {clusters, any, features});
+  expect_shape("cluster_confidence", report.cluster_confidence, {clusters, points});
+  expect_shape("confusion", report.confusion, {clusters, any});
+  expect_shape("samples", report.samples, {any, features});
+  expect_shape("originals", report.originals, {any, features});
+  expect_shape("reconstructions", report.reconstructions,
+               {report.originals.defined() ? report.originals.size(0) : any, features});
+  for (const Scatter& latent : report.latents) {
+    expect_shape("latents.points", latent.points, {any, 2});
+    if (!latent.points.defined()) {
+      throw Error("report: latent " + latent.name + " has no points; give them or leave it out");
+    }
+    expect_shape("latents.cluster", latent.cluster, {latent.points.size(0)});
+    expect_shape("latents.label", latent.label, {latent.points.size(0)});
+  }
+  for (const Curve& curve : report.curves) {
+    expect_same_length(curve.name, curve.train.size(), curve.epochs.size());
+    expect_same_length(curve.name, curve.validation.size(), curve.epochs.size());
+  }
+}
+
+/// [n, D] -> [rows, columns, D], the last row filled up with NaN, which a sheet leaves empty.
+torch::Tensor arrange(const torch::Tensor& points, int64_t columns) {
+  const int64_t rows = (points.size(0) + columns - 1) / columns;
+  const auto filled = torch::constant_pad_nd(
+      points.to(torch::kFloat32), {0, 0, 0, rows * columns - points.size(0)}, std::nan(""));
+  return filled.reshape({rows, columns, points.size(1)});
+}
+
+/// Generated samples, an empty column, real points: a row for each of the strongest clusters.
+torch::Tensor cluster_grid(const Report& report) {  // -> [min(K, 30), n + 1 + m, D]
+  const auto strongest = torch::tensor(strongest_first(report.cluster_share))
+                             .narrow(0, 0, std::min(report.cluster_share.size(0), shown_clusters));
+  const auto rows = [&](const torch::Tensor& tensor) {  // [K, ...] -> [min(K, 30), ...]
+    return tensor.cpu().to(torch::kFloat32).index_select(0, strongest);
+  };
+  std::vector<torch::Tensor> columns;
+  if (report.cluster_samples.defined()) columns.push_back(rows(report.cluster_samples));
+  if (report.cluster_points.defined()) {
+    auto points = rows(report.cluster_points);
+    if (report.cluster_confidence.defined()) {
+      const auto missing = rows(report.cluster_confidence).isnan().unsqueeze(2);  // [K', m, 1]
+      points = points.masked_fill(missing, std::nan(""));
+    }
+    if (!columns.empty()) columns.push_back(torch::full_like(points.narrow(1, 0, 1), std::nan("")));
+    columns.push_back(points);
+  }
+  return torch::cat(columns, 1);
+}
+
+void write_sheets(const Report& report, const std::filesystem::path& folder) {
+  const auto write = [&](const char* name, const torch::Tensor& grid) {  // [rows, columns, D]
+    if (grid.numel() > 0) write_png(folder / name, make_sheet(grid, report.shape));
+  };
+  if (has_clusters(report) &&
+      (report.cluster_samples.defined() || report.cluster_points.defined())) {
+    write("clusters.png", cluster_grid(report));
+  }
+  if (report.originals.defined() && report.reconstructions.defined()) {
+    const auto above = arrange(report.originals.cpu(), 10);        // [rows, 10, D]
+    const auto below = arrange(report.reconstructions.cpu(), 10);  // [rows, 10, D]
+    write("reconstructions.png", torch::stack({above, below}, 1).flatten(0, 1));
+  }
+  if (report.samples.defined()) {
+    const double count = static_cast<double>(report.samples.size(0));
+    const auto side = std::max<int64_t>(1, std::llround(std::ceil(std::sqrt(count))));
+    write("samples.png", arrange(report.samples.cpu(), side));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> write_report(const Report& report, const std::filesystem::path& folder) {
+  validate(report);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    throw Error("cannot create the folder " + folder.string() + ": " + error.message() +
+                "; check its parent's permissions");
+  }
+  write_atomically(folder / "index.html", render_page(report));
+  if (is_image(report.shape)) write_sheets(report, folder);
+  return write_plots(report, folder);
+}
+
+}  // namespace clade

@@ -1,0 +1,74 @@
+#pragma once
+#include <torch/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace clade {
+
+/// One figure a reader should see first.
+struct Headline {
+  std::string label;        ///< "log-likelihood"
+  std::string value;        ///< "-228.4 nats"
+  std::string explanation;  ///< One line for someone who does not know the word.
+};
+
+/// One named term of the bound over training, in nats per data point.
+struct Curve {
+  std::string name;
+  std::vector<double> epochs;
+  std::vector<double> train;       ///< One an epoch, or none; NaN leaves a gap.
+  std::vector<double> validation;  ///< One an epoch, or none; NaN leaves a gap.
+};
+
+/// A continuous latent, seen along its first two principal components.
+struct Scatter {
+  std::string name;               ///< "z1"
+  torch::Tensor points;           // [n, 2]
+  std::vector<double> explained;  ///< Share of the variance along each component; may be empty.
+  torch::Tensor cluster;          // [n] int64, or undefined
+  torch::Tensor label;            // [n] int64, or undefined
+};
+
+/// One row of the table of details.
+struct Detail {
+  std::string key;
+  std::string value;
+};
+
+/// What a trained model has to show. Everything but `title` and `shape` may be missing, and its
+/// section is then left out. Values of images lie in [0, 1]. Tensors on any device.
+struct Report {
+  std::string title;  ///< "cp_vae on fashion-mnist"
+  std::string said;   ///< What model and what data, in plain sentences.
+  /// Mean over data points of the probability of a point's own cluster; NaN when not known.
+  double confidence = std::numeric_limits<double>::quiet_NaN();
+  std::vector<Headline> headline;
+  std::vector<Curve> curves;
+  std::vector<int64_t> shape;            ///< Of one point: {28, 28}, {32, 32, 3} or {D}.
+  torch::Tensor cluster_share;           // [K] q(y); no cluster is shown without it or at K = 1
+  torch::Tensor cluster_samples;         // [K, n, D] generated from each cluster
+  torch::Tensor cluster_points;          // [K, m, D] real points most sure of it, surest first
+  torch::Tensor cluster_confidence;      // [K, m] their probability; NaN where there is no point
+  torch::Tensor confusion;               // [K, C] int64, points of cluster k with label c
+  std::vector<std::string> label_names;  ///< label_names[label]; may be empty.
+  torch::Tensor originals;               // [n, D] real points …
+  torch::Tensor reconstructions;         // [n, D] … and what the model makes of them
+  torch::Tensor samples;                 // [n, D] drawn from the model
+  std::vector<Scatter> latents;
+  std::vector<Detail> details;  ///< Resolved experiment, seed, command, machine.
+};
+
+/// Writes `folder`/index.html, one page that opens from disk and needs no other file, and its
+/// pictures beside it as PNG files: clusters (the 30 strongest), reconstructions and samples where
+/// points are images; curves, q_y, confusion and latent_NAME where gnuplot is installed. Returns
+/// notes for the reader, one line each, about what was left out and why. Every file is written
+/// completely or not at all.
+/// Throws Error when a tensor's shape does not fit the others, the folder cannot be written, or
+/// points are images and Clade was built without libpng.
+std::vector<std::string> write_report(const Report& report, const std::filesystem::path& folder);
+
+}  // namespace clade

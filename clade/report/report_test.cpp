@@ -1,0 +1,344 @@
+#include "clade/report/report.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/report/clusters.h"
+#include "clade/report/embedded.h"
+#include "clade/report/page.h"
+#include "clade/report/plots.h"
+
+namespace clade {
+namespace {
+
+using nlohmann::json;
+
+/// A report with everything in it. The share of cluster k grows with k.
+Report example(int64_t clusters, const std::vector<int64_t>& shape) {
+  int64_t features = 1;
+  for (const int64_t size : shape) features *= size;
+  Report report;
+  report.title = "cp_vae on squares";
+  report.said = "A model of squares.";
+  report.confidence = 0.875;
+  report.shape = shape;
+  report.headline = {{"bound", "-12.5 nats", "Higher is better."}};
+  report.curves = {{"elbo", {1, 2, 3}, {-3, -2, std::nan("")}, {-3.5, -2.5, -2.25}},
+                   {"KL(z)", {1, 2, 3}, {1, 2, 3}, {}},
+                   {"empty", {}, {}, {}}};
+  const auto ramp = torch::arange(1, clusters + 1, torch::kFloat32);
+  report.cluster_share = ramp / ramp.sum();
+  report.cluster_samples = torch::full({clusters, 3, features}, 0.25);
+  report.cluster_points = torch::full({clusters, 2, features}, 0.75);
+  report.cluster_confidence = torch::full({clusters, 2}, 0.9);
+  report.confusion = torch::zeros({clusters, 2}, torch::kInt64);
+  report.confusion.select(1, 1).fill_(3);
+  report.confusion.select(1, 0).fill_(1);
+  report.label_names = {"hollow", "full"};
+  report.originals = torch::rand({4, features});
+  report.reconstructions = torch::rand({4, features});
+  report.samples = torch::rand({5, features});
+  report.latents = {{"z1",
+                     torch::randn({20, 2}),
+                     {0.5, 0.25},
+                     torch::arange(20) % clusters,
+                     torch::arange(20) % 2}};
+  report.details = {{"seed", "7"}};
+  return report;
+}
+
+std::vector<int64_t> picture() {
+#ifdef CLADE_WITH_PNG
+  return {4, 4};
+#else
+  return {16};
+#endif
+}
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+json data_of(const std::string& page) {
+  const std::string open = "id=\"report-data\">";
+  const size_t from = page.find(open) + open.size();
+  return json::parse(page.substr(from, page.find("</script>", from) - from));
+}
+
+/// The page without what stands inside <script> and <style>.
+std::string markup(const std::string& page) {
+  std::string rest = page, result;
+  for (const std::string tag : {"script", "style"}) {
+    result.clear();
+    size_t at = 0;
+    while (true) {
+      const size_t open = rest.find("<" + tag, at);
+      if (open == std::string::npos) break;
+      const size_t inside = rest.find('>', open) + 1;
+      result += rest.substr(at, inside - at);
+      at = rest.find("</" + tag, inside);
+    }
+    result += rest.substr(at);
+    rest = result;
+  }
+  return result;
+}
+
+/// Names the first element that is not closed in its order, or "".
+std::string unbalanced(const std::string& html) {
+  static const std::set<std::string> empty = {"meta", "img", "br"};
+  const std::regex tag("<(/?)([a-z0-9]+)((\"[^\"]*\"|[^\">])*)>");
+  std::vector<std::string> open;
+  for (std::sregex_iterator it(html.begin(), html.end(), tag), end; it != end; ++it) {
+    const std::string name = (*it)[2];
+    if (empty.count(name) > 0) continue;
+    if ((*it)[1].length() == 0) {
+      open.push_back(name);
+    } else if (open.empty() || open.back() != name) {
+      return name + " after " + std::to_string(it->position());
+    } else {
+      open.pop_back();
+    }
+  }
+  return open.empty() ? "" : open.back();
+}
+
+class ReportFolder : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::path(testing::TempDir()) / "clade_report_test";
+    std::filesystem::remove_all(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::set<std::string> files() const {
+    std::set<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+      names.insert(file.path().filename().string());
+    }
+    return names;
+  }
+  std::filesystem::path folder_;
+};
+
+TEST(Page, RefersToNothingOutsideItself) {
+  const std::string page = render_page(example(10, picture()));
+  const std::string html = markup(page);
+  EXPECT_EQ(count(html, "src="), count(html, "src=\"data:image/png;base64,"));
+  EXPECT_EQ(count(html, "href="), 0u);
+  EXPECT_EQ(count(html, "http://") + count(html, "https://"), 0u);
+  EXPECT_EQ(count(html, "<link"), 0u);
+  for (const auto own : {embedded::page_css, embedded::page_js}) {
+    EXPECT_EQ(own.find("//www"), std::string_view::npos);
+    EXPECT_EQ(own.find("://"), std::string_view::npos);
+    EXPECT_EQ(own.find("url("), std::string_view::npos);
+    EXPECT_EQ(own.find("@import"), std::string_view::npos);
+  }
+  EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
+}
+
+TEST(Page, CarriesTheChartLibraryWhole) {
+  const std::string page = render_page(example(10, picture()));
+  EXPECT_GT(embedded::chart_js.size(), 100000u);
+  EXPECT_NE(page.find(embedded::chart_js), std::string::npos);
+  EXPECT_EQ(embedded::chart_js.find("</script"), std::string_view::npos);
+}
+
+TEST(Page, ClosesEveryElement) {
+  for (const int64_t clusters : {1, 10, 150}) {
+    for (const auto& shape : {picture(), std::vector<int64_t>{7}, std::vector<int64_t>{1}}) {
+      EXPECT_EQ(unbalanced(markup(render_page(example(clusters, shape)))), "") << clusters;
+    }
+  }
+}
+
+TEST(Page, TakesNoMarkupFromTheReport) {
+  Report report = example(10, picture());
+  const std::string hostile = "</title></script><script>alert(1)</script><!--\"'&";
+  report.title = report.said = hostile;
+  report.headline = {{hostile, hostile, hostile}};
+  report.label_names = {hostile, "\"><img src=x onerror=alert(1)>"};
+  report.curves[0].name = report.latents[0].name = hostile;
+  report.details = {{hostile, hostile}};
+  const std::string page = render_page(report);
+  EXPECT_EQ(count(page, "alert(1)</script>"), 0u);
+  EXPECT_EQ(count(page, "<script>alert"), 0u);
+  EXPECT_EQ(count(page, "<img src=x"), 0u);
+  EXPECT_EQ(count(markup(page), "<!--"), 0u);
+  EXPECT_EQ(count(page, "<script"), 3u);
+  EXPECT_EQ(unbalanced(markup(page)), "");
+  EXPECT_NE(page.find("&lt;/title&gt;&lt;/script&gt;"), std::string::npos);
+  EXPECT_EQ(data_of(page)["labels"][0], hostile);
+}
+
+TEST(Page, SortsClustersByShareAndFoldsTheWeak) {
+  const std::string page = markup(render_page(example(150, picture())));
+  EXPECT_EQ(count(page, "<article class=\"cluster\">"), 150u);
+  EXPECT_LT(page.find("Cluster 149<"), page.find("Cluster 148<"));
+  EXPECT_LT(page.find("Cluster 120<"), page.find("The other 120 clusters"));
+  EXPECT_GT(page.find("Cluster 119<"), page.find("The other 120 clusters"));
+  EXPECT_EQ(markup(render_page(example(10, picture()))).find("The other"), std::string::npos);
+}
+
+TEST(Page, SaysHowManyClustersAreInUse) {
+  const std::string page = markup(render_page(example(4, picture())));  // 0.1, 0.2, 0.3, 0.4
+  EXPECT_NE(page.find("A model of squares. Of its 4 clusters, 2 hold more than an even share "
+                      "(25.0 %) of the data; the largest holds 40.0 %. On average it gives a "
+                      "point&#39;s own cluster a probability of 87.5 %."),
+            std::string::npos);
+  EXPECT_NE(page.find("75.0 % <q>full</q>"), std::string::npos);
+}
+
+TEST(Page, HasNoClustersAtOne) {
+  const std::string page = markup(render_page(example(1, picture())));
+  EXPECT_EQ(page.find("<article"), std::string::npos);
+  EXPECT_EQ(page.find("clusters,"), std::string::npos);
+  EXPECT_EQ(page.find("<table class=\"confusion\">"), std::string::npos);
+  EXPECT_EQ(page.find("by cluster"), std::string::npos);
+  EXPECT_NE(page.find("Random samples"), std::string::npos);
+}
+
+TEST(Page, DoesWithoutLabelsAndWithoutAnything) {
+  Report report = example(10, picture());
+  report.confusion = torch::Tensor();
+  report.label_names.clear();
+  report.latents[0].label = torch::Tensor();
+  const std::string page = markup(render_page(report));
+  EXPECT_EQ(page.find("<q>"), std::string::npos);
+  EXPECT_EQ(page.find("by label"), std::string::npos);
+  EXPECT_EQ(page.find("Clusters and labels"), std::string::npos);
+
+  Report bare;
+  bare.title = "nothing";
+  bare.shape = {3};
+  EXPECT_EQ(count(markup(render_page(bare)), "<section>"), 0u);
+}
+
+TEST(Page, LeavesOutRealPointsThatAreNotThere) {
+  Report report = example(3, {5});
+  report.cluster_confidence[2][1] = std::nan("");  // the strongest
+  const json data = data_of(render_page(report));
+  EXPECT_EQ(data["clusters"][0]["real"].size(), 1u);
+  EXPECT_EQ(data["clusters"][1]["real"].size(), 2u);
+  EXPECT_EQ(data["clusters"][0]["drawn"].size(), 3u);
+}
+
+TEST(Page, ChartsGetTheNumbersOfTheReport) {
+  const json data = data_of(render_page(example(4, {5})));
+  EXPECT_EQ(data["order"], (json{3, 2, 1, 0}));
+  EXPECT_EQ(data["share"], (json{0.1, 0.2, 0.3, 0.4}));
+  ASSERT_EQ(data["curves"].size(), 2u);
+  EXPECT_EQ(data["curves"][0]["train"][1], (json{{"x", 2.0}, {"y", -2.0}}));
+  EXPECT_TRUE(data["curves"][0]["train"][2]["y"].is_null());
+  EXPECT_EQ(data["curves"][0]["validation"][2]["y"], -2.25);
+  EXPECT_TRUE(data["curves"][1]["validation"].empty());
+  EXPECT_EQ(data["latents"][0]["explained"], (json{0.5, 0.25}));
+  EXPECT_EQ(data["latents"][0]["cluster"][5], 1);
+}
+
+TEST(Page, DrawsTheFeaturesThatVaryMost) {
+  Report report = example(2, {300});
+  report.originals = torch::zeros({4, 300});
+  report.originals.narrow(1, 150, 100).copy_(torch::randn({4, 100}));
+  const json data = data_of(render_page(report));
+  ASSERT_EQ(data["features"].size(), 100u);
+  EXPECT_EQ(data["features"].front(), 150);
+  EXPECT_EQ(data["features"].back(), 249);
+}
+
+TEST(Clusters, SortByMajorityThenPurityThenEmpty) {
+  const auto confusion = torch::tensor({{0, 4}, {0, 0}, {3, 1}, {4, 0}, {1, 3}}, torch::kInt64);
+  const auto majority = majorities(confusion);
+  EXPECT_EQ(majority[2].label, 0);
+  EXPECT_DOUBLE_EQ(majority[2].share, 0.75);
+  EXPECT_EQ(majority[1].label, -1);
+  EXPECT_EQ(by_majority({0, 1, 2, 3, 4}, majority), (std::vector<int64_t>{3, 2, 0, 4, 1}));
+}
+
+TEST(Clusters, LabelsKeepTheirOrderUntilThereAreTooMany) {
+  EXPECT_EQ(labels_in_order(torch::tensor({4, 4, -1, 2, 4}, torch::kInt64)),
+            (std::vector<int64_t>{2, 4}));
+  const auto many = torch::cat({torch::arange(shown_clusters + 1), torch::tensor({7})});
+  EXPECT_EQ(labels_in_order(many).front(), 7);
+}
+
+TEST_F(ReportFolder, PutsThePicturesBesideThePage) {
+  write_report(example(40, picture()), folder_);
+  const auto written = files();
+  EXPECT_EQ(written.count("index.html"), 1u);
+  EXPECT_EQ(std::count_if(
+                written.begin(), written.end(),
+                [](const std::string& name) { return name.find(".part") != std::string::npos; }),
+            0);
+#ifdef CLADE_WITH_PNG
+  for (const char* name : {"clusters.png", "reconstructions.png", "samples.png"}) {
+    EXPECT_EQ(written.count(name), 1u) << name;
+  }
+#endif
+}
+
+TEST_F(ReportFolder, SaysWhenThereIsNoGnuplot) {
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", folder_.c_str(), 1);
+  const auto notes = write_report(example(10, {5}), folder_);
+  ::setenv("PATH", path.c_str(), 1);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_NE(notes[0].find("gnuplot"), std::string::npos);
+  EXPECT_EQ(files(), (std::set<std::string>{"index.html"}));
+}
+
+TEST_F(ReportFolder, GnuplotDrawsEveryChartAndRunsNothingElse) {
+  Report report = example(10, {5});
+  const auto trap = folder_ / "trap";
+  const std::string hostile =
+      "'; system('touch " + trap.string() + "')\n`touch " + trap.string() + "` #\\";
+  report.label_names = {hostile, hostile};
+  report.curves[0].name = hostile;
+  report.latents.push_back(report.latents[0]);
+  report.latents[1].name = "../" + hostile;
+  const auto notes = write_report(report, folder_);
+  if (notes.size() == 1 && notes[0].find("not installed") != std::string::npos) GTEST_SKIP();
+  EXPECT_TRUE(notes.empty()) << notes[0];
+  const auto written = files();
+  EXPECT_EQ(written.count("trap"), 0u);
+  for (const char* name : {"curves.png", "q_y.png", "confusion.png", "latent_z1.png"}) {
+    EXPECT_EQ(written.count(name), 1u) << name;
+  }
+  EXPECT_EQ(written.size(), 6u);  // the page, the four above, and the second latent's
+}
+
+TEST_F(ReportFolder, RefusesShapesThatDoNotFit) {
+  const auto refused = [&](const Report& report, const std::string& named) {
+    try {
+      write_report(report, folder_);
+      ADD_FAILURE() << named << " was accepted";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(named), std::string::npos) << error.what();
+    }
+  };
+  Report report = example(4, {5});
+  report.cluster_samples = torch::zeros({3, 3, 5});
+  refused(report, "cluster_samples is [3, 3, 5] and should be [4, -1, 5]");
+  report = example(4, {5});
+  report.reconstructions = torch::zeros({3, 5});
+  refused(report, "reconstructions");
+  report = example(4, {5});
+  report.curves[1].train.pop_back();
+  refused(report, "KL(z)");
+  EXPECT_FALSE(std::filesystem::exists(folder_));
+}
+
+}  // namespace
+}  // namespace clade

@@ -1,0 +1,12 @@
+#pragma once
+#include <CLI/CLI.hpp>
+
+// One function a subcommand: it declares its arguments and what runs when it is chosen.
+void add_train(CLI::App& app);
+void add_evaluate(CLI::App& app);
+void add_cluster(CLI::App& app);
+void add_embed(CLI::App& app);
+void add_generate(CLI::App& app);
+void add_report(CLI::App& app);
+void add_models(CLI::App& app);
+void add_data(CLI::App& app);

@@ -1,0 +1,29 @@
+#include <cstdio>
+
+#include "app/commands.h"
+#include "clade/core/options.h"
+#include "clade/data/load.h"
+#include "clade/data/named_sets.h"
+
+void add_data(CLI::App& app) {
+  auto* command = app.add_subcommand("data", "list the named data sets, or describe one");
+  auto name = std::make_shared<std::string>();
+  command->add_option("NAME", *name, "a named data set");
+  command->footer("Example:  clade data fashion-mnist");
+  command->callback([name] {
+    if (name->empty()) {
+      for (const auto& set : clade::named_sets()) {
+        std::printf("%-16s%s\n", set.name.c_str(), set.description.c_str());
+      }
+      clade::DataOptions options;
+      std::printf(
+          "\nOwn data: .npy, .npz, .csv, .tsv and IDX files, also .gz.\nSettings of [data]:\n\n%s",
+          clade::describe(options).c_str());
+      return;
+    }
+    const auto& set = clade::named_set(*name);
+    std::printf("%s: %s\n  size    %s\n  split   %s\n  values  %s\n  source  %s\n",
+                set.name.c_str(), set.description.c_str(), set.sizes.c_str(), set.split.c_str(),
+                set.values.c_str(), set.source.c_str());
+  });
+}

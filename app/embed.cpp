@@ -1,0 +1,50 @@
+#include <cstdio>
+
+#include "app/commands.h"
+#include "app/trained_run.h"
+#include "clade/core/error.h"
+#include "clade/core/words.h"
+#include "clade/data/write_npy.h"
+#include "clade/evaluation/posteriors.h"
+
+namespace {
+
+struct EmbedArguments {
+  std::string run, data, out = "latents.npy", layer, device;
+};
+
+void embed(const EmbedArguments& arguments) {
+  const TrainedRun run = open_run(arguments.run, arguments.device);
+  const clade::Dataset data = run.points(arguments.data, "");
+  auto generator = clade::make_generator(clade::derive_seed(run.seed(), "embed"), run.device);
+  const auto layers = clade::posteriors(*run.trained.model, data.x, generator).layers;
+  std::vector<std::string> names;
+  for (const auto& layer : layers) {
+    names.push_back(layer.name);
+    if (layer.name != arguments.layer && !(arguments.layer.empty() && &layer == &layers.back()))
+      continue;
+    clade::write_npy(arguments.out, layer.means);
+    std::printf("%s, %lld x %lld: %s\n", layer.name.c_str(),
+                static_cast<long long>(layer.means.size(0)),
+                static_cast<long long>(layer.means.size(1)), arguments.out.c_str());
+    return;
+  }
+  throw clade::ConfigError("the model has no layer \"" + arguments.layer + "\"; it may be " +
+                           clade::one_of(names));
+}
+
+}  // namespace
+
+void add_embed(CLI::App& app) {
+  auto* command = app.add_subcommand("embed", "write the latent means of data");
+  auto arguments = std::make_shared<EmbedArguments>();
+  command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
+  command->add_option("DATA", arguments->data, "a file or a named set")->required();
+  command->add_option("--out", arguments->out, "float32 .npy file to write, [points, units]")
+      ->capture_default_str();
+  command->add_option("--layer", arguments->layer,
+                      "which continuous layer; the topmost by default");
+  command->add_option("--device", arguments->device, "cpu or cuda");
+  command->footer("Example:  clade embed runs/cp_vae-points-1 points.csv --out latents.npy");
+  command->callback([arguments] { embed(*arguments); });
+}

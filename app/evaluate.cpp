@@ -1,0 +1,76 @@
+#include "app/commands.h"
+#include "app/metrics.h"
+#include "app/trained_run.h"
+#include "clade/core/error.h"
+#include "clade/core/progress.h"
+
+void evaluate_split(const TrainedRun& run, const std::string& name, const clade::Dataset& data,
+                    const clade::EvaluateOptions& options) {
+  if (data.size() == 0) return;
+  clade::ProgressLine line;
+  const auto metrics = clade::evaluate(
+      *run.trained.model, data, options, run.seed(),
+      [&](int64_t done, int64_t total) { line.show(name + ", points", done, total); });
+  write_metrics(run.folder, name, metrics);
+}
+
+namespace {
+
+struct EvaluateArguments {
+  std::string run;
+  int64_t importance_samples = 0;
+  std::string split = "test";
+  std::string data;
+  std::string labels;
+  std::string device;
+};
+
+void evaluate_run(const EvaluateArguments& arguments) {
+  const TrainedRun run = open_run(arguments.run, arguments.device);
+  clade::EvaluateOptions options = run.experiment.evaluate;
+  if (arguments.importance_samples > 0) options.importance_samples = arguments.importance_samples;
+  options.validate();
+
+  clade::Dataset data;
+  std::string name = arguments.split;
+  if (!arguments.data.empty()) {
+    data = run.points(arguments.data, arguments.labels);
+    name = std::filesystem::path(arguments.data).filename().string();
+  } else {
+    const clade::Splits splits = run.splits();
+    data = name == "train" ? splits.train : name == "validation" ? splits.validation : splits.test;
+    if (name == "train" && splits.preprocessing.binarise) {
+      auto generator =
+          clade::make_generator(clade::derive_seed(run.seed(), "presentation"), run.device);
+      data.x = clade::present(data.x, true, generator);
+    }
+    if (data.size() == 0) {
+      throw clade::DataError("the run's data have no " + name + " points; give --data FILE");
+    }
+  }
+  evaluate_split(run, name, data, options);
+  print_metrics({{name, read_metrics(run.folder).at(name)}});
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  auto* command =
+      app.add_subcommand("evaluate", "measure a trained model: likelihood, clusters, units");
+  auto arguments = std::make_shared<EvaluateArguments>();
+  command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
+  command
+      ->add_option("--importance-samples", arguments->importance_samples,
+                   "S of the importance-weighted bound; as in the experiment by default")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--split", arguments->split, "test, validation or train")
+      ->check(CLI::IsMember({"test", "validation", "train"}));
+  command->add_option("--data", arguments->data, "other points: a file or a named set");
+  command->add_option("--labels", arguments->labels, "their labels: a file or a column");
+  command->add_option("--device", arguments->device, "cpu or cuda");
+  command->footer(
+      "Adds to RUN/metrics.json. Examples:\n"
+      "  clade evaluate runs/vae-mnist-1 --importance-samples 5000\n"
+      "  clade evaluate runs/cp_vae-points-1 --data new.csv --labels species");
+  command->callback([arguments] { evaluate_run(*arguments); });
+}

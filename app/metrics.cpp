@@ -1,0 +1,87 @@
+#include "app/metrics.h"
+
+#include <cstdio>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+
+using nlohmann::json;
+
+namespace {
+
+std::filesystem::path metrics_path(const std::filesystem::path& run) {
+  return run / "metrics.json";
+}
+
+void row(const json& metrics, const std::string& label, const json::json_pointer& at,
+         const char* format) {
+  std::string line;
+  bool any = false;
+  for (const auto& [split, figures] : metrics.items()) {
+    char cell[32] = "-";
+    if (figures.contains(at) && figures.at(at).is_number()) {
+      std::snprintf(cell, sizeof cell, format, figures.at(at).get<double>());
+      any = true;
+    }
+    char padded[48];
+    std::snprintf(padded, sizeof padded, "%14s", cell);
+    line += padded;
+  }
+  if (any) std::printf("%-32s%s\n", label.c_str(), line.c_str());
+}
+
+}  // namespace
+
+json read_metrics(const std::filesystem::path& run) {
+  if (!std::filesystem::exists(metrics_path(run))) return json::object();
+  json metrics = json::parse(clade::read_file(metrics_path(run)), nullptr, false);
+  if (!metrics.is_object()) {
+    throw clade::DataError(metrics_path(run).string() +
+                           " is not JSON; delete it and run clade evaluate again");
+  }
+  return metrics;
+}
+
+void write_metrics(const std::filesystem::path& run, const std::string& split,
+                   const json& metrics) {
+  json all = read_metrics(run);
+  all[split] = metrics;
+  clade::write_atomically(metrics_path(run), all.dump(2) + "\n");
+}
+
+void print_metrics(const json& metrics) {
+  using Pointer = json::json_pointer;
+  std::string header;
+  int64_t samples = 1;
+  json terms = json::object();
+  json layers = json::object();
+  for (const auto& [split, figures] : metrics.items()) {
+    char padded[48];
+    std::snprintf(padded, sizeof padded, "%14s", split.c_str());
+    header += padded;
+    samples =
+        std::max(samples, figures.at("log_likelihood").at("importance_samples").get<int64_t>());
+    terms = figures.at("terms");
+    layers = figures.at("active_units");
+  }
+  std::printf("%-32s%s\n", "", header.c_str());
+  row(metrics, "bound (nats per point)", Pointer("/elbo"), "%.2f");
+  for (const auto& term : terms.items()) {
+    row(metrics, "  " + term.key(), Pointer() / "terms" / term.key(), "%.2f");
+  }
+  if (samples > 1) {
+    row(metrics, "log-likelihood, S = " + std::to_string(samples), Pointer("/log_likelihood/value"),
+        "%.2f");
+  }
+  row(metrics, "accuracy, one-to-one", Pointer("/clustering/acc_hungarian"), "%.3f");
+  row(metrics, "accuracy, majority label", Pointer("/clustering/acc_majority"), "%.3f");
+  row(metrics, "accuracy, most confident", Pointer("/clustering/acc_most_confident"), "%.3f");
+  row(metrics, "NMI", Pointer("/clustering/nmi"), "%.3f");
+  row(metrics, "ARI", Pointer("/clustering/ari"), "%.3f");
+  row(metrics, "clusters in use", Pointer("/clusters_in_use"), "%.0f");
+  row(metrics, "largest cluster", Pointer("/largest_cluster"), "%.3f");
+  for (const auto& layer : layers.items()) {
+    row(metrics, "active units of " + layer.key(), Pointer() / "active_units" / layer.key(),
+        "%.0f");
+  }
+}

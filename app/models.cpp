@@ -1,0 +1,23 @@
+#include <cstdio>
+
+#include "app/commands.h"
+#include "clade/models/registry.h"
+
+void add_models(CLI::App& app) {
+  auto* command = app.add_subcommand("models", "list the models, or the settings of one");
+  auto name = std::make_shared<std::string>();
+  command->add_option("NAME", *name, "a model");
+  command->footer("Example:  clade models cp_vae");
+  command->callback([name] {
+    if (name->empty()) {
+      for (const auto& model : clade::models()) {
+        std::printf("%-12s%s\n", model.name.c_str(), model.summary.c_str());
+      }
+      std::printf("\nIts settings, with defaults:  clade models NAME\n");
+      return;
+    }
+    const auto& model = clade::find_model(*name);
+    std::printf("%s: %s\nSettings of [model], with the paper's defaults:\n\n%s", model.name.c_str(),
+                model.summary.c_str(), clade::describe(*model.options()).c_str());
+  });
+}

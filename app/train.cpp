@@ -1,0 +1,241 @@
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "app/commands.h"
+#include "app/metrics.h"
+#include "app/report_run.h"
+#include "app/trained_run.h"
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/core/progress.h"
+#include "clade/data/named_sets.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct TrainArguments {
+  std::string what;  // EXPERIMENT.toml, a data file, or a named set
+  std::string model;
+  std::string labels;
+  std::vector<std::string> overrides;
+  std::string seed, device, threads;
+  std::string out;
+  std::string resume;
+};
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// Ctrl-C asks training to stop for as long as this lives.
+class StopOnInterrupt {
+ public:
+  StopOnInterrupt() : before_(std::signal(SIGINT, [](int) { interrupted = 1; })) {}
+  ~StopOnInterrupt() { std::signal(SIGINT, before_); }
+  StopOnInterrupt(const StopOnInterrupt&) = delete;
+  StopOnInterrupt& operator=(const StopOnInterrupt&) = delete;
+
+ private:
+  void (*before_)(int);
+};
+
+bool is_experiment(const std::string& what) {
+  return fs::path(what).extension() == ".toml";
+}
+
+// A run that no experiment file describes: documented defaults on the given data.
+clade::ExperimentFile experiment_on(const TrainArguments& arguments) {
+  clade::ExperimentFile file;
+  const auto& sets = clade::named_sets();
+  const bool named = std::any_of(sets.begin(), sets.end(),
+                                 [&](const auto& set) { return set.name == arguments.what; });
+  if (!named && !fs::exists(arguments.what.substr(0, arguments.what.find(".npz:") + 4)) &&
+      !fs::exists(arguments.what)) {
+    std::vector<std::string> names;
+    for (const auto& set : sets) names.push_back(set.name);
+    throw clade::DataError("there is no file \"" + arguments.what +
+                           "\", and no data set of that name; clade data lists those it knows");
+  }
+  file.override((named ? "data.name=" : "data.path=") + arguments.what);
+  return file;
+}
+
+// The first folder of that name, or of that name and a number, that does not exist.
+fs::path free_folder(const std::string& name) {
+  fs::path folder = fs::path("runs") / name;
+  for (int number = 2; fs::exists(folder); ++number) {
+    folder = fs::path("runs") / (name + "-" + std::to_string(number));
+  }
+  return folder;
+}
+
+void require_empty(const fs::path& folder) {
+  if (fs::exists(folder) && (!fs::is_directory(folder) || !fs::is_empty(folder))) {
+    throw clade::Error(folder.string() +
+                       " exists and is not an empty folder; give another --out, or go on with it: "
+                       "clade train --resume " +
+                       folder.string());
+  }
+}
+
+std::string data_name(const clade::DataOptions& data) {
+  return data.name.empty() ? fs::path(data.path).stem().string() : data.name;
+}
+
+std::string progress_text(const clade::TrainingProgress& progress) {
+  char text[512];
+  int length = std::snprintf(text, sizeof text, "epoch %lld/%lld %3.0f%%  ",
+                             static_cast<long long>(progress.epoch),
+                             static_cast<long long>(progress.epochs), 100 * progress.fraction);
+  std::string line(text, static_cast<size_t>(length));
+  if (progress.last != nullptr) {
+    const clade::MeanBound& mean =
+        progress.last->validation ? *progress.last->validation : progress.last->train;
+    std::snprintf(text, sizeof text, "bound %.2f (", mean.elbo);
+    line += text;
+    for (const auto& [name, value] : mean.terms) {
+      std::snprintf(text, sizeof text, "%s%s %.2f", line.back() == '(' ? "" : ", ", name.c_str(),
+                    value);
+      line += text;
+    }
+    line += ")  ";
+  }
+  std::snprintf(text, sizeof text, "%.0f samples/s  %s left at most", progress.samples_per_second,
+                clade::duration(progress.seconds_left).c_str());
+  return line + text;
+}
+
+// What the run folder is called and where it is, for a new run.
+struct Prepared {
+  clade::Experiment experiment;
+  fs::path folder;
+};
+
+Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
+  if (arguments.what.empty()) {
+    throw clade::ConfigError(
+        "nothing to train on; give an experiment file, a data file or a named "
+        "data set (clade train --help)");
+  }
+  const bool from_file = is_experiment(arguments.what);
+  clade::ExperimentFile file =
+      from_file ? clade::ExperimentFile::parse(arguments.what) : experiment_on(arguments);
+  if (!arguments.model.empty()) file.override("model.name=" + arguments.model);
+  if (!arguments.labels.empty()) file.override("data.labels=" + arguments.labels);
+  if (!arguments.seed.empty()) file.override("seed=" + arguments.seed);
+  if (!arguments.device.empty()) file.override("device=" + arguments.device);
+  if (!arguments.threads.empty()) file.override("threads=" + arguments.threads);
+  for (const std::string& setting : arguments.overrides) file.override(setting);
+
+  const bool likelihood_given = file.string("model", "likelihood").has_value();
+  Prepared prepared{clade::load_experiment(file, from_file ? "" : "cp_vae"), arguments.out};
+  clade::Experiment& experiment = prepared.experiment;
+  if (!arguments.out.empty()) require_empty(arguments.out);
+
+  const auto seed = static_cast<uint64_t>(experiment.run.seed);
+  data = clade::load_splits(experiment.data, seed);
+  if (!likelihood_given) {
+    experiment.model->likelihood = clade::suggested_likelihood(data);
+    data.said += "; likelihood " + experiment.model->likelihood;
+  }
+  for (const clade::Dataset* split : {&data.train, &data.validation, &data.test}) {
+    if (split->size() > 0) clade::check_values(*split, experiment.model->likelihood);
+  }
+  if (arguments.out.empty()) {
+    prepared.folder = free_folder(experiment.model_name + "-" + data_name(experiment.data) + "-" +
+                                  std::to_string(seed));
+  }
+  return prepared;
+}
+
+void train(const TrainArguments& arguments) {
+  clade::Splits data;
+  Prepared prepared;
+  const bool resuming = !arguments.resume.empty();
+  if (resuming) {
+    prepared = {clade::experiment_of(arguments.resume), arguments.resume};
+    data = clade::load_splits(prepared.experiment.data,
+                              static_cast<uint64_t>(prepared.experiment.run.seed));
+  } else {
+    prepared = prepare_new(arguments, data);
+  }
+  clade::Experiment& experiment = prepared.experiment;
+  const fs::path& folder = prepared.folder;
+  const auto seed = static_cast<uint64_t>(experiment.run.seed);
+  const torch::Device device = prepare_device(experiment.run);
+
+  auto trained = clade::make_model(experiment.model_name, experiment.model, data, seed, device);
+  trained.provenance = {{"data", data_name(experiment.data)}, {"seed", experiment.run.seed}};
+  data.train = data.train.to(device);
+  data.validation = data.validation.to(device);
+  data.test = data.test.to(device);
+  if (!resuming) {
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error) {
+      throw clade::Error("cannot create the folder " + folder.string() + ": " + error.message() +
+                         "; give another --out");
+    }
+    clade::write_atomically(folder / "experiment.toml", experiment.toml());
+  }
+  std::printf(
+      "%s on %s: %lld training, %lld validation, %lld test points of %lld values\n",
+      experiment.model_name.c_str(), data_name(experiment.data).c_str(),
+      static_cast<long long>(data.train.size()), static_cast<long long>(data.validation.size()),
+      static_cast<long long>(data.test.size()), static_cast<long long>(data.train.features()));
+  std::printf("%s\nrun folder: %s\n", data.said.c_str(), folder.c_str());
+  std::fflush(stdout);
+
+  clade::Trainer trainer(trained, data, experiment.train, seed, folder);
+  if (resuming) trainer.resume();
+  clade::TrainingSummary summary;
+  {
+    const StopOnInterrupt stop;
+    clade::ProgressLine line;
+    summary = trainer.run([] { return interrupted != 0; },
+                          [&](const auto& progress) { line.show(progress_text(progress)); });
+  }
+  std::printf("trained %lld epochs in %s%s; kept epoch %lld, bound %.2f\n",
+              static_cast<long long>(summary.epochs), clade::duration(summary.seconds).c_str(),
+              summary.stopped_early ? " (stopped early)" : "",
+              static_cast<long long>(summary.best_epoch), summary.best_bound);
+  std::fflush(stdout);
+
+  trained.model->eval();
+  const TrainedRun run{folder, experiment, trained, device};
+  evaluate_split(run, "validation", data.validation, {});
+  evaluate_split(run, "test", data.test, experiment.evaluate);
+  if (data.validation.size() + data.test.size() == 0) {
+    evaluate_split(run, "train", data.train, experiment.evaluate);
+  }
+  print_metrics(read_metrics(folder));
+  write_run_report(run, data);
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto* command = app.add_subcommand("train", "train a model, evaluate it, write its report");
+  auto arguments = std::make_shared<TrainArguments>();
+  command->add_option("EXPERIMENT|DATA", arguments->what,
+                      "an experiment file (.toml); or data: a file (.npy, .npz, .csv, .tsv, IDX, "
+                      "also .gz) or a named set (see clade data)");
+  command->add_option("--model", arguments->model, "model to train (see clade models)");
+  command->add_option("--labels", arguments->labels,
+                      "labels to compare clusters with: a file, or a column of the table");
+  command->add_option("--set", arguments->overrides, "override one setting, section.key=value")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command->add_option("--seed", arguments->seed, "everything random follows from it");
+  command->add_option("--device", arguments->device, "cpu or cuda");
+  command->add_option("--threads", arguments->threads, "CPU threads; all by default");
+  command->add_option("--out", arguments->out, "run folder; runs/MODEL-DATA-SEED by default");
+  command->add_option("--resume", arguments->resume, "go on with the run in this folder");
+  command->footer(
+      "Examples:\n"
+      "  clade train experiments/cp-vae/fashion-mnist-10.toml --seed 2\n"
+      "  clade train points.csv --model cp_vae --labels species --set model.clusters=5\n"
+      "  clade train --resume runs/cp_vae-points-1");
+  command->callback([arguments] { train(*arguments); });
+}

@@ -1,0 +1,40 @@
+#include "app/trained_run.h"
+
+#include <torch/torch.h>
+
+#include <thread>
+
+#include "clade/core/error.h"
+
+torch::Device prepare_device(const clade::RunOptions& options) {
+  const auto threads = options.threads > 0 ? static_cast<int>(options.threads)
+                                           : static_cast<int>(std::thread::hardware_concurrency());
+  torch::set_num_threads(std::max(1, threads));
+  if (options.device == "cuda" && !torch::cuda::is_available()) {
+    throw clade::ConfigError("device is cuda, but this libtorch finds no CUDA device; use cpu");
+  }
+  return torch::Device(options.device);
+}
+
+clade::Dataset TrainedRun::points(const std::string& data, const std::string& labels) const {
+  auto dataset =
+      clade::load_points(data, labels, trained.preprocessing, trained.shape, trained.label_names);
+  clade::check_values(dataset, trained.options->likelihood);
+  return dataset.to(device);
+}
+
+clade::Splits TrainedRun::splits() const {
+  clade::Splits all = clade::load_splits(experiment.data, seed());
+  all.train = all.train.to(device);
+  all.validation = all.validation.to(device);
+  all.test = all.test.to(device);
+  return all;
+}
+
+TrainedRun open_run(const std::string& folder, const std::string& device) {
+  clade::Experiment experiment = clade::experiment_of(folder);
+  if (!device.empty()) experiment.run.device = device;
+  experiment.run.validate();
+  const torch::Device where = prepare_device(experiment.run);
+  return {folder, std::move(experiment), clade::load_model(folder, where), where};
+}

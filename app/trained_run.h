@@ -1,0 +1,31 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "clade/config/experiment.h"
+
+/// A finished run folder, opened: what it was told, and the model it made on the device it names.
+struct TrainedRun {
+  std::filesystem::path folder;
+  clade::Experiment experiment;
+  clade::TrainedModel trained;
+  torch::Device device;
+
+  uint64_t seed() const { return static_cast<uint64_t>(experiment.run.seed); }
+
+  /// Points in a file or named set, as the model reads them, on its device.
+  clade::Dataset points(const std::string& data, const std::string& labels) const;
+
+  /// The data the model was trained on, on its device.
+  clade::Splits splits() const;
+};
+
+/// Throws Error when `folder` is no run folder. `device` overrides the experiment's unless "".
+TrainedRun open_run(const std::string& folder, const std::string& device = "");
+
+/// Sets the thread count, checks that the device is there, and returns it.
+torch::Device prepare_device(const clade::RunOptions& options);
+
+/// Measures `data` and puts the figures under `name` in RUN/metrics.json; nothing for no points.
+void evaluate_split(const TrainedRun& run, const std::string& name, const clade::Dataset& data,
+                    const clade::EvaluateOptions& options);

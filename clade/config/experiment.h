@@ -1,0 +1,55 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+
+#include "clade/config/experiment_file.h"
+#include "clade/data/load.h"
+#include "clade/evaluation/evaluate.h"
+#include "clade/models/registry.h"
+#include "clade/training/trainer.h"
+
+namespace clade {
+
+/// The keys above the first table of an experiment file.
+struct RunOptions : Options {
+  int64_t seed = 1;
+  std::string device = "cpu";
+  int64_t threads = 0;
+
+  std::vector<Option> options() override;
+  void validate() const override;
+};
+
+/// Figures the literature gives for this experiment, 0 where it gives none. They are shown beside
+/// ours and decide nothing.
+struct PublishedOptions : Options {
+  double bound = 0;
+  double log_likelihood = 0;
+  std::string source;
+
+  std::vector<Option> options() override;
+  void validate() const override {}
+};
+
+/// Everything an experiment file says: one struct a table.
+struct Experiment {
+  RunOptions run;
+  DataOptions data;
+  std::string model_name;
+  std::shared_ptr<ModelOptions> model;
+  TrainOptions train;
+  EvaluateOptions evaluate;
+  PublishedOptions published;
+
+  /// The file that says the same; `load_experiment` reads it back.
+  std::string toml();
+};
+
+/// Reads `file`, which the caller may have overridden. Throws ConfigError naming file, line and
+/// key. `default_model` is the model of a file that names none; "" makes that an error.
+Experiment load_experiment(ExperimentFile file, const std::string& default_model = "");
+
+/// RUN/experiment.toml.
+Experiment experiment_of(const std::filesystem::path& run);
+
+}  // namespace clade

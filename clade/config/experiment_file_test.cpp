@@ -1,0 +1,346 @@
+#include "clade/config/experiment_file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+
+namespace clade {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct RunOptions : Options {
+  int64_t seed = 0;
+  std::string device = "auto";
+
+  std::vector<Option> options() override {
+    return {{"seed", &seed, "Seed."}, {"device", &device, "Device."}};
+  }
+  void validate() const override {}
+};
+
+struct ModelOptions : Options {
+  bool batch_norm = true;
+  int64_t clusters = 10;
+  double temperature = 0.5;
+  std::string estimator = "exact";
+  std::vector<int64_t> hidden = {500, 500};
+
+  std::vector<Option> options() override {
+    return {{"batch_norm", &batch_norm, "Batch norm."},
+            {"clusters", &clusters, "Clusters."},
+            {"temperature", &temperature, "Temperature."},
+            {"estimator", &estimator, "Estimator."},
+            {"hidden", &hidden, "Hidden."}};
+  }
+  void validate() const override {}
+};
+
+constexpr const char* kExample = R"(# Every kind of value.
+seed = 7
+device = 'cpu'
+
+[model]
+name = "cp_vae"
+batch_norm = false
+clusters = 1_000
+temperature = 2
+hidden = [
+  300,  # one a line
+  200,
+]
+
+[training.schedule]
+estimator = "β \"quoted\"\n"
+)";
+
+class ExperimentFileTest : public testing::Test {
+ protected:
+  void TearDown() override { fs::remove(path_); }
+
+  ExperimentFile parse(const std::string& content) const {
+    write_atomically(path_, content);
+    return ExperimentFile::parse(path_);
+  }
+
+  /// Reads what an experiment has, and gives back what was said about it, without the folder.
+  std::string complaint(const std::string& content,
+                        const std::vector<std::string>& overrides = {}) const {
+    try {
+      ExperimentFile file = parse(content);
+      for (const std::string& assignment : overrides) file.override(assignment);
+      read_all(file);
+    } catch (const ConfigError& error) {
+      std::string message = error.what();
+      const size_t folder = message.find(path_.string());
+      if (folder != std::string::npos) message.replace(folder, path_.string().size(), "FILE");
+      return message;
+    }
+    return "";
+  }
+
+  static void read_all(ExperimentFile& file) {
+    RunOptions run;
+    ModelOptions model, schedule;
+    file.string("model", "name");
+    file.read("", run);
+    file.read("model", model);
+    file.read("training.schedule", schedule);
+    file.finish();
+  }
+
+  const fs::path path_ =
+      fs::path(testing::TempDir()) / ("clade_experiment_" + std::to_string(::getpid()) + ".toml");
+};
+
+TEST_F(ExperimentFileTest, ReadsEveryKindOfValue) {
+  ExperimentFile file = parse(kExample);
+  RunOptions run;
+  ModelOptions model, schedule;
+  EXPECT_EQ(file.string("model", "name"), "cp_vae");
+  EXPECT_EQ(file.string("model", "likelihood"), std::nullopt);
+  file.read("", run);
+  file.read("model", model);
+  file.read("training.schedule", schedule);
+  file.finish();
+  EXPECT_EQ(run.seed, 7);
+  EXPECT_EQ(run.device, "cpu");
+  EXPECT_FALSE(model.batch_norm);
+  EXPECT_EQ(model.clusters, 1000);
+  EXPECT_EQ(model.temperature, 2.0);
+  EXPECT_EQ(model.estimator, "exact");
+  EXPECT_EQ(model.hidden, (std::vector<int64_t>{300, 200}));
+  EXPECT_EQ(schedule.estimator, "β \"quoted\"\n");
+  EXPECT_EQ(schedule.clusters, 10);
+}
+
+TEST_F(ExperimentFileTest, AnEmptyExperimentHasTheDefaults) {
+  ExperimentFile file;
+  ModelOptions model;
+  file.read("model", model);
+  file.finish();
+  EXPECT_EQ(model.clusters, 10);
+  EXPECT_EQ(complaint(""), "");
+}
+
+TEST_F(ExperimentFileTest, OverridesReplaceTheFile) {
+  ExperimentFile file = parse(kExample);
+  for (const char* assignment : {"model.clusters=20", "model.clusters = 30", "model.hidden=[1, 2]",
+                                 "model.batch_norm=true", "model.temperature=1e-3", "seed=8",
+                                 "model.name=cagem", "training.schedule.estimator=a b=c"}) {
+    file.override(assignment);
+  }
+  RunOptions run;
+  ModelOptions model, schedule;
+  EXPECT_EQ(file.string("model", "name"), "cagem");
+  file.read("", run);
+  file.read("model", model);
+  file.read("training.schedule", schedule);
+  file.finish();
+  EXPECT_EQ(run.seed, 8);
+  EXPECT_EQ(run.device, "cpu");
+  EXPECT_EQ(model.clusters, 30);
+  EXPECT_EQ(model.hidden, (std::vector<int64_t>{1, 2}));
+  EXPECT_TRUE(model.batch_norm);
+  EXPECT_EQ(model.temperature, 1e-3);
+  EXPECT_EQ(schedule.estimator, "a b=c");
+}
+
+TEST_F(ExperimentFileTest, TextOfAnOverrideNeedsNoQuotes) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"exact", "exact"},
+      {"../my data/a.csv", "../my data/a.csv"},
+      {"\"in quotes\"", "in quotes"},
+      {"β", "β"},
+      {"/data/é 1.csv", "/data/é 1.csv"},
+      {"'é'", "é"},
+      {"7", "7"},
+      {"007", "007"},
+      {"true", "true"},
+      {"1979-05-27", "1979-05-27"},
+      {"", ""},
+      {"a\nseed = 9", "a\nseed = 9"},
+      {"1\nseed = 9", "1\nseed = 9"}};
+  for (const auto& [written, expected] : cases) {
+    ExperimentFile file;
+    file.override("model.estimator=" + written);
+    ModelOptions model;
+    file.read("model", model);
+    EXPECT_EQ(model.estimator, expected);
+    file.finish();
+  }
+}
+
+TEST_F(ExperimentFileTest, ErrorsNameTheLineAndTheKey) {
+  EXPECT_EQ(complaint("seed = 1\n\n[model]\nclustrs = 3\n"),
+            "FILE:4: unknown key model.clustrs; did you mean clusters?");
+  EXPECT_EQ(complaint("sede = 1\n"), "FILE:1: unknown key sede; did you mean seed?");
+  EXPECT_EQ(complaint("optimiser = 1\n"), "FILE:1: unknown key optimiser; known: seed or device");
+  EXPECT_EQ(complaint("\n[modle]\nclusters = 3\n"),
+            "FILE:3: unknown section [modle]; did you mean model?");
+  EXPECT_EQ(complaint("\n[modle]\n"), "FILE:2: unknown section [modle]; did you mean model?");
+  EXPECT_EQ(complaint("[decoder]\nx = 3\n"),
+            "FILE:2: unknown section [decoder]; known: model or training.schedule");
+  EXPECT_EQ(complaint("model = 'cagem'\n"),
+            "FILE:1: model is a section; write its keys in a table [model], or --set "
+            "model.KEY=VALUE");
+  EXPECT_EQ(complaint("[model]\nclusters = 'ten'\n"),
+            "FILE:2: model.clusters = \"ten\" is text where a whole number, such as 10, is "
+            "expected");
+  EXPECT_EQ(complaint("[model]\nclusters = 10.0\n"),
+            "FILE:2: model.clusters = 10.0 is a fractional number where a whole number, such as "
+            "10, is expected");
+  EXPECT_EQ(complaint("[model]\ntemperature = inf\n"),
+            "FILE:2: model.temperature = inf is not finite where a finite number, such as 0.5, "
+            "is expected");
+  EXPECT_EQ(complaint("[model]\nname = 3\n"),
+            "FILE:2: model.name = 3 is a whole number where text in quotes, such as \"auto\", is "
+            "expected");
+  EXPECT_EQ(complaint("[model]\nname = 1979-05-27\n"),
+            "FILE:2: model.name is a date or time, which no setting takes; put it in quotes");
+  EXPECT_EQ(complaint("[model]\n\nclusters = \n").substr(0, 18), "FILE:3: not TOML: ");
+}
+
+TEST_F(ExperimentFileTest, TheFirstMistakeInTheFileIsTold) {
+  EXPECT_EQ(complaint("[training]\nz = 1\n[model]\na_wrong_one = 1\n").substr(0, 7), "FILE:2:");
+}
+
+TEST_F(ExperimentFileTest, ErrorsNameTheOverride) {
+  EXPECT_EQ(complaint("", {"model.clustrs=20"}),
+            "--set model.clustrs=20: unknown key model.clustrs; did you mean clusters?");
+  EXPECT_EQ(complaint("[model]\nclusters = 3", {"model.clusters=ten"}),
+            "--set model.clusters=ten: model.clusters = \"ten\" is text where a whole number, "
+            "such as 10, is expected");
+  for (const char* assignment : {"model.clusters", "=3", "model.=3", ".clusters=3", ""}) {
+    EXPECT_EQ(complaint("", {assignment}),
+              std::string("--set ") + assignment +
+                  ": not an override; write --set SECTION.KEY=VALUE, as in --set "
+                  "model.clusters=20");
+  }
+}
+
+TEST_F(ExperimentFileTest, AMissingFileIsNamed) {
+  EXPECT_THROW(ExperimentFile::parse(path_ / "missing.toml"), Error);
+}
+
+TEST_F(ExperimentFileTest, NoTruncationCrashes) {
+  const std::string whole = kExample;
+  size_t parsed = 0;
+  for (size_t length = 0; length <= whole.size(); ++length) {
+    try {
+      ExperimentFile file = parse(whole.substr(0, length));
+      read_all(file);
+      ++parsed;
+    } catch (const ConfigError& error) {
+      EXPECT_EQ(std::strchr(error.what(), '\n'), nullptr) << error.what();
+    }
+  }
+  EXPECT_GT(parsed, 10U);
+  EXPECT_LT(parsed, whole.size() - 10);
+}
+
+TEST_F(ExperimentFileTest, NoChangedByteCrashes) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 500; ++i) {
+    std::string content = kExample;
+    content[random() % content.size()] = static_cast<char>(random());
+    try {
+      ExperimentFile file = parse(content);
+      read_all(file);
+    } catch (const ConfigError& error) {
+      EXPECT_EQ(std::strchr(error.what(), '\n'), nullptr) << error.what();
+    }
+  }
+}
+
+TEST_F(ExperimentFileTest, NoHeaderCrashes) {
+  for (const char* header :
+       {"[+x]", "[[[x]]]", "[[=", "[", "[[", "[]", "[x", "[x]]", "[[x]", "[.x]"}) {
+    EXPECT_EQ(complaint(header).substr(0, 18), "FILE:1: not TOML: ") << header;
+  }
+}
+
+TEST_F(ExperimentFileTest, BeyondAsciiOnlyInStringsAndComments) {
+  const std::string refusal =
+      ": not TOML: a character beyond ASCII outside quotes; put text in straight quotes, \"so\"";
+  EXPECT_EQ(complaint("seed = 1\n\ndevice = “cpu”\n"), "FILE:3" + refusal);
+  EXPECT_EQ(complaint("seed = 3\"β"), "FILE:1" + refusal);
+  EXPECT_EQ(complaint("\"unclosed\nβ = 1"), "FILE:2" + refusal);
+  for (const char* value :
+       {R"('β')", R"("\"β")", R"('\' # β)", R"("a" # "β)", R"('' # β)", R"("""x"""" # β")",
+        R"("""a\""""" # β)", "\"\"\"\nβ\"\" # \nβ\"\"\"", "'''\nβ'''''"}) {
+    EXPECT_EQ(complaint(std::string("device = ") + value), "") << value;
+  }
+}
+
+class ToToml : public ExperimentFileTest {};
+
+TEST_F(ToToml, IsReadable) {
+  RunOptions run;
+  ModelOptions model;
+  model.temperature = 5e-4;
+  EXPECT_EQ(to_toml({{"", &run}, {"model", &model, {{"name", "cp_vae"}}}}),
+            "seed = 0\n"
+            "device = \"auto\"\n"
+            "\n"
+            "[model]\n"
+            "name = \"cp_vae\"\n"
+            "batch_norm = true\n"
+            "clusters = 10\n"
+            "temperature = 0.0005\n"
+            "estimator = \"exact\"\n"
+            "hidden = [500, 500]\n");
+}
+
+TEST_F(ToToml, RoundTrip) {
+  std::vector<double> numbers = {0.1 + 0.2, 1e-300, 5e-324,  1e22,
+                                 -0.0,      3,      1.0 / 3, std::numeric_limits<double>::max()};
+  std::mt19937_64 random(1);
+  while (numbers.size() < 200) {
+    const uint64_t bits = random();
+    double number;
+    std::memcpy(&number, &bits, sizeof number);
+    if (std::isfinite(number)) numbers.push_back(number);
+  }
+  std::string every_byte;
+  for (int i = 0; i < 128; ++i) every_byte += static_cast<char>(i);
+
+  for (const double number : numbers) {
+    ModelOptions written;
+    written.batch_norm = false;
+    written.clusters = std::numeric_limits<int64_t>::min();
+    written.temperature = number;
+    written.estimator = every_byte + "β 😀";
+    written.hidden = {};
+    ExperimentFile file = parse(
+        to_toml({{"model", &written, {{"name", "a \"b\""}}}, {"training.schedule", &written}}));
+    EXPECT_EQ(file.string("model", "name"), "a \"b\"");
+    for (const char* section : {"model", "training.schedule"}) {
+      ModelOptions read;
+      file.read(section, read);
+      EXPECT_EQ(read.batch_norm, written.batch_norm);
+      EXPECT_EQ(read.clusters, written.clusters);
+      EXPECT_EQ(read.temperature, written.temperature);
+      EXPECT_EQ(std::signbit(read.temperature), std::signbit(written.temperature));
+      EXPECT_EQ(read.estimator, written.estimator);
+      EXPECT_EQ(read.hidden, written.hidden);
+    }
+    file.finish();
+  }
+}
+
+TEST_F(ToToml, RefusesWhatAFileCannotHold) {
+  ModelOptions model;
+  model.temperature = std::nan("");
+  EXPECT_THROW(to_toml({{"model", &model}}), ConfigError);
+}
+
+}  // namespace
+}  // namespace clade

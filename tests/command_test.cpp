@@ -1,0 +1,350 @@
+// The command through its real binary, as a stranger would use it.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
+#include <thread>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string read(const fs::path& path) {
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  return content.str();
+}
+
+void write(const fs::path& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+int lines_of(const std::string& text) {
+  return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+}
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+class Command : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = fs::path(testing::TempDir()) /
+              ("clade_command_" + std::to_string(::getpid()) + "_" + test->name());
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    ::unsetenv("CLADE_DATA");
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  /// Starts the command in the test's folder, its streams in files.
+  pid_t start(const std::vector<std::string>& arguments) const {
+    std::fflush(nullptr);  // or the child would print what this process has not yet
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::chdir(folder_.c_str()) != 0 || !std::freopen("out.txt", "w", stdout) ||
+          !std::freopen("err.txt", "w", stderr)) {
+        ::_exit(99);
+      }
+      std::vector<std::string> words = {CLADE_COMMAND};
+      words.insert(words.end(), arguments.begin(), arguments.end());
+      std::vector<char*> argv;
+      for (auto& word : words) argv.push_back(word.data());
+      argv.push_back(nullptr);
+      ::execv(CLADE_COMMAND, argv.data());
+      ::_exit(98);
+    }
+    return child;
+  }
+
+  Outcome finish(pid_t child) const {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(folder_ / "out.txt"),
+            read(folder_ / "err.txt")};
+  }
+
+  Outcome run(const std::vector<std::string>& arguments) const { return finish(start(arguments)); }
+
+  /// Three groups in four dimensions, with a header and a label column.
+  void write_points(const std::string& name, int rows = 150) const {
+    std::mt19937 random(1);
+    std::normal_distribution<double> noise;
+    std::ostringstream csv;
+    csv << "a,b,c,d,kind\n";
+    for (int i = 0; i < rows; ++i) {
+      for (int d = 0; d < 4; ++d) csv << 3 * ((i % 3) == d) + 0.3 * noise(random) << ",";
+      csv << "xyz"[i % 3] << "\n";
+    }
+    write(folder_ / name, csv.str());
+  }
+
+  static std::vector<std::string> train(const std::string& data, std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"train", data, "--threads", "1"};
+    for (const char* setting : {"train.epochs=3", "train.batch=20", "train.warmup=1",
+                                "model.hidden=[8]", "model.latent=2", "model.clusters=3"}) {
+      arguments.insert(arguments.end(), {"--set", setting});
+    }
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+
+  void expect_refusal(const std::vector<std::string>& arguments,
+                      const std::vector<std::string>& mentions) const {
+    const Outcome outcome = run(arguments);
+    std::string command;
+    for (const auto& word : arguments) command += word + " ";
+    EXPECT_EQ(outcome.code, 2) << command << outcome.err;
+    EXPECT_EQ(lines_of(outcome.err), 1) << command << outcome.err;
+    for (const auto& text : mentions) {
+      EXPECT_NE(outcome.err.find(text), std::string::npos) << command << outcome.err;
+    }
+    EXPECT_FALSE(fs::exists(folder_ / "run")) << command << "left a run folder";
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Command, HelpFitsAScreenAndEverySubcommandHasAnExample) {
+  const Outcome help = run({"--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_LE(lines_of(help.out), 24);
+  for (const char* name :
+       {"train", "evaluate", "cluster", "embed", "generate", "report", "models", "data"}) {
+    EXPECT_NE(help.out.find(name), std::string::npos) << name;
+    const Outcome own = run({name, "--help"});
+    EXPECT_EQ(own.code, 0);
+    EXPECT_NE(own.out.find("Example"), std::string::npos) << name;
+  }
+}
+
+TEST_F(Command, ListsModelsAndDataWithTheirDefaults) {
+  for (const char* name : {"vae", "cp_vae", "cagem"}) {
+    EXPECT_NE(run({"models"}).out.find(name), std::string::npos);
+    EXPECT_NE(run({"models", name}).out.find("hidden"), std::string::npos);
+  }
+  EXPECT_NE(run({"models", "cagem"}).out.find("[1024, 512]"), std::string::npos);
+  for (const char* name : {"fashion-mnist", "mnist", "bimodal-1d"}) {
+    EXPECT_NE(run({"data"}).out.find(name), std::string::npos);
+    EXPECT_EQ(run({"data", name}).code, 0);
+  }
+  expect_refusal({"models", "cp_vea"}, {"cp_vae"});
+}
+
+TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
+  write_points("points.csv");
+  const Outcome trained = run(train("points.csv", {"--labels", "kind", "--out", "run", "--set",
+                                                   "evaluate.importance_samples=10"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_NE(trained.out.find("gaussian"), std::string::npos);  // what was chosen is said
+  for (const char* file : {"experiment.toml", "log.jsonl", "model.safetensors", "model.json",
+                           "checkpoint.safetensors", "metrics.json", "report/index.html"}) {
+    EXPECT_TRUE(fs::exists(folder_ / "run" / file)) << file;
+  }
+  const auto metrics = nlohmann::json::parse(read(folder_ / "run/metrics.json"));
+  EXPECT_EQ(metrics.at("test").at("log_likelihood").at("importance_samples"), 10);
+  EXPECT_TRUE(metrics.at("test").at("clustering").contains("acc_most_confident"));
+
+  ASSERT_EQ(run({"cluster", "run", "points.csv", "--out", "clusters.csv", "--all"}).code, 2)
+      << "the label column is no feature";
+  write_points("same.csv");
+  std::string bare;
+  std::istringstream rows(read(folder_ / "same.csv"));
+  for (std::string line; std::getline(rows, line);) bare += line.substr(0, line.rfind(',')) + "\n";
+  write(folder_ / "same.csv", bare);
+  const Outcome clustered = run({"cluster", "run", "same.csv", "--out", "clusters.csv", "--all"});
+  ASSERT_EQ(clustered.code, 0) << clustered.err;
+  std::istringstream clusters(read(folder_ / "clusters.csv"));
+  std::string line;
+  std::getline(clusters, line);
+  EXPECT_EQ(line, "index,cluster,probability,p_0,p_1,p_2");
+  int count = 0;
+  while (std::getline(clusters, line)) {
+    std::istringstream cells(line);
+    std::vector<double> numbers;
+    for (std::string cell; std::getline(cells, cell, ',');) numbers.push_back(std::stod(cell));
+    ASSERT_EQ(numbers.size(), 6u);
+    EXPECT_EQ(numbers[0], count++);
+    EXPECT_NEAR(numbers[3] + numbers[4] + numbers[5], 1, 1e-4);
+    EXPECT_EQ(numbers[2], numbers[3 + static_cast<size_t>(numbers[1])]);
+  }
+  EXPECT_EQ(count, 150);
+
+  EXPECT_EQ(run({"embed", "run", "same.csv", "--out", "z.npy"}).code, 0);
+  EXPECT_EQ(fs::file_size(folder_ / "z.npy"), 128 + 150 * 2 * 4u);
+  EXPECT_EQ(run({"generate", "run", "--cluster", "1", "--count", "7", "--out", "x.npy"}).code, 0);
+  EXPECT_EQ(fs::file_size(folder_ / "x.npy"), 128 + 7 * 4 * 4u);
+  EXPECT_EQ(run({"evaluate", "run", "--split", "validation", "--importance-samples", "4"}).code, 0);
+  EXPECT_EQ(run({"evaluate", "run", "--data", "points.csv", "--labels", "kind"}).code, 0);
+  EXPECT_EQ(run({"report", "run"}).code, 0);
+}
+
+TEST_F(Command, TrainsOnImagesAndDrawsThem) {
+  // IDX: 60 pictures of 6x6, a bright half left or right.
+  std::string images("\0\0\x08\x03\0\0\0\x3c\0\0\0\x06\0\0\0\x06", 16);
+  for (int i = 0; i < 60; ++i) {
+    for (int p = 0; p < 36; ++p)
+      images += static_cast<char>((p % 6 < 3) == (i % 2 == 0) ? 240 : 10);
+  }
+  write(folder_ / "images-idx3-ubyte", images);
+  const Outcome trained = run(train("images-idx3-ubyte", {"--out", "run"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_NE(trained.out.find("bernoulli"), std::string::npos);
+  EXPECT_EQ(run({"generate", "run", "--out", "sheet.png"}).code, 0);
+  EXPECT_EQ(read(folder_ / "sheet.png").substr(1, 3), "PNG");
+  EXPECT_TRUE(fs::exists(folder_ / "run/report/clusters.png"));
+  EXPECT_EQ(run({"generate", "run", "--random", "--count", "5", "--out", "five.npy"}).code, 0);
+}
+
+TEST_F(Command, TakesAsManyClustersAsLikedAndFewRows) {
+  write_points("few.csv", 5);
+  EXPECT_EQ(
+      run(train("few.csv", {"--labels", "kind", "--out", "a", "--set", "model.clusters=20"})).code,
+      0);
+  write_points("points.csv", 30);
+  EXPECT_EQ(
+      run(train("points.csv", {"--labels", "kind", "--out", "b", "--set", "model.clusters=1"}))
+          .code,
+      0);
+}
+
+TEST_F(Command, SameSeedSameRun) {
+  write_points("points.csv");
+  for (const char* name : {"a", "b"}) {
+    ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", name})).code, 0);
+  }
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "c", "--seed", "2"})).code, 0);
+  EXPECT_EQ(read(folder_ / "a/model.safetensors"), read(folder_ / "b/model.safetensors"));
+  EXPECT_NE(read(folder_ / "a/model.safetensors"), read(folder_ / "c/model.safetensors"));
+}
+
+TEST_F(Command, InterruptedAndResumedIsTheSameRun) {
+  write_points("points.csv", 600);
+  const std::vector<std::string> more = {"--labels", "kind", "--set", "train.epochs=40"};
+  auto whole = more, part = more;
+  whole.insert(whole.end(), {"--out", "whole"});
+  part.insert(part.end(), {"--out", "part"});
+  ASSERT_EQ(run(train("points.csv", whole)).code, 0);
+  const pid_t child = start(train("points.csv", part));
+  while (!fs::exists(folder_ / "part/checkpoint.safetensors")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ::kill(child, SIGINT);
+  const Outcome stopped = finish(child);
+  ASSERT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_NE(stopped.err.find("clade train --resume"), std::string::npos);
+  EXPECT_EQ(lines_of(stopped.err), 1);
+  ASSERT_EQ(run({"train", "--resume", "part"}).code, 0);
+  EXPECT_EQ(read(folder_ / "whole/model.safetensors"), read(folder_ / "part/model.safetensors"));
+}
+
+TEST_F(Command, NaNStopsWithItsNameAndExitCodeThree) {
+  write_points("points.csv");
+  const Outcome outcome = run(train(
+      "points.csv", {"--labels", "kind", "--out", "run", "--set", "train.learning_rate=1e30"}));
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_EQ(lines_of(outcome.err), 1);
+  EXPECT_NE(outcome.err.find("at step"), std::string::npos) << outcome.err;
+}
+
+TEST_F(Command, RefusesBadExperiments) {
+  write_points("points.csv");
+  const auto refuse = [&](const std::vector<std::string>& more,
+                          const std::vector<std::string>& mentions) {
+    auto arguments = train("points.csv", {"--labels", "kind", "--out", "run"});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    expect_refusal(arguments, mentions);
+  };
+  refuse({"--set", "model.clustrs=20"}, {"model.clustrs", "clusters"});
+  refuse({"--set", "model.clusters=many"}, {"model.clusters"});
+  refuse({"--set", "model.clusters=0"}, {"model.clusters", "at least 1"});
+  refuse({"--set", "model.clusters=2.5"}, {"model.clusters"});
+  refuse({"--set", "train.batch=-1"}, {"train.batch"});
+  refuse({"--set", "trian.batch=10"}, {"trian"});
+  refuse({"--set", "model.likelihood=poison"}, {"poison", "bernoulli or gaussian"});
+  refuse({"--set", "model.likelihood=bernoulli"}, {"points.csv", "outside 0 to 1", "gaussian"});
+  refuse({"--model", "gmave"}, {"gmave"});
+  refuse({"--device", "tpu"}, {"device"});
+  refuse({"--device", "cuda"}, {"CUDA"});
+  write(folder_ / "bad.toml",
+        "[data]\nname = \"mnist\"\n[model]\nname = \"cp_vae\"\nclusterz = 3\n");
+  expect_refusal({"train", "bad.toml", "--out", "run"}, {"bad.toml:5", "clusterz", "clusters"});
+  write(folder_ / "broken.toml", "[data\n");
+  expect_refusal({"train", "broken.toml", "--out", "run"}, {"broken.toml:1"});
+  write(folder_ / "empty.toml", "");
+  expect_refusal({"train", "empty.toml", "--out", "run"}, {"model"});
+}
+
+TEST_F(Command, RefusesBadData) {
+  const auto refuse = [&](const std::string& name, const std::string& content,
+                          const std::vector<std::string>& mentions) {
+    write(folder_ / name, content);
+    expect_refusal({"train", name, "--out", "run"}, mentions);
+  };
+  expect_refusal({"train", "nowhere.csv", "--out", "run"}, {"nowhere.csv"});
+  refuse("ragged.csv", "a,b\n1,2\n3\n", {"ragged.csv", "3"});
+  refuse("words.csv", "a,b\n1,2\n3,x\n5,6\n", {"words.csv", "x"});
+  refuse("nan.csv", "a,b\n1,2\nnan,3\n", {"nan.csv"});
+  refuse("empty.csv", "", {"empty.csv"});
+  refuse("header.csv", "a,b\n", {"header.csv"});
+  refuse("short-idx3-ubyte", std::string("\0\0\x08\x03\0\0\0\x0a\0\0\0\x06\0\0\0\x06", 16) + "abc",
+         {"short-idx3-ubyte"});
+  refuse("cut.csv.gz", "\x1f\x8b\x08", {"cut.csv.gz"});
+  refuse("object.npy",
+         std::string("\x93NUMPY\x01\x00\x46\x00", 10) +
+             "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }" + std::string(13, ' ') +
+             "\n",
+         {"object.npy", "object"});
+  write_points("points.csv");
+  write(folder_ / "labels.csv", "1\n2\n");
+  write(folder_ / "plain.csv", "1,2\n3,4\n5,7\n");
+  expect_refusal({"train", "plain.csv", "--labels", "labels.csv", "--out", "run"},
+                 {"labels.csv", "2", "3"});
+  expect_refusal({"train", "points.csv", "--labels", "colour", "--out", "run"}, {"colour"});
+}
+
+TEST_F(Command, RefusesFoldersItMustNotTouch) {
+  write_points("points.csv");
+  fs::create_directories(folder_ / "full");
+  write(folder_ / "full/precious.txt", "keep me");
+  expect_refusal(train("points.csv", {"--labels", "kind", "--out", "full"}), {"full", "--out"});
+  EXPECT_EQ(read(folder_ / "full/precious.txt"), "keep me");
+  expect_refusal(train("points.csv", {"--labels", "kind", "--out", "points.csv/run"}),
+                 {"points.csv/run"});
+  expect_refusal({"evaluate", "nowhere"}, {"nowhere"});
+  expect_refusal({"evaluate", "full"}, {"full", "experiment.toml"});
+  expect_refusal({"train", "--resume", "nowhere"}, {"nowhere"});
+  expect_refusal({"train"}, {"clade train --help"});
+  expect_refusal({"frobnicate"}, {"clade --help"});
+}
+
+TEST_F(Command, RefusesDamagedRuns) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
+  const auto model = folder_ / "made/model.safetensors";
+  const std::string whole = read(model);
+  write(model, whole.substr(0, whole.size() / 2));
+  expect_refusal({"generate", "made", "--out", "x.npy"}, {"model.safetensors"});
+  EXPECT_FALSE(fs::exists(folder_ / "x.npy"));
+  write(model, whole);
+  expect_refusal({"generate", "made", "--cluster", "3", "--out", "x.npy"}, {"clusters 0 to 2"});
+  expect_refusal({"generate", "made", "--out", "x.png"}, {".npy"});
+  expect_refusal({"generate", "made", "--out", "x.jpg"}, {".png or .npy"});
+  expect_refusal({"embed", "made", "points.csv", "--out", "z.npy"}, {"points.csv"});
+  write(folder_ / "narrow.csv", "1,2\n3,4\n");
+  expect_refusal({"cluster", "made", "narrow.csv"}, {"narrow.csv", "4", "2"});
+  expect_refusal({"embed", "made", "narrow.csv", "--layer", "z9"}, {"narrow.csv"});
+}
+
+}  // namespace

@@ -97,8 +97,8 @@ std::vector<Option> DataOptions::options() {
       {"path", &path,
        "your data: .npy, .npz, IDX, CSV or TSV, also gzipped; with name, the folder of that set"},
       {"labels", &labels,
-       "labels for scores, never for training unless labelled asks: a file, a column of the table "
-       "(name, or number from 1) or an array of the .npz"},
+       "labels for scores, never for training: a file, a column of the table (name, or number from "
+       "1) or an array of the .npz"},
       {"values", &values,
        "what the values are: auto (looked at, and said), binary, grey (0 to 1 or 0 to 255), "
        "standardised (each feature to mean 0, deviation 1) or raw"},
@@ -107,8 +107,6 @@ std::vector<Option> DataOptions::options() {
       {"validation", &validation,
        "points for early stopping; -1 for 10000 of a named set, a tenth of a file"},
       {"test", &test, "points for the final figures; -1 for all of a named set, a tenth of a file"},
-      {"labelled", &labelled,
-       "training points whose labels are used, evenly over the classes; 0 for none"},
   };
 }
 
@@ -117,7 +115,6 @@ void DataOptions::validate() const {
   require_one_of("data.binarise", binarise, {"auto", "dynamic", "none"});
   require_at_least("data.validation", static_cast<double>(validation), -1);
   require_at_least("data.test", static_cast<double>(test), -1);
-  require_at_least("data.labelled", static_cast<double>(labelled), 0);
   if (name.empty() && path.empty()) {
     throw ConfigError("there are no data; set data.path to a file or data.name to one of " +
                       known_names());
@@ -159,10 +156,6 @@ Splits load_splits(const DataOptions& options, uint64_t seed) {
     points.values = torch::cat({points.values, named.test.values});
     points.labels = torch::cat({points.labels, named.test.labels});
     if (values == "auto") values = named_set(options.name).values;
-  }
-  if (options.labelled > 0 && !points.labels.defined()) {
-    throw ConfigError("data.labelled is " + std::to_string(options.labelled) + ", but " +
-                      points.name + " has no labels; set data.labels, or data.labelled = 0");
   }
   auto [preprocessing, said] = choose_preprocessing(points, rows.train, values, options.binarise);
   if (!points.note.empty()) said += "; " + points.note;

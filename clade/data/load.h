@@ -19,7 +19,6 @@ struct DataOptions : Options {
   std::string binarise = "auto";
   int64_t validation = -1;
   int64_t test = -1;
-  int64_t labelled = 0;
 
   std::vector<Option> options() override;
   void validate() const override;
@@ -33,8 +32,8 @@ struct DataOptions : Options {
 /// are grey levels, validation and test are binarised once, by a seed that is the same everywhere;
 /// train stays grey for present().
 ///
-/// Throws ConfigError for settings that do not fit the data (no training points left, a label
-/// budget without labels), DataError for data that cannot be used.
+/// Throws ConfigError for settings that do not fit the data (no training points left),
+/// DataError for data that cannot be used.
 Splits load_splits(const DataOptions& options, uint64_t seed);
 
 /// Points for a trained model: read as DataOptions::path and labels are (or the test points of a

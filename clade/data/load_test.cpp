@@ -322,18 +322,8 @@ TEST(DataOptions, SaysWhatIsWrong) {
   DataOptions values = file_options("a.npy");
   values.values = "gray";
   refuse(values, {"data.values", "gray", "standardised"});
-  DataOptions budget = file_options("a.npy");
-  budget.labelled = -1;
-  refuse(budget, {"data.labelled", "-1"});
   const TestFolder folder;
   refuse(file_options(folder.path()), {"data.path", "folder", "data.name"});
-}
-
-TEST(DataOptions, ABudgetNeedsLabels) {
-  const TestFolder folder;
-  DataOptions options = file_options(folder.write("a.csv", "1,2\n3,4\n"));
-  options.labelled = 2;
-  expect_error<ConfigError>([&] { load_splits(options, 1); }, {"data.labelled is 2", "no labels"});
 }
 
 TEST(LoadPoints, AppliesTheModelsPreprocessing) {
@@ -415,7 +405,7 @@ TEST(DrawLabelled, NamesAClassWithTooFewPoints) {
   const auto labels = torch::tensor({0, 0, 0, 1}, torch::kInt64);
   Generator generator = make_generator(1);
   expect_error<ConfigError>([&] { draw_labelled(labels, 4, 2, generator); },
-                            {"data.labelled is 4", "2 for class 1", "has 1"});
+                            {"budget of 4 labels", "2 for class 1", "has 1"});
   EXPECT_EQ(draw_labelled(labels, 2, 2, generator).size(0), 2);
 }
 

@@ -101,7 +101,8 @@ std::string curves_script(const std::vector<Curve>& curves, int64_t columns) {
   const auto rows = (static_cast<int64_t>(curves.size()) + columns - 1) / columns;
   std::ostringstream script;
   script << "set datafile missing 'nan'\nset multiplot layout " << rows << "," << columns << "\n"
-         << "set xlabel 'epoch'\nset ylabel 'nats per data point'\nset key bottom right\n"
+         << "set xlabel 'epoch'\nset ylabel 'nats per data point'\nset key outside top right "
+            "horizontal\n"
          << "set yrange [*:*]\nset xtics autofreq\n";
   for (size_t i = 0; i < curves.size(); ++i) {
     const Curve& curve = curves[i];

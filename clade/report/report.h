@@ -40,7 +40,8 @@ struct Detail {
 };
 
 /// What a trained model has to show. Everything but `title` and `shape` may be missing, and its
-/// section is then left out. Values of images lie in [0, 1]. Tensors on any device.
+/// section is then left out. Values of images lie in [0, 1]; points of one feature are drawn as
+/// histograms and want hundreds. Tensors on any device.
 struct Report {
   std::string title;  ///< "cp_vae on fashion-mnist"
   std::string said;   ///< What model and what data, in plain sentences.

@@ -34,6 +34,15 @@ json to_json(const MeanBound& mean) {
   return {{"elbo", mean.elbo}, {"terms", terms}};
 }
 
+void append_to_log(const std::filesystem::path& path, const json& line) {
+  std::ofstream log(path, std::ios::app);
+  log << line.dump() << "\n" << std::flush;
+  if (!log) {
+    throw Error("cannot write " + path.string() +
+                "; check the folder's permissions and the free disk space, then train --resume");
+  }
+}
+
 // The log keeps only the epochs that the resumed state has behind it.
 void truncate_log(const std::filesystem::path& path, int64_t epochs) {
   if (!std::filesystem::exists(path)) return;
@@ -345,7 +354,7 @@ TrainingSummary Trainer::run(const std::function<bool()>& stop,
     last.seconds = seconds_before + seconds_since(start);
     total_seconds_ += last.seconds;
     seconds_ = 0;
-    std::ofstream(run_ / kLog, std::ios::app) << last.json().dump() << "\n";
+    append_to_log(run_ / kLog, last.json());
     if (epoch_ % options_.checkpoint_every == 0 || finished()) save_checkpoint();
   }
   finish();

@@ -21,8 +21,8 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
   const std::string data_name = provenance.value("data", "data");
   report.title = run.trained.name + " on " + data_name;
   std::ostringstream said;
-  said << clade::find_model(run.trained.name).summary << ", trained on " << data.train.size()
-       << " points of " << data_name << "; " << data.said;
+  said << run.trained.name << ": " << clade::find_model(run.trained.name).summary << ". Trained on "
+       << data.train.size() << " of " << data.said << ".";
   report.said = said.str();
   report.details = {{"command", "clade train " + (run.folder / "experiment.toml").string()},
                     {"best epoch", std::to_string(provenance.value("epoch", int64_t{0}))},

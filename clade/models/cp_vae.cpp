@@ -30,6 +30,10 @@ CpVae::CpVae(const CpVaeOptions& options, int64_t features, Generator& generator
   const int64_t K = options.clusters;
   const int64_t d = options.latent;
   const Parent hidden{"hidden", options.trunk.hidden.back()};
+  // At first only the conditional priors tell clusters apart. Were the decoder to prefer one of
+  // them by the accident of its weights, q(y|x) would give it every point before z has learned
+  // anything.
+  const Parent y{"y", K, /*silent_at_first=*/true};
   const TrunkOptions heads_only{.hidden = {}};
   const LogVarianceRange range;
 
@@ -38,13 +42,12 @@ CpVae::CpVae(const CpVaeOptions& options, int64_t features, Generator& generator
   q_y_given_x = register_module("q_y_given_x",
                                 CategoricalConditional(Parents{hidden}, heads_only, K, generator));
   q_z_given_x_y = register_module(
-      "q_z_given_x_y",
-      GaussianConditional(Parents{hidden, {"y", K}}, heads_only, d, range, generator));
+      "q_z_given_x_y", GaussianConditional(Parents{hidden, y}, heads_only, d, range, generator));
   p_z_given_y = register_module(
       "p_z_given_y", GaussianPerCluster(K, d, range, options.trainable_prior, generator));
-  p_x_given_z_y =
-      register_module("p_x_given_z_y", Likelihood(options.likelihood, Parents{{"z", d}, {"y", K}},
-                                                  options.trunk, features, generator));
+  p_x_given_z_y = register_module(
+      "p_x_given_z_y",
+      Likelihood(options.likelihood, Parents{{"z", d}, y}, options.trunk, features, generator));
 }
 
 Bound CpVae::bound(const torch::Tensor& x, Generator& generator) {
@@ -57,7 +60,7 @@ Bound CpVae::bound(const torch::Tensor& x, Generator& generator) {
   const auto p_x = p_x_given_z_y(z, draws.y);  // [K, B, D]
   return {{{"log p(x|z,y)", draws.expectation(p_x->log_prob(x))},
            {"KL(z)", draws.expectation(kl(q_z, p_z)), true},
-           {"KL(y)", kl_to_uniform(q_y), true}}};
+           {"KL(y)", kl_to_uniform(q_y), true, /*warms_up=*/false}}};
 }
 
 torch::Tensor CpVae::log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) {

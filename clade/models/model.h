@@ -16,6 +16,7 @@ struct Term {
   std::string name;
   torch::Tensor value;  // [B]
   bool divergence = false;
+  bool warms_up = divergence;  ///< Whether KL warm-up weighs it.
 };
 
 /// The evidence lower bound of each data point, split into named terms.

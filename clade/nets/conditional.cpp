@@ -80,7 +80,7 @@ GaussianPerClusterImpl::GaussianPerClusterImpl(int64_t clusters, int64_t feature
                                                const LogVarianceRange& range, bool trainable,
                                                Generator& generator)
     : range_(range) {
-  const auto means = torch::empty({clusters, features}).normal_(0, 1, generator);
+  const auto means = torch::empty({clusters, features}).normal_(0, 0.1, generator);
   mean_ = register_parameter("mean", means, trainable);
   log_variance_ = register_parameter("log_variance", torch::zeros({clusters, features}), trainable);
 }

@@ -14,7 +14,9 @@ JoinImpl::JoinImpl(const Parents& parents, int64_t out, Generator& generator,
   const double bound = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
   for (const Parent& parent : parents) {
     auto weight = torch::empty({out, parent.width});
-    if (init.deviation > 0) {
+    if (parent.silent_at_first) {
+      weight.zero_();
+    } else if (init.deviation > 0) {
       weight.normal_(0, init.deviation, generator);
     } else {
       weight.uniform_(-bound, bound, generator);

@@ -13,6 +13,7 @@ namespace clade {
 struct Parent {
   std::string name;
   int64_t width;
+  bool silent_at_first = false;  ///< Its weights start at zero: the child learns to depend on it.
 };
 using Parents = std::vector<Parent>;
 

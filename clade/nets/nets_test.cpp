@@ -31,6 +31,18 @@ TEST(Join, IsInitialisedAsGlorotSaysForAllParentsTogether) {
   }
 }
 
+TEST(Join, DoesNotDependOnASilentParentUntilItLearnsTo) {
+  auto generator = make_generator(2);
+  Join join(Parents{{"x", 3}, {"y", 2, /*silent_at_first=*/true}}, 4, generator);
+  const auto x = torch::empty({5, 3}).normal_(0, 1, generator);
+  const auto with = [&](double y) {
+    return join(std::vector<torch::Tensor>{x, torch::full({5, 2}, y)});
+  };
+  EXPECT_TRUE(torch::equal(with(0), with(1)));
+  with(1).sum().backward();
+  EXPECT_GT(join->named_parameters()["weight_y"].grad().abs().min().item<double>(), 0);
+}
+
 TEST(Trunk, GatedLayerIsValueTimesSigmoidOfGate) {
   auto generator = make_generator(3);
   Trunk trunk(Parents{{"x", 3}}, TrunkOptions{"gated", {4}, "relu", false}, generator);

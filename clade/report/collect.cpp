@@ -19,7 +19,7 @@ constexpr int64_t kMostPoints = 10000;    // looked at
 constexpr int64_t kScatterPoints = 2000;  // shown
 constexpr int64_t kTiles = 10;            // samples, and real points, of a cluster
 constexpr int64_t kSamples = 100;
-constexpr int64_t kReconstructions = 20;
+constexpr int64_t kReconstructions = 18;
 
 std::string figure(double value, int decimals) {
   std::ostringstream text;

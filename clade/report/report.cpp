@@ -126,13 +126,14 @@ void write_sheets(const Report& report, const std::filesystem::path& folder) {
 
 std::vector<std::string> write_report(const Report& report, const std::filesystem::path& folder) {
   validate(report);
+  const std::string page = render_page(report);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) {
     throw Error("cannot create the folder " + folder.string() + ": " + error.message() +
                 "; check its parent's permissions");
   }
-  write_atomically(folder / "index.html", render_page(report));
+  write_atomically(folder / "index.html", page);
   if (is_image(report.shape)) write_sheets(report, folder);
   return write_plots(report, folder);
 }

@@ -149,7 +149,7 @@ void Trainer::step() {
   torch::Tensor loss;
   for (const Term& term : bound.terms) {
     const auto mean = term.value.mean();
-    const auto cost = term.divergence ? beta * mean : -mean;
+    const auto cost = (term.divergence ? mean : -mean) * (term.warms_up ? beta : 1.0);
     loss = loss.defined() ? loss + cost : cost;
     watched.push_back(mean.detach());
   }

@@ -171,6 +171,8 @@ TEST(TrainOptions, WarmsUpLinearlyAndDecaysInSteps) {
   EXPECT_DOUBLE_EQ(options.learning_rate_at(6), 0.25);
 }
 
+using Clusters = Folder;
+
 class Training : public Folder, public testing::WithParamInterface<std::string> {};
 
 std::map<std::string, torch::Tensor> copy_of_state(TrainedModel& trained) {
@@ -195,6 +197,17 @@ TEST_P(Training, RaisesTheBound) {
   const double after = mean_bound(*trained.model, data.validation.x, generator).elbo;
   EXPECT_GT(after, before + 0.2);
   EXPECT_NEAR(trained.model->aggregated_posterior().sum().item<double>(), 1, 1e-5);
+}
+
+TEST_F(Clusters, AreNotAllOneFromTheFirstEpochOn) {
+  // With KL(y) under warm-up, or a decoder that prefers a cluster by accident, q(y|x) gives every
+  // point to one cluster within an epoch and never recovers.
+  const Splits data = three_prototypes();
+  auto trained = small("cp_vae", data);
+  TrainOptions options = quick(10);
+  options.warmup = 100;
+  Trainer(trained, data, options, 3, folder("a")).run();
+  EXPECT_LT(trained.model->aggregated_posterior().max().item<double>(), 0.6);
 }
 
 TEST_P(Training, ResumesBitForBitBetweenEpochsAndWithinOne) {

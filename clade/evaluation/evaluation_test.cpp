@@ -5,21 +5,14 @@
 
 #include "clade/evaluation/evaluate.h"
 #include "clade/evaluation/posteriors.h"
-#include "clade/models/registry.h"
+#include "clade/models/small_models_for_tests.h"
 
 namespace clade {
 namespace {
 
 std::shared_ptr<Model> small(const std::string& name) {
-  const ModelEntry& entry = find_model(name);
-  auto options = entry.options();
-  for (Option& option : options->options()) {
-    if (option.name == "hidden") *std::get<std::vector<int64_t>*>(option.value) = {6};
-    if (option.name.rfind("latent", 0) == 0) *std::get<int64_t*>(option.value) = 2;
-    if (option.name == "clusters") *std::get<int64_t*>(option.value) = 3;
-  }
   auto generator = make_generator(1);
-  return entry.make(*options, 4, generator);
+  return find_model(name).make(*small_options(name), 4, generator);
 }
 
 torch::Tensor bits(int64_t n) {

@@ -35,10 +35,7 @@ const ModelEntry& find_model(const std::string& name) {
     if (model.name == name) return model;
     names.push_back(model.name);
   }
-  const std::string guess = nearest(name, names);
-  throw ConfigError("there is no model \"" + name + "\"" +
-                    (guess.empty() ? "" : "; did you mean " + guess + "?") +
-                    " Known: " + one_of(names));
+  throw ConfigError("there is no model \"" + name + "\"; " + suggest(name, names));
 }
 
 }  // namespace clade

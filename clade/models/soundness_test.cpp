@@ -7,6 +7,7 @@
 
 #include "clade/models/mean_bound.h"
 #include "clade/models/registry.h"
+#include "clade/models/small_models_for_tests.h"
 
 namespace clade {
 namespace {
@@ -18,26 +19,10 @@ torch::Tensor every_x() {  // [16, 4]
   return code.bitwise_right_shift(torch::arange(kBits)).bitwise_and(1).to(torch::kFloat32);
 }
 
-void set(Options& options, const std::string& name, const Option::Value& to) {
-  for (Option& option : options.options()) {
-    if (option.name != name) continue;
-    std::visit(
-        [&](auto* field) { *field = *std::get<std::remove_pointer_t<decltype(field)>*>(to); },
-        option.value);
-  }
-}
-
 /// A small instance of the model whose weights are large enough for every term to matter.
 std::shared_ptr<Model> small_model(const ModelEntry& entry, int64_t clusters = 3,
-                                   std::string estimator = "exact") {
-  auto options = entry.options();
-  std::vector<int64_t> hidden = {6};
-  int64_t two = 2;
-  set(*options, "clusters", &clusters);
-  set(*options, "hidden", &hidden);
-  set(*options, "estimator", &estimator);
-  for (const char* size : {"latent", "latent1", "latent2"}) set(*options, size, &two);
-  options->validate();
+                                   const std::string& estimator = "exact") {
+  const auto options = small_options(entry.name, clusters, estimator);
   auto generator = make_generator(7);
   auto model = entry.make(*options, kBits, generator);
   torch::NoGradGuard no_grad;

@@ -7,6 +7,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/models/small_models_for_tests.h"
 #include "clade/training/trainer.h"
 
 namespace clade {
@@ -54,13 +55,7 @@ Splits three_prototypes() {
 }
 
 TrainedModel small(const std::string& name, const Splits& data, uint64_t seed = 3) {
-  auto options = find_model(name).options();
-  for (Option& option : options->options()) {
-    if (option.name == "hidden") *std::get<std::vector<int64_t>*>(option.value) = {6};
-    if (option.name.rfind("latent", 0) == 0) *std::get<int64_t*>(option.value) = 2;
-    if (option.name == "clusters") *std::get<int64_t*>(option.value) = 3;
-  }
-  return make_model(name, options, data, seed, torch::kCPU);
+  return make_model(name, small_options(name), data, seed, torch::kCPU);
 }
 
 TrainOptions quick(int64_t epochs) {

@@ -1,0 +1,24 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "clade/models/registry.h"
+
+namespace clade {
+
+/// Settings for an instance of the model that a test can train in a moment: six hidden units, two
+/// dimensions a layer.
+inline std::shared_ptr<ModelOptions> small_options(const std::string& name, int64_t clusters = 3,
+                                                   const std::string& estimator = "exact") {
+  auto options = find_model(name).options();
+  for (Option& option : options->options()) {
+    if (option.name == "hidden") *std::get<std::vector<int64_t>*>(option.value) = {6};
+    if (option.name.rfind("latent", 0) == 0) *std::get<int64_t*>(option.value) = 2;
+    if (option.name == "clusters") *std::get<int64_t*>(option.value) = clusters;
+    if (option.name == "estimator") *std::get<std::string*>(option.value) = estimator;
+  }
+  options->validate();
+  return options;
+}
+
+}  // namespace clade

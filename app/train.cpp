@@ -50,10 +50,8 @@ clade::ExperimentFile experiment_on(const TrainArguments& arguments) {
   const auto& sets = clade::named_sets();
   const bool named = std::any_of(sets.begin(), sets.end(),
                                  [&](const auto& set) { return set.name == arguments.what; });
-  if (!named && !fs::exists(arguments.what.substr(0, arguments.what.find(".npz:") + 4)) &&
-      !fs::exists(arguments.what)) {
-    std::vector<std::string> names;
-    for (const auto& set : sets) names.push_back(set.name);
+  const std::string archive = arguments.what.substr(0, arguments.what.rfind(':'));  // of x.npz:NAME
+  if (!named && !fs::exists(arguments.what) && !fs::exists(archive)) {
     throw clade::DataError("there is no file \"" + arguments.what +
                            "\", and no data set of that name; clade data lists those it knows");
   }
@@ -167,9 +165,7 @@ void train(const TrainArguments& arguments) {
 
   auto trained = clade::make_model(experiment.model_name, experiment.model, data, seed, device);
   trained.provenance = {{"data", data_name(experiment.data)}, {"seed", experiment.run.seed}};
-  data.train = data.train.to(device);
-  data.validation = data.validation.to(device);
-  data.test = data.test.to(device);
+  move_to(device, data);
   if (!resuming) {
     std::error_code error;
     fs::create_directories(folder, error);

@@ -16,6 +16,12 @@ torch::Device prepare_device(const clade::RunOptions& options) {
   return torch::Device(options.device);
 }
 
+void move_to(const torch::Device& device, clade::Splits& data) {
+  for (clade::Dataset* split : {&data.train, &data.validation, &data.test}) {
+    *split = split->to(device);
+  }
+}
+
 clade::Dataset TrainedRun::points(const std::string& data, const std::string& labels) const {
   auto dataset =
       clade::load_points(data, labels, trained.preprocessing, trained.shape, trained.label_names);
@@ -25,9 +31,7 @@ clade::Dataset TrainedRun::points(const std::string& data, const std::string& la
 
 clade::Splits TrainedRun::splits() const {
   clade::Splits all = clade::load_splits(experiment.data, seed());
-  all.train = all.train.to(device);
-  all.validation = all.validation.to(device);
-  all.test = all.test.to(device);
+  move_to(device, all);
   return all;
 }
 

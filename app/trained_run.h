@@ -26,6 +26,9 @@ TrainedRun open_run(const std::string& folder, const std::string& device = "");
 /// Sets the thread count, checks that the device is there, and returns it.
 torch::Device prepare_device(const clade::RunOptions& options);
 
+/// Puts every split on `device`.
+void move_to(const torch::Device& device, clade::Splits& data);
+
 /// Measures `data` and puts the figures under `name` in RUN/metrics.json; nothing for no points.
 void evaluate_split(const TrainedRun& run, const std::string& name, const clade::Dataset& data,
                     const clade::EvaluateOptions& options);

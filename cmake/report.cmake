@@ -1,6 +1,5 @@
 # What the report's page carries inside itself, and whether it can draw images.
 include_guard()
-include(GNUInstallDirs)
 include(${CMAKE_CURRENT_LIST_DIR}/embed.cmake)
 
 find_file(CLADE_CHART_JS chart.min.js
@@ -14,7 +13,6 @@ endif()
 clade_embed(clade_report chart_js ${CLADE_CHART_JS})
 clade_embed(clade_report page_css ${PROJECT_SOURCE_DIR}/clade/report/page.css)
 clade_embed(clade_report page_js ${PROJECT_SOURCE_DIR}/clade/report/page.js)
-install(FILES ${CLADE_CHART_JS} DESTINATION ${CMAKE_INSTALL_DATADIR}/clade)
 if(CLADE_WITH_PNG)
   # PUBLIC: the tests ask too.
   target_compile_definitions(clade_report PUBLIC CLADE_WITH_PNG)

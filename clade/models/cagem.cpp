@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "clade/core/require.h"
+#include "clade/models/joined.h"
 
 namespace clade {
 namespace {
@@ -20,17 +21,12 @@ constexpr int64_t kResamplingCandidates = 100;
 }  // namespace
 
 std::vector<Option> CagemOptions::options() {
-  std::vector<Option> all = ModelOptions::options();
-  for (const auto& more :
-       {std::vector<Option>{
-            {"clusters", &clusters,
-             "number of clusters K; with the exact estimator the cost of a step grows with it"},
-            {"latent1", &latent1, "size of z1, the layer next to the data"},
-            {"latent2", &latent2, "size of z2, the layer that chooses the cluster"}},
-        trunk.options(), estimator.options()}) {
-    all.insert(all.end(), more.begin(), more.end());
-  }
-  return all;
+  const std::vector<Option> own = {
+      {"clusters", &clusters,
+       "number of clusters K; with the exact estimator the cost of a step grows with it"},
+      {"latent1", &latent1, "size of z1, the layer next to the data"},
+      {"latent2", &latent2, "size of z2, the layer that chooses the cluster"}};
+  return joined(joined(joined(ModelOptions::options(), own), trunk.options()), estimator.options());
 }
 
 void CagemOptions::validate() const {

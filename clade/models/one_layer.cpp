@@ -4,11 +4,6 @@
 
 namespace clade {
 
-std::vector<Option> joined(std::vector<Option> first, const std::vector<Option>& second) {
-  first.insert(first.end(), second.begin(), second.end());
-  return first;
-}
-
 std::vector<Option> OneLayerOptions::options() {
   return joined(
       joined(ModelOptions::options(), {{"latent", &latent, "size of the continuous latent z"}}),

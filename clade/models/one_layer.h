@@ -1,4 +1,5 @@
 #pragma once
+#include "clade/models/joined.h"
 #include "clade/models/model.h"
 #include "clade/nets/conditional.h"
 
@@ -13,8 +14,5 @@ struct OneLayerOptions : ModelOptions {
   std::vector<Option> options() override;
   void validate() const override;
 };
-
-/// The settings of two lists as one.
-std::vector<Option> joined(std::vector<Option> first, const std::vector<Option>& second);
 
 }  // namespace clade

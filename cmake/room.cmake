@@ -32,7 +32,7 @@ function(clade_room name)
   set(target clade_${name})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/clade/${name}/*.cpp)
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/ops/kernels)\\.cpp$")  # kernels: see ops.cmake
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
 
   add_library(${target} STATIC ${sources})

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include "clade/ops/bernoulli.h"
+
 namespace clade {
 
 Dataset Dataset::to(const torch::Device& device) const {
@@ -17,7 +19,7 @@ torch::Tensor Preprocessing::apply(const torch::Tensor& raw) const {
 }
 
 torch::Tensor present(const torch::Tensor& x, bool binarise, Generator& generator) {
-  return binarise ? torch::bernoulli(x, generator) : x;
+  return binarise ? draw_bits(x, generator) : x;
 }
 
 }  // namespace clade

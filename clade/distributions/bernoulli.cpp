@@ -1,14 +1,15 @@
 #include "clade/distributions/bernoulli.h"
 
+#include "clade/ops/bernoulli.h"
+
 namespace clade {
 
 torch::Tensor Bernoulli::log_prob(const torch::Tensor& x) const {
-  return (x * logits_ - torch::softplus(logits_)).sum(-1);
+  return bernoulli_log_prob(logits_, x);
 }
 
 torch::Tensor Bernoulli::sample(Generator& generator) const {
-  torch::NoGradGuard no_grad;
-  return torch::bernoulli(mean(), generator);
+  return draw_bits(mean(), generator);
 }
 
 torch::Tensor Bernoulli::entropy() const {

@@ -2,6 +2,8 @@
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
+#include "clade/ops/activation.h"
+
 namespace clade {
 
 /// Batch normalisation over all leading dimensions (Ioffe & Szegedy 2015). In training the batch's
@@ -11,7 +13,8 @@ class BatchNormImpl : public torch::nn::Module {
  public:
   explicit BatchNormImpl(int64_t features);
 
-  torch::Tensor forward(const torch::Tensor& h);  // [..., features] -> same
+  /// For the activation that follows.
+  Normalisation normalisation() const;
   void collect_statistics(bool on) { collect_ = on; }
 
  private:

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "clade/distributions/bernoulli.h"
+#include "clade/ops/precision.h"
 
 namespace clade {
 namespace {
@@ -70,9 +71,12 @@ LikelihoodImpl::LikelihoodImpl(const std::string& kind, const Parents& parents,
 }
 
 std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Tensor>& parents) {
-  const auto output = output_(head_inputs(trunk_, parents));
-  if (!log_variance_.defined()) return std::make_unique<Bernoulli>(output);
-  return std::make_unique<DiagonalGaussian>(output,
+  const auto inputs = head_inputs(trunk_, parents);
+  // The logits are the widest numbers there are: they stay as narrow as they were computed.
+  if (!log_variance_.defined()) {
+    return std::make_unique<Bernoulli>(output_(inputs, activation_type()));
+  }
+  return std::make_unique<DiagonalGaussian>(output_(inputs),
                                             log_variance_.clamp(kMinLogVariance, kMaxLogVariance));
 }
 

@@ -4,6 +4,9 @@
 
 #include <cmath>
 
+#include "clade/ops/activation.h"
+#include "clade/ops/linear.h"
+
 namespace clade {
 
 JoinImpl::JoinImpl(const Parents& parents, int64_t out, Generator& generator,
@@ -26,14 +29,21 @@ JoinImpl::JoinImpl(const Parents& parents, int64_t out, Generator& generator,
   bias_ = register_parameter("bias", torch::zeros({out}));
 }
 
-torch::Tensor JoinImpl::forward(const std::vector<torch::Tensor>& parents) {
+torch::Tensor JoinImpl::forward(const std::vector<torch::Tensor>& parents, at::ScalarType type) {
+  if (parents.size() == 1 && weights_.size() == 1) {
+    return linear(parents[0], weights_[0], bias_, type);
+  }
+  return activate(products(parents), bias_, Activation::identity, type);
+}
+
+std::vector<torch::Tensor> JoinImpl::products(const std::vector<torch::Tensor>& parents) {
   TORCH_CHECK(parents.size() == weights_.size(), "Join: ", weights_.size(), " parents expected, ",
               parents.size(), " given");
-  auto sum = torch::linear(parents[0], weights_[0], bias_);
-  for (size_t i = 1; i < parents.size(); ++i) {
-    sum = sum + torch::linear(parents[i], weights_[i]);
+  std::vector<torch::Tensor> products;
+  for (size_t i = 0; i < parents.size(); ++i) {
+    products.push_back(linear(parents[i], weights_[i], {}, activation_type()));
   }
-  return sum;
+  return products;
 }
 
 }  // namespace clade

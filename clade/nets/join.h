@@ -30,8 +30,13 @@ class JoinImpl : public torch::nn::Module {
  public:
   JoinImpl(const Parents& parents, int64_t out, Generator& generator, const JoinInit& init = {});
 
-  /// parents: [..., width_i] in the order of construction -> [..., out].
-  torch::Tensor forward(const std::vector<torch::Tensor>& parents);
+  /// parents: [..., width_i] in the order of construction -> [..., out] of type `type`.
+  torch::Tensor forward(const std::vector<torch::Tensor>& parents,
+                        at::ScalarType type = torch::kFloat32);
+
+  /// Wᵢ·parentᵢ for each parent, [..., out], and b: for an activation that adds them up itself.
+  std::vector<torch::Tensor> products(const std::vector<torch::Tensor>& parents);
+  const torch::Tensor& bias() const { return bias_; }
 
  private:
   std::vector<torch::Tensor> weights_;  // [out, width_i]

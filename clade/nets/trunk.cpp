@@ -3,8 +3,19 @@
 #include <torch/torch.h>
 
 #include "clade/core/require.h"
+#include "clade/ops/precision.h"
 
 namespace clade {
+namespace {
+
+Activation activation_of(const TrunkOptions& options) {
+  if (options.kind == "gated") return Activation::gated;
+  if (options.activation == "tanh") return Activation::tanh;
+  if (options.activation == "elu") return Activation::elu;
+  return Activation::relu;
+}
+
+}  // namespace
 
 std::vector<Option> TrunkOptions::options() {
   return {
@@ -24,12 +35,12 @@ void TrunkOptions::validate() const {
 }
 
 TrunkImpl::TrunkImpl(Parents parents, const TrunkOptions& options, Generator& generator)
-    : kind_(options.kind), activation_(options.activation) {
-  const bool gated = kind_ == "gated";
+    : activation_(activation_of(options)) {
+  const bool gated = activation_ == Activation::gated;
   for (size_t i = 0; i < options.hidden.size(); ++i) {
     const int64_t width = options.hidden[i];
     const std::string number = std::to_string(i + 1);
-    // Value and gate of a gated layer are one product of twice the width, split by glu.
+    // Value and gate of a gated layer are one product of twice the width.
     layers_.push_back(register_module(
         "layer" + number, Join(parents, gated ? 2 * width : width, generator, JoinInit{0, width})));
     if (options.batch_norm) {
@@ -39,19 +50,13 @@ TrunkImpl::TrunkImpl(Parents parents, const TrunkOptions& options, Generator& ge
   }
 }
 
-torch::Tensor TrunkImpl::activate(const torch::Tensor& h) const {
-  if (kind_ == "gated") return torch::glu(h, -1);
-  if (activation_ == "tanh") return torch::tanh(h);
-  if (activation_ == "elu") return torch::elu(h);
-  return torch::relu(h);
-}
-
 torch::Tensor TrunkImpl::given(const std::vector<torch::Tensor>& parents) {
   torch::Tensor h;
   for (size_t i = 0; i < layers_.size(); ++i) {
-    h = i == 0 ? layers_[i](parents) : layers_[i](std::vector<torch::Tensor>{h});
-    if (!norms_.empty()) h = norms_[i](h);
-    h = activate(h);
+    const auto products = layers_[i]->products(i == 0 ? parents : std::vector<torch::Tensor>{h});
+    std::optional<Normalisation> norm;
+    if (!norms_.empty()) norm = norms_[i]->normalisation();
+    h = activate(products, layers_[i]->bias(), activation_, activation_type(), norm);
   }
   return h;
 }

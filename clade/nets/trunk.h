@@ -29,16 +29,14 @@ class TrunkImpl : public torch::nn::Module {
  public:
   TrunkImpl(Parents parents, const TrunkOptions& options, Generator& generator);
 
-  /// parents: [..., width_i] -> [..., width of the last hidden layer].
+  /// parents: [..., width_i] -> [..., width of the last hidden layer], in the activation type of
+  /// the present precision.
   torch::Tensor given(const std::vector<torch::Tensor>& parents);
 
  private:
-  torch::Tensor activate(const torch::Tensor& h) const;  // [..., H] -> [..., H], or H/2 if gated
-
   std::vector<Join> layers_;
   std::vector<BatchNorm> norms_;  // one a layer, or none
-  std::string kind_;
-  std::string activation_;
+  Activation activation_;
 };
 using Trunk = Net<TrunkImpl>;
 

@@ -14,39 +14,44 @@ constexpr double kEpsilon = 1e-8;
 }  // namespace
 
 FlatParameters::FlatParameters(torch::nn::Module& module) {
-  std::vector<torch::Tensor> parameters;
   std::vector<torch::Tensor> flat;
   for (auto& parameter : module.parameters()) {
     if (!parameter.requires_grad()) continue;
-    parameters.push_back(parameter);
+    parameters_.push_back(parameter);
     flat.push_back(parameter.detach().reshape(-1));
   }
   values_ = torch::cat(flat);
-  gradients_ = torch::zeros_like(values_);
   int64_t offset = 0;
-  for (auto& parameter : parameters) {
+  for (auto& parameter : parameters_) {
     const int64_t size = parameter.numel();
-    const auto view = [&](const torch::Tensor& all) {
-      return all.slice(0, offset, offset + size).view(parameter.sizes());
-    };
-    parameter.set_data(view(values_));
-    parameter.mutable_grad() = view(gradients_);
+    parameter.set_data(values_.slice(0, offset, offset + size).view(parameter.sizes()));
     offset += size;
   }
+}
+
+GradientPieces FlatParameters::gradient() const {
+  GradientPieces pieces;
+  for (const auto& parameter : parameters_) {
+    const auto& g = parameter.grad();
+    pieces.push_back({g.defined() ? g.contiguous() : g, parameter.numel()});
+  }
+  return pieces;
+}
+
+void FlatParameters::forget_gradient() {
+  for (auto& parameter : parameters_) parameter.mutable_grad() = torch::Tensor();
 }
 
 Adam::Adam(const torch::Tensor& like)
     : first_moment(torch::zeros_like(like)), second_moment(torch::zeros_like(like)) {}
 
-void Adam::step(const torch::Tensor& values, const torch::Tensor& gradients, double learning_rate) {
-  torch::NoGradGuard no_grad;
+void Adam::step(const torch::Tensor& values, const GradientPieces& gradient,
+                const torch::Tensor& scale, double learning_rate) {
   ++steps;
-  const double correction1 = 1 - std::pow(kBeta1, static_cast<double>(steps));
-  const double correction2 = 1 - std::pow(kBeta2, static_cast<double>(steps));
-  first_moment.mul_(kBeta1).add_(gradients, 1 - kBeta1);
-  second_moment.mul_(kBeta2).addcmul_(gradients, gradients, 1 - kBeta2);
-  const auto denominator = second_moment.sqrt().div_(std::sqrt(correction2)).add_(kEpsilon);
-  values.addcdiv_(first_moment, denominator, -learning_rate / correction1);
+  const auto t = static_cast<double>(steps);
+  const AdamConstants constants{kBeta1, kBeta2, kEpsilon, learning_rate / (1 - std::pow(kBeta1, t)),
+                                std::sqrt(1 - std::pow(kBeta2, t))};
+  adam_step(constants, gradient, scale, values, first_moment, second_moment);
 }
 
 }  // namespace clade

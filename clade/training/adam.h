@@ -3,20 +3,28 @@
 
 #include <vector>
 
+#include "clade/ops/adam.h"
+
 namespace clade {
 
-/// All trainable parameters of a module as one flat vector, and their gradients as another: the
-/// parameters become views of the first, their gradients of the second. One tensor operation then
-/// reaches every parameter. The module must not be moved to another device afterwards.
+/// All trainable parameters of a module as one flat vector, of which they become views. The module
+/// must not be moved to another device afterwards.
 class FlatParameters {
  public:
   explicit FlatParameters(torch::nn::Module& module);
 
-  const torch::Tensor& values() const { return values_; }        // [P]
-  const torch::Tensor& gradients() const { return gradients_; }  // [P]
+  const torch::Tensor& values() const { return values_; }  // [P]
+
+  /// What the last backward pass left, in the order of the values.
+  GradientPieces gradient() const;
+
+  /// To be called before a backward pass: its gradients are then taken as they are, not added to
+  /// zeros, which would cost three more passes over memory.
+  void forget_gradient();
 
  private:
-  torch::Tensor values_, gradients_;
+  std::vector<torch::Tensor> parameters_;
+  torch::Tensor values_;
 };
 
 /// Adam (Kingma & Ba 2015) over flat parameters, with bias correction; β 0.9 and 0.999, ε 1e-8.
@@ -24,8 +32,9 @@ class Adam {
  public:
   explicit Adam(const torch::Tensor& like);  // [P]
 
-  /// One step down `gradients`. values, gradients: [P].
-  void step(const torch::Tensor& values, const torch::Tensor& gradients, double learning_rate);
+  /// One step down scale·gradient. values: [P], scale: [].
+  void step(const torch::Tensor& values, const GradientPieces& gradient, const torch::Tensor& scale,
+            double learning_rate);
 
   // The whole state, for checkpoints.
   torch::Tensor first_moment;   // [P]

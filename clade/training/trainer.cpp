@@ -73,6 +73,9 @@ std::vector<Option> TrainOptions::options() {
        "never"},
       {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
       {"checkpoint_every", &checkpoint_every, "epochs between two checkpoints"},
+      {"precision", &precision,
+       "of matrix products in training steps: fp32, or bf16, about twice as fast where the machine "
+       "has it; weights, sums and all evaluation stay in float32"},
   };
 }
 
@@ -86,6 +89,7 @@ void TrainOptions::validate() const {
   require_at_least("train.look_ahead", static_cast<double>(look_ahead), 0);
   require_at_least("train.clip_norm", clip_norm, 0);
   require_at_least("train.checkpoint_every", static_cast<double>(checkpoint_every), 1);
+  require_one_of("train.precision", precision, {"fp32", "bf16"});
 }
 
 double TrainOptions::beta(int64_t epoch) const {
@@ -119,7 +123,12 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       run_(std::move(run)),
       parameters_(*trained.model),
       adam_(parameters_.values()),
-      generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())) {}
+      generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())),
+      precision_(options.precision == "bf16" ? Precision::bf16 : Precision::fp32) {
+  if (precision_ == Precision::bf16 && !has_fast_bf16(data.train.x.device())) {
+    throw ConfigError("train.precision: this machine has no fast bf16 products; use fp32");
+  }
+}
 
 bool Trainer::finished() const {
   if (epoch_ >= options_.epochs) return true;
@@ -138,11 +147,16 @@ void Trainer::begin_epoch() {
   first_bad_ = torch::Tensor();
 }
 
+Bound Trainer::bound_of(const torch::Tensor& x) {
+  const PrecisionScope scope(precision_);
+  return model_.bound(x, generator_);
+}
+
 void Trainer::step() {
   const auto rows = order_.slice(0, position_, position_ + options_.batch);
   const auto x = present(data_.train.x.index_select(0, rows), data_.preprocessing.binarise,
                          generator_);  // [B, D]
-  const Bound bound = model_.bound(x, generator_);
+  const Bound bound = bound_of(x);
 
   const double beta = options_.beta(epoch_);
   std::vector<torch::Tensor> watched;  // the mean of each term, then the gradient norm
@@ -153,15 +167,15 @@ void Trainer::step() {
     loss = loss.defined() ? loss + cost : cost;
     watched.push_back(mean.detach());
   }
-  parameters_.gradients().zero_();
+  parameters_.forget_gradient();
   loss.backward();
 
   torch::NoGradGuard no_grad;
-  const auto norm = parameters_.gradients().norm();
-  if (options_.clip_norm > 0) {
-    parameters_.gradients().mul_((options_.clip_norm / (norm + 1e-6)).clamp_max(1));
-  }
-  adam_.step(parameters_.values(), parameters_.gradients(), options_.learning_rate_at(epoch_));
+  const auto gradient = parameters_.gradient();
+  const auto norm = norm_of(gradient);
+  const auto scale = options_.clip_norm > 0 ? (options_.clip_norm / (norm + 1e-6)).clamp_max(1)
+                                            : torch::ones_like(norm);
+  adam_.step(parameters_.values(), gradient, scale, options_.learning_rate_at(epoch_));
 
   watched.push_back(norm);
   const auto values = torch::stack(watched).to(torch::kFloat64);  // [terms + 1]

@@ -4,6 +4,7 @@
 
 #include "clade/core/options.h"
 #include "clade/models/mean_bound.h"
+#include "clade/ops/precision.h"
 #include "clade/training/adam.h"
 #include "clade/training/trained_model.h"
 
@@ -20,6 +21,7 @@ struct TrainOptions : Options {
   int64_t look_ahead = 50;
   double clip_norm = 0;
   int64_t checkpoint_every = 1;
+  std::string precision = "fp32";  ///< Of matrix products in training steps: "fp32" or "bf16".
 
   std::vector<Option> options() override;
   void validate() const override;
@@ -81,6 +83,7 @@ class Trainer {
  private:
   void begin_epoch();
   void step();
+  Bound bound_of(const torch::Tensor& x);
   void check_finite() const;
   EpochLog end_epoch();
   MeanBound epoch_means() const;
@@ -98,6 +101,7 @@ class Trainer {
   FlatParameters parameters_;
   Adam adam_;
   Generator generator_;
+  Precision precision_;
 
   int64_t epoch_ = 0;        // whole epochs done
   int64_t position_ = 0;     // points of this epoch already seen

@@ -136,18 +136,19 @@ TEST(Adam, AgreesWithTheReferenceOptimiser) {
   }
   FlatParameters flat(*ours);
   Adam adam(flat.values());
+  auto generator = make_generator(1);
   torch::optim::Adam expected(reference->parameters(), torch::optim::AdamOptions(0.01));
   for (int step = 0; step < 20; ++step) {
-    const auto x = torch::randn({5, 3});
-    flat.gradients().zero_();
+    const auto x = torch::empty({5, 3}).normal_(0, 1, generator);
+    flat.forget_gradient();
     ours(x).square().sum().backward();
-    adam.step(flat.values(), flat.gradients(), 0.01);
+    adam.step(flat.values(), flat.gradient(), torch::tensor(1.0F), 0.01);
     expected.zero_grad();
     reference(x).square().sum().backward();
     expected.step();
   }
-  EXPECT_TRUE(torch::allclose(ours->weight, reference->weight, 1e-5, 1e-7));
-  EXPECT_TRUE(torch::allclose(ours->bias, reference->bias, 1e-5, 1e-7));
+  EXPECT_TRUE(torch::allclose(ours->weight, reference->weight, 1e-5, 1e-6));
+  EXPECT_TRUE(torch::allclose(ours->bias, reference->bias, 1e-5, 1e-6));
 }
 
 TEST(TrainOptions, WarmsUpLinearlyAndDecaysInSteps) {

@@ -1,0 +1,130 @@
+#include "clade/ops/gemm.h"
+
+#ifdef CLADE_WITH_ONEDNN
+#include <array>
+#include <dnnl.hpp>
+#include <map>
+#endif
+
+namespace clade::ops {
+namespace {
+
+// ATen's own product, for other devices and types, and builds without oneDNN.
+void reference_gemm(const torch::Tensor& c, const torch::Tensor& a, const torch::Tensor& b,
+                    const torch::Tensor& bias) {
+  const auto product = torch::matmul(a, b);
+  c.copy_(bias.defined() ? product + bias : product);
+}
+
+#ifdef CLADE_WITH_ONEDNN
+using dnnl::memory;
+
+struct Engine {
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+};
+
+Engine& cpu() {
+  thread_local Engine engine;
+  return engine;
+}
+
+bool plain(const torch::Tensor& t) {  // row after row, or column after column
+  return (t.stride(1) == 1 && t.stride(0) >= t.size(1)) ||
+         (t.stride(0) == 1 && t.stride(1) >= t.size(0));
+}
+
+// oneDNN reads a matrix of one row or column by either stride; torch leaves that stride arbitrary.
+torch::Tensor readable(const torch::Tensor& t) {
+  return plain(t) && t.size(0) > 1 && t.size(1) > 1 ? t : t.contiguous();
+}
+
+memory::data_type type_of(const torch::Tensor& t) {
+  return t.scalar_type() == torch::kBFloat16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+memory::desc layout_of(const torch::Tensor& t) {
+  return {{t.size(0), t.size(1)}, type_of(t), {t.stride(0), t.stride(1)}};
+}
+
+// Everything a primitive depends on: making one costs more than a small product.
+using Shape = std::array<int64_t, 10>;
+
+Shape shape_of(const torch::Tensor& c, const torch::Tensor& a, const torch::Tensor& b, bool bias) {
+  return {a.size(0),
+          a.size(1),
+          b.size(1),
+          a.stride(0),
+          a.stride(1),
+          b.stride(0),
+          b.stride(1),
+          static_cast<int64_t>(a.scalar_type()),
+          static_cast<int64_t>(c.scalar_type()),
+          static_cast<int64_t>(bias)};
+}
+
+struct Product {
+  memory::desc a, b, bias, c;
+  dnnl::matmul primitive;
+};
+
+const Product& product_for(const torch::Tensor& c, const torch::Tensor& a, const torch::Tensor& b,
+                           bool with_bias) {
+  thread_local std::map<Shape, Product> made;
+  // Shapes are few in training; evaluation on odd sizes must not pile them up for ever.
+  if (made.size() > 4096) made.clear();
+  const Shape shape = shape_of(c, a, b, with_bias);
+  if (const auto found = made.find(shape); found != made.end()) return found->second;
+  Product product;
+  product.a = layout_of(a);
+  product.b = layout_of(b);
+  product.c = layout_of(c);
+  if (with_bias)
+    product.bias = {{1, c.size(1)}, memory::data_type::f32, memory::dims{c.size(1), 1}};
+#if DNNL_VERSION_MAJOR >= 3
+  using Description = dnnl::matmul::primitive_desc;
+  const auto description =
+      with_bias ? Description(cpu().engine, product.a, product.b, product.bias, product.c)
+                : Description(cpu().engine, product.a, product.b, product.c);
+#else
+  const auto operation = with_bias
+                             ? dnnl::matmul::desc(product.a, product.b, product.bias, product.c)
+                             : dnnl::matmul::desc(product.a, product.b, product.c);
+  const dnnl::matmul::primitive_desc description(operation, cpu().engine);
+#endif
+  product.primitive = dnnl::matmul(description);
+  return made.emplace(shape, std::move(product)).first->second;
+}
+
+bool fits_onednn(const torch::Tensor& t) {
+  return t.device().is_cpu() &&
+         (t.scalar_type() == torch::kFloat32 || t.scalar_type() == torch::kBFloat16);
+}
+#endif
+
+}  // namespace
+
+void gemm(const torch::Tensor& c, const torch::Tensor& a, const torch::Tensor& b,
+          const torch::Tensor& bias) {
+#ifdef CLADE_WITH_ONEDNN
+  if (fits_onednn(a) && fits_onednn(c) && c.numel() > 0 && a.size(1) > 0) {
+    const auto left = readable(a);
+    const auto right = readable(b);
+    const Product& product = product_for(c, left, right, bias.defined());
+    Engine& engine = cpu();
+    const auto handle = [&](const memory::desc& desc, const torch::Tensor& t) {
+      return memory(desc, engine.engine, t.data_ptr());
+    };
+    std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, handle(product.a, left)},
+                                                 {DNNL_ARG_WEIGHTS, handle(product.b, right)},
+                                                 {DNNL_ARG_DST, handle(product.c, c)}};
+    if (bias.defined()) arguments.emplace(DNNL_ARG_BIAS, handle(product.bias, bias));
+    product.primitive.execute(engine.stream, arguments);
+    engine.stream.wait();
+    return;
+  }
+#endif
+  reference_gemm(c, a, b, bias);
+}
+
+}  // namespace clade::ops

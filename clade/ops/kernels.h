@@ -1,0 +1,88 @@
+#pragma once
+// The loops under the operations of this room, on plain memory. kernels.cpp is compiled once for
+// each instruction set; `kernels()` gives the best one that the machine has.
+#include <cstdint>
+
+namespace clade::ops {
+
+/// Rows of float32 or bfloat16 numbers. `row` maps a row of the result to the row read here, so
+/// that a broadcast operand is never copied out; null: the same row.
+struct Rows {
+  const void* data;
+  bool bf16;
+  const int32_t* row;
+};
+
+enum class ActivationKind { identity, relu, tanh, elu, gated };
+
+/// act(scale ⊙ (Σ parts + bias) + shift), row by row. A gated row of `width` gives width / 2.
+struct JoinedRows {
+  const Rows* parts;
+  int count;
+  const float* bias;  // [width] or null
+  int64_t width;
+  const float* scale;  // [width] or null, with shift: batch normalisation as an affine map
+  const float* shift;
+  ActivationKind kind;
+};
+
+/// Where a row of the gradient is added: row `row[r]` of `sum`, [.., width]; row 0 if null.
+struct Sink {
+  float* sum;
+  const int32_t* row;
+};
+
+/// The gradient of the sum inside JoinedRows is by_gradient ⊙ d + by_value ⊙ h + constant, where d
+/// is the gradient before the affine map and h the sum itself; all null: d.
+struct NormGradient {
+  const float* by_gradient;  // [width]
+  const float* by_value;
+  const float* constant;
+};
+
+/// Constants of one Adam step.
+struct AdamStep {
+  float beta1, beta2, epsilon;
+  float rate;             // learning rate over the first moment's bias correction
+  float root_correction;  // square root of the second moment's bias correction
+};
+
+// Rows begin to end; scratch has kScratchRows * width floats.
+constexpr int64_t kScratchRows = 5;
+
+struct Kernels {
+  void (*joined_forward)(const JoinedRows&, int64_t begin, int64_t end, void* out, bool out_bf16,
+                         float* scratch);
+  /// Adds to sum and square, [width], those of (row - centre).
+  void (*joined_moments)(const JoinedRows&, int64_t begin, int64_t end, const float* centre,
+                         double* sum, double* square, float* scratch);
+  /// Adds to sum and product, [width], the gradient d and d ⊙ (h − centre).
+  void (*joined_gradient_moments)(const JoinedRows&, const Rows& gradient, int64_t begin,
+                                  int64_t end, const float* centre, double* sum, double* product,
+                                  float* scratch);
+  /// Writes the gradient of the sum to `full` where that is not null and adds it to the sinks.
+  void (*joined_backward)(const JoinedRows&, const Rows& gradient, const NormGradient&,
+                          int64_t begin, int64_t end, void* full, bool full_bf16, const Sink* sinks,
+                          int sink_count, float* scratch);
+
+  void (*bernoulli_forward)(const Rows& logits, const Rows& x, int64_t width, int64_t begin,
+                            int64_t end, float* out, float* scratch);
+  void (*bernoulli_backward)(const float* gradient, const Rows& logits, const Rows& x,
+                             int64_t width, int64_t begin, int64_t end, void* out, bool out_bf16,
+                             float* scratch);
+
+  /// Adds rows begin to end to sum, [width].
+  void (*column_sums)(const Rows& values, int64_t width, int64_t begin, int64_t end, float* sum,
+                      float* scratch);
+
+  double (*sum_of_squares)(const float* values, int64_t count);
+  void (*adam)(const AdamStep&, float gradient_scale, const float* gradient, float* value,
+               float* first, float* second, int64_t count);
+
+  /// out[i] = 1 where the number `i` of the random sequence `key` is below p[i], else 0.
+  void (*binarise)(const float* p, float* out, uint64_t key, int64_t begin, int64_t end);
+};
+
+const Kernels& kernels();
+
+}  // namespace clade::ops

@@ -1,0 +1,271 @@
+// Every operation against its plain reference in float64, values and gradients, over shapes that
+// broadcast in every way the models use and sizes that no vector register divides.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "clade/ops/activation.h"
+#include "clade/ops/adam.h"
+#include "clade/ops/bernoulli.h"
+#include "clade/ops/gemm.h"
+#include "clade/ops/linear.h"
+#include "clade/ops/precision.h"
+
+namespace clade {
+namespace {
+
+torch::Tensor noise(at::IntArrayRef shape, Generator& generator, double deviation = 1) {
+  return torch::empty(shape).normal_(0, deviation, generator);
+}
+
+// Largest deviation relative to the largest number expected.
+double distance(const torch::Tensor& ours, const torch::Tensor& expected) {
+  EXPECT_EQ(ours.sizes(), expected.sizes());
+  const auto reference = expected.to(torch::kFloat64);
+  const auto scale = reference.abs().max().clamp_min(1e-3);
+  return ((ours.to(torch::kFloat64) - reference).abs().max() / scale).item<double>();
+}
+
+struct Compared {
+  torch::Tensor value;
+  std::vector<torch::Tensor> gradients;
+};
+
+/// f of `inputs` as `type`, and the gradients of a fixed random functional of it.
+template <class F>
+Compared evaluated(const std::vector<torch::Tensor>& inputs, at::ScalarType type, const F& f) {
+  std::vector<torch::Tensor> leaves;
+  for (const auto& input : inputs) {
+    leaves.push_back(input.detach().to(type).clone().requires_grad_(true));
+  }
+  const auto value = f(leaves);
+  auto generator = make_generator(99);
+  const auto direction = noise(value.sizes(), generator).to(value.scalar_type());
+  (value * direction).sum().backward();
+  Compared result{value.detach(), {}};
+  for (const auto& leaf : leaves) result.gradients.push_back(leaf.grad());
+  return result;
+}
+
+template <class F, class G>
+void expect_same(const std::vector<torch::Tensor>& inputs, const F& ours, const G& reference,
+                 double tolerance, const std::string& what) {
+  const auto got = evaluated(inputs, torch::kFloat32, ours);
+  const auto expected = evaluated(inputs, torch::kFloat64, reference);
+  EXPECT_LT(distance(got.value, expected.value), tolerance) << what;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    ASSERT_TRUE(got.gradients[i].defined()) << what << ", gradient " << i;
+    EXPECT_LT(distance(got.gradients[i], expected.gradients[i]), tolerance)
+        << what << ", gradient " << i;
+  }
+}
+
+constexpr double kFloat = 2e-5;  // float32 against float64
+constexpr double kBf16 = 2e-2;   // eight bits of mantissa
+
+TEST(Gemm, ReadsTransposedViewsInPlace) {
+  auto generator = make_generator(1);
+  for (const auto& [m, k, n] : {std::tuple{7, 5, 3}, {1, 300, 41}, {130, 1, 17}, {33, 64, 1}}) {
+    const auto a = noise({m, k}, generator);
+    const auto b = noise({k, n}, generator);
+    const auto bias = noise({n}, generator);
+    const auto expected =
+        torch::matmul(a.to(torch::kFloat64), b.to(torch::kFloat64)) + bias.to(torch::kFloat64);
+    for (const auto& left : {a, a.t().contiguous().t()}) {
+      for (const auto& right : {b, b.t().contiguous().t()}) {
+        auto c = torch::empty({m, n});
+        ops::gemm(c, left, right, bias);
+        EXPECT_LT(distance(c, expected), kFloat);
+        ops::gemm(c, left.to(torch::kBFloat16), right.to(torch::kBFloat16), bias);
+        EXPECT_LT(distance(c, expected), kBf16);
+      }
+    }
+  }
+}
+
+TEST(Linear, AgreesWithTheReference) {
+  auto generator = make_generator(2);
+  for (const std::vector<int64_t>& lead : {std::vector<int64_t>{}, {6}, {3, 5}, {2, 1, 7}}) {
+    auto shape = lead;
+    shape.push_back(13);
+    const std::vector<torch::Tensor> inputs = {noise(shape, generator), noise({9, 13}, generator),
+                                               noise({9}, generator)};
+    const auto ours = [](const auto& in) { return linear(in[0], in[1], in[2], torch::kFloat32); };
+    const auto reference = [](const auto& in) { return torch::linear(in[0], in[1], in[2]); };
+    expect_same(inputs, ours, reference, kFloat, "fp32");
+    const PrecisionScope scope(Precision::bf16);
+    expect_same(inputs, ours, reference, kBf16, "bf16");
+  }
+}
+
+TEST(Linear, KeepsTheNarrowTypeWhenAsked) {
+  auto generator = make_generator(3);
+  const PrecisionScope scope(Precision::bf16);
+  const auto x = noise({4, 6}, generator).to(torch::kBFloat16).requires_grad_(true);
+  const auto w = noise({5, 6}, generator).requires_grad_(true);
+  const auto y = linear(x, w, {}, torch::kBFloat16);
+  EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
+  y.sum().backward();
+  EXPECT_EQ(x.grad().scalar_type(), torch::kBFloat16);
+  EXPECT_EQ(w.grad().scalar_type(), torch::kFloat32);
+}
+
+using Shapes = std::vector<std::vector<int64_t>>;
+
+const std::vector<Shapes>& joins() {
+  static const std::vector<Shapes> shapes = {
+      {{6, 10}},                       // one parent
+      {{10}},                          // one row
+      {{5, 7, 10}, {5, 1, 10}},        // z and y: one of every row
+      {{7, 10}, {5, 1, 10}, {7, 10}},  // x, y and z1: none of every row, two alike
+      {{3, 1, 7, 10}, {5, 1, 10}},     // samples, clusters, points
+  };
+  return shapes;
+}
+
+TEST(Activate, AgreesWithTheReference) {
+  auto generator = make_generator(4);
+  for (const auto kind : {Activation::identity, Activation::relu, Activation::tanh, Activation::elu,
+                          Activation::gated}) {
+    for (const Shapes& shapes : joins()) {
+      std::vector<torch::Tensor> inputs = {noise({10}, generator)};
+      for (const auto& shape : shapes) inputs.push_back(noise(shape, generator, 2));
+      const auto parts = [](const auto& in) {
+        return std::vector<torch::Tensor>(in.begin() + 1, in.end());
+      };
+      const auto ours = [&](const auto& in) {
+        return activate(parts(in), in[0], kind, torch::kFloat32);
+      };
+      const auto reference = [&](const auto& in) {
+        return activate_by_aten(parts(in), in[0], kind, torch::kFloat64);
+      };
+      expect_same(inputs, ours, reference, kFloat,
+                  "kind " + std::to_string(static_cast<int>(kind)) + ", " +
+                      std::to_string(shapes.size()) + " parts");
+    }
+  }
+}
+
+TEST(Activate, NormalisesAsTheReference) {
+  auto generator = make_generator(5);
+  for (const bool by_batch : {true, false}) {
+    for (const Shapes& shapes : joins()) {
+      std::vector<torch::Tensor> inputs = {noise({10}, generator), noise({10}, generator),
+                                           noise({10}, generator)};
+      for (const auto& shape : shapes) inputs.push_back(noise(shape, generator, 2) + 3);
+      torch::Tensor means, variances;  // of the run last done
+      const auto run = [&](const auto& in, bool reference) {
+        const auto type = in[0].scalar_type();
+        means = torch::full({10}, 0.3, type);
+        variances = torch::full({10}, 1.7, type);
+        const Normalisation norm{in[1], in[2], means, variances, by_batch, by_batch};
+        const std::vector<torch::Tensor> parts(in.begin() + 3, in.end());
+        return reference ? activate_by_aten(parts, in[0], Activation::elu, type, norm)
+                         : activate(parts, in[0], Activation::elu, type, norm);
+      };
+      if (by_batch && shapes[0].size() == 1) continue;  // ATen refuses the variance of one row
+      torch::Tensor our_means, our_variances;
+      const auto ours = [&](const auto& in) {
+        auto out = run(in, false);
+        our_means = means;
+        our_variances = variances;
+        return out;
+      };
+      // The bias before a batch norm has no influence: its gradient is rounding and no more.
+      const auto reference = [&](const auto& in) { return run(in, true); };
+      expect_same(
+          {inputs.begin() + 1, inputs.end()},
+          [&](const auto& in) {
+            std::vector<torch::Tensor> all = {inputs[0]};
+            all.insert(all.end(), in.begin(), in.end());
+            return ours(all);
+          },
+          [&](const auto& in) {
+            std::vector<torch::Tensor> all = {inputs[0].to(torch::kFloat64)};
+            all.insert(all.end(), in.begin(), in.end());
+            return reference(all);
+          },
+          10 * kFloat, by_batch ? "by batch" : "by running statistics");
+      EXPECT_LT(distance(our_means, means), kFloat);
+      EXPECT_LT(distance(our_variances, variances), kFloat);
+    }
+  }
+}
+
+TEST(Activate, IsTheSameInOneThreadAndMany) {
+  auto generator = make_generator(6);
+  const auto parts =
+      std::vector<torch::Tensor>{noise({40, 30, 200}, generator), noise({40, 1, 200}, generator)};
+  const auto out = activate(parts, {}, Activation::gated, torch::kFloat32);
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  EXPECT_TRUE(torch::equal(out, activate(parts, {}, Activation::gated, torch::kFloat32)));
+  at::set_num_threads(threads);
+}
+
+TEST(BernoulliLogProb, AgreesWithTheReference) {
+  auto generator = make_generator(7);
+  for (const Shapes& shapes : {Shapes{{6, 37}, {6, 37}},
+                               {{5, 7, 37}, {7, 37}},
+                               {{37}, {37}},
+                               {{3, 5, 7, 37}, {5, 1, 37}}}) {
+    const auto x = draw_bits(torch::full(shapes[1], 0.4), generator);
+    expect_same(
+        {noise(shapes[0], generator, 6)},
+        [&](const auto& in) { return bernoulli_log_prob(in[0], x); },
+        [&](const auto& in) { return bernoulli_log_prob_by_aten(in[0], x); }, kFloat, "bernoulli");
+  }
+}
+
+TEST(BernoulliLogProb, IsRightFarOutAndPassesNaNOn) {
+  const auto logits = torch::tensor({{-200.F, 200.F, 0.F, -30.F, 30.F}});
+  const auto x = torch::tensor({{0.F, 1.F, 1.F, 1.F, 0.F}});
+  EXPECT_NEAR(bernoulli_log_prob(logits, x).item<double>(), -std::log(2.0) - 60, 1e-4);
+  const auto broken = torch::tensor({{0.F, std::numeric_limits<float>::quiet_NaN()}});
+  EXPECT_TRUE(std::isnan(bernoulli_log_prob(broken, torch::ones({1, 2})).item<float>()));
+  for (const auto kind : {Activation::relu, Activation::tanh, Activation::elu, Activation::gated}) {
+    EXPECT_TRUE(activate({broken}, {}, kind, torch::kFloat32).isnan().any().item<bool>());
+  }
+}
+
+TEST(DrawBits, AreIndependentAndHaveTheirProbabilities) {
+  auto generator = make_generator(8);
+  constexpr int64_t kDraws = 20000;
+  const auto p = torch::tensor({0.F, 0.1F, 0.5F, 0.9F, 1.F}).expand({kDraws, 5}).contiguous();
+  const auto bits = draw_bits(p, generator);
+  EXPECT_TRUE(bits.eq(0).logical_or(bits.eq(1)).all().item<bool>());
+  const auto mean = bits.mean(0);
+  EXPECT_EQ(mean[0].item<float>(), 0);
+  EXPECT_EQ(mean[4].item<float>(), 1);
+  EXPECT_LT((mean - p[0]).abs().max().item<double>(), 5 * 0.5 / std::sqrt(double{kDraws}));
+  // Neighbours, and two calls in a row, know nothing of each other.
+  const auto again = draw_bits(p, generator);
+  const auto centred = [](const torch::Tensor& t) { return t - t.mean(0); };
+  const auto inner = centred(bits.slice(1, 1, 4));
+  const auto covariance = torch::matmul(inner.t(), inner) / kDraws;
+  const auto across = torch::matmul(inner.t(), centred(again.slice(1, 1, 4))) / kDraws;
+  EXPECT_LT((covariance - covariance.diag().diag()).abs().max().item<double>(), 0.01);
+  EXPECT_LT(across.abs().max().item<double>(), 0.01);
+  auto same = make_generator(8);
+  EXPECT_TRUE(torch::equal(bits, draw_bits(p, same)));
+}
+
+TEST(Adam, OnePassAgreesWithTheReference) {
+  auto generator = make_generator(9);
+  const AdamConstants constants{0.9, 0.999, 1e-8, 3e-3, 0.4};
+  const auto values = noise({70}, generator);
+  const auto first = noise({70}, generator);
+  const auto second = noise({70}, generator).square();
+  const GradientPieces gradient = {
+      {noise({3, 7}, generator), 21}, {torch::Tensor(), 5}, {noise({44}, generator), 44}};
+  const auto scale = torch::tensor(0.7F);
+  const auto ours = std::vector{values.clone(), first.clone(), second.clone()};
+  const auto reference = std::vector{values.clone(), first.clone(), second.clone()};
+  adam_step(constants, gradient, scale, ours[0], ours[1], ours[2]);
+  adam_step_by_aten(constants, gradient, scale, reference[0], reference[1], reference[2]);
+  for (size_t i = 0; i < 3; ++i) EXPECT_LT(distance(ours[i], reference[i]), 1e-6);
+  const auto all = torch::cat({gradient[0].values.reshape(-1), gradient[2].values});
+  EXPECT_NEAR(norm_of(gradient).item<double>(), all.norm().item<double>(), 1e-5);
+}
+
+}  // namespace
+}  // namespace clade

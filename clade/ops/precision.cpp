@@ -1,0 +1,40 @@
+#include "clade/ops/precision.h"
+
+#ifdef CLADE_WITH_ONEDNN
+#include <dnnl.hpp>
+#endif
+
+namespace clade {
+namespace {
+
+thread_local Precision current = Precision::fp32;
+
+}  // namespace
+
+Precision precision() {
+  return current;
+}
+
+at::ScalarType activation_type() {
+  return current == Precision::bf16 ? torch::kBFloat16 : torch::kFloat32;
+}
+
+PrecisionScope::PrecisionScope(Precision precision) : before_(current) {
+  current = precision;
+}
+
+PrecisionScope::~PrecisionScope() {
+  current = before_;
+}
+
+bool has_fast_bf16(const torch::Device& device) {
+  if (!device.is_cpu()) return true;
+#ifdef CLADE_WITH_ONEDNN
+  const auto isa = dnnl::get_effective_cpu_isa();
+  return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
+#else
+  return false;
+#endif
+}
+
+}  // namespace clade

@@ -1,0 +1,42 @@
+#pragma once
+// Inside this room: how broadcast operands are read row by row.
+#include <torch/types.h>
+
+#include <vector>
+
+#include "clade/ops/kernels.h"
+
+namespace clade::ops {
+
+/// A tensor [..., D] as rows of D contiguous numbers, and which of its rows each row of a result
+/// with the leading sizes `lead` reads. Keeps the tensor alive.
+class Operand {
+ public:
+  Operand(const torch::Tensor& values, at::IntArrayRef lead);
+
+  Rows rows() const;
+  bool broadcast() const { return !row_.empty(); }
+  const std::vector<int32_t>& row() const { return row_; }
+  const torch::Tensor& values() const { return values_; }
+
+ private:
+  torch::Tensor values_;
+  std::vector<int32_t> row_;  // empty: every row its own
+};
+
+/// Whether the kernels can read it: on the CPU, float32 or bfloat16.
+bool fits_kernels(const torch::Tensor& t);
+
+/// What a Function takes in place of a tensor that may be undefined, which it refuses.
+inline c10::optional<torch::Tensor> if_defined(const torch::Tensor& t) {
+  return t.defined() ? c10::make_optional(t) : c10::nullopt;
+}
+
+/// The leading sizes of `sizes`: all but the last.
+std::vector<int64_t> leading(at::IntArrayRef sizes);
+int64_t count(at::IntArrayRef sizes);
+
+/// Rows a thread takes at least: about as much work as waking it costs.
+int64_t grain(int64_t width);
+
+}  // namespace clade::ops

@@ -5,6 +5,7 @@
 
 #include "app/commands.h"
 #include "clade/core/error.h"
+#include "clade/core/memory.h"
 
 namespace {
 
@@ -24,6 +25,7 @@ std::string first_line(const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  clade::keep_freed_memory();
   CLI::App app{
       "Clade: deep generative models whose latents are part discrete (which cluster)\n"
       "and part continuous (which variation inside it)."};

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "clade/ops/gaussian.h"
+
 namespace clade {
 namespace {
 
@@ -17,11 +19,11 @@ torch::Tensor standard_normal(at::IntArrayRef shape, const torch::Tensor& like,
 }  // namespace
 
 torch::Tensor DiagonalGaussian::log_prob_per_unit(const torch::Tensor& z) const {
-  return -0.5 * (log_variance_ + kLog2Pi + (z - mean_).square() * (-log_variance_).exp());
+  return gaussian_log_prob_per_unit(z, mean_, log_variance_);
 }
 
 torch::Tensor DiagonalGaussian::log_prob(const torch::Tensor& z) const {
-  return log_prob_per_unit(z).sum(-1);
+  return gaussian_log_prob(z, mean_, log_variance_);
 }
 
 torch::Tensor DiagonalGaussian::entropy() const {
@@ -52,9 +54,7 @@ torch::Tensor StandardNormal::log_prob(const torch::Tensor& z) const {
 }
 
 torch::Tensor kl_per_unit(const DiagonalGaussian& q, const DiagonalGaussian& p) {
-  const auto log_ratio = q.log_variance() - p.log_variance();
-  const auto distance = (q.mean() - p.mean()).square() * (-p.log_variance()).exp();
-  return 0.5 * (log_ratio.exp() + distance - 1 - log_ratio);
+  return gaussian_kl_per_unit(q.mean(), q.log_variance(), p.mean(), p.log_variance());
 }
 
 torch::Tensor kl_per_unit(const DiagonalGaussian& q, const StandardNormal&) {
@@ -62,7 +62,7 @@ torch::Tensor kl_per_unit(const DiagonalGaussian& q, const StandardNormal&) {
 }
 
 torch::Tensor kl(const DiagonalGaussian& q, const DiagonalGaussian& p) {
-  return kl_per_unit(q, p).sum(-1);
+  return gaussian_kl(q.mean(), q.log_variance(), p.mean(), p.log_variance());
 }
 
 torch::Tensor kl(const DiagonalGaussian& q, const StandardNormal& p) {

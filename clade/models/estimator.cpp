@@ -4,16 +4,36 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "clade/core/require.h"
 
 namespace clade {
+namespace {
+
+ClusterDraws sum_and_sample(const Categorical& q_y, int64_t summed, Generator& generator) {
+  const auto log_probs = q_y.log_probs();                                 // [B, K]
+  const auto largest = std::get<1>(log_probs.detach().topk(summed, -1));  // [B, m]
+  const auto y_summed = torch::one_hot(largest.t(), q_y.clusters()).to(log_probs.options());
+  const auto taken = y_summed.sum(0);  // [B, K]
+  const Categorical others(
+      log_probs.detach().masked_fill(taken.gt(0), -std::numeric_limits<double>::infinity()));
+  const auto y_drawn = others.sample(generator, 1);  // [1, B, K]
+  const auto probs = q_y.probs();
+  const auto weight = torch::cat(
+      {probs.gather(-1, largest).t(), (probs * (1 - taken)).sum(-1).unsqueeze(0)});  // [m + 1, B]
+  return {torch::cat({y_summed, y_drawn}), weight, q_y.log_prob(y_drawn.squeeze(0))};
+}
+
+}  // namespace
 
 std::vector<Option> EstimatorOptions::options() {
   return {
       {"estimator", &kind,
-       "how training takes the expectation over clusters: exact sums all K (cost grows with K), "
+       "how training takes the expectation over clusters: exact sums all K (cost grows with K); "
+       "sum_and_sample sums the largest and draws one of the others, unbiased (cost does not); "
        "gumbel draws one relaxed cluster (cost does not)"},
+      {"summed_clusters", &summed_clusters, "of sum_and_sample: how many clusters are summed"},
       {"temperature", &temperature, "Gumbel-Softmax temperature of the first epoch"},
       {"temperature_floor", &temperature_floor, "the temperature never falls below this"},
       {"temperature_rate", &temperature_rate, "epoch e multiplies the temperature by exp(-rate e)"},
@@ -23,7 +43,8 @@ std::vector<Option> EstimatorOptions::options() {
 }
 
 void EstimatorOptions::validate() const {
-  require_one_of("model.estimator", kind, {"exact", "gumbel"});
+  require_one_of("model.estimator", kind, {"exact", "gumbel", "sum_and_sample"});
+  require_at_least("model.summed_clusters", static_cast<double>(summed_clusters), 1);
   require_above("model.temperature", temperature, 0);
   require_above("model.temperature_floor", temperature_floor, 0);
   require_at_least("model.temperature_rate", temperature_rate, 0);
@@ -36,14 +57,33 @@ void Estimator::begin_epoch(int64_t epoch) {
                           options_.temperature * std::exp(-options_.temperature_rate * exponent));
 }
 
+torch::Tensor ClusterDraws::expectation(const torch::Tensor& f) const {
+  if (!log_q_drawn.defined()) return (weight * f).sum(0);
+  const int64_t last = weight.size(0) - 1;
+  const auto summed = (weight.slice(0, 0, last) * f.slice(0, 0, last)).sum(0);  // [B]
+  const auto rest = weight[last];                                               // q(not summed)
+  const auto rest_now = rest.detach();
+  // Σ_rest ∇q_k f_k = E_rest[q(rest) ∇log q_k f_k]; what the summed clusters give on average stands
+  // in for f as far as it can, b ∇q(rest) + E_rest[q(rest) ∇log q_k (f_k − b)], for less variance.
+  const auto baseline = (summed / weight.slice(0, 0, last).sum(0)).detach();
+  const auto score = log_q_drawn - log_q_drawn.detach();  // zero, with the gradient of log q
+  return summed + rest_now * f[last] + baseline * (rest - rest_now) +
+         rest_now * (f[last].detach() - baseline) * score;
+}
+
 ClusterDraws Estimator::draw(const Categorical& q_y, bool training, Generator& generator) const {
   const auto log_probs = q_y.log_probs();
   if (training && options_.kind == "gumbel") {
     const RelaxedCategorical relaxed(q_y, temperature_);
     return {relaxed.rsample(generator, options_.straight_through).unsqueeze(0),
-            torch::ones({1, 1}, log_probs.options())};
+            torch::ones({1, 1}, log_probs.options()),
+            {}};
   }
-  return {every_cluster(q_y.clusters(), log_probs.options()), q_y.probs().t()};
+  if (training && options_.kind == "sum_and_sample" &&
+      options_.summed_clusters + 1 < q_y.clusters()) {
+    return sum_and_sample(q_y, options_.summed_clusters, generator);
+  }
+  return {every_cluster(q_y.clusters(), log_probs.options()), q_y.probs().t(), {}};
 }
 
 }  // namespace clade

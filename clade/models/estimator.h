@@ -9,7 +9,8 @@ namespace clade {
 
 /// How training takes E_{q(y|x)}.
 struct EstimatorOptions {
-  std::string kind = "exact";      ///< "exact": the sum over all K; "gumbel": one relaxed draw.
+  std::string kind = "exact";      ///< "exact", "gumbel" or "sum_and_sample".
+  int64_t summed_clusters = 4;     ///< Of sum_and_sample: clusters summed exactly.
   double temperature = 1.0;        ///< Gumbel-Softmax temperature of the first epoch.
   double temperature_floor = 0.5;  ///< It never falls below this.
   double temperature_rate = 3e-5;  ///< Each epoch e multiplies it by exp(−rate·e).
@@ -20,14 +21,16 @@ struct EstimatorOptions {
   void validate() const;
 };
 
-/// The clusters an expectation runs over and their weights: E[f] ≈ (weight · f(y)).sum(0).
+/// The clusters an expectation runs over and their weights.
 struct ClusterDraws {
-  torch::Tensor y;       // [K, 1, K] every cluster, or [1, B, K] one relaxed draw
-  torch::Tensor weight;  // [K, B] q(y_k|x), or [1, 1] one
+  torch::Tensor y;       // [C, 1 or B, K] one-hot or relaxed
+  torch::Tensor weight;  // [C, 1 or B]
+  /// log q of the last cluster where that was drawn and stands, with its weight, for all that are
+  /// not summed; else undefined. [B]
+  torch::Tensor log_q_drawn;
 
-  torch::Tensor expectation(const torch::Tensor& f) const {  // [K or 1, B] -> [B]
-    return (weight * f).sum(0);
-  }
+  /// E_q[f(y)], or its estimate: unbiased, in value and gradient, but for relaxed draws.
+  torch::Tensor expectation(const torch::Tensor& f) const;  // [C, B] -> [B]
 };
 
 class Estimator {
@@ -36,7 +39,12 @@ class Estimator {
 
   void begin_epoch(int64_t epoch);
 
-  /// q_y: [B, K]. `training` false always gives the exact sum.
+  /// The clusters to take E_q over. q_y: [B, K]. `training` false always gives the exact sum.
+  ///   exact           C = K, every cluster by its probability
+  ///   gumbel          C = 1, a relaxed draw (Jang et al. 2017; Maddison et al. 2017)
+  ///   sum_and_sample  the most probable clusters by their probability, one more drawn from the
+  ///                   others (Liu et al. 2019): the cost of a step does not grow with K.
+  ///                   Unbiased but for batch norm, whose statistics are of these clusters alone
   ClusterDraws draw(const Categorical& q_y, bool training, Generator& generator) const;
 
  private:

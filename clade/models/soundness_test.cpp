@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "clade/models/mean_bound.h"
 #include "clade/models/registry.h"
@@ -21,8 +22,9 @@ torch::Tensor every_x() {  // [16, 4]
 
 /// A small instance of the model whose weights are large enough for every term to matter.
 std::shared_ptr<Model> small_model(const ModelEntry& entry, int64_t clusters = 3,
-                                   const std::string& estimator = "exact") {
+                                   const std::string& estimator = "exact", bool batch_norm = true) {
   const auto options = small_options(entry.name, clusters, estimator);
+  if (!batch_norm) from_json({{"batch_norm", false}}, *options);
   auto generator = make_generator(7);
   auto model = entry.make(*options, kBits, generator);
   torch::NoGradGuard no_grad;
@@ -139,6 +141,30 @@ TEST_P(Soundness, GradientsAreFiniteDifferences) {
   }
 }
 
+TEST_P(Soundness, SumAndSampleIsUnbiased) {
+  // Bound and gradient, each a mean over many draws. Without batch norm, whose statistics are those
+  // of the clusters looked at.
+  constexpr int64_t kCopies = 4000;
+  const auto x = every_x().repeat({kCopies, 1});
+  const auto mean_and_gradient = [&](const std::string& estimator) {
+    const auto model = small_model(entry(), 4, estimator, /*batch_norm=*/false);
+    model->train();
+    auto generator = make_generator(53);
+    const auto elbo = model->bound(x, generator).elbo().mean();
+    elbo.backward();
+    std::vector<torch::Tensor> gradient;
+    for (const auto& parameter : model->parameters()) {
+      if (parameter.grad().defined()) gradient.push_back(parameter.grad().reshape(-1));
+    }
+    return std::pair(elbo.item<double>(), torch::cat(gradient));
+  };
+  const auto [exact, exact_gradient] = mean_and_gradient("exact");
+  const auto [estimate, gradient] = mean_and_gradient("sum_and_sample");
+  EXPECT_NEAR(estimate, exact, 0.01);
+  EXPECT_LT((gradient - exact_gradient).norm().item<double>(),
+            0.03 * exact_gradient.norm().item<double>());
+}
+
 TEST_P(Soundness, OneClusterHasNoClusterTerm) {
   const auto model = small_model(entry(), 1);
   auto generator = make_generator(29);
@@ -213,6 +239,7 @@ TEST_P(Soundness, ReportsTheExactBoundWhateverTheEstimator) {
     return mean_bound(*model, every_x(), generator).elbo;
   };
   EXPECT_EQ(once("exact"), once("gumbel"));
+  EXPECT_EQ(once("exact"), once("sum_and_sample"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, Soundness, testing::ValuesIn([] {

@@ -341,6 +341,100 @@ void bernoulli_backward(const float* gradient, const Rows& logits, const Rows& x
   }
 }
 
+constexpr float kLog2Pi = 1.837877066F;
+
+CLADE_INLINE const float* floats(const Rows& rows, int64_t r, int64_t width) {
+  return static_cast<const float*>(rows.data) + row_of(rows, r) * width;
+}
+
+// Where row r of an operand's gradient goes, cleared first where it belongs to that row alone.
+CLADE_INLINE float* sink_row(const Sink& sink, int64_t r, int64_t width) {
+  if (sink.row != nullptr) return sink.sum + sink.row[r] * width;
+  float* own = sink.sum + r * width;
+  for (int64_t j = 0; j < width; ++j) own[j] = 0;
+  return own;
+}
+
+void gaussian_log_prob(const Rows* operands, int64_t width, int64_t begin, int64_t end,
+                       float* out) {
+  for (int64_t r = begin; r < end; ++r) {
+    const float* z = floats(operands[0], r, width);
+    const float* mean = floats(operands[1], r, width);
+    const float* log_variance = floats(operands[2], r, width);
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < width; ++j) {
+      const float distance = z[j] - mean[j];
+      sum += log_variance[j] + kLog2Pi + distance * distance * exponential(-log_variance[j]);
+    }
+    out[r] = -0.5F * sum;
+  }
+}
+
+void gaussian_log_prob_backward(const float* gradient, const Rows* operands, int64_t width,
+                                int64_t begin, int64_t end, const Sink* sinks) {
+  for (int64_t r = begin; r < end; ++r) {
+    const float* z = floats(operands[0], r, width);
+    const float* mean = floats(operands[1], r, width);
+    const float* log_variance = floats(operands[2], r, width);
+    float* to_z = sink_row(sinks[0], r, width);
+    float* to_mean = sink_row(sinks[1], r, width);
+    float* to_log_variance = sink_row(sinks[2], r, width);
+    const float g = gradient[r];
+#pragma omp simd
+    for (int64_t j = 0; j < width; ++j) {
+      const float distance = z[j] - mean[j];
+      const float pull = g * distance * exponential(-log_variance[j]);
+      to_z[j] -= pull;
+      to_mean[j] += pull;
+      to_log_variance[j] += 0.5F * (pull * distance - g);
+    }
+  }
+}
+
+void gaussian_kl(const Rows* operands, int64_t width, int64_t begin, int64_t end, float* out) {
+  for (int64_t r = begin; r < end; ++r) {
+    const float* q_mean = floats(operands[0], r, width);
+    const float* q_log_variance = floats(operands[1], r, width);
+    const float* p_mean = floats(operands[2], r, width);
+    const float* p_log_variance = floats(operands[3], r, width);
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < width; ++j) {
+      const float distance = q_mean[j] - p_mean[j];
+      const float log_ratio = q_log_variance[j] - p_log_variance[j];
+      sum += exponential(log_ratio) + distance * distance * exponential(-p_log_variance[j]) - 1.0F -
+             log_ratio;
+    }
+    out[r] = 0.5F * sum;
+  }
+}
+
+void gaussian_kl_backward(const float* gradient, const Rows* operands, int64_t width, int64_t begin,
+                          int64_t end, const Sink* sinks) {
+  for (int64_t r = begin; r < end; ++r) {
+    const float* q_mean = floats(operands[0], r, width);
+    const float* q_log_variance = floats(operands[1], r, width);
+    const float* p_mean = floats(operands[2], r, width);
+    const float* p_log_variance = floats(operands[3], r, width);
+    float* to_q_mean = sink_row(sinks[0], r, width);
+    float* to_q_log_variance = sink_row(sinks[1], r, width);
+    float* to_p_mean = sink_row(sinks[2], r, width);
+    float* to_p_log_variance = sink_row(sinks[3], r, width);
+    const float g = gradient[r];
+#pragma omp simd
+    for (int64_t j = 0; j < width; ++j) {
+      const float distance = q_mean[j] - p_mean[j];
+      const float ratio = exponential(q_log_variance[j] - p_log_variance[j]);
+      const float pull = distance * exponential(-p_log_variance[j]);
+      to_q_mean[j] += g * pull;
+      to_p_mean[j] -= g * pull;
+      to_q_log_variance[j] += 0.5F * g * (ratio - 1.0F);
+      to_p_log_variance[j] += 0.5F * g * (1.0F - ratio - pull * distance);
+    }
+  }
+}
+
 void column_sums(const Rows& values, int64_t width, int64_t begin, int64_t end, float* sum,
                  float* scratch) {
   for (int64_t j = 0; j < width; ++j) scratch[j] = 0;
@@ -401,9 +495,19 @@ void binarise(const float* p, float* out, uint64_t key, int64_t begin, int64_t e
 
 extern const Kernels CLADE_KERNELS;
 const Kernels CLADE_KERNELS = {
-    joined_forward,  joined_moments,    joined_gradient_moments,
-    joined_backward, bernoulli_forward, bernoulli_backward,
-    column_sums,     sum_of_squares,    adam,
+    joined_forward,
+    joined_moments,
+    joined_gradient_moments,
+    joined_backward,
+    bernoulli_forward,
+    bernoulli_backward,
+    gaussian_log_prob,
+    gaussian_kl,
+    gaussian_log_prob_backward,
+    gaussian_kl_backward,
+    column_sums,
+    sum_of_squares,
+    adam,
     binarise,
 };
 

@@ -71,6 +71,18 @@ struct Kernels {
                              int64_t width, int64_t begin, int64_t end, void* out, bool out_bf16,
                              float* scratch);
 
+  /// log N(z; mean, log variance) of operands {z, mean, log variance}, float32, to out[r].
+  void (*gaussian_log_prob)(const Rows* operands, int64_t width, int64_t begin, int64_t end,
+                            float* out);
+  /// KL(q ‖ p) of operands {mean, log variance of q, mean, log variance of p}, to out[r].
+  void (*gaussian_kl)(const Rows* operands, int64_t width, int64_t begin, int64_t end, float* out);
+  /// Gradients of those, one sink an operand. A sink without a row map is written, not added to:
+  /// its row r.
+  void (*gaussian_log_prob_backward)(const float* gradient, const Rows* operands, int64_t width,
+                                     int64_t begin, int64_t end, const Sink* sinks);
+  void (*gaussian_kl_backward)(const float* gradient, const Rows* operands, int64_t width,
+                               int64_t begin, int64_t end, const Sink* sinks);
+
   /// Adds rows begin to end to sum, [width].
   void (*column_sums)(const Rows& values, int64_t width, int64_t begin, int64_t end, float* sum,
                       float* scratch);

@@ -6,6 +6,7 @@
 #include "clade/ops/activation.h"
 #include "clade/ops/adam.h"
 #include "clade/ops/bernoulli.h"
+#include "clade/ops/gaussian.h"
 #include "clade/ops/gemm.h"
 #include "clade/ops/linear.h"
 #include "clade/ops/precision.h"
@@ -224,6 +225,27 @@ TEST(BernoulliLogProb, IsRightFarOutAndPassesNaNOn) {
   EXPECT_TRUE(std::isnan(bernoulli_log_prob(broken, torch::ones({1, 2})).item<float>()));
   for (const auto kind : {Activation::relu, Activation::tanh, Activation::elu, Activation::gated}) {
     EXPECT_TRUE(activate({broken}, {}, kind, torch::kFloat32).isnan().any().item<bool>());
+  }
+}
+
+TEST(Gaussian, DensityAndDivergenceAgreeWithTheReference) {
+  auto generator = make_generator(10);
+  for (const Shapes& shapes : {Shapes{{6, 11}, {6, 11}},
+                               {{5, 7, 11}, {5, 1, 11}},
+                               {{11}, {11}},
+                               {{3, 5, 7, 11}, {7, 11}}}) {
+    const auto first = [&] { return noise(shapes[0], generator); };
+    const auto second = [&] { return noise(shapes[1], generator); };
+    expect_same(
+        {first(), second(), second()},
+        [](const auto& in) { return gaussian_log_prob(in[0], in[1], in[2]); },
+        [](const auto& in) { return gaussian_log_prob_per_unit(in[0], in[1], in[2]).sum(-1); },
+        kFloat, "log density");
+    expect_same(
+        {first(), first(), second(), second()},
+        [](const auto& in) { return gaussian_kl(in[0], in[1], in[2], in[3]); },
+        [](const auto& in) { return gaussian_kl_per_unit(in[0], in[1], in[2], in[3]).sum(-1); },
+        kFloat, "divergence");
   }
 }
 

@@ -2,14 +2,11 @@
 
 #include <torch/torch.h>
 
-#include <thread>
-
 #include "clade/core/error.h"
+#include "clade/ops/threads.h"
 
 torch::Device prepare_device(const clade::RunOptions& options) {
-  const auto threads = options.threads > 0 ? static_cast<int>(options.threads)
-                                           : static_cast<int>(std::thread::hardware_concurrency());
-  torch::set_num_threads(std::max(1, threads));
+  clade::use_threads(options.threads);
   if (options.device == "cuda" && !torch::cuda::is_available()) {
     throw clade::ConfigError("device is cuda, but this libtorch finds no CUDA device; use cpu");
   }

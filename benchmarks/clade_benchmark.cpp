@@ -14,6 +14,7 @@
 #include "clade/core/memory.h"
 #include "clade/evaluation/log_likelihood.h"
 #include "clade/ops/gemm.h"
+#include "clade/ops/threads.h"
 #include "clade/training/trainer.h"
 
 namespace clade {
@@ -199,6 +200,7 @@ void add_all() {
 
 int main(int argc, char** argv) {
   clade::keep_freed_memory();
+  clade::use_threads(0);
   const std::string first = argc > 1 ? argv[1] : "";
   const std::string flag = "--first_step=";
   if (first.rfind(flag, 0) == 0) {

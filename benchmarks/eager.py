@@ -1,21 +1,20 @@
 """Clade's models in eager PyTorch: the baseline that Clade's own steps are compared with.
 
-    /usr/bin/python3 benchmarks/eager.py CASE WHAT --threads 2 --precision fp32 --seconds 3
+    /usr/bin/python3 benchmarks/eager.py cp_vae_10 train_step --threads 2 --precision bf16
 
-runs with Debian's python3-torch (1.13.1), and prints one line of JSON: the median and the best time
-of a repeat in milliseconds, and the most memory the process held. The models, their sizes, initial
-weights and defaults are those of clade/models, on 784 features under a Bernoulli likelihood.
+runs with Debian's python3-torch (1.13.1) and prints one line of JSON: milliseconds of a repeat,
+their number, and the most memory the process held. Models, sizes, initial weights and defaults are
+those of clade/models, on 784 features under a Bernoulli likelihood.
 
-  train_step  100 of 50,000 resident rows, binarised; bound, backward and Adam's step. The cluster
-              is summed out exactly, all K * 100 rows at once.
+  train_step  100 of 50,000 resident rows, binarised; the bound, the cluster summed out exactly with
+              all K * 100 rows in one go; its gradient; Adam's step.
   evaluate    log importance weights of 100 points and their log-mean-exp over 1000 samples, 100
-              samples at a time: 10,000 rows in flight. S = 5000 on 10,000 points is 500 times that.
-  cluster     q(y|x) of 10,000 points; CaGeM's of 1000 points over 100 draws of z1.
+              samples at a time. S = 5000 on 10,000 points is 500 times that.
+  cluster     q(y|x) of 10,000 points; of 1000 points over 100 draws of z1 for cagem.
   setup       from the start of the process to the end of its first train step, once.
 
-bf16 is torch.autocast over the forward pass; parameters, densities and sums stay in float32. Of the
-environment only OPENBLAS_CORETYPE and OMP_NUM_THREADS are set here: the allocator, say, is whatever
-LD_PRELOAD and MALLOC_* make it.
+bf16 is torch.autocast over the forward pass: parameters, densities and sums stay in float32. Of the
+environment only OPENBLAS_CORETYPE and OMP_NUM_THREADS are set; the allocator is the caller's.
 """
 import argparse
 import functools
@@ -26,33 +25,27 @@ import os
 import resource
 import statistics
 import time
-from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
-CASES = ["vae", "cp_vae_10", "cp_vae_150", "cp_vae_500", "cagem"]
-FEATURES, BATCH, TRAIN_POINTS = 784, 100, 50000
-SAMPLES, SAMPLES_AT_A_TIME = 1000, 100
-
-
-def parse_options() -> argparse.Namespace:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("case", choices=CASES)
-  parser.add_argument("what", choices=["train_step", "evaluate", "cluster", "setup"])
-  parser.add_argument("--threads", type=int, default=1)
-  parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-  parser.add_argument("--seconds", type=float, default=3, help="of repeats; at least three are made")
-  options = parser.parse_args()
-  if options.case == "vae" and options.what == "cluster":
-    parser.error("vae has no clusters")
-  return options
-
-
-OPTIONS = parse_options()
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("case", choices=["vae", "cp_vae_10", "cp_vae_150", "cp_vae_500", "cagem"])
+parser.add_argument("what", choices=["train_step", "evaluate", "cluster", "setup"])
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+parser.add_argument("--seconds", type=float, default=3, help="of repeats; there are three at least")
+OPTIONS = parser.parse_args()
+if OPTIONS.case == "vae" and OPTIONS.what == "cluster":
+  parser.error("vae has no clusters")
 os.environ.pop("OPENBLAS_CORETYPE", None)  # it may hold OpenBLAS to older kernels than the CPU's
 os.environ["OMP_NUM_THREADS"] = str(OPTIONS.threads)  # OpenMP and OpenBLAS read it as they load
 
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
+
+FEATURES, BATCH, TRAIN_POINTS = 784, 100, 50000
+SAMPLES, SAMPLES_AT_A_TIME, POINTS_AT_A_TIME = 1000, 100, 1000
+LOG_2PI = math.log(2 * math.pi)
 
 
 class Gaussian(NamedTuple):
@@ -65,42 +58,40 @@ class Gaussian(NamedTuple):
 
   def log_prob(self, z: Tensor) -> Tensor:  # [..., d] -> [...]
     distance = ((z - self.mean).square() * (-self.log_variance).exp()).sum(-1)
-    return -0.5 * (distance + self.log_variance.sum(-1) + z.shape[-1] * math.log(2 * math.pi))
+    return -0.5 * (distance + self.log_variance.sum(-1) + z.shape[-1] * LOG_2PI)
 
 
-def standard_normal_log_prob(z: Tensor) -> Tensor:  # [..., d] -> [...]
-  return -0.5 * (z.square().sum(-1) + z.shape[-1] * math.log(2 * math.pi))
+def gaussian(heads: Tensor, low: float, high: float) -> Gaussian:  # [..., 2d]
+  mean, log_variance = heads.float().chunk(2, -1)
+  return Gaussian(mean, log_variance.clamp(low, high))
 
 
-def kl(q: Gaussian, p: Optional[Gaussian] = None) -> Tensor:
-  """KL(q || p) -> [...]; to the standard normal without p."""
-  if p is None:
-    return 0.5 * ((q.log_variance.exp() + q.mean.square() - q.log_variance).sum(-1) -
-                  q.mean.shape[-1])
+def kl(q: Gaussian, p: Gaussian) -> Tensor:  # [...]
   ratio = (q.log_variance.exp() + (q.mean - p.mean).square()) * (-p.log_variance).exp()
   return 0.5 * ((ratio - q.log_variance).sum(-1) + (p.log_variance - 1).sum(-1))
 
 
-def gaussian(raw: Tensor, low: float, high: float) -> Gaussian:
-  """The two halves of one product, [..., 2d]: mean and log-variance."""
-  mean, log_variance = raw.float().chunk(2, -1)
-  return Gaussian(mean, log_variance.clamp(low, high))
+def kl_to_standard(q: Gaussian) -> Tensor:  # [...]
+  return 0.5 * ((q.log_variance.exp() + q.mean.square() - q.log_variance).sum(-1) - q.mean.shape[-1])
+
+
+def standard_log_prob(z: Tensor) -> Tensor:  # [..., d] -> [...]
+  return -0.5 * (z.square().sum(-1) + z.shape[-1] * LOG_2PI)
 
 
 def bits_log_prob(logits: Tensor, x: Tensor) -> Tensor:
   """log p of the bits x [B, D] under logits [..., B, D], which may be written over -> [..., B]."""
-  # x l - softplus(l) is -softplus(-l) for a one and -softplus(l) for a zero. In place only where
-  # autograd need not see through a view of the product's output, which costs it copies.
+  # x l - softplus(l) is -softplus(-l) for a one and -softplus(l) for a zero. The product is in
+  # place except where autograd would see it through a view, whose gradient takes copies.
   in_place = not torch.is_grad_enabled() or logits.dtype != torch.float32
   signed = logits.float().mul_(1 - 2 * x) if in_place else logits * (1 - 2 * x)
   return -F.softplus(signed).sum(-1)
 
 
 class Join(nn.Module):
-  """W_1 parent_1 + ... + table[y] + b, [..., out].
+  """W_1 parent_1 + ... + table[y] + b, [..., out], each product at its parent's own size.
 
-  Every product is taken at its parent's own size and broadcast to the others. `y` is an index
-  [...]; without one a network that has clusters takes them all, [K, 1, out].
+  y is an index [...]; without it a layer that has clusters takes them all, [K, 1, out].
   """
 
   def __init__(self, widths: Sequence[int], out: int, clusters: int = 0, silent: bool = False,
@@ -108,10 +99,9 @@ class Join(nn.Module):
     super().__init__()
     bound = math.sqrt(6 / (sum(widths) + clusters + (fan_out or out)))
 
-    def weight(rows: int, columns: int) -> nn.Parameter:
-      values = torch.empty(rows, columns)
-      return nn.Parameter(values.normal_(0, deviation) if deviation else
-                          values.uniform_(-bound, bound))
+    def weight(*shape: int) -> nn.Parameter:
+      w = torch.empty(shape)
+      return nn.Parameter(w.normal_(0, deviation) if deviation else w.uniform_(-bound, bound))
 
     self.weights = nn.ParameterList([weight(out, width) for width in widths])
     self.table = weight(clusters, out) if clusters else None
@@ -120,9 +110,9 @@ class Join(nn.Module):
     self.bias = nn.Parameter(torch.zeros(out)) if bias else None
 
   def forward(self, *parents: Tensor, y: Optional[Tensor] = None) -> Tensor:
-    first_bias = self.bias if self.table is None else None
-    terms = [F.linear(parent, weight, None if i else first_bias)
-             for i, (parent, weight) in enumerate(zip(parents, self.weights))]
+    bias = self.bias if self.table is None else None
+    terms = [F.linear(parents[0], self.weights[0], bias)]
+    terms += [F.linear(parent, w) for parent, w in zip(parents[1:], self.weights[1:])]
     if self.table is not None:
       table = (self.table if self.bias is None else self.table + self.bias).to(terms[0].dtype)
       terms.append(table.unsqueeze(1) if y is None else F.embedding(y, table))
@@ -135,9 +125,9 @@ class Join(nn.Module):
 
 
 class TrunkOptions(NamedTuple):
-  gated: bool
+  gated: bool  # a * sigmoid(b); otherwise batch normalisation and ReLU
   hidden: Tuple[int, ...]
-  head_deviation: float = 0  # of the weights of the heads after it; 0: Glorot
+  head_deviation: float = 0  # of the weights of the heads on it; 0: Glorot's
 
 
 GATED = TrunkOptions(True, (300, 300))
@@ -145,15 +135,12 @@ DENSE = TrunkOptions(False, (1024, 512), 1e-3)
 
 
 class Trunk(nn.Module):
-  """Hidden layers: gated, a * sigmoid(b), or dense with batch normalisation and ReLU."""
-
   def __init__(self, widths: Sequence[int], options: TrunkOptions, clusters: int = 0,
                silent: bool = False):
     super().__init__()
-    self.layers = nn.ModuleList()
-    self.norms = nn.ModuleList()
+    self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
     for width in options.hidden:
-      # Batch normalisation subtracts any bias before it: its layers need none.
+      # Batch normalisation takes away any bias before it.
       self.layers.append(Join(widths, (1 + options.gated) * width, clusters, silent,
                               bias=options.gated, fan_out=width))
       if not options.gated:
@@ -168,25 +155,24 @@ class Trunk(nn.Module):
       else:
         h = F.glu(h, -1)
       parents = (h,)
-    return parents[0]
+    return h
 
 
 class Conditional(nn.Module):
-  """A trunk and the linear heads on it: `heads` of one size as one product, [..., heads * out]."""
+  """A trunk and `heads` linear heads of one size as one product, [..., heads * out]."""
 
-  def __init__(self, widths: Sequence[int], out: int, trunk: TrunkOptions, clusters: int = 0,
+  def __init__(self, widths: Sequence[int], out: int, options: TrunkOptions, clusters: int = 0,
                silent: bool = False, heads: int = 1):
     super().__init__()
-    self.trunk = Trunk(widths, trunk, clusters, silent)
-    self.head = Join([trunk.hidden[-1]], heads * out, deviation=trunk.head_deviation, fan_out=out)
+    self.trunk = Trunk(widths, options, clusters, silent)
+    self.head = Join(options.hidden[-1:], heads * out, deviation=options.head_deviation,
+                     fan_out=out)
 
   def forward(self, *parents: Tensor, y: Optional[Tensor] = None) -> Tensor:
     return self.head(self.trunk(*parents, y=y))
 
 
 class Vae(nn.Module):
-  """p(z) p(x|z), q(z|x)."""
-
   def __init__(self, latent: int = 40):
     super().__init__()
     self.q_z = Conditional([FEATURES], latent, GATED, heads=2)
@@ -194,23 +180,20 @@ class Vae(nn.Module):
 
   def elbo(self, x: Tensor) -> Tensor:  # [B, D] -> [B]
     q_z = gaussian(self.q_z(x), -6, 2)  # [B, d]
-    return bits_log_prob(self.p_x(q_z.rsample()), x) - kl(q_z)
+    return bits_log_prob(self.p_x(q_z.rsample()), x) - kl_to_standard(q_z)
 
   def log_weights(self, x: Tensor, samples: int) -> Tensor:  # [B, D] -> [S, B]
     q_z = gaussian(self.q_z(x), -6, 2)
     z = q_z.rsample(samples)  # [S, B, d]
-    return bits_log_prob(self.p_x(z), x) + standard_normal_log_prob(z) - q_z.log_prob(z)
+    return bits_log_prob(self.p_x(z), x) + standard_log_prob(z) - q_z.log_prob(z)
 
 
 class CpVae(nn.Module):
-  """p(y) p(z|y) p(x|z,y), q(y|x) q(z|x,y)."""
-
   def __init__(self, clusters: int, latent: int = 40):
     super().__init__()
-    hidden = GATED.hidden[-1]
     self.hidden = Trunk([FEATURES], GATED)
-    self.q_y = Join([hidden], clusters)
-    self.q_z = Join([hidden], 2 * latent, clusters, silent=True, fan_out=latent)
+    self.q_y = Join(GATED.hidden[-1:], clusters)
+    self.q_z = Join(GATED.hidden[-1:], 2 * latent, clusters, silent=True, fan_out=latent)
     self.p_z_mean = nn.Parameter(0.1 * torch.randn(clusters, latent))
     self.p_z_log_variance = nn.Parameter(torch.zeros(clusters, latent))
     self.p_x = Conditional([latent], FEATURES, GATED, clusters, silent=True)
@@ -219,8 +202,7 @@ class CpVae(nn.Module):
     h = self.hidden(x)  # [B, H]
     log_q_y = F.log_softmax(self.q_y(h).float(), -1).t()  # [K, B]
     q_z = gaussian(self.q_z(h), -6, 2)  # [K, B, d]
-    p_z = Gaussian(self.p_z_mean.unsqueeze(1),  # [K, 1, d]
-                   self.p_z_log_variance.unsqueeze(1).clamp(-6, 2))
+    p_z = Gaussian(self.p_z_mean.unsqueeze(1), self.p_z_log_variance.clamp(-6, 2).unsqueeze(1))
     per_cluster = bits_log_prob(self.p_x(q_z.rsample()), x) - kl(q_z, p_z)  # [K, B]
     return (log_q_y.exp() * (per_cluster - log_q_y)).sum(0) - math.log(len(log_q_y))
 
@@ -229,19 +211,17 @@ class CpVae(nn.Module):
     log_q_y = F.log_softmax(self.q_y(h).float(), -1)  # [B, K]
     y = torch.multinomial(log_q_y.exp(), samples, replacement=True)  # [B, S]
     log_ratio_y = -math.log(log_q_y.shape[-1]) - log_q_y.gather(-1, y).t()  # [S, B]
-    y = y.t()
+    y = y.t()  # [S, B]
     q_z = gaussian(self.q_z(h, y=y), -6, 2)  # [S, B, d]
     z = q_z.rsample()
     p_z = Gaussian(self.p_z_mean[y], self.p_z_log_variance.clamp(-6, 2)[y])
-    return (bits_log_prob(self.p_x(z, y=y), x) + p_z.log_prob(z) - q_z.log_prob(z) + log_ratio_y)
+    return bits_log_prob(self.p_x(z, y=y), x) + p_z.log_prob(z) - q_z.log_prob(z) + log_ratio_y
 
-  def cluster_probabilities(self, x: Tensor) -> Tensor:  # [B, D] -> [B, K]
+  def q_y_given(self, x: Tensor) -> Tensor:  # [B, D] -> [B, K]
     return F.softmax(self.q_y(self.hidden(x)).float(), -1)
 
 
 class Cagem(nn.Module):
-  """p(z2) p(y|z2) p(z1|y,z2) p(x|y,z1), q(z1|x) q(y|z1,x) q(z2|x,y,z1)."""
-
   def __init__(self, clusters: int = 10, latent1: int = 64, latent2: int = 32):
     super().__init__()
     self.q_z1 = Conditional([FEATURES], latent1, DENSE, heads=2)
@@ -257,10 +237,10 @@ class Cagem(nn.Module):
     log_q_y = F.log_softmax(self.q_y(x, z1).float(), -1).t()  # [K, B]
     q_z2 = gaussian(self.q_z2(x, z1), -12, 6)  # [K, B, d2]
     z2 = q_z2.rsample()
-    log_p_y = F.log_softmax(self.p_y(z2).float(), -1).diagonal(0, 0, 2).t()  # [K, B, K] -> [K, B]
+    log_p_y = F.log_softmax(self.p_y(z2).float(), -1).diagonal(0, 0, 2).t()  # of [K, B, K], [K, B]
     p_z1 = gaussian(self.p_z1(z2), -12, 6)  # [K, B, d1]
     per_cluster = (bits_log_prob(self.p_x(z1), x) + p_z1.log_prob(z1) + log_p_y - log_q_y -
-                   kl(q_z2))  # [K, B]
+                   kl_to_standard(q_z2))  # [K, B]
     return (log_q_y.exp() * per_cluster).sum(0) - q_z1.log_prob(z1)
 
   def log_weights(self, x: Tensor, samples: int) -> Tensor:  # [B, D] -> [S, B]
@@ -274,29 +254,27 @@ class Cagem(nn.Module):
     log_ratio_y = (log_p_y - log_q_y).gather(-1, y.unsqueeze(-1)).squeeze(-1)
     p_z1 = gaussian(self.p_z1(z2, y=y), -12, 6)  # [S, B, d1]
     return (bits_log_prob(self.p_x(z1, y=y), x) + p_z1.log_prob(z1) - q_z1.log_prob(z1) +
-            log_ratio_y + standard_normal_log_prob(z2) - q_z2.log_prob(z2))
+            log_ratio_y + standard_log_prob(z2) - q_z2.log_prob(z2))
 
-  def cluster_probabilities(self, x: Tensor, draws: int = 100, at_a_time: int = 10) -> Tensor:
+  def q_y_given(self, x: Tensor, draws: int = 100, at_a_time: int = 10) -> Tensor:  # [B, K]
     q_z1 = gaussian(self.q_z1(x), -12, 6)
     return sum(F.softmax(self.q_y(x, q_z1.rsample(at_a_time)).float(), -1).sum(0)
-               for _ in range(draws // at_a_time)) / draws  # [B, K]
+               for _ in range(draws // at_a_time)) / draws
 
 
 def make_model(case: str) -> nn.Module:
-  if case == "vae":
-    return Vae()
-  return Cagem() if case == "cagem" else CpVae(int(case.rsplit("_", 1)[1]))
+  kind, _, clusters = case.rpartition("_")
+  return CpVae(int(clusters)) if kind == "cp_vae" else {"vae": Vae, "cagem": Cagem}[case]()
 
 
-def grey_levels(points: int) -> Tensor:  # [N, D]; the same thousand rows again and again
+def grey_levels(points: int) -> Tensor:  # [N, D], at most a thousand different rows
   return torch.rand(min(points, 1000), FEATURES).repeat(max(points // 1000, 1), 1)
 
 
 def train_step(model: nn.Module, autocast: Callable) -> Callable[[], Tensor]:
   data = grey_levels(TRAIN_POINTS)
-  order = torch.randperm(TRAIN_POINTS).split(BATCH)
-  adam = torch.optim.Adam(model.parameters(), lr=5e-4, foreach=False)
-  batches = itertools.cycle(order)
+  batches = itertools.cycle(torch.randperm(TRAIN_POINTS).split(BATCH))
+  adam = torch.optim.Adam(model.parameters(), lr=5e-4)  # foreach is no faster on CPUs
 
   def run() -> Tensor:
     x = torch.bernoulli(data.index_select(0, next(batches)))  # [B, D]
@@ -312,67 +290,62 @@ def train_step(model: nn.Module, autocast: Callable) -> Callable[[], Tensor]:
 
 def evaluate(model: nn.Module, autocast: Callable) -> Callable[[], Tensor]:
   x = torch.bernoulli(grey_levels(BATCH))
+  model.eval()
 
   @torch.inference_mode()
   def run() -> Tensor:  # [B]
-    log_sums: List[Tensor] = []
+    log_sums = []
     for _ in range(SAMPLES // SAMPLES_AT_A_TIME):
       with autocast():
-        log_w = model.log_weights(x, SAMPLES_AT_A_TIME)  # [S, B]
-      log_sums.append(log_w.double().logsumexp(0))
+        log_weights = model.log_weights(x, SAMPLES_AT_A_TIME)  # [S, B]
+      log_sums.append(log_weights.double().logsumexp(0))
     return torch.stack(log_sums).logsumexp(0) - math.log(SAMPLES)
 
-  model.eval()
   return run
 
 
 def cluster(model: nn.Module, autocast: Callable) -> Callable[[], Tensor]:
   x = torch.bernoulli(grey_levels(1000 if isinstance(model, Cagem) else 10000))
+  model.eval()
 
   @torch.inference_mode()
   def run() -> Tensor:  # [N, K]
     with autocast():
-      return torch.cat([model.cluster_probabilities(rows) for rows in x.split(1000)])
+      return torch.cat([model.q_y_given(rows) for rows in x.split(POINTS_AT_A_TIME)])
 
-  model.eval()
   return run
 
 
-def milliseconds(run: Callable[[], Tensor], seconds: float) -> List[float]:
-  for _ in range(2):
-    run()
-  times: List[float] = []
-  end = time.perf_counter() + seconds
-  while len(times) < 3 or time.perf_counter() < end:
-    start = time.perf_counter()
-    run()
-    times.append(1e3 * (time.perf_counter() - start))
-  return times
-
-
-def milliseconds_since_process_start() -> float:
+def seconds_since_process_start() -> float:
   with open("/proc/self/stat") as stat:
     ticks = int(stat.read().rpartition(")")[2].split()[19])
-  start = ticks / os.sysconf("SC_CLK_TCK")
-  return 1e3 * (time.clock_gettime(time.CLOCK_BOOTTIME) - start)
+  return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def time_of(run: Callable[[], Tensor]) -> float:
+  start = time.perf_counter()
+  run()
+  return time.perf_counter() - start
 
 
 def main() -> None:
   torch.set_num_threads(OPTIONS.threads)
   torch.manual_seed(1)
   autocast = functools.partial(torch.autocast, "cpu", torch.bfloat16, OPTIONS.precision == "bf16")
-  works = {"train_step": train_step, "evaluate": evaluate, "cluster": cluster, "setup": train_step}
-  run = works[OPTIONS.what](make_model(OPTIONS.case), autocast)
-  if OPTIONS.what == "setup":
+  work = {"evaluate": evaluate, "cluster": cluster}.get(OPTIONS.what, train_step)
+  run = work(make_model(OPTIONS.case), autocast)
+  run()
+  times = [seconds_since_process_start()]
+  if OPTIONS.what != "setup":
     run()
-    times = [milliseconds_since_process_start()]
-  else:
-    times = milliseconds(run, OPTIONS.seconds)
-  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    times, end = [], time.perf_counter() + OPTIONS.seconds
+    while len(times) < 3 or time.perf_counter() < end:
+      times.append(time_of(run))
   print(json.dumps({
       "case": OPTIONS.case, "what": OPTIONS.what, "threads": OPTIONS.threads,
-      "precision": OPTIONS.precision, "median_ms": round(statistics.median(times), 3),
-      "best_ms": round(min(times), 3), "repeats": len(times), "peak_rss_mib": round(peak, 1)}))
+      "precision": OPTIONS.precision, "median_ms": round(1e3 * statistics.median(times), 3),
+      "best_ms": round(1e3 * min(times), 3), "repeats": len(times),
+      "peak_rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 #include "clade/ops/gemm.h"
 #include "clade/ops/linear.h"
 #include "clade/ops/precision.h"
+#include "clade/ops/threads.h"
 
 namespace clade {
 namespace {
@@ -247,6 +248,13 @@ TEST(Gaussian, DensityAndDivergenceAgreeWithTheReference) {
         [](const auto& in) { return gaussian_kl_per_unit(in[0], in[1], in[2], in[3]).sum(-1); },
         kFloat, "divergence");
   }
+}
+
+TEST(Threads, AreAsManyAsAskedForOrAsThereAre) {
+  use_threads(3);
+  EXPECT_EQ(at::get_num_threads(), 3);
+  use_threads(0);
+  EXPECT_GE(at::get_num_threads(), 1);
 }
 
 TEST(DrawBits, AreIndependentAndHaveTheirProbabilities) {

@@ -72,7 +72,7 @@ def kl(q: Gaussian, p: Gaussian) -> Tensor:  # [...]
 
 
 def kl_to_standard(q: Gaussian) -> Tensor:  # [...]
-  return 0.5 * ((q.log_variance.exp() + q.mean.square() - q.log_variance).sum(-1) - q.mean.shape[-1])
+  return 0.5 * (q.log_variance.exp() + q.mean.square() - q.log_variance - 1).sum(-1)
 
 
 def standard_log_prob(z: Tensor) -> Tensor:  # [..., d] -> [...]

@@ -5,6 +5,7 @@
 #include "clade/core/require.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/posteriors.h"
+#include "clade/ops/precision.h"
 
 namespace clade {
 
@@ -14,11 +15,15 @@ std::vector<Option> EvaluateOptions::options() {
   return {
       {"importance_samples", &importance_samples,
        "S of the importance-weighted bound F_S; the cost grows with it, 5000 is customary, 1 is "
-       "the bound itself"}};
+       "the bound itself"},
+      {"precision", &precision,
+       "of matrix products in F_S: fp32, or bf16, up to twice as fast where the machine has it and "
+       "right to some hundredths of a nat"}};
 }
 
 void EvaluateOptions::validate() const {
   require_at_least("evaluate.importance_samples", static_cast<double>(importance_samples), 1);
+  require_one_of("evaluate.precision", precision, precisions());
 }
 
 json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
@@ -31,9 +36,13 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
   metrics["elbo"] = mean.elbo;
   for (const auto& [name, value] : mean.terms) metrics["terms"][name] = value;
   const int64_t S = options.importance_samples;
-  metrics["log_likelihood"] = {
-      {"value", S == 1 ? mean.elbo : log_likelihood(model, data.x, S, generator, progress)},
-      {"importance_samples", S}};
+  double f_s = mean.elbo;
+  if (S > 1) {
+    const PrecisionScope scope(
+        precision_for("evaluate.precision", options.precision, data.x.device()));
+    f_s = log_likelihood(model, data.x, S, generator, progress);
+  }
+  metrics["log_likelihood"] = {{"value", f_s}, {"importance_samples", S}};
 
   const Posteriors q = posteriors(model, data.x, generator);
   for (const LayerSummary& layer : q.layers) {

@@ -72,9 +72,10 @@ LikelihoodImpl::LikelihoodImpl(const std::string& kind, const Parents& parents,
 
 std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Tensor>& parents) {
   const auto inputs = head_inputs(trunk_, parents);
-  // The logits are the widest numbers there are: they stay as narrow as they were computed.
   if (!log_variance_.defined()) {
-    return std::make_unique<Bernoulli>(output_(inputs, activation_type()));
+    // The widest numbers of a step: kept as narrow as they were computed where they must be kept.
+    const auto type = torch::GradMode::is_enabled() ? activation_type() : torch::kFloat32;
+    return std::make_unique<Bernoulli>(output_(inputs, type));
   }
   return std::make_unique<DiagonalGaussian>(output_(inputs),
                                             log_variance_.clamp(kMinLogVariance, kMaxLogVariance));

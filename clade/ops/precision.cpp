@@ -1,5 +1,7 @@
 #include "clade/ops/precision.h"
 
+#include "clade/core/error.h"
+
 #ifdef CLADE_WITH_ONEDNN
 #include <dnnl.hpp>
 #endif
@@ -8,6 +10,16 @@ namespace clade {
 namespace {
 
 thread_local Precision current = Precision::fp32;
+
+bool has_fast_bf16(const torch::Device& device) {
+  if (!device.is_cpu()) return true;
+#ifdef CLADE_WITH_ONEDNN
+  const auto isa = dnnl::get_effective_cpu_isa();
+  return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
+#else
+  return false;
+#endif
+}
 
 }  // namespace
 
@@ -27,14 +39,18 @@ PrecisionScope::~PrecisionScope() {
   current = before_;
 }
 
-bool has_fast_bf16(const torch::Device& device) {
-  if (!device.is_cpu()) return true;
-#ifdef CLADE_WITH_ONEDNN
-  const auto isa = dnnl::get_effective_cpu_isa();
-  return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
-#else
-  return false;
-#endif
+const std::vector<std::string>& precisions() {
+  static const std::vector<std::string> names = {"fp32", "bf16"};
+  return names;
+}
+
+Precision precision_for(const std::string& key, const std::string& name,
+                        const torch::Device& device) {
+  if (name != "bf16") return Precision::fp32;
+  if (!has_fast_bf16(device)) {
+    throw ConfigError(key + ": this machine's CPU has no bf16 products; use fp32");
+  }
+  return Precision::bf16;
 }
 
 }  // namespace clade

@@ -1,6 +1,9 @@
 #pragma once
 #include <torch/types.h>
 
+#include <string>
+#include <vector>
+
 namespace clade {
 
 /// What matrix products are computed in. Sums, parameters, optimiser and densities stay in float32.
@@ -27,7 +30,12 @@ class PrecisionScope {
   Precision before_;
 };
 
-/// Whether products in bf16 gain anything on `device`; where not, they are emulated, and slower.
-bool has_fast_bf16(const torch::Device& device);
+/// The words settings call them by.
+const std::vector<std::string>& precisions();
+
+/// The precision called `name`. Throws ConfigError, naming the setting `key`, where `device` would
+/// only emulate it, which is slower than fp32.
+Precision precision_for(const std::string& key, const std::string& name,
+                        const torch::Device& device);
 
 }  // namespace clade

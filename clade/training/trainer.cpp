@@ -75,7 +75,7 @@ std::vector<Option> TrainOptions::options() {
       {"checkpoint_every", &checkpoint_every, "epochs between two checkpoints"},
       {"precision", &precision,
        "of matrix products in training steps: fp32, or bf16, about twice as fast where the machine "
-       "has it; weights, sums and all evaluation stay in float32"},
+       "has it; weights, sums and validation stay in float32"},
   };
 }
 
@@ -89,7 +89,7 @@ void TrainOptions::validate() const {
   require_at_least("train.look_ahead", static_cast<double>(look_ahead), 0);
   require_at_least("train.clip_norm", clip_norm, 0);
   require_at_least("train.checkpoint_every", static_cast<double>(checkpoint_every), 1);
-  require_one_of("train.precision", precision, {"fp32", "bf16"});
+  require_one_of("train.precision", precision, precisions());
 }
 
 double TrainOptions::beta(int64_t epoch) const {
@@ -124,11 +124,7 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       parameters_(*trained.model),
       adam_(parameters_.values()),
       generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())),
-      precision_(options.precision == "bf16" ? Precision::bf16 : Precision::fp32) {
-  if (precision_ == Precision::bf16 && !has_fast_bf16(data.train.x.device())) {
-    throw ConfigError("train.precision: this machine has no fast bf16 products; use fp32");
-  }
-}
+      precision_(precision_for("train.precision", options.precision, data.train.x.device())) {}
 
 bool Trainer::finished() const {
   if (epoch_ >= options_.epochs) return true;

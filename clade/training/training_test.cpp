@@ -195,6 +195,25 @@ TEST_P(Training, RaisesTheBound) {
   EXPECT_NEAR(trained.model->aggregated_posterior().sum().item<double>(), 1, 1e-5);
 }
 
+TEST_P(Training, EndsWhereFp32DoesInBf16) {
+  const Splits data = three_prototypes();
+  const auto trained_in = [&](const std::string& precision) {
+    auto trained = small(GetParam(), data);
+    TrainOptions options = quick(30);
+    options.precision = precision;
+    Trainer(trained, data, options, 3, folder(precision)).run();
+    auto generator = make_generator(5);
+    return mean_bound(*trained.model, data.validation.x, generator).elbo;
+  };
+  try {
+    precision_for("train.precision", "bf16", torch::kCPU);
+  } catch (const ConfigError&) {
+    EXPECT_THROW(trained_in("bf16"), ConfigError);
+    GTEST_SKIP() << "this CPU has no bf16 products";
+  }
+  EXPECT_NEAR(trained_in("bf16"), trained_in("fp32"), 0.1);
+}
+
 TEST_F(Clusters, AreNotAllOneFromTheFirstEpochOn) {
   // With KL(y) under warm-up, or a decoder that prefers a cluster by accident, q(y|x) gives every
   // point to one cluster within an epoch and never recovers.

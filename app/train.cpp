@@ -11,6 +11,7 @@
 #include "clade/core/files.h"
 #include "clade/core/progress.h"
 #include "clade/data/named_sets.h"
+#include "clade/ops/precision.h"
 
 namespace fs = std::filesystem;
 
@@ -162,6 +163,9 @@ void train(const TrainArguments& arguments) {
   const fs::path& folder = prepared.folder;
   const auto seed = static_cast<uint64_t>(experiment.run.seed);
   const torch::Device device = prepare_device(experiment.run);
+  // Before anything is written: both throw where the device cannot.
+  clade::precision_for("train.precision", experiment.train.precision, device);
+  clade::precision_for("evaluate.precision", experiment.evaluate.precision, device);
 
   auto trained = clade::make_model(experiment.model_name, experiment.model, data, seed, device);
   trained.provenance = {{"data", data_name(experiment.data)}, {"seed", experiment.run.seed}};
@@ -196,6 +200,9 @@ void train(const TrainArguments& arguments) {
               static_cast<long long>(summary.epochs), clade::duration(summary.seconds).c_str(),
               summary.stopped_early ? " (stopped early)" : "",
               static_cast<long long>(summary.best_epoch), summary.best_bound);
+  if (!summary.not_captured.empty()) {
+    std::printf("steps were launched one by one: %s\n", summary.not_captured.c_str());
+  }
   std::fflush(stdout);
 
   trained.model->eval();

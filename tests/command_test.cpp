@@ -277,6 +277,9 @@ TEST_F(Command, RefusesBadExperiments) {
   refuse({"--model", "gmave"}, {"gmave"});
   refuse({"--device", "tpu"}, {"device"});
   refuse({"--device", "cuda"}, {"CUDA"});
+  refuse({"--set", "train.precision=tf32"}, {"train.precision", "CUDA"});
+  refuse({"--set", "evaluate.precision=half"}, {"half", "fp32"});
+  refuse({"--set", "model.estimator=sum-and-sample"}, {"sum-and-sample", "sum_and_sample"});
   write(folder_ / "bad.toml",
         "[data]\nname = \"mnist\"\n[model]\nname = \"cp_vae\"\nclusterz = 3\n");
   expect_refusal({"train", "bad.toml", "--out", "run"}, {"bad.toml:5", "clusterz", "clusters"});

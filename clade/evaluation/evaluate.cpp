@@ -17,7 +17,8 @@ std::vector<Option> EvaluateOptions::options() {
        "S of the importance-weighted bound F_S; the cost grows with it, 5000 is customary, 1 is "
        "the bound itself"},
       {"precision", &precision,
-       "of matrix products in F_S: fp32, or bf16, up to twice as fast where the machine has it and "
+       "of matrix products in F_S: fp32; tf32, on CUDA devices; or bf16, up to twice as fast where "
+       "the machine has it and "
        "right to some hundredths of a nat"}};
 }
 

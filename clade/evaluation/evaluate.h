@@ -11,7 +11,7 @@ namespace clade {
 /// What is measured when training ends.
 struct EvaluateOptions : Options {
   int64_t importance_samples = 1;
-  std::string precision = "fp32";  ///< Of matrix products in F_S: "fp32" or "bf16".
+  std::string precision = "fp32";  ///< Of matrix products in F_S; see precisions().
 
   std::vector<Option> options() override;
   void validate() const override;

@@ -61,9 +61,8 @@ void adam_step(const AdamConstants& constants, const GradientPieces& gradient,
     return adam_step_by_aten(constants, gradient, scale, values, first, second);
   }
   const ops::AdamStep step{static_cast<float>(constants.beta1), static_cast<float>(constants.beta2),
-                           static_cast<float>(constants.epsilon),
-                           static_cast<float>(constants.rate),
-                           static_cast<float>(constants.root_correction)};
+                           static_cast<float>(constants.epsilon), constants.rate.item<float>(),
+                           constants.root_correction.item<float>()};
   const auto factor = scale.item<float>();
   auto* v = values.data_ptr<float>();
   auto* m1 = first.data_ptr<float>();
@@ -88,7 +87,7 @@ void adam_step_by_aten(const AdamConstants& constants, const GradientPieces& gra
   first.mul_(constants.beta1).add_(g, 1 - constants.beta1);
   second.mul_(constants.beta2).addcmul_(g, g, 1 - constants.beta2);
   const auto denominator = second.sqrt().div_(constants.root_correction).add_(constants.epsilon);
-  values.addcdiv_(first, denominator, -constants.rate);
+  values.sub_(first / denominator * constants.rate);
 }
 
 }  // namespace clade

@@ -15,11 +15,12 @@ using GradientPieces = std::vector<GradientPiece>;
 /// The Euclidean norm of all pieces together, [].
 torch::Tensor norm_of(const GradientPieces& gradient);
 
-/// Constants of one Adam step (Kingma & Ba 2015), bias correction included.
+/// Constants of one Adam step (Kingma & Ba 2015), bias correction included. What changes from step
+/// to step are tensors, so that a captured step reads them anew.
 struct AdamConstants {
   double beta1, beta2, epsilon;
-  double rate;             ///< Learning rate / (1 − β1ᵗ).
-  double root_correction;  ///< √(1 − β2ᵗ).
+  torch::Tensor rate;             ///< [] learning rate / (1 − β1ᵗ).
+  torch::Tensor root_correction;  ///< [] √(1 − β2ᵗ).
 };
 
 /// One Adam step down scale·gradient, in one pass over memory. values, first, second: [P], changed

@@ -281,7 +281,7 @@ TEST(DrawBits, AreIndependentAndHaveTheirProbabilities) {
 
 TEST(Adam, OnePassAgreesWithTheReference) {
   auto generator = make_generator(9);
-  const AdamConstants constants{0.9, 0.999, 1e-8, 3e-3, 0.4};
+  const AdamConstants constants{0.9, 0.999, 1e-8, torch::tensor(3e-3F), torch::tensor(0.4F)};
   const auto values = noise({70}, generator);
   const auto first = noise({70}, generator);
   const auto second = noise({70}, generator).square();

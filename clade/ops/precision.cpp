@@ -1,5 +1,7 @@
 #include "clade/ops/precision.h"
 
+#include <ATen/Context.h>
+
 #include "clade/core/error.h"
 
 #ifdef CLADE_WITH_ONEDNN
@@ -21,6 +23,11 @@ bool has_fast_bf16(const torch::Device& device) {
 #endif
 }
 
+void set(Precision precision) {
+  current = precision;
+  at::globalContext().setAllowTF32CuBLAS(precision == Precision::tf32);
+}
+
 }  // namespace
 
 Precision precision() {
@@ -32,21 +39,25 @@ at::ScalarType activation_type() {
 }
 
 PrecisionScope::PrecisionScope(Precision precision) : before_(current) {
-  current = precision;
+  set(precision);
 }
 
 PrecisionScope::~PrecisionScope() {
-  current = before_;
+  set(before_);
 }
 
 const std::vector<std::string>& precisions() {
-  static const std::vector<std::string> names = {"fp32", "bf16"};
+  static const std::vector<std::string> names = {"fp32", "tf32", "bf16"};
   return names;
 }
 
 Precision precision_for(const std::string& key, const std::string& name,
                         const torch::Device& device) {
-  if (name != "bf16") return Precision::fp32;
+  if (name == "fp32") return Precision::fp32;
+  if (name == "tf32") {
+    if (!device.is_cuda()) throw ConfigError(key + ": tf32 is a CUDA device's; use fp32 or bf16");
+    return Precision::tf32;
+  }
   if (!has_fast_bf16(device)) {
     throw ConfigError(key + ": this machine's CPU has no bf16 products; use fp32");
   }

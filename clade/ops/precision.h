@@ -9,6 +9,7 @@ namespace clade {
 /// What matrix products are computed in. Sums, parameters, optimiser and densities stay in float32.
 enum class Precision {
   fp32,
+  tf32,  ///< On CUDA devices: products of numbers with ten bits of mantissa, summed in float32.
   bf16,  ///< Products of bfloat16 numbers, summed in float32; activations are kept in bfloat16.
 };
 

@@ -43,15 +43,21 @@ void FlatParameters::forget_gradient() {
 }
 
 Adam::Adam(const torch::Tensor& like)
-    : first_moment(torch::zeros_like(like)), second_moment(torch::zeros_like(like)) {}
+    : first_moment(torch::zeros_like(like)),
+      second_moment(torch::zeros_like(like)),
+      constants_{kBeta1, kBeta2, kEpsilon, torch::zeros({}, like.options()),
+                 torch::zeros({}, like.options())} {}
 
-void Adam::step(const torch::Tensor& values, const GradientPieces& gradient,
-                const torch::Tensor& scale, double learning_rate) {
+void Adam::begin_step(double learning_rate) {
   ++steps;
   const auto t = static_cast<double>(steps);
-  const AdamConstants constants{kBeta1, kBeta2, kEpsilon, learning_rate / (1 - std::pow(kBeta1, t)),
-                                std::sqrt(1 - std::pow(kBeta2, t))};
-  adam_step(constants, gradient, scale, values, first_moment, second_moment);
+  constants_.rate.fill_(learning_rate / (1 - std::pow(kBeta1, t)));
+  constants_.root_correction.fill_(std::sqrt(1 - std::pow(kBeta2, t)));
+}
+
+void Adam::step(const torch::Tensor& values, const GradientPieces& gradient,
+                const torch::Tensor& scale) {
+  adam_step(constants_, gradient, scale, values, first_moment, second_moment);
 }
 
 }  // namespace clade

@@ -32,14 +32,20 @@ class Adam {
  public:
   explicit Adam(const torch::Tensor& like);  // [P]
 
+  /// Counts a step and sets its constants; step() follows.
+  void begin_step(double learning_rate);
+
   /// One step down scale·gradient. values: [P], scale: [].
-  void step(const torch::Tensor& values, const GradientPieces& gradient, const torch::Tensor& scale,
-            double learning_rate);
+  void step(const torch::Tensor& values, const GradientPieces& gradient,
+            const torch::Tensor& scale);
 
   // The whole state, for checkpoints.
   torch::Tensor first_moment;   // [P]
   torch::Tensor second_moment;  // [P]
   int64_t steps = 0;
+
+ private:
+  AdamConstants constants_;
 };
 
 }  // namespace clade

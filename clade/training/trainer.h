@@ -6,6 +6,7 @@
 #include "clade/models/mean_bound.h"
 #include "clade/ops/precision.h"
 #include "clade/training/adam.h"
+#include "clade/training/step_graph.h"
 #include "clade/training/trained_model.h"
 
 namespace clade {
@@ -21,7 +22,8 @@ struct TrainOptions : Options {
   int64_t look_ahead = 50;
   double clip_norm = 0;
   int64_t checkpoint_every = 1;
-  std::string precision = "fp32";  ///< Of matrix products in training steps: "fp32" or "bf16".
+  bool cuda_graph = true;
+  std::string precision = "fp32";  ///< Of matrix products in training steps; see precisions().
 
   std::vector<Option> options() override;
   void validate() const override;
@@ -51,6 +53,7 @@ struct TrainingSummary {
   double best_bound = 0;   ///< Its validation bound (training bound where there is no validation).
   double seconds = 0;      ///< Training time in all, over resumes.
   bool stopped_early = false;
+  std::string not_captured;  ///< Why there was no CUDA graph although one was asked for, or empty.
 };
 
 /// Where training stands, for a progress line.
@@ -83,7 +86,7 @@ class Trainer {
  private:
   void begin_epoch();
   void step();
-  Bound bound_of(const torch::Tensor& x);
+  void step_on(const torch::Tensor& rows);  // [B] rows of the training data
   void check_finite() const;
   EpochLog end_epoch();
   MeanBound epoch_means() const;
@@ -102,6 +105,11 @@ class Trainer {
   Adam adam_;
   Generator generator_;
   Precision precision_;
+
+  // What a captured step reads anew each time.
+  torch::Tensor rows_;         // [batch] int64
+  torch::Tensor step_number_;  // [] int64, from 1
+  StepGraph graph_;
 
   int64_t epoch_ = 0;        // whole epochs done
   int64_t position_ = 0;     // points of this epoch already seen

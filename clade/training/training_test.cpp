@@ -142,7 +142,8 @@ TEST(Adam, AgreesWithTheReferenceOptimiser) {
     const auto x = torch::empty({5, 3}).normal_(0, 1, generator);
     flat.forget_gradient();
     ours(x).square().sum().backward();
-    adam.step(flat.values(), flat.gradient(), torch::tensor(1.0F), 0.01);
+    adam.begin_step(0.01);
+    adam.step(flat.values(), flat.gradient(), torch::tensor(1.0F));
     expected.zero_grad();
     reference(x).square().sum().backward();
     expected.step();

@@ -1,16 +1,12 @@
 #include "clade/distributions/categorical.h"
 
+#include <ATen/ExpandUtils.h>
 #include <torch/torch.h>
 
 #include <cmath>
 
 namespace clade {
 namespace {
-
-torch::Tensor one_hot(const torch::Tensor& index, const torch::Tensor& like) {  // [...] -> [..., K]
-  auto y = torch::zeros_like(like);
-  return y.scatter_(-1, index.unsqueeze(-1), 1);
-}
 
 // Gumbel noise of the shape of `like`; the floor keeps log(0) out.
 torch::Tensor gumbel(const torch::Tensor& like, Generator& generator) {
@@ -25,7 +21,11 @@ Categorical::Categorical(const torch::Tensor& logits)
     : log_probs_(torch::log_softmax(logits, -1)) {}
 
 torch::Tensor Categorical::log_prob(const torch::Tensor& y) const {
-  return (y * log_probs_).sum(-1);
+  if (y.is_floating_point()) return (y * log_probs_).sum(-1);
+  auto shape = at::infer_size(y.sizes(), log_probs_.sizes().slice(0, log_probs_.dim() - 1));
+  const auto index = y.expand(shape).unsqueeze(-1);
+  shape.push_back(clusters());
+  return log_probs_.expand(shape).gather(-1, index).squeeze(-1);
 }
 
 torch::Tensor Categorical::entropy() const {
@@ -34,11 +34,15 @@ torch::Tensor Categorical::entropy() const {
 
 torch::Tensor Categorical::sample(Generator& generator, int64_t samples) const {
   torch::NoGradGuard no_grad;
+  // Where a uniform number falls in the cumulative distribution. That ends in exactly 1, above
+  // every such number, so that a category of no probability is never drawn.
+  const auto sums = probs().cumsum(-1);
+  const auto cumulative = (sums / sums.slice(-1, -1)).contiguous();
   auto shape = log_probs_.sizes().vec();
-  shape.insert(shape.begin(), samples);
-  const auto log_probs = log_probs_.expand(shape);
-  // The largest of log-probability plus Gumbel noise is an exact draw (Gumbel-max), on any device.
-  return one_hot((log_probs + gumbel(log_probs, generator)).argmax(-1), log_probs);
+  shape.back() = samples;
+  const auto u = torch::empty(shape, log_probs_.options()).uniform_(0, 1, generator);
+  const auto index = torch::searchsorted(cumulative, u, /*out_int32=*/false, /*right=*/true);
+  return index.clamp_max(clusters() - 1).movedim(-1, 0);
 }
 
 RelaxedCategorical::RelaxedCategorical(const Categorical& base, double temperature)
@@ -48,7 +52,9 @@ torch::Tensor RelaxedCategorical::rsample(Generator& generator, bool straight_th
   const auto relaxed =
       torch::softmax((log_probs_ + gumbel(log_probs_, generator)) / temperature_, -1);
   if (!straight_through) return relaxed;
-  return one_hot(relaxed.argmax(-1), relaxed).detach() + relaxed - relaxed.detach();
+  const auto one_hot =
+      torch::zeros_like(relaxed).scatter_(-1, relaxed.argmax(-1, /*keepdim=*/true), 1);
+  return one_hot + relaxed - relaxed.detach();
 }
 
 torch::Tensor kl(const Categorical& q, const Categorical& p) {
@@ -59,8 +65,8 @@ torch::Tensor kl_to_uniform(const Categorical& q) {
   return std::log(static_cast<double>(q.clusters())) - q.entropy();
 }
 
-torch::Tensor every_cluster(int64_t clusters, const torch::TensorOptions& options) {
-  return torch::eye(clusters, options).unsqueeze(1);
+torch::Tensor every_cluster(int64_t clusters, const torch::Device& device) {
+  return torch::arange(clusters, torch::dtype(torch::kInt64).device(device)).unsqueeze(1);
 }
 
 }  // namespace clade

@@ -5,19 +5,19 @@
 
 namespace clade {
 
-/// One of K categories. Outcomes are one-hot along the last dimension; log_prob also accepts a
-/// relaxed outcome, a point of the simplex, and is then linear in it.
+/// One of K categories. Outcomes are their numbers, int64; log_prob also accepts a relaxed outcome,
+/// a point of the simplex along the last dimension, and is then linear in it.
 class Categorical {
  public:
   explicit Categorical(const torch::Tensor& logits);  // [..., K]
 
-  torch::Tensor log_prob(const torch::Tensor& y) const;   // [..., K] -> [...]
+  torch::Tensor log_prob(const torch::Tensor& y) const;   // int64 [...] or [..., K] -> [...]
   torch::Tensor log_probs() const { return log_probs_; }  // [..., K]
   torch::Tensor probs() const { return log_probs_.exp(); }
   torch::Tensor entropy() const;  // [...]
   int64_t clusters() const { return log_probs_.size(-1); }
 
-  torch::Tensor sample(Generator& generator, int64_t samples) const;  // [samples, ..., K] one-hot
+  torch::Tensor sample(Generator& generator, int64_t samples) const;  // [samples, ...]
 
  private:
   torch::Tensor log_probs_;
@@ -44,6 +44,6 @@ torch::Tensor kl(const Categorical& q, const Categorical& p);  // [...]
 torch::Tensor kl_to_uniform(const Categorical& q);  // [...]
 
 /// Every category once, enumerated along a leading dimension that broadcasts over the batch.
-torch::Tensor every_cluster(int64_t clusters, const torch::TensorOptions& options);  // [K, 1, K]
+torch::Tensor every_cluster(int64_t clusters, const torch::Device& device);  // [K, 1]
 
 }  // namespace clade

@@ -119,8 +119,23 @@ TEST(Categorical, EntropyKlAndSamplesMatchTheProbabilities) {
   EXPECT_NEAR(value(kl(q, p)), divergence, 1e-12);
   EXPECT_NEAR(value(kl_to_uniform(q)), std::log(4.0) - entropy, 1e-12);
   auto generator = make_generator(3);
-  const auto share = q.sample(generator, 100000).mean(0);
+  const auto draws = q.sample(generator, 100000);
+  const auto share = draws.bincount({}, 4).to(kDouble) / 100000;
   EXPECT_LT(value((share - q.probs()).abs().max()), 0.01);
+  const auto one_hot = torch::one_hot(draws, 4).to(kDouble);
+  EXPECT_TRUE(torch::equal(q.log_prob(draws), q.log_prob(one_hot)));
+}
+
+TEST(Categorical, BroadcastsOutcomesAndNeverDrawsTheImpossible) {
+  auto generator = make_generator(5);
+  const auto impossible = -std::numeric_limits<double>::infinity();
+  const Categorical q(torch::tensor({{0.0, impossible, 1.0}, {impossible, 0.5, impossible}}));
+  const auto draws = q.sample(generator, 20000);  // [S, 2]
+  EXPECT_EQ(draws.sizes(), (std::vector<int64_t>{20000, 2}));
+  EXPECT_EQ(draws.select(1, 0).eq(1).sum().item<int64_t>(), 0);
+  EXPECT_TRUE(draws.select(1, 1).eq(1).all().item<bool>());
+  const auto all = q.log_prob(torch::arange(3).unsqueeze(1));  // [3, 2]
+  EXPECT_TRUE(torch::equal(all, q.log_probs().t()));
 }
 
 TEST(RelaxedCategorical, TendsToTheCategoricalAsTheTemperatureFalls) {

@@ -65,7 +65,7 @@ Bound Cagem::bound(const torch::Tensor& x, Generator& generator) {
   const auto q_z1 = q_z1_given_x(x);  // [B, d1]
   const auto z1 = q_z1.rsample(generator);
   const auto q_y = q_y_given_z1_x(z1, x);                            // [B, K]
-  const auto draws = estimator.draw(q_y, is_training(), generator);  // y [K, 1, K]
+  const auto draws = estimator.draw(q_y, is_training(), generator);  // y [K, 1]
   const auto& y = draws.y;
   const auto q_z2 = q_z2_given_x_y_z1(x, y, z1);  // [K, B, d2]
   const auto z2 = q_z2.rsample(generator);
@@ -82,7 +82,7 @@ torch::Tensor Cagem::log_weights(const torch::Tensor& x, int64_t samples, Genera
   const auto q_z1 = q_z1_given_x(x);
   const auto z1 = q_z1.rsample(generator, samples);    // [S, B, d1]
   const auto q_y = q_y_given_z1_x(z1, x);              // [S, B, K]
-  const auto y = q_y.sample(generator, 1).squeeze(0);  // [S, B, K]
+  const auto y = q_y.sample(generator, 1).squeeze(0);  // [S, B]
   const auto q_z2 = q_z2_given_x_y_z1(x, y, z1);       // [S, B, d2]
   const auto z2 = q_z2.rsample(generator);
   return p_x_given_y_z1(y, z1)->log_prob(x) + p_z1_given_y_z2(y, z2).log_prob(z1) +
@@ -106,14 +106,13 @@ std::vector<LayerPosterior> Cagem::encode(const torch::Tensor& x, Generator& gen
   const auto z1 = q_z1.rsample(generator);
   const auto q_y = q_y_given_z1_x(z1, x);
   const auto weight = q_y.probs().t().unsqueeze(-1);              // [K, B, 1]
-  const auto y = every_cluster(clusters(), x.options());          // [K, 1, K]
+  const auto y = every_cluster(clusters(), x.device());           // [K, 1]
   const auto q_z2 = q_z2_given_x_y_z1(x, y, z1);                  // [K, B, d2]
   const auto p_z1 = p_z1_given_y_z2(y, q_z2.rsample(generator));  // [K, B, d1]
   const auto log_p_z1 = (weight * p_z1.log_prob_per_unit(z1)).sum(0);
 
   const auto z1_mean = q_z1.mean();
-  const auto best = q_y_given_z1_x(z1_mean, x).probs().argmax(-1);
-  const auto best_y = torch::one_hot(best, clusters()).to(x.options());
+  const auto best_y = q_y_given_z1_x(z1_mean, x).probs().argmax(-1);  // [B]
   return {{"z1", z1_mean, q_z1.log_prob_per_unit(z1) - log_p_z1},
           {"z2", q_z2_given_x_y_z1(x, best_y, z1_mean).mean(),
            (weight * kl_per_unit(q_z2, p_z2)).sum(0)}};
@@ -131,9 +130,9 @@ torch::Tensor Cagem::sample(int64_t n, std::optional<int64_t> cluster, Generator
     y = draw_clusters(n, cluster, generator);
     const auto candidates =
         torch::empty({kResamplingCandidates, n, latent2}, options).normal_(0, 1, generator);
-    const auto weight = p_y_given_z2(candidates).log_prob(y);                 // [M, n]
-    const auto choice = Categorical(weight.t()).sample(generator, 1)[0].t();  // [M, n] one-hot
-    z2 = (choice.unsqueeze(-1) * candidates).sum(0);
+    const auto weight = p_y_given_z2(candidates).log_prob(y);          // [M, n]
+    const auto choice = Categorical(weight.t()).sample(generator, 1);  // [1, n]
+    z2 = candidates.gather(0, choice.unsqueeze(-1).expand({1, n, latent2})).squeeze(0);
   } else {
     y = p_y_given_z2(z2).sample(generator, 1).squeeze(0);
   }

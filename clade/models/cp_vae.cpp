@@ -53,7 +53,7 @@ CpVae::CpVae(const CpVaeOptions& options, int64_t features, Generator& generator
 Bound CpVae::bound(const torch::Tensor& x, Generator& generator) {
   const auto h = hidden_given_x(x);                                  // [B, H]
   const auto q_y = q_y_given_x(h);                                   // [B, K]
-  const auto draws = estimator.draw(q_y, is_training(), generator);  // y [K, 1, K]
+  const auto draws = estimator.draw(q_y, is_training(), generator);  // y [K, 1]
   const auto q_z = q_z_given_x_y(h, draws.y);                        // [K, B, d]
   const auto z = q_z.rsample(generator);
   const auto p_z = p_z_given_y(draws.y);       // [K, 1, d]
@@ -66,7 +66,7 @@ Bound CpVae::bound(const torch::Tensor& x, Generator& generator) {
 torch::Tensor CpVae::log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) {
   const auto h = hidden_given_x(x);
   const auto q_y = q_y_given_x(h);
-  const auto y = q_y.sample(generator, samples);  // [S, B, K]
+  const auto y = q_y.sample(generator, samples);  // [S, B]
   const auto q_z = q_z_given_x_y(h, y);           // [S, B, d]
   const auto z = q_z.rsample(generator);
   const double log_p_y = -std::log(static_cast<double>(clusters()));
@@ -81,8 +81,8 @@ torch::Tensor CpVae::cluster_probabilities(const torch::Tensor& x, Generator&) {
 std::vector<LayerPosterior> CpVae::encode(const torch::Tensor& x, Generator&) {
   const auto h = hidden_given_x(x);
   const auto q_y = q_y_given_x(h);
-  const auto every_y = every_cluster(clusters(), x.options());  // [K, 1, K]
-  const auto best_y = torch::one_hot(q_y.probs().argmax(-1), clusters()).to(x.options());
+  const auto every_y = every_cluster(clusters(), x.device());  // [K, 1]
+  const auto best_y = q_y.probs().argmax(-1);                  // [B]
   const auto divergence = kl_per_unit(q_z_given_x_y(h, every_y), p_z_given_y(every_y));
   return {
       {"z", q_z_given_x_y(h, best_y).mean(), (q_y.probs().t().unsqueeze(-1) * divergence).sum(0)}};

@@ -14,15 +14,14 @@ namespace {
 ClusterDraws sum_and_sample(const Categorical& q_y, int64_t summed, Generator& generator) {
   const auto log_probs = q_y.log_probs();                                 // [B, K]
   const auto largest = std::get<1>(log_probs.detach().topk(summed, -1));  // [B, m]
-  const auto y_summed = torch::one_hot(largest.t(), q_y.clusters()).to(log_probs.options());
-  const auto taken = y_summed.sum(0);  // [B, K]
+  const auto taken = torch::zeros_like(log_probs, torch::kBool).scatter_(-1, largest, true);
   const Categorical others(
-      log_probs.detach().masked_fill(taken.gt(0), -std::numeric_limits<double>::infinity()));
-  const auto y_drawn = others.sample(generator, 1);  // [1, B, K]
+      log_probs.detach().masked_fill(taken, -std::numeric_limits<double>::infinity()));
+  const auto drawn = others.sample(generator, 1);  // [1, B]
   const auto probs = q_y.probs();
-  const auto weight = torch::cat(
-      {probs.gather(-1, largest).t(), (probs * (1 - taken)).sum(-1).unsqueeze(0)});  // [m + 1, B]
-  return {torch::cat({y_summed, y_drawn}), weight, q_y.log_prob(y_drawn.squeeze(0))};
+  const auto rest = probs.masked_fill(taken, 0).sum(-1);  // [B]
+  return {torch::cat({largest.t(), drawn}),
+          torch::cat({probs.gather(-1, largest).t(), rest.unsqueeze(0)}), q_y.log_prob(drawn[0])};
 }
 
 }  // namespace
@@ -83,7 +82,7 @@ ClusterDraws Estimator::draw(const Categorical& q_y, bool training, Generator& g
       options_.summed_clusters + 1 < q_y.clusters()) {
     return sum_and_sample(q_y, options_.summed_clusters, generator);
   }
-  return {every_cluster(q_y.clusters(), log_probs.options()), q_y.probs().t(), {}};
+  return {every_cluster(q_y.clusters(), log_probs.device()), q_y.probs().t(), {}};
 }
 
 }  // namespace clade

@@ -23,7 +23,7 @@ struct EstimatorOptions {
 
 /// The clusters an expectation runs over and their weights.
 struct ClusterDraws {
-  torch::Tensor y;       // [C, 1 or B, K] one-hot or relaxed
+  torch::Tensor y;       // int64 [C, 1 or B], or relaxed [1, B, K]
   torch::Tensor weight;  // [C, 1 or B]
   /// log q of the last cluster where that was drawn and stands, with its weight, for all that are
   /// not summed; else undefined. [B]

@@ -27,7 +27,9 @@ Estimate estimate(const std::string& kind, int64_t rows, int64_t summed) {
   const auto f_of = torch::tensor({2.F, -1.F, 5.F, 0.5F, -7.F}).requires_grad_(true);
   auto generator = make_generator(1);
   const auto draws = Estimator(options).draw(Categorical(logits), /*training=*/true, generator);
-  const auto f = torch::matmul(draws.y, f_of).expand({draws.y.size(0), rows});  // [C, B]
+  const auto f = torch::embedding(f_of.unsqueeze(1), draws.y)
+                     .squeeze(-1)
+                     .expand({draws.y.size(0), rows});  // [C, B]
   const auto value = draws.expectation(f);
   EXPECT_EQ(value.sizes(), (std::vector<int64_t>{rows}));
   value.sum().backward();

@@ -38,8 +38,7 @@ torch::Tensor Model::cluster_probabilities(const torch::Tensor& x, Generator&) {
 }
 
 torch::Tensor Model::reconstruct(const torch::Tensor& x, Generator& generator) {
-  const auto cluster = cluster_probabilities(x, generator).argmax(-1);
-  const auto y = torch::one_hot(cluster, clusters_).to(x.options());
+  const auto y = cluster_probabilities(x, generator).argmax(-1);  // [B]
   return decode(encode(x, generator).front().mean, y);
 }
 
@@ -50,15 +49,13 @@ void Model::set_aggregated_posterior(const torch::Tensor& q_y) {
 
 torch::Tensor Model::draw_clusters(int64_t n, std::optional<int64_t> cluster,
                                    Generator& generator) const {
-  const auto options = aggregated_posterior_.options();
   if (cluster) {
     if (*cluster < 0 || *cluster >= clusters_) {
       throw Error("cluster " + std::to_string(*cluster) +
                   " does not exist: the model has clusters 0 to " + std::to_string(clusters_ - 1));
     }
-    auto y = torch::zeros({n, clusters_}, options);
-    y.select(1, *cluster).fill_(1);
-    return y;
+    return torch::full({n}, *cluster,
+                       torch::dtype(torch::kInt64).device(aggregated_posterior_.device()));
   }
   return Categorical(aggregated_posterior_.clamp_min(1e-30).log()).sample(generator, n);
 }

@@ -70,7 +70,7 @@ class Model : public torch::nn::Module {
   /// Every continuous layer, from the data up. x: [B, D].
   virtual std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) = 0;
 
-  /// E[x | z, y]: the first layer's z [B, d] and y [B, K] one-hot -> [B, D].
+  /// E[x | z, y]: the first layer's z [B, d] and cluster y [B] -> [B, D].
   virtual torch::Tensor decode(const torch::Tensor& z, const torch::Tensor& y) = 0;
 
   /// n draws of E[x | latents], latents from the generative model: [n, D]. `cluster` fixes y;
@@ -89,7 +89,7 @@ class Model : public torch::nn::Module {
   void set_aggregated_posterior(const torch::Tensor& q_y);  // [K]
 
  protected:
-  /// y for n generated points, one-hot [n, K]: all `cluster`, or drawn from the aggregated
+  /// y for n generated points, int64 [n]: all `cluster`, or drawn from the aggregated
   /// posterior.
   torch::Tensor draw_clusters(int64_t n, std::optional<int64_t> cluster,
                               Generator& generator) const;

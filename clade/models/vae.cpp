@@ -38,7 +38,8 @@ torch::Tensor Vae::decode(const torch::Tensor& z, const torch::Tensor&) {
 
 torch::Tensor Vae::sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) {
   const auto y = draw_clusters(n, cluster, generator);
-  return decode(torch::empty({n, latent}, y.options()).normal_(0, 1, generator), y);
+  return decode(
+      torch::empty({n, latent}, aggregated_posterior().options()).normal_(0, 1, generator), y);
 }
 
 }  // namespace clade

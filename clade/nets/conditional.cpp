@@ -3,7 +3,7 @@
 #include <torch/torch.h>
 
 #include "clade/distributions/bernoulli.h"
-#include "clade/ops/precision.h"
+#include "clade/ops/linear.h"
 
 namespace clade {
 namespace {
@@ -91,7 +91,7 @@ GaussianPerClusterImpl::GaussianPerClusterImpl(int64_t clusters, int64_t feature
 }
 
 DiagonalGaussian GaussianPerClusterImpl::forward(const torch::Tensor& y) {
-  return {torch::matmul(y, mean_), torch::matmul(y, log_variance_).clamp(range_.low, range_.high)};
+  return {mix_rows(y, mean_), mix_rows(y, log_variance_).clamp(range_.low, range_.high)};
 }
 
 }  // namespace clade

@@ -81,7 +81,8 @@ class GaussianPerClusterImpl : public torch::nn::Module {
   GaussianPerClusterImpl(int64_t clusters, int64_t features, const LogVarianceRange& range,
                          bool trainable, Generator& generator);
 
-  DiagonalGaussian forward(const torch::Tensor& y);  // one-hot or relaxed [..., K] -> [..., d]
+  /// y: categories, int64 [...], or relaxed [..., K] -> [..., d].
+  DiagonalGaussian forward(const torch::Tensor& y);
 
  private:
   torch::Tensor mean_;          // [K, d]

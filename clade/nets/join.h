@@ -30,7 +30,8 @@ class JoinImpl : public torch::nn::Module {
  public:
   JoinImpl(const Parents& parents, int64_t out, Generator& generator, const JoinInit& init = {});
 
-  /// parents: [..., width_i] in the order of construction -> [..., out] of type `type`.
+  /// parents: [..., width_i], or int64 [...] for a categorical one, in the order of construction
+  /// -> [..., out] of type `type`.
   torch::Tensor forward(const std::vector<torch::Tensor>& parents,
                         at::ScalarType type = torch::kFloat32);
 

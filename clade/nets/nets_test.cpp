@@ -88,7 +88,7 @@ TEST(BatchNorm, TakesASingleRowInTraining) {
 TEST(GaussianPerCluster, IsLinearInAOneHotCluster) {
   auto generator = make_generator(6);
   GaussianPerCluster prior(3, 2, LogVarianceRange{}, /*trainable=*/true, generator);
-  const auto all = prior(every_cluster(3, torch::kFloat32));
+  const auto all = prior(every_cluster(3, torch::kCPU));
   EXPECT_TRUE(torch::equal(all.mean().squeeze(1), prior->named_parameters()["mean"]));
   GaussianPerCluster fixed(3, 2, LogVarianceRange{}, /*trainable=*/false, generator);
   for (const auto& parameter : fixed->parameters()) EXPECT_FALSE(parameter.requires_grad());

@@ -72,8 +72,18 @@ struct Linear : torch::autograd::Function<Linear> {
 
 }  // namespace
 
+torch::Tensor mix_rows(const torch::Tensor& y, const torch::Tensor& table) {
+  if (y.is_floating_point()) return torch::matmul(y, table);
+  return torch::embedding(table.contiguous(), y);
+}
+
 torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                      at::ScalarType out) {
+  if (!x.is_floating_point()) {
+    const auto rows = mix_rows(x, weight.t());
+    const auto sum = bias.defined() ? rows + bias : rows;
+    return sum.scalar_type() == torch::kFloat64 ? sum : sum.to(out);
+  }
   if (weight.scalar_type() == torch::kFloat64) return torch::linear(x, weight, bias);
   if (!x.device().is_cpu()) {
     const auto type = activation_type();

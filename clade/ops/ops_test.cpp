@@ -99,6 +99,18 @@ TEST(Linear, AgreesWithTheReference) {
   }
 }
 
+TEST(Linear, TakesACategoryForItsOneHotVector) {
+  auto generator = make_generator(11);
+  const auto y = torch::randint(4, {3, 5}, generator, torch::kInt64);
+  const std::vector<torch::Tensor> inputs = {noise({9, 4}, generator), noise({9}, generator)};
+  expect_same(
+      inputs, [&](const auto& in) { return linear(y, in[0], in[1], torch::kFloat32); },
+      [&](const auto& in) {
+        return torch::linear(torch::one_hot(y, 4).to(torch::kFloat64), in[0], in[1]);
+      },
+      kFloat, "category");
+}
+
 TEST(Linear, KeepsTheNarrowTypeWhenAsked) {
   auto generator = make_generator(3);
   const PrecisionScope scope(Precision::bf16);

@@ -122,11 +122,13 @@ void train_step(benchmark::State& state, const Case& c, const std::string& preci
   state.counters["peak_mib"] = peak_mib();
 }
 
-void evaluate(benchmark::State& state, const Case& c, const std::string&, const std::string&) {
+void evaluate(benchmark::State& state, const Case& c, const std::string& precision,
+              const std::string&) {
   const Splits data = grey_levels(100);
   TrainedModel trained = make(c, data);
   auto generator = make_generator(2);
   const auto x = present(data.train.x, true, generator);
+  const PrecisionScope scope(precision_for("precision", precision, torch::kCPU));
   for (auto _ : state) {
     benchmark::DoNotOptimize(log_likelihood_per_point(*trained.model, x, 1000, generator));
   }
@@ -188,9 +190,9 @@ void add_all() {
     for (const std::string precision : {"fp32", "bf16"}) {
       add("limit", limit, c, precision);
       add("train_step", train_step, c, precision);
+      add("evaluate", evaluate, c, precision);
       if (c.model == "cp_vae") add("train_step", train_step, c, precision, "sum_and_sample");
     }
-    add("evaluate", evaluate, c, "fp32");
     if (c.model != "vae") add("cluster", cluster, c, "fp32");
   }
 }

@@ -41,7 +41,8 @@ torch::Tensor Categorical::sample(Generator& generator, int64_t samples) const {
   auto shape = log_probs_.sizes().vec();
   shape.back() = samples;
   const auto u = torch::empty(shape, log_probs_.options()).uniform_(0, 1, generator);
-  const auto index = torch::searchsorted(cumulative, u, /*out_int32=*/false, /*right=*/true);
+  const auto index =
+      torch::searchsorted(cumulative, u, /*out_int32=*/false, /*right=*/true, "right");
   return index.clamp_max(clusters() - 1).movedim(-1, 0);
 }
 

@@ -2,17 +2,6 @@
 #include "app/metrics.h"
 #include "app/trained_run.h"
 #include "clade/core/error.h"
-#include "clade/core/progress.h"
-
-void evaluate_split(const TrainedRun& run, const std::string& name, const clade::Dataset& data,
-                    const clade::EvaluateOptions& options) {
-  if (data.size() == 0) return;
-  clade::ProgressLine line;
-  const auto metrics = clade::evaluate(
-      *run.trained.model, data, options, run.seed(),
-      [&](int64_t done, int64_t total) { line.show(name + ", points", done, total); });
-  write_metrics(run.folder, name, metrics);
-}
 
 namespace {
 

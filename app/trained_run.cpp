@@ -2,7 +2,9 @@
 
 #include <torch/torch.h>
 
+#include "app/metrics.h"
 #include "clade/core/error.h"
+#include "clade/core/progress.h"
 #include "clade/ops/threads.h"
 
 torch::Device prepare_device(const clade::RunOptions& options) {
@@ -38,4 +40,14 @@ TrainedRun open_run(const std::string& folder, const std::string& device) {
   experiment.run.validate();
   const torch::Device where = prepare_device(experiment.run);
   return {folder, std::move(experiment), clade::load_model(folder, where), where};
+}
+
+void evaluate_split(const TrainedRun& run, const std::string& name, const clade::Dataset& data,
+                    const clade::EvaluateOptions& options) {
+  if (data.size() == 0) return;
+  clade::ProgressLine line;
+  const auto metrics = clade::evaluate(
+      *run.trained.model, data, options, run.seed(),
+      [&](int64_t done, int64_t total) { line.show(name + ", points", done, total); });
+  write_metrics(run.folder, name, metrics);
 }

@@ -12,7 +12,10 @@ namespace {
 // ATen's own product, for other devices and types, and builds without oneDNN.
 void reference_gemm(const torch::Tensor& c, const torch::Tensor& a, const torch::Tensor& b,
                     const torch::Tensor& bias) {
-  const auto product = torch::matmul(a, b);
+  const auto wide = [](const torch::Tensor& t) {  // ATen sums bfloat16 products in bfloat16
+    return t.scalar_type() == torch::kBFloat16 ? t.to(torch::kFloat32) : t;
+  };
+  const auto product = torch::matmul(wide(a), wide(b));
   c.copy_(bias.defined() ? product + bias : product);
 }
 
@@ -96,9 +99,23 @@ const Product& product_for(const torch::Tensor& c, const torch::Tensor& a, const
   return made.emplace(shape, std::move(product)).first->second;
 }
 
+// On processors without AVX-512 oneDNN has no bfloat16 products at all.
+bool has_bf16_products() {
+  static const bool has = [] {
+    const auto matrix = torch::zeros({2, 2}, torch::kBFloat16);
+    try {
+      product_for(matrix, matrix, matrix, /*with_bias=*/false);
+    } catch (const dnnl::error&) {
+      return false;
+    }
+    return true;
+  }();
+  return has;
+}
+
 bool fits_onednn(const torch::Tensor& t) {
-  return t.device().is_cpu() &&
-         (t.scalar_type() == torch::kFloat32 || t.scalar_type() == torch::kBFloat16);
+  return t.device().is_cpu() && (t.scalar_type() == torch::kFloat32 ||
+                                 (t.scalar_type() == torch::kBFloat16 && has_bf16_products()));
 }
 #endif
 

@@ -16,8 +16,9 @@ thread_local Precision current = Precision::fp32;
 bool has_fast_bf16(const torch::Device& device) {
   if (!device.is_cpu()) return true;
 #ifdef CLADE_WITH_ONEDNN
-  const auto isa = dnnl::get_effective_cpu_isa();
-  return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
+  // Instruction sets are sets of bits: each holds those it extends.
+  constexpr auto kBf16 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kBf16) == kBf16;
 #else
   return false;
 #endif

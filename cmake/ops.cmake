@@ -1,5 +1,8 @@
 # clade/ops/kernels.cpp once for each instruction set, and what else the room needs.
 target_compile_definitions(clade_ops PRIVATE $<$<BOOL:${CLADE_WITH_ONEDNN}>:CLADE_WITH_ONEDNN>)
+if(CLADE_WITH_ONEDNN)
+  target_include_directories(clade_ops PRIVATE ${CLADE_ONEDNN_INCLUDE})
+endif()
 
 function(clade_kernels isa)
   add_library(clade_kernels_${isa} OBJECT ${PROJECT_SOURCE_DIR}/clade/ops/kernels.cpp)

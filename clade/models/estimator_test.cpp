@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "clade/core/error.h"
 
 namespace clade {
@@ -71,6 +73,39 @@ TEST(EstimatorOptions, SayWhatIsWrong) {
   options = {};
   options.kind = "sum-and-sample";
   EXPECT_THROW(options.validate(), ConfigError);
+}
+
+TEST(Estimator, TemperatureFallsAsTheProductOfTheEpochs) {
+  // Seen through the draws: the entropy of the relaxed cluster falls with the temperature.
+  EstimatorOptions options;
+  options.kind = "gumbel";
+  options.temperature_rate = 1e-2;
+  options.temperature_floor = 0.05;
+  Estimator estimator(options);
+  const Categorical q(torch::zeros({20000, 4}));
+  const auto sharpness = [&](int64_t epoch) {
+    estimator.begin_epoch(epoch);
+    auto generator = make_generator(2);
+    const auto y = estimator.draw(q, /*training=*/true, generator).y;
+    return std::get<0>(y.max(-1)).mean().item<double>();
+  };
+  const auto expected = [&](double temperature) {
+    auto generator = make_generator(2);
+    const auto y = RelaxedCategorical(q, temperature).rsample(generator);
+    return std::get<0>(y.max(-1)).mean().item<double>();
+  };
+  EXPECT_NEAR(sharpness(0), expected(1.0), 1e-6);
+  EXPECT_NEAR(sharpness(3), expected(std::exp(-0.01) * std::exp(-0.02) * std::exp(-0.03)), 1e-6);
+  EXPECT_NEAR(sharpness(1000), expected(0.05), 1e-6);
+}
+
+TEST(Estimator, WeighsEveryClusterByItsProbability) {
+  const Categorical q(torch::tensor({{0.3, 1.0, -2.0}}));
+  auto generator = make_generator(3);
+  const auto draws = Estimator(EstimatorOptions{}).draw(q, /*training=*/true, generator);
+  const auto f = torch::tensor({{1.0}, {10.0}, {100.0}});  // f(y_k), [K, B]
+  EXPECT_NEAR(draws.expectation(f).item<double>(),
+              (q.probs()[0] * f.squeeze(1)).sum().item<double>(), 1e-5);
 }
 
 }  // namespace

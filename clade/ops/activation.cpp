@@ -1,7 +1,6 @@
 #include "clade/ops/activation.h"
 
 #include <ATen/ExpandUtils.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/torch.h>
 
@@ -60,10 +59,7 @@ class Joined {
 
   template <class F>
   void parallel(const F& f) const {
-    at::parallel_for(0, rows(), ops::grain(width()), [&](int64_t begin, int64_t end) {
-      std::vector<float> scratch(static_cast<size_t>(ops::kScratchRows * width()));
-      f(begin, end, scratch.data());
-    });
+    ops::parallel_rows(rows(), width(), f);
   }
 
  private:
@@ -142,7 +138,6 @@ struct Activate : torch::autograd::Function<Activate> {
     saved.insert(saved.end(), parts.begin(), parts.end());
     context->save_for_backward(saved);
     context->saved_data["kind"] = static_cast<int64_t>(settings.kind);
-    context->saved_data["normalise"] = norm.has_value();
     context->saved_data["by_batch"] = norm && norm->by_batch;
     return out;
   }
@@ -158,8 +153,7 @@ struct Activate : torch::autograd::Function<Activate> {
 
     torch::Tensor to_weight, to_shift;
     torch::Tensor by_gradient, by_value, constant;
-    if (context->saved_data["normalise"].toBool()) {
-      const auto& scale = saved[1];
+    if (const auto& scale = saved[1]; scale.defined()) {
       const auto& mean = saved[3];
       const auto& deviation = saved[4];
       const float* centre = mean.data_ptr<float>();

@@ -17,14 +17,6 @@ using ops::Operand;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-template <class F>
-void over_rows(int64_t rows, int64_t width, const F& f) {
-  at::parallel_for(0, rows, ops::grain(width), [&](int64_t begin, int64_t end) {
-    std::vector<float> scratch(static_cast<size_t>(ops::kScratchRows * width));
-    f(begin, end, scratch.data());
-  });
-}
-
 struct BernoulliLogProb : torch::autograd::Function<BernoulliLogProb> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& logits,
                                const torch::Tensor& x) {
@@ -34,7 +26,7 @@ struct BernoulliLogProb : torch::autograd::Function<BernoulliLogProb> {
     const Operand bits(x, lead);
     auto out = torch::empty(lead, logits.options().dtype(torch::kFloat32));
     auto* data = out.data_ptr<float>();
-    over_rows(out.numel(), width, [&](int64_t begin, int64_t end, float* scratch) {
+    ops::parallel_rows(out.numel(), width, [&](int64_t begin, int64_t end, float* scratch) {
       ops::kernels().bernoulli_forward(l.rows(), bits.rows(), width, begin, end, data, scratch);
     });
     context->save_for_backward({logits, x});
@@ -52,7 +44,7 @@ struct BernoulliLogProb : torch::autograd::Function<BernoulliLogProb> {
     auto out = torch::empty(saved[0].sizes(), saved[0].options());
     void* data = out.data_ptr();
     const bool bf16 = out.scalar_type() == torch::kBFloat16;
-    over_rows(g.numel(), width, [&](int64_t begin, int64_t end, float* scratch) {
+    ops::parallel_rows(g.numel(), width, [&](int64_t begin, int64_t end, float* scratch) {
       ops::kernels().bernoulli_backward(g_data, l.rows(), bits.rows(), width, begin, end, data,
                                         bf16, scratch);
     });

@@ -1,5 +1,7 @@
 #include "clade/ops/gemm.h"
 
+#include "clade/ops/rows.h"
+
 #ifdef CLADE_WITH_ONEDNN
 #include <array>
 #include <dnnl.hpp>
@@ -114,8 +116,7 @@ bool has_bf16_products() {
 }
 
 bool fits_onednn(const torch::Tensor& t) {
-  return t.device().is_cpu() && (t.scalar_type() == torch::kFloat32 ||
-                                 (t.scalar_type() == torch::kBFloat16 && has_bf16_products()));
+  return fits_kernels(t) && (t.scalar_type() != torch::kBFloat16 || has_bf16_products());
 }
 #endif
 

@@ -1,6 +1,5 @@
 #include "clade/ops/linear.h"
 
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/torch.h>
 
@@ -14,15 +13,13 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 torch::Tensor column_sums(const torch::Tensor& rows) {  // [N, D] -> [D] float32
-  if (!ops::fits_kernels(rows)) return rows.sum(0, /*keepdim=*/false, torch::kFloat32);
   const int64_t width = rows.size(1);
-  const ops::Rows values = ops::Operand(rows, {rows.size(0)}).rows();
+  const ops::Rows values{rows.data_ptr(), rows.scalar_type() == torch::kBFloat16, nullptr};
   auto partial = torch::zeros({at::get_num_threads(), width});
   float* sums = partial.data_ptr<float>();
-  at::parallel_for(0, rows.size(0), ops::grain(width), [&](int64_t begin, int64_t end) {
-    std::vector<float> scratch(static_cast<size_t>(width));
+  ops::parallel_rows(rows.size(0), width, [&](int64_t begin, int64_t end, float* scratch) {
     ops::kernels().column_sums(values, width, begin, end, sums + at::get_thread_num() * width,
-                               scratch.data());
+                               scratch);
   });
   return partial.sum(0);
 }

@@ -31,10 +31,6 @@ void set(Precision precision) {
 
 }  // namespace
 
-Precision precision() {
-  return current;
-}
-
 at::ScalarType activation_type() {
   return current == Precision::bf16 ? torch::kBFloat16 : torch::kFloat32;
 }

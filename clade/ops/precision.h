@@ -13,13 +13,10 @@ enum class Precision {
   bf16,  ///< Products of bfloat16 numbers, summed in float32; activations are kept in bfloat16.
 };
 
-/// The precision of products begun on this thread; fp32 unless a PrecisionScope says otherwise.
-Precision precision();
-
 /// What activations between two products are kept in at the present precision.
 at::ScalarType activation_type();
 
-/// Sets this thread's precision for as long as it lives.
+/// Sets the precision of products begun on this thread, else fp32, for as long as it lives.
 class PrecisionScope {
  public:
   explicit PrecisionScope(Precision precision);

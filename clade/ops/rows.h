@@ -1,5 +1,6 @@
 #pragma once
 // Inside this room: how broadcast operands are read row by row.
+#include <ATen/Parallel.h>
 #include <torch/types.h>
 
 #include <vector>
@@ -38,5 +39,14 @@ int64_t count(at::IntArrayRef sizes);
 
 /// Rows a thread takes at least: about as much work as waking it costs.
 int64_t grain(int64_t width);
+
+/// f(begin, end, scratch) over stretches of rows in parallel; scratch as the kernels want it.
+template <class F>
+void parallel_rows(int64_t rows, int64_t width, const F& f) {
+  at::parallel_for(0, rows, grain(width), [&](int64_t begin, int64_t end) {
+    std::vector<float> scratch(static_cast<size_t>(kScratchRows * width));
+    f(begin, end, scratch.data());
+  });
+}
 
 }  // namespace clade::ops

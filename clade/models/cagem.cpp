@@ -26,7 +26,7 @@ std::vector<Option> CagemOptions::options() {
        "number of clusters K; with the exact estimator the cost of a step grows with it"},
       {"latent1", &latent1, "size of z1, the layer next to the data"},
       {"latent2", &latent2, "size of z2, the layer that chooses the cluster"}};
-  return joined(joined(joined(ModelOptions::options(), own), trunk.options()), estimator.options());
+  return joined({ModelOptions::options(), own, trunk.options(), estimator.options()});
 }
 
 void CagemOptions::validate() const {
@@ -118,8 +118,10 @@ std::vector<LayerPosterior> Cagem::encode(const torch::Tensor& x, Generator& gen
            (weight * kl_per_unit(q_z2, p_z2)).sum(0)}};
 }
 
-torch::Tensor Cagem::decode(const torch::Tensor& z1, const torch::Tensor& y) {
-  return p_x_given_y_z1(y, z1)->mean();
+torch::Tensor Cagem::reconstruct(const torch::Tensor& x) {
+  const auto z1 = q_z1_given_x(x).mean();
+  const auto best_y = q_y_given_z1_x(z1, x).probs().argmax(-1);  // [B]
+  return p_x_given_y_z1(best_y, z1)->mean();
 }
 
 torch::Tensor Cagem::sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) {
@@ -136,7 +138,7 @@ torch::Tensor Cagem::sample(int64_t n, std::optional<int64_t> cluster, Generator
   } else {
     y = p_y_given_z2(z2).sample(generator, 1).squeeze(0);
   }
-  return decode(p_z1_given_y_z2(y, z2).sample(generator), y);
+  return p_x_given_y_z1(y, p_z1_given_y_z2(y, z2).sample(generator))->mean();
 }
 
 }  // namespace clade

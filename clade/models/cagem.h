@@ -23,10 +23,6 @@ struct CagemOptions : ModelOptions {
 class Cagem : public Model {
  public:
   using Options = CagemOptions;
-  static constexpr const char* kName = "cagem";
-  static constexpr const char* kSummary =
-      "two continuous layers, the cluster chosen by the upper one";
-
   Cagem(const CagemOptions& options, int64_t features, Generator& generator);
 
   Bound bound(const torch::Tensor& x, Generator& generator) override;
@@ -36,7 +32,7 @@ class Cagem : public Model {
   torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
 
   std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
-  torch::Tensor decode(const torch::Tensor& z1, const torch::Tensor& y) override;
+  torch::Tensor reconstruct(const torch::Tensor& x) override;
 
   /// y ~ p(y | z2). A given cluster k conditions z2: draws of p(z2) are resampled by p(y = k | z2).
   torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) override;

@@ -57,6 +57,7 @@ void Estimator::begin_epoch(int64_t epoch) {
 }
 
 torch::Tensor ClusterDraws::expectation(const torch::Tensor& f) const {
+  if (f.dim() == 1) return f;
   if (!log_q_drawn.defined()) return (weight * f).sum(0);
   const int64_t last = weight.size(0) - 1;
   const auto summed = (weight.slice(0, 0, last) * f.slice(0, 0, last)).sum(0);  // [B]

@@ -29,7 +29,8 @@ struct ClusterDraws {
   /// not summed; else undefined. [B]
   torch::Tensor log_q_drawn;
 
-  /// E_q[f(y)], or its estimate: unbiased, in value and gradient, but for relaxed draws.
+  /// E_q[f(y)], or its estimate: unbiased, in value and gradient, but for relaxed draws. An f that
+  /// does not depend on y, [B], is its own.
   torch::Tensor expectation(const torch::Tensor& f) const;  // [C, B] -> [B]
 };
 

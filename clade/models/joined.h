@@ -5,10 +5,11 @@
 
 namespace clade {
 
-/// The settings of two lists as one.
-inline std::vector<Option> joined(std::vector<Option> first, const std::vector<Option>& second) {
-  first.insert(first.end(), second.begin(), second.end());
-  return first;
+/// The settings of several lists as one.
+inline std::vector<Option> joined(const std::vector<std::vector<Option>>& lists) {
+  std::vector<Option> all;
+  for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
 }
 
 }  // namespace clade

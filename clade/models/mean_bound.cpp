@@ -7,8 +7,8 @@
 namespace clade {
 
 int64_t rows_at_a_time(const Model& model) {
-  constexpr int64_t kRowsTimesClusters = 10000;
-  return std::clamp<int64_t>(kRowsTimesClusters / model.clusters(), 1, 1000);
+  constexpr int64_t kRowsDecoded = 10000;
+  return std::clamp<int64_t>(kRowsDecoded / model.decodings(), 1, 1000);
 }
 
 MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator) {

@@ -14,7 +14,7 @@ struct MeanBound {
   std::vector<std::pair<std::string, double>> terms;  ///< As in Bound: divergences positive.
 };
 
-/// Rows of x that a model with K clusters evaluates at a time, so that memory stays bounded.
+/// Rows of x that a model evaluates at a time, so that memory stays bounded.
 int64_t rows_at_a_time(const Model& model);
 
 /// The mean bound F_1 over x, [N, D] with N > 0, one draw of the latents a point, without gradients

@@ -37,23 +37,22 @@ torch::Tensor Model::cluster_probabilities(const torch::Tensor& x, Generator&) {
   return torch::ones({x.size(0), 1}, x.options());
 }
 
-torch::Tensor Model::reconstruct(const torch::Tensor& x, Generator& generator) {
-  const auto y = cluster_probabilities(x, generator).argmax(-1);  // [B]
-  return decode(encode(x, generator).front().mean, y);
-}
-
 void Model::set_aggregated_posterior(const torch::Tensor& q_y) {
   torch::NoGradGuard no_grad;
   aggregated_posterior_.copy_(q_y);
 }
 
+void Model::check(std::optional<int64_t> cluster) const {
+  if (cluster && (*cluster < 0 || *cluster >= clusters_)) {
+    throw Error("cluster " + std::to_string(*cluster) +
+                " does not exist: the model has clusters 0 to " + std::to_string(clusters_ - 1));
+  }
+}
+
 torch::Tensor Model::draw_clusters(int64_t n, std::optional<int64_t> cluster,
                                    Generator& generator) const {
+  check(cluster);
   if (cluster) {
-    if (*cluster < 0 || *cluster >= clusters_) {
-      throw Error("cluster " + std::to_string(*cluster) +
-                  " does not exist: the model has clusters 0 to " + std::to_string(clusters_ - 1));
-    }
     return torch::full({n}, *cluster,
                        torch::dtype(torch::kInt64).device(aggregated_posterior_.device()));
   }

@@ -53,8 +53,12 @@ class Model : public torch::nn::Module {
  public:
   explicit Model(int64_t clusters);
 
-  /// Number of clusters K; 1 for a model without a discrete latent.
+  /// Number of clusters K: of the discrete latent, or the components of a mixture prior; 1 where
+  /// there is neither.
   int64_t clusters() const { return clusters_; }
+
+  /// How often a bound decodes each data point: what its memory grows with.
+  virtual int64_t decodings() const { return clusters_; }
 
   /// x: [B, D].
   virtual Bound bound(const torch::Tensor& x, Generator& generator) = 0;
@@ -64,21 +68,21 @@ class Model : public torch::nn::Module {
   virtual torch::Tensor log_weights(const torch::Tensor& x, int64_t samples,
                                     Generator& generator) = 0;  // [B, D] -> [S, B]
 
-  /// q(y | x): [B, D] -> [B, K]. Ones for a model without a discrete latent.
+  /// q(y | x), or that of the prior's component: [B, D] -> [B, K]. Ones where K is 1.
   virtual torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator);
 
   /// Every continuous layer, from the data up. x: [B, D].
   virtual std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) = 0;
 
-  /// E[x | z, y]: the first layer's z [B, d] and cluster y [B] -> [B, D].
-  virtual torch::Tensor decode(const torch::Tensor& z, const torch::Tensor& y) = 0;
-
   /// n draws of E[x | latents], latents from the generative model: [n, D]. `cluster` fixes y;
   /// without it y is drawn as the model says (see aggregated_posterior).
   virtual torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) = 0;
 
-  /// E[x | z, y] at the posterior mean of x's most probable cluster: [B, D] -> [B, D].
-  virtual torch::Tensor reconstruct(const torch::Tensor& x, Generator& generator);
+  /// E[x | latents] at the posterior means of x's most probable cluster: [B, D] -> [B, D].
+  virtual torch::Tensor reconstruct(const torch::Tensor& x) = 0;
+
+  /// Called once with the training points [N, D], before the first step of a new model.
+  virtual void start_from(const torch::Tensor&, Generator&) {}
 
   /// Called before each epoch of training, from 0; temperature schedules live here.
   virtual void begin_epoch(int64_t) {}
@@ -93,6 +97,9 @@ class Model : public torch::nn::Module {
   /// posterior.
   torch::Tensor draw_clusters(int64_t n, std::optional<int64_t> cluster,
                               Generator& generator) const;
+
+  /// Throws Error where there is no such cluster.
+  void check(std::optional<int64_t> cluster) const;
 
  private:
   int64_t clusters_;

@@ -5,9 +5,9 @@
 namespace clade {
 
 std::vector<Option> OneLayerOptions::options() {
-  return joined(
-      joined(ModelOptions::options(), {{"latent", &latent, "size of the continuous latent z"}}),
-      trunk.options());
+  return joined({ModelOptions::options(),
+                 {{"latent", &latent, "size of the continuous latent z"}},
+                 trunk.options()});
 }
 
 void OneLayerOptions::validate() const {

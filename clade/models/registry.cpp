@@ -3,28 +3,62 @@
 #include "clade/core/error.h"
 #include "clade/core/words.h"
 #include "clade/models/cagem.h"
-#include "clade/models/cp_vae.h"
+#include "clade/models/clustered_vae.h"
+#include "clade/models/hvae.h"
 #include "clade/models/vae.h"
 
 namespace clade {
 namespace {
 
+/// `preset` changes the defaults of the class's settings to those of the model called `name`.
 template <class M>
-ModelEntry entry() {
-  return {M::kName, M::kSummary, [] { return std::make_shared<typename M::Options>(); },
+ModelEntry entry(const std::string& name, const std::string& summary,
+                 const std::function<void(typename M::Options&)>& preset = {}) {
+  return {name, summary,
+          [preset] {
+            auto options = std::make_shared<typename M::Options>();
+            if (preset) preset(*options);
+            return options;
+          },
           [](const ModelOptions& options, int64_t features, Generator& generator) {
             return std::make_shared<M>(dynamic_cast<const typename M::Options&>(options), features,
                                        generator);
           }};
 }
 
+ModelEntry clustered(const std::string& name, const std::string& summary,
+                     const ClusterFactors& given_y) {
+  return entry<ClusteredVae>(name, summary,
+                             [given_y](auto& options) { options.given_y = given_y; });
+}
+
+template <class M>
+ModelEntry with_prior(const std::string& name, const std::string& summary,
+                      const std::string& prior) {
+  return entry<M>(name, summary, [prior](auto& options) { options.prior.kind = prior; });
+}
+
 }  // namespace
 
 const std::vector<ModelEntry>& models() {
   static const std::vector<ModelEntry> all = {
-      entry<Vae>(),
-      entry<CpVae>(),
-      entry<Cagem>(),
+      entry<Vae>("vae", "one continuous layer, no cluster (the baseline)"),
+      with_prior<Vae>("mog", "vae with a mixture of Gaussians as p(z)", "mixture"),
+      with_prior<Vae>("vampprior", "vae with the posteriors of learned inputs as p(z)",
+                      "vampprior"),
+      clustered("cp_vae", "one continuous layer, one learned prior per cluster",
+                {.prior = true, .posterior = true, .decoder = true}),
+      clustered("indq", "cp_vae whose q(z|x) does not know the cluster",
+                {.prior = true, .posterior = false, .decoder = true}),
+      clustered("indp", "cp_vae whose p(z) does not know the cluster",
+                {.prior = false, .posterior = true, .decoder = true}),
+      clustered("indqp", "cp_vae with the cluster in its decoder alone",
+                {.prior = false, .posterior = false, .decoder = true}),
+      clustered("gm_dgm", "cp_vae whose decoder does not know the cluster",
+                {.prior = true, .posterior = true, .decoder = false}),
+      entry<Hvae>("hvae", "two continuous layers, no cluster"),
+      with_prior<Hvae>("hvp", "hvae with a vampprior as p(z2)", "vampprior"),
+      entry<Cagem>("cagem", "two continuous layers, the cluster chosen by the upper one"),
   };
   return all;
 }

@@ -14,7 +14,8 @@ inline std::shared_ptr<ModelOptions> small_options(const std::string& name, int6
   for (Option& option : options->options()) {
     if (option.name == "hidden") *std::get<std::vector<int64_t>*>(option.value) = {6};
     if (option.name.rfind("latent", 0) == 0) *std::get<int64_t*>(option.value) = 2;
-    if (option.name == "clusters") *std::get<int64_t*>(option.value) = clusters;
+    if (option.name == "clusters" || option.name == "components")
+      *std::get<int64_t*>(option.value) = clusters;
     if (option.name == "summed_clusters") *std::get<int64_t*>(option.value) = 1;
     if (option.name == "estimator") *std::get<std::string*>(option.value) = estimator;
   }

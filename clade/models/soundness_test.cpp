@@ -20,7 +20,8 @@ torch::Tensor every_x() {  // [16, 4]
   return code.bitwise_right_shift(torch::arange(kBits)).bitwise_and(1).to(torch::kFloat32);
 }
 
-/// A small instance of the model whose weights are large enough for every term to matter.
+/// A small instance of the model whose weights are large enough for every term to matter, and small
+/// enough for averages over draws to settle.
 std::shared_ptr<Model> small_model(const ModelEntry& entry, int64_t clusters = 3,
                                    const std::string& estimator = "exact", bool batch_norm = true) {
   const auto options = small_options(entry.name, clusters, estimator);
@@ -29,7 +30,7 @@ std::shared_ptr<Model> small_model(const ModelEntry& entry, int64_t clusters = 3
   auto model = entry.make(*options, kBits, generator);
   torch::NoGradGuard no_grad;
   for (auto& parameter : model->parameters()) {
-    parameter.add_(torch::empty_like(parameter).normal_(0, 0.12, generator));
+    parameter.mul_(0.7).add_(torch::empty_like(parameter).normal_(0, 0.12, generator));
   }
   model->eval();
   return model;
@@ -207,7 +208,7 @@ TEST_P(Soundness, GeneratesFromEveryCluster) {
     EXPECT_TRUE(((x >= 0) * (x <= 1)).all().item<bool>());
   }
   EXPECT_ANY_THROW(model->sample(5, model->clusters(), generator));
-  EXPECT_EQ(model->reconstruct(every_x(), generator).sizes(), every_x().sizes());
+  EXPECT_EQ(model->reconstruct(every_x()).sizes(), every_x().sizes());
 }
 
 TEST_P(Soundness, TakesAnyBatchSize) {

@@ -4,42 +4,63 @@
 
 namespace clade {
 
+std::vector<Option> VaeOptions::options() {
+  return joined({OneLayerOptions::options(), prior.options()});
+}
+
+void VaeOptions::validate() const {
+  OneLayerOptions::validate();
+  prior.validate();
+}
+
 Vae::Vae(const VaeOptions& options, int64_t features, Generator& generator)
-    : Model(/*clusters=*/1), latent(options.latent) {
+    : Model(options.prior.size()) {
+  const LogVarianceRange range;
   q_z_given_x =
       register_module("q_z_given_x", GaussianConditional(Parents{{"x", features}}, options.trunk,
-                                                         latent, LogVarianceRange{}, generator));
-  p_x_given_z = register_module(
-      "p_x_given_z",
-      Likelihood(options.likelihood, Parents{{"z", latent}}, options.trunk, features, generator));
+                                                         options.latent, range, generator));
+  p_x_given_z =
+      register_module("p_x_given_z", Likelihood(options.likelihood, Parents{{"z", options.latent}},
+                                                options.trunk, features, generator));
+  p_z =
+      register_module("p_z", Prior(options.prior, options.latent, features,
+                                   is_bounded(options.likelihood), range, q_z_given_x, generator));
 }
 
 Bound Vae::bound(const torch::Tensor& x, Generator& generator) {
   const auto q_z = q_z_given_x(x);  // [B, d]
   const auto z = q_z.rsample(generator);
   return {{{"log p(x|z)", p_x_given_z(z)->log_prob(x)},  // [B]
-           {"KL(z)", kl(q_z, p_z), true}}};
+           {"KL(z)", kl(q_z, p_z(x.options()), z), true}}};
 }
 
 torch::Tensor Vae::log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) {
   const auto q_z = q_z_given_x(x);
   const auto z = q_z.rsample(generator, samples);  // [S, B, d]
-  return p_x_given_z(z)->log_prob(x) + p_z.log_prob(z) - q_z.log_prob(z);
+  return p_x_given_z(z)->log_prob(x) + p_z(x.options()).log_prob(z) - q_z.log_prob(z);
 }
 
-std::vector<LayerPosterior> Vae::encode(const torch::Tensor& x, Generator&) {
+torch::Tensor Vae::cluster_probabilities(const torch::Tensor& x, Generator& generator) {
+  return component_probabilities(q_z_given_x(x), p_z(x.options()), generator);
+}
+
+std::vector<LayerPosterior> Vae::encode(const torch::Tensor& x, Generator& generator) {
   const auto q_z = q_z_given_x(x);
-  return {{"z", q_z.mean(), kl_per_unit(q_z, p_z)}};
+  return {{"z", q_z.mean(), kl_per_unit(q_z, p_z(x.options()), q_z.rsample(generator))}};
 }
 
-torch::Tensor Vae::decode(const torch::Tensor& z, const torch::Tensor&) {
-  return p_x_given_z(z)->mean();
+torch::Tensor Vae::reconstruct(const torch::Tensor& x) {
+  return p_x_given_z(q_z_given_x(x).mean())->mean();
 }
 
 torch::Tensor Vae::sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) {
-  const auto y = draw_clusters(n, cluster, generator);
-  return decode(
-      torch::empty({n, latent}, aggregated_posterior().options()).normal_(0, 1, generator), y);
+  check(cluster);
+  const auto z = p_z(aggregated_posterior().options()).sample(generator, n, cluster);
+  return p_x_given_z(z)->mean();
+}
+
+void Vae::start_from(const torch::Tensor& x, Generator& generator) {
+  p_z->start_from(x, generator);
 }
 
 }  // namespace clade

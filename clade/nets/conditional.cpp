@@ -58,6 +58,10 @@ const std::vector<std::string>& likelihoods() {
   return names;
 }
 
+bool is_bounded(const std::string& kind) {
+  return kind == "bernoulli";
+}
+
 LikelihoodImpl::LikelihoodImpl(const std::string& kind, const Parents& parents,
                                const TrunkOptions& trunk, int64_t features, Generator& generator,
                                const HeadInit& init) {
@@ -92,6 +96,10 @@ GaussianPerClusterImpl::GaussianPerClusterImpl(int64_t clusters, int64_t feature
 
 DiagonalGaussian GaussianPerClusterImpl::forward(const torch::Tensor& y) {
   return {mix_rows(y, mean_), mix_rows(y, log_variance_).clamp(range_.low, range_.high)};
+}
+
+DiagonalGaussian GaussianPerClusterImpl::all() const {
+  return {mean_, log_variance_.clamp(range_.low, range_.high)};
 }
 
 }  // namespace clade

@@ -59,6 +59,9 @@ using CategoricalConditional = Net<CategoricalConditionalImpl>;
 /// The words Likelihood understands.
 const std::vector<std::string>& likelihoods();
 
+/// Whether x lies in [0, 1] under the likelihood called `kind`.
+bool is_bounded(const std::string& kind);
+
 /// p(x | parents): "bernoulli" (logits), or "gaussian" with a mean from the network and one learned
 /// variance per feature.
 class LikelihoodImpl : public torch::nn::Module {
@@ -83,6 +86,7 @@ class GaussianPerClusterImpl : public torch::nn::Module {
 
   /// y: categories, int64 [...], or relaxed [..., K] -> [..., d].
   DiagonalGaussian forward(const torch::Tensor& y);
+  DiagonalGaussian all() const;  // [K, d]
 
  private:
   torch::Tensor mean_;          // [K, d]

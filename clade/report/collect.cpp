@@ -149,7 +149,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     add_clusters(report, model, shown, q.clusters, generator);
   }
   report.originals = shown.x.slice(0, 0, kReconstructions);
-  report.reconstructions = model.reconstruct(report.originals, generator);
+  report.reconstructions = model.reconstruct(report.originals);
   report.samples = model.sample(kSamples, std::nullopt, generator);
   for (const LayerSummary& layer : q.layers) {
     const auto pca = principal_components(layer.means);

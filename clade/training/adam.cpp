@@ -42,6 +42,14 @@ void FlatParameters::forget_gradient() {
   for (auto& parameter : parameters_) parameter.mutable_grad() = torch::Tensor();
 }
 
+GradientPieces over_their_norms(const GradientPieces& gradient) {
+  GradientPieces scaled;
+  for (const auto& [values, size] : gradient) {
+    scaled.push_back({values.defined() ? values / values.norm().clamp_min(1e-30) : values, size});
+  }
+  return scaled;
+}
+
 Adam::Adam(const torch::Tensor& like)
     : first_moment(torch::zeros_like(like)),
       second_moment(torch::zeros_like(like)),

@@ -27,6 +27,9 @@ class FlatParameters {
   torch::Tensor values_;
 };
 
+/// Each piece divided by its own norm, so that every parameter tensor moves alike.
+GradientPieces over_their_norms(const GradientPieces& gradient);
+
 /// Adam (Kingma & Ba 2015) over flat parameters, with bias correction; β 0.9 and 0.999, ε 1e-8.
 class Adam {
  public:

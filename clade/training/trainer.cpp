@@ -62,7 +62,11 @@ std::vector<Option> TrainOptions::options() {
   return {
       {"epochs", &epochs, "epochs at most; early stopping may end training sooner"},
       {"batch", &batch, "data points a step"},
-      {"learning_rate", &learning_rate, "of Adam"},
+      {"optimiser", &optimiser,
+       "adam; or adam_norm_grad, Adam on gradients divided by the norm of their own parameter's, "
+       "as "
+       "the VampPrior and CP-VAE code does"},
+      {"learning_rate", &learning_rate, "of the optimiser"},
       {"learning_rate_decay", &learning_rate_decay,
        "factor on the learning rate every decay_every epochs; 1 for none"},
       {"decay_every", &decay_every, "epochs between two learning-rate decays"},
@@ -86,6 +90,11 @@ std::vector<Option> TrainOptions::options() {
 void TrainOptions::validate() const {
   require_at_least("train.epochs", static_cast<double>(epochs), 1);
   require_at_least("train.batch", static_cast<double>(batch), 1);
+  require_one_of("train.optimiser", optimiser, {"adam", "adam_norm_grad"});
+  if (clip_norm > 0 && optimiser != "adam") {
+    throw ConfigError("train.clip_norm does nothing to the gradients of " + optimiser +
+                      ", whose norms are 1; set one of the two");
+  }
   require_above("train.learning_rate", learning_rate, 0);
   require_above("train.learning_rate_decay", learning_rate_decay, 0);
   require_at_least("train.decay_every", static_cast<double>(decay_every), 1);
@@ -185,8 +194,9 @@ void Trainer::step_on(const torch::Tensor& rows) {
   loss.backward();
 
   torch::NoGradGuard no_grad;
-  const auto gradient = parameters_.gradient();
+  auto gradient = parameters_.gradient();
   const auto norm = norm_of(gradient);
+  if (options_.optimiser == "adam_norm_grad") gradient = over_their_norms(gradient);
   const auto scale = options_.clip_norm > 0 ? (options_.clip_norm / (norm + 1e-6)).clamp_max(1)
                                             : torch::ones_like(norm);
   adam_.step(parameters_.values(), gradient, scale);
@@ -346,6 +356,10 @@ void Trainer::resume() {
 TrainingSummary Trainer::run(const std::function<bool()>& stop,
                              const std::function<void(const TrainingProgress&)>& progress) {
   EpochLog last;
+  if (adam_.steps == 0) {
+    auto generator = make_generator(derive_seed(seed_, "start"), data_.train.x.device());
+    model_.start_from(data_.train.x, generator);
+  }
   while (!finished()) {
     model_.train();
     model_.begin_epoch(epoch_);

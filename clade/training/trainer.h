@@ -15,6 +15,7 @@ namespace clade {
 struct TrainOptions : Options {
   int64_t epochs = 2000;
   int64_t batch = 100;
+  std::string optimiser = "adam";
   double learning_rate = 5e-4;
   double learning_rate_decay = 1.0;
   int64_t decay_every = 50;

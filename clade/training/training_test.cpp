@@ -126,6 +126,15 @@ TEST_F(TensorFileTest, RefusesEveryTruncationAndSurvivesEveryFlip) {
   }
 }
 
+TEST(Adam, NormGradGivesEveryTensorADirectionOnly) {
+  const GradientPieces gradient = {
+      {torch::tensor({3.0, -4.0}), 2}, {torch::Tensor(), 3}, {torch::zeros({1}), 1}};
+  const auto scaled = over_their_norms(gradient);
+  EXPECT_TRUE(torch::allclose(scaled[0].values, torch::tensor({0.6, -0.8})));
+  EXPECT_FALSE(scaled[1].values.defined());
+  EXPECT_EQ(scaled[2].values.item<double>(), 0);
+}
+
 TEST(Adam, AgreesWithTheReferenceOptimiser) {
   auto ours = torch::nn::Linear(3, 2);
   auto reference = torch::nn::Linear(3, 2);

@@ -1,0 +1,67 @@
+#include "clade/distributions/gaussian_mixture.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+namespace clade {
+namespace {
+
+// The only component of a mixture of one, [..., D].
+DiagonalGaussian only(const GaussianMixture& p) {
+  return {p.components().mean().squeeze(-2), p.components().log_variance().squeeze(-2)};
+}
+
+double log_size(const GaussianMixture& p) {
+  return std::log(static_cast<double>(p.size()));
+}
+
+}  // namespace
+
+GaussianMixture GaussianMixture::of_one(const DiagonalGaussian& gaussian) {
+  return GaussianMixture({gaussian.mean().unsqueeze(-2), gaussian.log_variance().unsqueeze(-2)});
+}
+
+torch::Tensor GaussianMixture::log_prob(const torch::Tensor& z) const {
+  if (size() == 1) return only(*this).log_prob(z);
+  return torch::logsumexp(components_.log_prob(z.unsqueeze(-2)), -1) - log_size(*this);
+}
+
+torch::Tensor GaussianMixture::log_prob_per_unit(const torch::Tensor& z) const {
+  if (size() == 1) return only(*this).log_prob_per_unit(z);
+  const auto joint = components_.log_prob_per_unit(z.unsqueeze(-2)).cumsum(-1);  // [..., M, D]
+  const auto log_prob = torch::logsumexp(joint, -2) - log_size(*this);           // of z_1 … z_i
+  return torch::cat({log_prob.slice(-1, 0, 1), log_prob.diff(1, -1)}, -1);
+}
+
+Categorical GaussianMixture::component_given(const torch::Tensor& z) const {
+  return Categorical(components_.log_prob(z.unsqueeze(-2)));
+}
+
+torch::Tensor GaussianMixture::sample(Generator& generator, int64_t n,
+                                      std::optional<int64_t> component) const {
+  torch::NoGradGuard no_grad;
+  const int64_t d = components_.mean().size(-1);
+  if (size() == 1) {
+    const DiagonalGaussian one = only(*this);
+    return DiagonalGaussian(one.mean().expand({n, d}), one.log_variance()).sample(generator);
+  }
+  auto m = torch::empty({n}, components_.mean().options().dtype(torch::kInt64));
+  component ? m.fill_(*component) : m.random_(0, size(), generator);
+  return DiagonalGaussian(components_.mean().index_select(0, m),
+                          components_.log_variance().index_select(0, m))
+      .sample(generator);
+}
+
+torch::Tensor kl(const DiagonalGaussian& q, const GaussianMixture& p, const torch::Tensor& z) {
+  if (p.size() == 1) return kl(q, only(p));
+  return q.log_prob(z) - p.log_prob(z);
+}
+
+torch::Tensor kl_per_unit(const DiagonalGaussian& q, const GaussianMixture& p,
+                          const torch::Tensor& z) {
+  if (p.size() == 1) return kl_per_unit(q, only(p));
+  return q.log_prob_per_unit(z) - p.log_prob_per_unit(z);
+}
+
+}  // namespace clade

@@ -1,0 +1,197 @@
+// The family's bounds against loops over the clusters from the weights alone, and against each
+// other where their assumptions meet.
+#include "clade/models/clustered_vae.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "clade/models/registry.h"
+#include "clade/models/vae.h"
+
+namespace clade {
+namespace {
+
+constexpr int64_t kFeatures = 4;
+
+std::shared_ptr<ClusteredVaeOptions> options_of(const std::string& name, int64_t clusters) {
+  auto options = std::dynamic_pointer_cast<ClusteredVaeOptions>(find_model(name).options());
+  options->clusters = clusters;
+  options->latent = 2;
+  options->trunk.hidden = {5};
+  return options;
+}
+
+/// In float64 and evaluation mode, with weights that make every factor matter.
+std::shared_ptr<Model> made(const std::string& name, const ModelOptions& options) {
+  auto generator = make_generator(1);
+  auto model = find_model(name).make(options, kFeatures, generator);
+  model->to(torch::kFloat64);
+  model->eval();
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : model->parameters()) {
+    parameter.add_(torch::empty_like(parameter).normal_(0, 0.3, generator));
+  }
+  return model;
+}
+
+torch::Tensor points() {
+  auto generator = make_generator(2);
+  return torch::empty({6, kFeatures}, torch::kFloat64).bernoulli_(0.5, generator);
+}
+
+/// Gives `to` every parameter of `from` under the same name, or that which `renamed` makes of it.
+void copy_weights(Model& from, Model& to,
+                  const std::function<std::string(std::string)>& renamed = {}) {
+  torch::NoGradGuard no_grad;
+  auto weights = to.named_parameters();
+  for (const auto& item : from.named_parameters()) {
+    const auto name = renamed ? renamed(item.key()) : item.key();
+    if (weights.contains(name)) weights[name].copy_(item.value());
+  }
+}
+
+class Family : public testing::TestWithParam<std::string> {};
+
+TEST_P(Family, DivergencesAreTheSumOverClustersByHand) {
+  const auto options = options_of(GetParam(), 3);
+  const auto model = made(GetParam(), *options);
+  auto generator = make_generator(3);
+  const auto x = points();
+  const Bound bound = model->bound(x, generator);
+
+  auto w = model->named_parameters();
+  const auto both =
+      torch::linear(x, w["hidden_given_x.layer1.weight_x"], w["hidden_given_x.layer1.bias"]);
+  const auto h = both.slice(1, 0, 5) * both.slice(1, 5, 10).sigmoid();
+  const auto logits =
+      torch::linear(h, w["q_y_given_x.logits.weight_hidden"], w["q_y_given_x.logits.bias"]);
+  const auto number = [](const torch::Tensor& t) { return t.item<double>(); };
+  const bool posterior_given_y = GetParam() != "indq" && GetParam() != "indqp";
+  const bool prior_given_y = GetParam() != "indp" && GetParam() != "indqp";
+  for (int64_t b = 0; b < x.size(0); ++b) {
+    double kl_y = 0, kl_z = 0, normaliser = 0;
+    for (int64_t k = 0; k < 3; ++k) normaliser += std::exp(number(logits[b][k]));
+    for (int64_t k = 0; k < 3; ++k) {
+      const double q = std::exp(number(logits[b][k])) / normaliser;
+      kl_y += q * std::log(3 * q);
+      for (int64_t d = 0; d < 2; ++d) {
+        const auto head = [&](const std::string& name) {
+          const std::string at =
+              (posterior_given_y ? "q_z_given_x_y." : "q_z_given_x.") + name + ".";
+          const auto from_y = posterior_given_y ? number(w[at + "weight_y"][d][k]) : 0.0;
+          return number(w[at + "weight_hidden"][d].dot(h[b]) + w[at + "bias"][d]) + from_y;
+        };
+        const double m = head("mean"), v = std::exp(std::clamp(head("log_variance"), -6.0, 2.0));
+        const double pm = prior_given_y ? number(w["p_z_given_y.mean"][k][d]) : 0;
+        const double pv = prior_given_y ? std::exp(number(w["p_z_given_y.log_variance"][k][d])) : 1;
+        kl_z += q * 0.5 * (std::log(pv / v) + (v + (m - pm) * (m - pm)) / pv - 1);
+      }
+    }
+    EXPECT_NEAR(number(bound.terms[1].value[b]), kl_z, 1e-10);
+    EXPECT_NEAR(number(bound.terms[2].value[b]), kl_y, 1e-10);
+  }
+}
+
+TEST_P(Family, ReconstructionIsTheSumOverClustersByHand) {
+  // With q(z|x,y) as narrow as it may be, z is all but its mean and the term all but a plain sum.
+  const auto options = options_of(GetParam(), 3);
+  const auto model = made(GetParam(), *options);
+  auto w = model->named_parameters();
+  {
+    torch::NoGradGuard no_grad;
+    for (const char* at : {"q_z_given_x_y.log_variance.bias", "q_z_given_x.log_variance.bias"}) {
+      if (w.contains(at)) w[at].fill_(-100);
+    }
+    // The decoder must hardly feel what width is left.
+    auto& z = w[GetParam() == "gm_dgm" ? "p_x_given_z.trunk.layer1.weight_z"
+                                       : "p_x_given_z_y.trunk.layer1.weight_z"];
+    z.mul_(0.01);
+  }
+  auto generator = make_generator(4);
+  const auto x = points();
+  const auto q_y = model->cluster_probabilities(x, generator);  // [B, K]
+  torch::Tensor expected = torch::zeros({x.size(0)}, torch::kFloat64);
+  for (int64_t k = 0; k < 3; ++k) {
+    // Under one cluster the decoder's bits are those of generated points, up to z's small part.
+    const auto on = model->sample(2000, k, generator).mean(0);  // [D]
+    expected += q_y.select(1, k) * (x * on.log() + (1 - x) * (1 - on).log()).sum(1);
+  }
+  const auto found = model->bound(x, generator).terms[0].value;
+  EXPECT_LT((found - expected).abs().max().item<double>(), 0.05) << found << expected;
+}
+
+TEST_P(Family, OneClusterOfAStandardNormalIsTheVae) {
+  const auto options = options_of(GetParam(), 1);
+  const auto model = made(GetParam(), *options);
+  VaeOptions plain;
+  plain.latent = 2;
+  plain.trunk.hidden = {5};
+  const auto vae = made("vae", plain);
+  {
+    torch::NoGradGuard no_grad;
+    auto w = model->named_parameters();
+    for (auto& item : w) {
+      const bool of_y = item.key().find("weight_y") != std::string::npos;
+      if (of_y || item.key().rfind("p_z_given_y", 0) == 0) item.value().zero_();
+    }
+  }
+  copy_weights(*model, *vae, [](std::string name) {
+    const auto swap = [&](const std::string& from, const std::string& to) {
+      if (name.rfind(from, 0) == 0) name = to + name.substr(from.size());
+    };
+    swap("hidden_given_x.", "q_z_given_x.trunk.");
+    swap("q_z_given_x_y.", "q_z_given_x.");
+    swap("p_x_given_z_y.", "p_x_given_z.");
+    return name;
+  });
+  auto first = make_generator(5);
+  auto second = make_generator(5);
+  EXPECT_TRUE(
+      torch::allclose(model->bound(points(), first).elbo(), vae->bound(points(), second).elbo()));
+}
+
+TEST_P(Family, GumbelAtALowTemperatureIsTheExactSum) {
+  const auto x = points().repeat({20000, 1});
+  const auto mean = [&](const std::string& estimator) {
+    const auto options = options_of(GetParam(), 3);
+    options->estimator.kind = estimator;
+    options->estimator.temperature = options->estimator.temperature_floor = 0.01;
+    const auto model = made(GetParam(), *options);
+    model->train();
+    auto generator = make_generator(6);
+    torch::NoGradGuard no_grad;
+    return model->bound(x, generator).elbo().view({20000, 6}).mean(0);
+  };
+  const auto exact = mean("exact");
+  EXPECT_LT((mean("gumbel") - exact).abs().max().item<double>(), 0.05) << exact;
+}
+
+INSTANTIATE_TEST_SUITE_P(Clusters, Family,
+                         testing::Values("cp_vae", "indq", "indp", "indqp", "gm_dgm"),
+                         [](const auto& test) { return test.param; });
+
+TEST(CpVae, WithItsPriorsTiedIsIndp) {
+  const auto cp_options = options_of("cp_vae", 3);
+  const auto indp_options = options_of("indp", 3);
+  const auto cp_vae = made("cp_vae", *cp_options);
+  const auto indp = made("indp", *indp_options);
+  copy_weights(*cp_vae, *indp);
+  {
+    torch::NoGradGuard no_grad;
+    for (const char* name : {"p_z_given_y.mean", "p_z_given_y.log_variance"}) {
+      cp_vae->named_parameters()[name].zero_();
+    }
+  }
+  const auto value = [](Model& model, bool weights) {
+    auto generator = make_generator(7);
+    return weights ? model.log_weights(points(), 5, generator)
+                   : model.bound(points(), generator).elbo();
+  };
+  EXPECT_TRUE(torch::allclose(value(*cp_vae, false), value(*indp, false)));
+  EXPECT_TRUE(torch::allclose(value(*cp_vae, true), value(*indp, true)));
+}
+
+}  // namespace
+}  // namespace clade

@@ -1,0 +1,78 @@
+#include "clade/nets/prior.h"
+
+#include <torch/torch.h>
+
+#include "clade/core/require.h"
+
+namespace clade {
+namespace {
+
+constexpr int64_t kDraws = 10;
+
+}  // namespace
+
+std::vector<Option> PriorOptions::options() {
+  return {
+      {"prior", &kind,
+       "p(z): standard_normal; mixture, of learned Gaussians; or vampprior, the mean of the "
+       "posteriors of learned pseudo-inputs (each step encodes them too)"},
+      {"components", &components, "components of a mixture, pseudo-inputs of a vampprior"},
+      {"trainable_prior", &trainable, "learn the prior; false leaves it as it starts"},
+      {"pseudo_inputs", &pseudo_inputs,
+       "what the pseudo-inputs of a vampprior start as: noise, or points of the training data"},
+  };
+}
+
+void PriorOptions::validate() const {
+  require_one_of("model.prior", kind, {"standard_normal", "mixture", "vampprior"});
+  require_at_least("model.components", static_cast<double>(components), 1);
+  require_one_of("model.pseudo_inputs", pseudo_inputs, {"noise", "data"});
+}
+
+PriorImpl::PriorImpl(const PriorOptions& options, int64_t latent, int64_t features, bool bounded,
+                     const LogVarianceRange& range, Posterior posterior, Generator& generator)
+    : latent_(latent),
+      bounded_(bounded),
+      start_as_data_(options.pseudo_inputs == "data"),
+      posterior_(std::move(posterior)) {
+  if (options.kind == "mixture") {
+    components_ = register_module(
+        "components",
+        GaussianPerCluster(options.components, latent, range, options.trainable, generator));
+  } else if (options.kind == "vampprior") {
+    // Tomczak & Welling start at N(0.05, 0.01²), a dark picture; standardised values start at 0.
+    const auto u = torch::empty({options.components, features})
+                       .normal_(bounded ? 0.05 : 0, bounded ? 0.01 : 1, generator);
+    pseudo_inputs_ = register_parameter("pseudo_inputs", u, options.trainable);
+  }
+}
+
+GaussianMixture PriorImpl::forward(const torch::TensorOptions& like) {
+  if (pseudo_inputs_.defined()) {
+    return GaussianMixture(posterior_(bounded_ ? pseudo_inputs_.clamp(0, 1) : pseudo_inputs_));
+  }
+  if (!components_.is_empty()) return GaussianMixture(components_->all());
+  const auto zeros = torch::zeros({1, latent_}, like);
+  return GaussianMixture({zeros, zeros});
+}
+
+void PriorImpl::start_from(const torch::Tensor& x, Generator& generator) {
+  if (!pseudo_inputs_.defined() || !start_as_data_) return;
+  torch::NoGradGuard no_grad;
+  const int64_t count = pseudo_inputs_.size(0);
+  const auto rows = torch::empty({count}, x.options().dtype(torch::kInt64))
+                        .random_(0, x.size(0), generator);  // may repeat: there may be few points
+  pseudo_inputs_.copy_(x.index_select(0, rows));
+}
+
+torch::Tensor component_probabilities(const DiagonalGaussian& q_z, const GaussianMixture& p_z,
+                                      Generator& generator) {
+  torch::Tensor sum;  // [B, M]
+  for (int64_t draw = 0; draw < kDraws; ++draw) {
+    const auto probs = p_z.component_given(q_z.rsample(generator)).probs();
+    sum = sum.defined() ? sum + probs : probs;
+  }
+  return sum / static_cast<double>(kDraws);
+}
+
+}  // namespace clade

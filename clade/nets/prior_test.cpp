@@ -1,0 +1,108 @@
+#include "clade/nets/prior.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "clade/core/error.h"
+
+namespace clade {
+namespace {
+
+const auto kDouble = torch::dtype(torch::kFloat64);
+
+GaussianConditional small_encoder(Generator& generator) {
+  GaussianConditional encoder(Parents{{"x", 3}}, TrunkOptions{.hidden = {5}}, 2, LogVarianceRange{},
+                              generator);
+  encoder->to(torch::kFloat64);
+  return encoder;
+}
+
+torch::Tensor every_x() {  // [8, 3]
+  const auto code = torch::arange(8).unsqueeze(1);
+  return code.bitwise_right_shift(torch::arange(3)).bitwise_and(1).to(torch::kFloat64);
+}
+
+TEST(Prior, VampPriorOverAllPointsIsTheAggregatedPosterior) {
+  auto generator = make_generator(1);
+  auto encoder = small_encoder(generator);
+  PriorOptions options{.kind = "vampprior", .components = 8};
+  Prior prior(options, 2, 3, /*bounded=*/true, LogVarianceRange{}, encoder, generator);
+  prior->to(torch::kFloat64);
+  torch::NoGradGuard no_grad;
+  prior->named_parameters()["pseudo_inputs"].copy_(every_x());
+  const auto p_z = prior(kDouble);
+  const auto z = torch::empty({50, 2}, kDouble).normal_(0, 1.5, generator);
+  // 1/N Σ_n q(z | x_n), density by density.
+  auto density = torch::zeros({50}, kDouble);
+  for (int64_t n = 0; n < 8; ++n) {
+    density += encoder(every_x().slice(0, n, n + 1)).log_prob(z).exp() / 8;
+  }
+  EXPECT_TRUE(torch::allclose(p_z.log_prob(z), density.log()));
+
+  // The KL to it is then the mutual information of x and z, which is at most log N.
+  const auto x = every_x().repeat({5000, 1});
+  const auto q_z = encoder(x);
+  const double information = kl(q_z, p_z, q_z.rsample(generator)).mean().item<double>();
+  EXPECT_GT(information, 0);
+  EXPECT_LT(information, std::log(8.0));
+}
+
+TEST(Prior, PseudoInputsStayWhereTheDataAre) {
+  auto generator = make_generator(2);
+  auto encoder = small_encoder(generator);
+  PriorOptions options{.kind = "vampprior", .components = 2};
+  Prior bounded(options, 2, 3, /*bounded=*/true, LogVarianceRange{}, encoder, generator);
+  bounded->to(torch::kFloat64);
+  torch::NoGradGuard no_grad;
+  bounded->named_parameters()["pseudo_inputs"].copy_(
+      torch::tensor({{-4.0, 0.5, 9.0}, {0.0, 1.0, 2.0}}, kDouble));
+  const auto expected = encoder(torch::tensor({{0.0, 0.5, 1.0}, {0.0, 1.0, 1.0}}, kDouble));
+  EXPECT_TRUE(torch::allclose(bounded(kDouble).components().mean(), expected.mean()));
+}
+
+TEST(Prior, StartsFromTheDataWhereToldTo) {
+  auto generator = make_generator(3);
+  auto encoder = small_encoder(generator);
+  for (const bool from_data : {true, false}) {
+    PriorOptions options{.kind = "vampprior", .components = 4};
+    if (from_data) options.pseudo_inputs = "data";
+    Prior prior(options, 2, 3, /*bounded=*/true, LogVarianceRange{}, encoder, generator);
+    prior->start_from(torch::full({2, 3}, 0.75), generator);
+    const auto u = prior->named_parameters()["pseudo_inputs"];
+    EXPECT_EQ(u.eq(0.75).all().item<bool>(), from_data);
+  }
+}
+
+TEST(Prior, UntrainableOnesHaveNoGradient) {
+  auto generator = make_generator(4);
+  auto encoder = small_encoder(generator);
+  for (const char* kind : {"mixture", "vampprior"}) {
+    PriorOptions options{.kind = kind, .trainable = false};
+    Prior prior(options, 2, 3, /*bounded=*/true, LogVarianceRange{}, encoder, generator);
+    for (const auto& parameter : prior->parameters()) EXPECT_FALSE(parameter.requires_grad());
+  }
+}
+
+TEST(Prior, StandardNormalHasTheClosedFormKl) {
+  auto generator = make_generator(5);
+  Prior prior(PriorOptions{}, 2, 3, /*bounded=*/true, LogVarianceRange{}, small_encoder(generator),
+              generator);
+  EXPECT_TRUE(prior->parameters().empty());
+  const DiagonalGaussian q(torch::tensor({{0.3, -1.0}}, kDouble),
+                           torch::tensor({{-0.5, 0.2}}, kDouble));
+  EXPECT_TRUE(torch::allclose(kl(q, prior(kDouble), q.mean()), kl(q, StandardNormal{})));
+}
+
+TEST(PriorOptions, SaysWhatIsWrong) {
+  PriorOptions options;
+  options.kind = "vamp";
+  EXPECT_THROW(options.validate(), ConfigError);
+  options = {};
+  options.components = 0;
+  EXPECT_THROW(options.validate(), ConfigError);
+}
+
+}  // namespace
+}  // namespace clade

@@ -4,6 +4,7 @@
 
 #include "clade/core/require.h"
 #include "clade/evaluation/clustering_scores.h"
+#include "clade/evaluation/one_dimension.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/ops/precision.h"
 
@@ -26,6 +27,19 @@ void EvaluateOptions::validate() const {
   require_at_least("evaluate.importance_samples", static_cast<double>(importance_samples), 1);
   require_one_of("evaluate.precision", precision, precisions());
 }
+
+namespace {
+
+// All points against all points: more than these would take minutes and change little.
+constexpr int64_t kInformationPoints = 5000;
+
+std::optional<Information> information_of(Model& model, const torch::Tensor& x,
+                                          Generator& generator) {
+  const EvaluationMode evaluation(model);
+  return model.information(x.slice(0, 0, kInformationPoints), generator);
+}
+
+}  // namespace
 
 json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
               const Progress& progress) {
@@ -65,6 +79,16 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
                              {"nmi", scores.nmi},
                              {"ari", scores.ari}};
   }
+  if (const auto relaxed = mean_relaxed_bound(model, data.x, generator)) {
+    metrics["relaxed_elbo"] = relaxed->elbo;
+  }
+  if (const auto parts = information_of(model, data.x, generator)) {
+    metrics["information"] = {{"mutual_information", parts->mutual_information},
+                              {"aggregated_kl", parts->aggregated_kl},
+                              {"cluster_entropy", parts->cluster_entropy},
+                              {"log_clusters", parts->log_clusters}};
+  }
+  if (data.features() == 1) metrics["generation"] = one_dimension(model, data, generator);
   metrics["points"] = data.size();
   metrics["seconds"] =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -124,7 +124,8 @@ torch::Tensor Cagem::reconstruct(const torch::Tensor& x) {
   return p_x_given_y_z1(best_y, z1)->mean();
 }
 
-torch::Tensor Cagem::sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) {
+std::unique_ptr<Distribution> Cagem::generate(int64_t n, std::optional<int64_t> cluster,
+                                              Generator& generator) {
   const auto options = aggregated_posterior().options();
   auto z2 = torch::empty({n, latent2}, options).normal_(0, 1, generator);
   torch::Tensor y;
@@ -138,7 +139,7 @@ torch::Tensor Cagem::sample(int64_t n, std::optional<int64_t> cluster, Generator
   } else {
     y = p_y_given_z2(z2).sample(generator, 1).squeeze(0);
   }
-  return p_x_given_y_z1(y, p_z1_given_y_z2(y, z2).sample(generator))->mean();
+  return p_x_given_y_z1(y, p_z1_given_y_z2(y, z2).sample(generator));
 }
 
 }  // namespace clade

@@ -35,7 +35,8 @@ class Cagem : public Model {
   torch::Tensor reconstruct(const torch::Tensor& x) override;
 
   /// y ~ p(y | z2). A given cluster k conditions z2: draws of p(z2) are resampled by p(y = k | z2).
-  torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) override;
+  std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
+                                         Generator& generator) override;
   void begin_epoch(int64_t epoch) override { estimator.begin_epoch(epoch); }
 
  private:

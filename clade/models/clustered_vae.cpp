@@ -7,6 +7,11 @@
 #include "clade/core/require.h"
 
 namespace clade {
+namespace {
+
+constexpr int64_t kRowsAtATime = 500;  // of a matrix of all points by all points
+
+}  // namespace
 
 std::vector<Option> ClusteredVaeOptions::options() {
   const std::vector<Option> own = {
@@ -89,10 +94,22 @@ std::unique_ptr<Distribution> ClusteredVae::p_x(const torch::Tensor& z, const to
 }
 
 Bound ClusteredVae::bound(const torch::Tensor& x, Generator& generator) {
-  const auto h = hidden_given_x(x);                                  // [B, H]
-  const auto q_y = q_y_given_x(h);                                   // [B, K]
-  const auto draws = estimator.draw(q_y, is_training(), generator);  // y [K, 1]
-  const auto& y = draws.y;
+  const auto h = hidden_given_x(x);  // [B, H]
+  const auto q_y = q_y_given_x(h);   // [B, K]
+  return bound_over(x, h, q_y, estimator.draw(q_y, is_training(), generator), generator);
+}
+
+std::optional<Bound> ClusteredVae::relaxed_bound(const torch::Tensor& x, Generator& generator) {
+  if (!estimator.relaxes()) return {};
+  const auto h = hidden_given_x(x);
+  const auto q_y = q_y_given_x(h);
+  return bound_over(x, h, q_y, estimator.draw(q_y, /*training=*/true, generator), generator);
+}
+
+Bound ClusteredVae::bound_over(const torch::Tensor& x, const torch::Tensor& h,
+                               const Categorical& q_y, const ClusterDraws& draws,
+                               Generator& generator) {
+  const auto& y = draws.y;   // [K, 1]
   const auto q = q_z(h, y);  // [K, B, d], or [B, d] where z does not depend on y
   const auto z = q.rsample(generator);
   return {
@@ -133,10 +150,32 @@ torch::Tensor ClusteredVae::reconstruct(const torch::Tensor& x) {
   return p_x(q_z(h, best_y).mean(), best_y)->mean();
 }
 
-torch::Tensor ClusteredVae::sample(int64_t n, std::optional<int64_t> cluster,
-                                   Generator& generator) {
+std::unique_ptr<Distribution> ClusteredVae::generate(int64_t n, std::optional<int64_t> cluster,
+                                                     Generator& generator) {
   const auto y = draw_clusters(n, cluster, generator);
-  return p_x(p_z(y).sample(generator, n), y)->mean();
+  return p_x(p_z(y).sample(generator, n), y);
+}
+
+std::optional<Information> ClusteredVae::information(const torch::Tensor& x, Generator& generator) {
+  const auto h = hidden_given_x(x);
+  const auto q_y = q_y_given_x(h);
+  const auto y = q_y.sample(generator, 1).squeeze(0);  // [N]
+  const auto q = q_z(h, y);
+  const auto z = q.rsample(generator);  // [N, d]
+  JointDraws draws{q.log_prob(z) + q_y.log_prob(y), torch::empty_like(z.select(1, 0)),
+                   p_z(y).log_prob(z), y, q_y.probs().mean(0)};
+  // The aggregated posterior of each cluster, at the draws of that cluster.
+  for (int64_t k = 0; k < clusters(); ++k) {
+    const auto own = torch::nonzero(y == k).squeeze(1);  // [n]
+    const auto every_q = q_z(h, torch::full_like(y, k));
+    for (const auto& rows : own.split(kRowsAtATime)) {
+      const auto log_q = every_q.log_prob(z.index_select(0, rows).unsqueeze(1)) +
+                         q_y.log_probs().select(1, k);  // [n, N]
+      draws.log_q.index_copy_(0, rows, torch::logsumexp(log_q, 1));
+    }
+  }
+  draws.log_q -= std::log(static_cast<double>(x.size(0)));
+  return clade::information(draws);
 }
 
 void ClusteredVae::start_from(const torch::Tensor& x, Generator& generator) {

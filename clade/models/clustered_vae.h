@@ -41,11 +41,17 @@ class ClusteredVae : public Model {
   torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
   std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
   torch::Tensor reconstruct(const torch::Tensor& x) override;
-  torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) override;
+  std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
+                                         Generator& generator) override;
+  std::optional<Bound> relaxed_bound(const torch::Tensor& x, Generator& generator) override;
+  std::optional<Information> information(const torch::Tensor& x, Generator& generator) override;
   void begin_epoch(int64_t epoch) override { estimator.begin_epoch(epoch); }
   void start_from(const torch::Tensor& x, Generator& generator) override;
 
  private:
+  Bound bound_over(const torch::Tensor& x, const torch::Tensor& h, const Categorical& q_y,
+                   const ClusterDraws& draws, Generator& generator);
+
   // Each takes y whether or not its distribution depends on it. h: [B, H].
   DiagonalGaussian q_z(const torch::Tensor& h, const torch::Tensor& y);
   GaussianMixture p_z(const torch::Tensor& y);

@@ -73,7 +73,7 @@ torch::Tensor ClusterDraws::expectation(const torch::Tensor& f) const {
 
 ClusterDraws Estimator::draw(const Categorical& q_y, bool training, Generator& generator) const {
   const auto log_probs = q_y.log_probs();
-  if (training && options_.kind == "gumbel") {
+  if (training && relaxes()) {
     const RelaxedCategorical relaxed(q_y, temperature_);
     return {relaxed.rsample(generator, options_.straight_through).unsqueeze(0),
             torch::ones({1, 1}, log_probs.options()),

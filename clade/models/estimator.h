@@ -40,6 +40,9 @@ class Estimator {
 
   void begin_epoch(int64_t epoch);
 
+  /// Whether training draws relaxed clusters.
+  bool relaxes() const { return options_.kind == "gumbel"; }
+
   /// The clusters to take E_q over. q_y: [B, K]. `training` false always gives the exact sum.
   ///   exact           C = K, every cluster by its probability
   ///   gumbel          C = 1, a relaxed draw (Jang et al. 2017; Maddison et al. 2017)

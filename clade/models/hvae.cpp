@@ -101,10 +101,11 @@ torch::Tensor Hvae::reconstruct(const torch::Tensor& x) {
   return p_x(q_z1(x, z2).mean(), z2)->mean();
 }
 
-torch::Tensor Hvae::sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) {
+std::unique_ptr<Distribution> Hvae::generate(int64_t n, std::optional<int64_t> cluster,
+                                             Generator& generator) {
   check(cluster);
   const auto z2 = p_z2(aggregated_posterior().options()).sample(generator, n, cluster);
-  return p_x(p_z1_given_z2(z2).sample(generator), z2)->mean();
+  return p_x(p_z1_given_z2(z2).sample(generator), z2);
 }
 
 void Hvae::start_from(const torch::Tensor& x, Generator& generator) {

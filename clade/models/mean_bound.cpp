@@ -11,14 +11,15 @@ int64_t rows_at_a_time(const Model& model) {
   return std::clamp<int64_t>(kRowsDecoded / model.decodings(), 1, 1000);
 }
 
-MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator) {
-  const EvaluationMode evaluation(model);
+namespace {
+
+MeanBound mean_over(const Model& model, const torch::Tensor& x,
+                    const std::function<Bound(const torch::Tensor& rows)>& bound_of) {
   const int64_t n = x.size(0);
   std::vector<Term> layout;
   torch::Tensor sums;  // [terms], and the ELBO last
   for (int64_t start = 0; start < n; start += rows_at_a_time(model)) {
-    const auto rows = x.slice(0, start, std::min(n, start + rows_at_a_time(model)));
-    Bound bound = model.bound(rows, generator);
+    Bound bound = bound_of(x.slice(0, start, std::min(n, start + rows_at_a_time(model))));
     std::vector<torch::Tensor> batch;
     for (const Term& term : bound.terms) batch.push_back(term.value.sum(torch::kFloat64));
     batch.push_back(bound.elbo().sum(torch::kFloat64));
@@ -32,6 +33,21 @@ MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator)
   for (const Term& term : layout) mean.terms.emplace_back(term.name, *value++);
   mean.elbo = *value;
   return mean;
+}
+
+}  // namespace
+
+MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator) {
+  const EvaluationMode evaluation(model);
+  return mean_over(model, x, [&](const auto& rows) { return model.bound(rows, generator); });
+}
+
+std::optional<MeanBound> mean_relaxed_bound(Model& model, const torch::Tensor& x,
+                                            Generator& generator) {
+  const EvaluationMode evaluation(model);
+  if (!model.relaxed_bound(x.slice(0, 0, 1), generator)) return {};
+  return mean_over(model, x,
+                   [&](const auto& rows) { return *model.relaxed_bound(rows, generator); });
 }
 
 }  // namespace clade

@@ -21,6 +21,10 @@ int64_t rows_at_a_time(const Model& model);
 /// and in evaluation mode (the model's own mode is restored).
 MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator);
 
+/// The same of Model::relaxed_bound; nothing where that is nothing.
+std::optional<MeanBound> mean_relaxed_bound(Model& model, const torch::Tensor& x,
+                                            Generator& generator);
+
 /// Sets evaluation mode for as long as it lives.
 class EvaluationMode {
  public:

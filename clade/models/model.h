@@ -1,12 +1,15 @@
 #pragma once
 #include <torch/nn/module.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "clade/core/options.h"
 #include "clade/core/random.h"
+#include "clade/distributions/distribution.h"
+#include "clade/models/information.h"
 
 namespace clade {
 
@@ -74,12 +77,25 @@ class Model : public torch::nn::Module {
   /// Every continuous layer, from the data up. x: [B, D].
   virtual std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) = 0;
 
-  /// n draws of E[x | latents], latents from the generative model: [n, D]. `cluster` fixes y;
-  /// without it y is drawn as the model says (see aggregated_posterior).
-  virtual torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) = 0;
+  /// p(x | latents), [n, D], for n draws of the latents from the generative model. `cluster` fixes
+  /// y; without it y is drawn as the model says (see aggregated_posterior).
+  virtual std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
+                                                 Generator& generator) = 0;
+
+  /// E[x | latents] of such draws, what people look at: [n, D].
+  torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) {
+    return generate(n, cluster, generator)->mean();
+  }
 
   /// E[x | latents] at the posterior means of x's most probable cluster: [B, D] -> [B, D].
   virtual torch::Tensor reconstruct(const torch::Tensor& x) = 0;
+
+  /// The bound with a relaxed draw of the cluster in place of the sum: no bound on log p(x), but
+  /// what some publish. Nothing where the model's estimator relaxes nothing.
+  virtual std::optional<Bound> relaxed_bound(const torch::Tensor&, Generator&) { return {}; }
+
+  /// The KL of the latents over x, [N, D], taken apart; nothing where that is not known.
+  virtual std::optional<Information> information(const torch::Tensor&, Generator&) { return {}; }
 
   /// Called once with the training points [N, D], before the first step of a new model.
   virtual void start_from(const torch::Tensor&, Generator&) {}

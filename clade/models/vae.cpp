@@ -2,7 +2,14 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
+
 namespace clade {
+namespace {
+
+constexpr int64_t kRowsAtATime = 500;  // of a matrix of all points by all points
+
+}  // namespace
 
 std::vector<Option> VaeOptions::options() {
   return joined({OneLayerOptions::options(), prior.options()});
@@ -53,10 +60,24 @@ torch::Tensor Vae::reconstruct(const torch::Tensor& x) {
   return p_x_given_z(q_z_given_x(x).mean())->mean();
 }
 
-torch::Tensor Vae::sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) {
+std::unique_ptr<Distribution> Vae::generate(int64_t n, std::optional<int64_t> cluster,
+                                            Generator& generator) {
   check(cluster);
   const auto z = p_z(aggregated_posterior().options()).sample(generator, n, cluster);
-  return p_x_given_z(z)->mean();
+  return p_x_given_z(z);
+}
+
+std::optional<Information> Vae::information(const torch::Tensor& x, Generator& generator) {
+  const auto q_z = q_z_given_x(x);
+  const auto z = q_z.rsample(generator);  // [N, d]
+  const auto n = static_cast<double>(x.size(0));
+  std::vector<torch::Tensor> log_q;
+  for (const auto& rows : z.split(kRowsAtATime)) {
+    log_q.push_back(torch::logsumexp(q_z.log_prob(rows.unsqueeze(1)), 1) - std::log(n));
+  }
+  const auto y = torch::zeros({x.size(0)}, x.options().dtype(torch::kInt64));
+  return clade::information({q_z.log_prob(z), torch::cat(log_q), p_z(x.options()).log_prob(z), y,
+                             torch::ones({1}, x.options())});
 }
 
 void Vae::start_from(const torch::Tensor& x, Generator& generator) {

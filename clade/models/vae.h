@@ -27,7 +27,9 @@ class Vae : public Model {
   torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
   std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
   torch::Tensor reconstruct(const torch::Tensor& x) override;
-  torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) override;
+  std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
+                                         Generator& generator) override;
+  std::optional<Information> information(const torch::Tensor& x, Generator& generator) override;
   void start_from(const torch::Tensor& x, Generator& generator) override;
 
  private:

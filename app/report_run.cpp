@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <sstream>
 #include <thread>
@@ -9,7 +11,9 @@
 #include "app/commands.h"
 #include "app/metrics.h"
 #include "clade/core/files.h"
+#include "clade/models/mean_bound.h"
 #include "clade/report/collect.h"
+#include "clade/report/compare.h"
 
 void write_run_report(const TrainedRun& run, const clade::Splits& data) {
   const clade::Dataset& unseen = data.test.size() > 0         ? data.test
@@ -35,13 +39,75 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
   std::printf("report: %s\n", (run.folder / "report" / "index.html").c_str());
 }
 
+namespace {
+
+constexpr int64_t kComparedSamples = 40;
+
+// The run folders' parts that differ, which tell the runs apart.
+std::vector<std::string> names_of(const std::vector<std::string>& folders) {
+  std::vector<std::vector<std::string>> parts;
+  size_t fewest = SIZE_MAX;
+  for (const std::string& folder : folders) {
+    const auto path =
+        std::filesystem::absolute(folder / std::filesystem::path()).lexically_normal();
+    std::vector<std::string> names;
+    for (const auto& part : path) {
+      if (!part.empty()) names.push_back(part.string());
+    }
+    fewest = std::min(fewest, names.size());
+    parts.push_back(std::move(names));
+  }
+  const auto same = [&](const auto& part_of) {
+    return std::all_of(parts.begin(), parts.end(),
+                       [&](const auto& names) { return part_of(names) == part_of(parts[0]); });
+  };
+  size_t front = 0, back = 0;
+  while (front + 1 < fewest && same([&](const auto& names) { return names[front]; })) ++front;
+  while (front + back + 1 < fewest &&
+         same([&](const auto& names) { return names[names.size() - 1 - back]; })) {
+    ++back;
+  }
+  std::vector<std::string> names;
+  for (const auto& all : parts) {
+    std::string name;
+    for (size_t i = front; i < all.size() - back; ++i) name += (name.empty() ? "" : "/") + all[i];
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+void compare_runs(const std::vector<std::string>& folders, const std::string& out) {
+  const auto names = names_of(folders);
+  std::vector<clade::ComparedRun> runs;
+  for (size_t i = 0; i < folders.size(); ++i) {
+    const TrainedRun run = open_run(folders[i]);
+    auto generator =
+        clade::make_generator(clade::derive_seed(run.seed(), "comparison"), run.device);
+    const clade::EvaluationMode evaluation(*run.trained.model);
+    runs.push_back({names[i], run.trained.shape,
+                    run.trained.model->sample(kComparedSamples, std::nullopt, generator),
+                    read_metrics(run.folder)});
+  }
+  clade::write_comparison(runs, out);
+  std::printf("report: %s\n", (std::filesystem::path(out) / "index.html").c_str());
+}
+
+}  // namespace
+
 void add_report(CLI::App& app) {
-  auto* command = app.add_subcommand("report", "write a run's page again");
-  auto folder = std::make_shared<std::string>();
-  command->add_option("RUN", *folder, "folder that clade train wrote")->required();
-  command->footer("Example:  clade report runs/cp_vae-fashion-mnist-1");
-  command->callback([folder] {
-    const TrainedRun run = open_run(*folder);
+  auto* command =
+      app.add_subcommand("report", "write a run's page again, or a page of several runs");
+  auto folders = std::make_shared<std::vector<std::string>>();
+  auto out = std::make_shared<std::string>("runs/comparison");
+  command->add_option("RUN", *folders, "folders that clade train wrote")->required();
+  command->add_option("--out", *out, "folder for the page of several runs")->capture_default_str();
+  command->footer(
+      "Examples:\n"
+      "  clade report runs/cp_vae-fashion-mnist-1\n"
+      "  clade report runs/vae-mnist-1 runs/hvp-mnist-1 runs/cp_vae-mnist-1 --out runs/priors");
+  command->callback([folders, out] {
+    if (folders->size() > 1) return compare_runs(*folders, *out);
+    const TrainedRun run = open_run(folders->front());
     write_run_report(run, run.splits());
   });
 }

@@ -4,6 +4,7 @@
 
 #include "clade/core/require.h"
 #include "clade/evaluation/clustering_scores.h"
+#include "clade/evaluation/label_posteriors.h"
 #include "clade/evaluation/one_dimension.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/ops/precision.h"
@@ -78,6 +79,8 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
                              {"acc_most_confident", scores.acc_most_confident},
                              {"nmi", scores.nmi},
                              {"ari", scores.ari}};
+    const auto strongest = strongest_of_label(posterior_given_label(q.clusters, data.labels));
+    metrics["clustering"]["label_shared_clusters"] = shared_by_labels(strongest).size();
   }
   if (const auto relaxed = mean_relaxed_bound(model, data.x, generator)) {
     metrics["relaxed_elbo"] = relaxed->elbo;

@@ -17,11 +17,8 @@ std::vector<Option> ClusteredVaeOptions::options() {
   const std::vector<Option> own = {
       {"clusters", &clusters,
        "number of clusters K; with the exact estimator the cost of a step grows with it"}};
-  const std::vector<Option> conditional = {
-      {"trainable_prior", &prior.trainable,
-       "learn the mean and variance of each p(z|y); false leaves them as drawn"}};
-  return joined({OneLayerOptions::options(), own, given_y.prior ? conditional : prior.options(),
-                 estimator.options()});
+  return joined({OneLayerOptions::options(), own,
+                 given_y.prior ? prior.of_given_y() : prior.options(), estimator.options()});
 }
 
 void ClusteredVaeOptions::validate() const {
@@ -59,7 +56,8 @@ ClusteredVae::ClusteredVae(const ClusteredVaeOptions& options, int64_t features,
   }
   if (given_y.prior) {
     p_z_given_y = register_module(
-        "p_z_given_y", GaussianPerCluster(K, d, range, options.prior.trainable, generator));
+        "p_z_given_y",
+        GaussianPerCluster(K, d, range, options.prior.spread, options.prior.trainable, generator));
   } else {
     // A pseudo-input is encoded as a data point is, in the cluster it most likely belongs to.
     const auto encoder = [this](const torch::Tensor& u) {

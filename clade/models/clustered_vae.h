@@ -15,7 +15,7 @@ struct ClusterFactors {
 struct ClusteredVaeOptions : OneLayerOptions {
   ClusterFactors given_y;  ///< Not a setting: the model's name says it.
   int64_t clusters = 10;
-  PriorOptions prior;  ///< Of p(z); of p(z | y) only whether it is trainable.
+  PriorOptions prior;  ///< Of p(z); of p(z | y) as far as of_given_y() goes.
   EstimatorOptions estimator;
 
   std::vector<Option> options() override;

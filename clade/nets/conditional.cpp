@@ -86,10 +86,10 @@ std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Ten
 }
 
 GaussianPerClusterImpl::GaussianPerClusterImpl(int64_t clusters, int64_t features,
-                                               const LogVarianceRange& range, bool trainable,
-                                               Generator& generator)
+                                               const LogVarianceRange& range, double spread,
+                                               bool trainable, Generator& generator)
     : range_(range) {
-  const auto means = torch::empty({clusters, features}).normal_(0, 0.1, generator);
+  const auto means = torch::empty({clusters, features}).normal_(0, spread, generator);
   mean_ = register_parameter("mean", means, trainable);
   log_variance_ = register_parameter("log_variance", torch::zeros({clusters, features}), trainable);
 }

@@ -78,11 +78,11 @@ class LikelihoodImpl : public torch::nn::Module {
 };
 using Likelihood = Net<LikelihoodImpl>;
 
-/// One learned Gaussian per cluster, p(z | y_k) = N(μ_k, σ_k).
+/// One learned Gaussian per cluster, p(z | y_k) = N(μ_k, σ_k); at first N(0, spread²) draws and 1.
 class GaussianPerClusterImpl : public torch::nn::Module {
  public:
   GaussianPerClusterImpl(int64_t clusters, int64_t features, const LogVarianceRange& range,
-                         bool trainable, Generator& generator);
+                         double spread, bool trainable, Generator& generator);
 
   /// y: categories, int64 [...], or relaxed [..., K] -> [..., d].
   DiagonalGaussian forward(const torch::Tensor& y);

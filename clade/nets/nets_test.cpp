@@ -87,10 +87,11 @@ TEST(BatchNorm, TakesASingleRowInTraining) {
 
 TEST(GaussianPerCluster, IsLinearInAOneHotCluster) {
   auto generator = make_generator(6);
-  GaussianPerCluster prior(3, 2, LogVarianceRange{}, /*trainable=*/true, generator);
+  GaussianPerCluster prior(3, 2, LogVarianceRange{}, /*spread=*/0.1, /*trainable=*/true, generator);
   const auto all = prior(every_cluster(3, torch::kCPU));
   EXPECT_TRUE(torch::equal(all.mean().squeeze(1), prior->named_parameters()["mean"]));
-  GaussianPerCluster fixed(3, 2, LogVarianceRange{}, /*trainable=*/false, generator);
+  GaussianPerCluster fixed(3, 2, LogVarianceRange{}, /*spread=*/0.1, /*trainable=*/false,
+                           generator);
   for (const auto& parameter : fixed->parameters()) EXPECT_FALSE(parameter.requires_grad());
 }
 

@@ -11,21 +11,30 @@ constexpr int64_t kDraws = 10;
 
 }  // namespace
 
+std::vector<Option> PriorOptions::of_given_y() {
+  return {{"prior_spread", &spread,
+           "standard deviation of the learned means of the prior at the start: close together they "
+           "part with what z learns, far apart they tell clusters apart at once"},
+          {"trainable_prior", &trainable, "learn the prior; false leaves it as it starts"}};
+}
+
 std::vector<Option> PriorOptions::options() {
-  return {
+  std::vector<Option> all = {
       {"prior", &kind,
        "p(z): standard_normal; mixture, of learned Gaussians; or vampprior, the mean of the "
        "posteriors of learned pseudo-inputs (each step encodes them too)"},
       {"components", &components, "components of a mixture, pseudo-inputs of a vampprior"},
-      {"trainable_prior", &trainable, "learn the prior; false leaves it as it starts"},
       {"pseudo_inputs", &pseudo_inputs,
        "what the pseudo-inputs of a vampprior start as: noise, or points of the training data"},
   };
+  for (const Option& option : of_given_y()) all.push_back(option);
+  return all;
 }
 
 void PriorOptions::validate() const {
   require_one_of("model.prior", kind, {"standard_normal", "mixture", "vampprior"});
   require_at_least("model.components", static_cast<double>(components), 1);
+  require_at_least("model.prior_spread", spread, 0);
   require_one_of("model.pseudo_inputs", pseudo_inputs, {"noise", "data"});
 }
 
@@ -37,8 +46,8 @@ PriorImpl::PriorImpl(const PriorOptions& options, int64_t latent, int64_t featur
       posterior_(std::move(posterior)) {
   if (options.kind == "mixture") {
     components_ = register_module(
-        "components",
-        GaussianPerCluster(options.components, latent, range, options.trainable, generator));
+        "components", GaussianPerCluster(options.components, latent, range, options.spread,
+                                         options.trainable, generator));
   } else if (options.kind == "vampprior") {
     // Tomczak & Welling start at N(0.05, 0.01²), a dark picture; standardised values start at 0.
     const auto u = torch::empty({options.components, features})

@@ -13,14 +13,17 @@ namespace clade {
 struct PriorOptions {
   std::string kind = "standard_normal";  ///< "standard_normal", "mixture" or "vampprior".
   int64_t components = 10;               ///< Of a mixture; pseudo-inputs of a vampprior.
+  double spread = 0.1;  ///< Deviation of the means of a mixture, or of p(z | y), at the start.
   bool trainable = true;
   std::string pseudo_inputs = "noise";  ///< What they start as: "noise" or "data".
 
   /// M, the components of p(z).
   int64_t size() const { return kind == "standard_normal" ? 1 : components; }
 
-  /// The settings as they stand in an experiment file, for a model's own list.
+  /// The settings as they stand in an experiment file, for a model's own list; of_given_y() those
+  /// that concern p(z | y).
   std::vector<Option> options();
+  std::vector<Option> of_given_y();
   void validate() const;
 };
 

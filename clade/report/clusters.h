@@ -20,6 +20,10 @@ inline constexpr std::array<const char*, 10> palette = {"#3f90da", "#ffa90e", "#
 /// A reader takes in this many clusters; weaker ones are folded away.
 inline constexpr int64_t shown_clusters = 30;
 
+/// Samples shown of each of a label's clusters, and labels shown in all.
+inline constexpr int64_t label_samples = 4;
+inline constexpr int64_t shown_labels = 50;
+
 /// Cluster numbers, the largest share first. `share` [K] or undefined, which gives none.
 std::vector<int64_t> strongest_first(const torch::Tensor& share);
 

@@ -8,6 +8,7 @@
 
 #include "clade/core/files.h"
 #include "clade/evaluation/clustering_scores.h"
+#include "clade/evaluation/label_posteriors.h"
 #include "clade/evaluation/posteriors.h"
 
 namespace clade {
@@ -20,6 +21,9 @@ constexpr int64_t kScatterPoints = 2000;  // shown
 constexpr int64_t kTiles = 10;            // samples, and real points, of a cluster
 constexpr int64_t kSamples = 100;
 constexpr int64_t kReconstructions = 18;
+// A histogram wants more, and of one number each they cost nothing.
+constexpr int64_t kHistogramTiles = 1000;
+constexpr int64_t kHistogramSamples = 5000;
 
 std::string figure(double value, int decimals) {
   std::ostringstream text;
@@ -58,15 +62,23 @@ std::vector<Curve> read_curves(const std::filesystem::path& log) {
   return curves;
 }
 
+/// What people are shown of the model: means, or where a histogram is drawn of them, draws.
+torch::Tensor drawn(Model& model, int64_t n, std::optional<int64_t> cluster, bool histogram,
+                    Generator& generator) {
+  const auto p_x = model.generate(n, cluster, generator);
+  return histogram ? p_x->sample(generator) : p_x->mean();
+}
+
 void add_clusters(Report& report, Model& model, const Dataset& data, const torch::Tensor& q_y,
                   Generator& generator) {
   const int64_t K = model.clusters();
-  const int64_t tiles = std::min(kTiles, data.size());
+  const bool histogram = data.features() == 1;
+  const int64_t tiles = std::min(histogram ? kHistogramTiles : kTiles, data.size());
   report.cluster_share = q_y.mean(0);
   const auto assigned = q_y.argmax(1);
   std::vector<torch::Tensor> samples, points, confidence;
   for (int64_t k = 0; k < K; ++k) {
-    samples.push_back(model.sample(kTiles, k, generator));
+    samples.push_back(drawn(model, tiles, k, histogram, generator));
     const auto own =
         torch::where(assigned == k, q_y.select(1, k), torch::full({}, -1.0, q_y.options()));
     const auto [best, index] = own.topk(tiles);
@@ -78,7 +90,13 @@ void add_clusters(Report& report, Model& model, const Dataset& data, const torch
   report.cluster_confidence = torch::stack(confidence);
   if (data.labelled()) {
     report.confusion = confusion(assigned, data.labels, K, data.labels.max().item<int64_t>() + 1);
+    report.cluster_given_label = posterior_given_label(q_y, data.labels);
   }
+  const auto all = report.cluster_samples.flatten(0, 1);  // [K·tiles, D]
+  const auto chosen =
+      torch::empty({histogram ? kHistogramSamples : kSamples}, all.options().dtype(torch::kInt64))
+          .random_(0, all.size(0), generator);
+  report.samples_uniform = all.index_select(0, chosen);
 }
 
 std::vector<Headline> headlines(const json& metrics) {
@@ -148,9 +166,11 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     report.confidence = std::get<0>(q.clusters.max(1)).mean().item<double>();
     add_clusters(report, model, shown, q.clusters, generator);
   }
-  report.originals = shown.x.slice(0, 0, kReconstructions);
+  const bool histogram = data.features() == 1;
+  report.originals = shown.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions);
   report.reconstructions = model.reconstruct(report.originals);
-  report.samples = model.sample(kSamples, std::nullopt, generator);
+  report.samples =
+      drawn(model, histogram ? kHistogramSamples : kSamples, std::nullopt, histogram, generator);
   for (const LayerSummary& layer : q.layers) {
     const auto pca = principal_components(layer.means);
     Scatter scatter;

@@ -11,9 +11,10 @@
 #include <sstream>
 #include <string_view>
 
+#include "clade/evaluation/label_posteriors.h"
 #include "clade/report/clusters.h"
 #include "clade/report/embedded.h"
-#include "clade/report/png.h"
+#include "clade/report/html.h"
 #include "clade/report/sheet.h"
 
 namespace clade {
@@ -25,57 +26,6 @@ using nlohmann::json;
 constexpr int64_t profile_features = 100;
 /// Lines in one profile plot.
 constexpr int64_t profile_lines = 12;
-
-std::string escape(std::string_view text) {
-  std::string result;
-  for (const char letter : text) {
-    switch (letter) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      case '\'':
-        result += "&#39;";
-        break;
-      default:
-        result += letter;
-    }
-  }
-  return result;
-}
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string result;
-  result.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    }
-    for (size_t j = 0; j < 4; ++j) {
-      result += i + j <= bytes.size() ? digits[group >> (18 - 6 * j) & 63] : '=';
-    }
-  }
-  return result;
-}
-
-/// "12.3 %", with as many digits as a reader needs.
-std::string percent(double share) {
-  char text[32];
-  const double value = 100 * share;
-  std::snprintf(text, sizeof text, value >= 99.95 || value == 0 ? "%.0f %%" : "%.1f %%", value);
-  return text;
-}
 
 /// Four significant digits: more than a chart shows, and a quarter of the page's size.
 json number(double value) {
@@ -136,6 +86,7 @@ class Page {
     if (has_clusters(report_)) {
       share();
       confusion();
+      labels();
     }
     latents();
     curves();
@@ -165,15 +116,7 @@ class Page {
   }
 
   void head() {
-    out_ << "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-            "<meta name=\"color-scheme\" content=\"light dark\">\n"
-            // Nothing is fetched, whatever the page holds.
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-            "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n"
-         << "<title>" << escape(report_.title) << "</title>\n<style>\n"
-         << embedded::page_css << "</style>\n</head>\n<body>\n<main>\n<header>\n<h1>"
-         << escape(report_.title) << "</h1>\n";
+    out_ << page_head(report_.title);
     const std::string text = summary();
     if (!text.empty()) out_ << "<p class=\"summary\">" << escape(text) << "</p>\n";
     out_ << "</header>\n<noscript><p class=\"note\">The charts on this page need JavaScript."
@@ -206,10 +149,7 @@ class Page {
   }
 
   void image(const torch::Tensor& point, const std::string& said) {  // [D]
-    const auto tile = make_sheet(point.reshape({1, 1, -1}), report_.shape);
-    out_ << "<img src=\"data:image/png;base64," << base64(encode_png(tile)) << "\" width=\""
-         << tile.size(1) << "\" height=\"" << tile.size(0) << "\" alt=\"" << escape(said)
-         << "\" title=\"" << escape(said) << "\">";
+    out_ << image_tag(make_sheet(point.reshape({1, 1, -1}), report_.shape), said);
   }
 
   /// The colour and symbol of a cluster, the same as in the charts.
@@ -400,6 +340,50 @@ class Page {
     end();
   }
 
+  void labels() {
+    if (!has_points(report_.cluster_given_label)) return;
+    begin(
+        "What each label is made of",
+        "The clusters that hold most of a label's points, q(y | label), strongest first, as far as "
+        "they are above an even share. Bold: a cluster that more than one label needs.");
+    const auto strongest = strongest_of_label(report_.cluster_given_label);
+    const auto shared = shared_by_labels(strongest);
+    json panels = json::array();
+    for (size_t label = 0; label < strongest.size(); ++label) {
+      const auto q = report_.cluster_given_label[static_cast<int64_t>(label)];  // [K]
+      if (q.sum().item<double>() == 0) continue;                                // no points
+      if (label == static_cast<size_t>(shown_labels)) {
+        out_ << "<p class=\"muted\">The other labels are in label_clusters.csv.</p>\n";
+        break;
+      }
+      const std::string name = label_name(report_.label_names, static_cast<int64_t>(label));
+      out_ << "<article class=\"cluster label\">\n<div class=\"who\"><h3>" << escape(name)
+           << "</h3>\n<p>";
+      for (const int64_t k : strongest[label]) {
+        const bool bold = std::binary_search(shared.begin(), shared.end(), k);
+        out_ << (bold ? "<b>" : "<span>") << k << " (" << percent(q[k].item<double>()) << ")"
+             << (bold ? "</b> " : "</span> ");
+      }
+      out_ << "</p>\n</div>\n";
+      canvas("given_label", std::to_string(panels.size()), "Clusters of the points of " + name,
+             "small");
+      if (is_image(report_.shape) && has_points(report_.cluster_samples)) {
+        out_ << "<div class=\"strip all\" style=\"--n:" << 5 * label_samples << "\">";
+        for (const int64_t k : strongest[label]) {
+          const auto samples = report_.cluster_samples[k];
+          for (int64_t i = 0; i < std::min(label_samples, samples.size(0)); ++i) {
+            image(samples[i], "drawn from cluster " + std::to_string(k));
+          }
+        }
+        out_ << "</div>\n";
+      }
+      out_ << "</article>\n";
+      panels.push_back(numbers(q));
+    }
+    data_["given_label"] = std::move(panels);
+    end();
+  }
+
   void latents() {
     json list = json::array();
     for (const Scatter& latent : report_.latents) {
@@ -466,14 +450,17 @@ class Page {
     end();
   }
 
+  void tiles(const torch::Tensor& points, const std::string& said) {  // [n, D]
+    out_ << "<div class=\"tiles\">\n";
+    for (int64_t i = 0; i < points.size(0); ++i) image(points[i], said);
+    out_ << "\n</div>\n";
+  }
+
   void samples() {
     if (!has_points(report_.samples)) return;
     if (is_image(report_.shape)) {
       begin("Random samples", "Drawn from the model, not chosen.");
-      out_ << "<div class=\"tiles\">\n";
-      for (int64_t i = 0; i < report_.samples.size(0); ++i)
-        image(report_.samples[i], "random sample");
-      out_ << "\n</div>\n";
+      tiles(report_.samples, "random sample");
     } else {
       begin("Random samples",
             "In colour, points drawn from the model, not chosen; in grey, real "
@@ -481,6 +468,17 @@ class Page {
       data_["samples"] = features(report_.samples);
       if (has_points(report_.originals)) data_["originals"] = features(report_.originals);
       canvas("samples", "", "Random samples and real points", "wide");
+    }
+    end();
+    if (!has_points(report_.samples_uniform)) return;
+    begin("With every cluster equally likely",
+          "The same with the cluster drawn from p(y) in place of q(y): what clusters the model has "
+          "no use for would add.");
+    if (is_image(report_.shape)) {
+      tiles(report_.samples_uniform, "random sample");
+    } else {
+      data_["samples_uniform"] = features(report_.samples_uniform);
+      canvas("samples_uniform", "", "Samples with uniform clusters and real points", "wide");
     }
     end();
   }

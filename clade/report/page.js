@@ -73,6 +73,11 @@
     return one_feature() ? histogram(groups, range, legend) : profile(groups, legend, range);
   };
 
+  const beside_real = drawn => {
+    const real = report.originals ?? [];
+    return compare(real, drawn, report.palette[0], only_named, range_of([real, drawn]));
+  };
+
   const charts = {
     curve(index) {
       const curve = report.curves[index];
@@ -156,10 +161,30 @@
       return chart;
     },
 
-    samples() {
-      const real = report.originals ?? [];
-      return compare(real, report.samples, report.palette[0], only_named, range_of([real, report.samples]));
+    given_label(index) {
+      const q = report.given_label[index];
+      const rank = new Map(report.order.map((k, i) => [k, i]));
+      return {
+        type: 'bar',
+        data: {
+          labels: q.map((_, k) => String(k)),
+          datasets: [{ label: '', data: q, backgroundColor: q.map((_, k) => colour(rank.get(k))) }],
+        },
+        options: {
+          scales: {
+            x: axis('cluster', { grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 8 } }),
+            y: axis('q(y | label)', { beginAtZero: true, ticks: { callback: percent, maxTicksLimit: 4 } }),
+          },
+          plugins: {
+            legend: { display: false },
+            tooltip: { callbacks: { title: items => `cluster ${items[0].label}`, label: item => percent(item.parsed.y) } },
+          },
+        },
+      };
     },
+
+    samples: () => beside_real(report.samples),
+    samples_uniform: () => beside_real(report.samples_uniform),
 
     reconstruction(index) {
       if (!one_feature()) {

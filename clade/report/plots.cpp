@@ -190,6 +190,74 @@ std::string confusion_script(const Report& report, const std::vector<int64_t>& c
   return std::move(script).str();
 }
 
+/// A panel of q(y | label) for each label.
+std::string given_label_script(const Report& report, int64_t columns, int64_t panels) {
+  const auto q =
+      report.cluster_given_label.to(torch::kCPU, torch::kFloat64).contiguous();  // [C, K]
+  const int64_t K = q.size(1);
+  std::ostringstream script;
+  script << "set multiplot layout " << (panels + columns - 1) / columns << "," << columns
+         << "\nunset key\nset boxwidth 0.9\nset style fill solid noborder\nset xrange [-0.7:" << K
+         << "-0.3]\nset yrange [0:*]\nset xtics scale 0\n";
+  for (int64_t label = 0; label < panels; ++label) {
+    script << "$label" << label << " << EOD\n";
+    for (int64_t k = 0; k < K; ++k) {
+      script << k << " " << 100 * q.data_ptr<double>()[label * K + k] << "\n";
+    }
+    script << "EOD\nset title " << quoted(label_name(report.label_names, label)) << "\nplot $label"
+           << label << " using 1:2 with boxes linecolor rgb '" << palette[0] << "'\n";
+  }
+  return std::move(script).str();
+}
+
+/// Points of one feature: data and model; the same with uniform clusters; each strong cluster.
+std::string histograms_script(const Report& report, int64_t columns,
+                              const std::vector<int64_t>& clusters) {
+  constexpr int64_t kBins = 60;
+  const auto flat = [](const torch::Tensor& points) {
+    return points.to(torch::kCPU, torch::kFloat32).reshape(-1);
+  };
+  const auto truth = flat(report.originals);
+  const double low = truth.min().item<double>(), high = truth.max().item<double>();
+  const double margin = 0.1 * std::max(high - low, 1e-6);
+  const double width = (high - low + 2 * margin) / kBins;
+  std::ostringstream script, panels;
+  int64_t panel_count = 0, block_count = 0;
+  const auto panel = [&](const std::string& title, const torch::Tensor& drawn, size_t rank) {
+    std::ostringstream plots;
+    const auto add = [&](const torch::Tensor& values, const std::string& style,
+                         const std::string& name) {
+      const auto count = values.histc(kBins, low - margin, high + margin).to(torch::kFloat64);
+      const std::string block = "$histogram" + std::to_string(block_count++);
+      panels << block << " << EOD\n";
+      for (int64_t bin = 0; bin < kBins; ++bin) {
+        panels << low - margin + (static_cast<double>(bin) + 0.5) * width << " "
+               << count[bin].item<double>() / (static_cast<double>(values.numel()) * width) << "\n";
+      }
+      panels << "EOD\n";
+      plots << (plots.tellp() > 0 ? ", " : "plot ") << block << " using 1:2 " << style << " title "
+            << quoted(name);
+    };
+    add(drawn, "with boxes fill solid 0.6 noborder linecolor rgb '" + colour(rank) + "'", "model");
+    add(truth, "with steps linewidth 1.4 linecolor rgb '#4a4f57'", "data");
+    panels << "set title " << quoted(title) << "\n" << plots.str() << "\n";
+    ++panel_count;
+  };
+  panel("data and model", flat(report.samples), 0);
+  if (report.samples_uniform.defined()) {
+    panel("every cluster alike, p(y)", flat(report.samples_uniform), 5);
+  }
+  for (size_t rank = 0; rank < clusters.size(); ++rank) {
+    panel("cluster " + std::to_string(clusters[rank]), flat(report.cluster_samples[clusters[rank]]),
+          rank);
+  }
+  script << "set multiplot layout " << (panel_count + columns - 1) / columns << "," << columns
+         << "\nset key outside top center horizontal samplen 1\nset boxwidth " << width
+         << "\nset xrange [" << low - margin << ":" << high + margin << "]\nset yrange [0:*]\n"
+         << panels.str();
+  return std::move(script).str();
+}
+
 /// One scatter plot, a colour and symbol for each of `groups` in their order. `group` is [n].
 std::string scatter_script(const Scatter& latent, const std::string& block, torch::Tensor group,
                            const std::vector<int64_t>& groups,
@@ -304,6 +372,24 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
             180 + static_cast<int64_t>(shown.size()) * 26},
            confusion_script(report, shown));
     }
+  }
+  if (has_clusters(report) && report.cluster_given_label.defined()) {
+    const int64_t panels = std::min(report.cluster_given_label.size(0), shown_labels);
+    const int64_t columns = std::min<int64_t>(panels, 5);
+    plot("q_y_given_label.png", {columns * 300, (panels + columns - 1) / columns * 190},
+         given_label_script(report, columns, panels));
+  }
+  if (report.shape == std::vector<int64_t>{1} && report.originals.defined() &&
+      report.samples.defined()) {
+    std::vector<int64_t> clusters;
+    if (has_clusters(report) && report.cluster_samples.defined()) {
+      clusters = strongest_first(report.cluster_share);
+      clusters.resize(std::min<size_t>(clusters.size(), 8));
+    }
+    const auto panels = static_cast<int64_t>(clusters.size()) + 2;
+    const int64_t columns = std::min<int64_t>(panels, 5);
+    plot("histograms.png", {columns * 320, (panels + columns - 1) / columns * 260},
+         histograms_script(report, columns, clusters));
   }
   for (const Scatter& latent : report.latents) {
     if (latent.points.size(0) == 0) continue;

@@ -2,12 +2,14 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 #include <system_error>
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/evaluation/label_posteriors.h"
 #include "clade/report/clusters.h"
 #include "clade/report/page.h"
 #include "clade/report/plots.h"
@@ -55,7 +57,9 @@ void validate(const Report& report) {
   expect_shape("cluster_points", report.cluster_points, {clusters, any, features});
   expect_shape("cluster_confidence", report.cluster_confidence, {clusters, points});
   expect_shape("confusion", report.confusion, {clusters, any});
+  expect_shape("cluster_given_label", report.cluster_given_label, {any, clusters});
   expect_shape("samples", report.samples, {any, features});
+  expect_shape("samples_uniform", report.samples_uniform, {any, features});
   expect_shape("originals", report.originals, {any, features});
   expect_shape("reconstructions", report.reconstructions,
                {report.originals.defined() ? report.originals.size(0) : any, features});
@@ -102,6 +106,27 @@ torch::Tensor cluster_grid(const Report& report) {  // -> [min(K, 30), n + 1 + m
   return torch::cat(columns, 1);
 }
 
+/// A row for each label: samples of its strongest clusters, a column left empty between two.
+torch::Tensor label_grid(const Report& report) {  // -> [C, 5·(n + 1) − 1, D]
+  const auto strongest = strongest_of_label(report.cluster_given_label.slice(0, 0, shown_labels));
+  const auto samples =
+      report.cluster_samples.slice(1, 0, label_samples).cpu().to(torch::kFloat32);  // [K, n, D]
+  const auto empty = torch::full_like(samples.slice(1, 0, 1)[0], std::nan(""));     // [1, D]
+  size_t most = 1;
+  for (const auto& clusters : strongest) most = std::max(most, clusters.size());
+  std::vector<torch::Tensor> rows;
+  for (const auto& clusters : strongest) {
+    std::vector<torch::Tensor> row;
+    for (size_t rank = 0; rank < most; ++rank) {
+      if (rank > 0) row.push_back(empty);
+      row.push_back(rank < clusters.size() ? samples[clusters[rank]]
+                                           : empty.expand({samples.size(1), empty.size(1)}));
+    }
+    rows.push_back(torch::cat(row));
+  }
+  return torch::stack(rows);
+}
+
 void write_sheets(const Report& report, const std::filesystem::path& folder) {
   const auto write = [&](const char* name, const torch::Tensor& grid) {  // [rows, columns, D]
     if (grid.numel() > 0) write_png(folder / name, make_sheet(grid, report.shape));
@@ -115,11 +140,38 @@ void write_sheets(const Report& report, const std::filesystem::path& folder) {
     const auto below = arrange(report.reconstructions.cpu(), 10);  // [rows, 10, D]
     write("reconstructions.png", torch::stack({above, below}, 1).flatten(0, 1));
   }
-  if (report.samples.defined()) {
-    const double count = static_cast<double>(report.samples.size(0));
-    const auto side = std::max<int64_t>(1, std::llround(std::ceil(std::sqrt(count))));
-    write("samples.png", arrange(report.samples.cpu(), side));
+  if (report.cluster_given_label.defined() && report.cluster_samples.defined()) {
+    write("labels.png", label_grid(report));
   }
+  const auto square = [&](const char* name, const torch::Tensor& samples) {  // [n, D]
+    if (!samples.defined()) return;
+    const double count = static_cast<double>(samples.size(0));
+    const auto side = std::max<int64_t>(1, std::llround(std::ceil(std::sqrt(count))));
+    write(name, arrange(samples.cpu(), side));
+  };
+  square("samples.png", report.samples);
+  square("samples_uniform.png", report.samples_uniform);
+}
+
+/// Each label's strongest clusters, those of more than one label marked (CP-VAE, table 2).
+std::string label_table(const Report& report) {
+  const auto strongest = strongest_of_label(report.cluster_given_label);
+  const auto shared = shared_by_labels(strongest);
+  std::ostringstream csv;
+  csv << "label,rank,cluster,probability,shared\n";
+  for (size_t label = 0; label < strongest.size(); ++label) {
+    std::string name = label_name(report.label_names, static_cast<int64_t>(label));
+    for (size_t at = name.find('"'); at != std::string::npos; at = name.find('"', at + 2)) {
+      name.insert(at, 1, '"');
+    }
+    for (size_t rank = 0; rank < strongest[label].size(); ++rank) {
+      const int64_t k = strongest[label][rank];
+      csv << '"' << name << "\"," << rank + 1 << "," << k << ","
+          << report.cluster_given_label[static_cast<int64_t>(label)][k].item<double>() << ","
+          << std::binary_search(shared.begin(), shared.end(), k) << "\n";
+    }
+  }
+  return std::move(csv).str();
 }
 
 }  // namespace
@@ -135,6 +187,9 @@ std::vector<std::string> write_report(const Report& report, const std::filesyste
   }
   write_atomically(folder / "index.html", page);
   if (is_image(report.shape)) write_sheets(report, folder);
+  if (report.cluster_given_label.defined()) {
+    write_atomically(folder / "label_clusters.csv", label_table(report));
+  }
   return write_plots(report, folder);
 }
 

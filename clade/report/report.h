@@ -55,17 +55,21 @@ struct Report {
   torch::Tensor cluster_points;          // [K, m, D] real points most sure of it, surest first
   torch::Tensor cluster_confidence;      // [K, m] their probability; NaN where there is no point
   torch::Tensor confusion;               // [K, C] int64, points of cluster k with label c
+  torch::Tensor cluster_given_label;     // [C, K] q(y | label)
   std::vector<std::string> label_names;  ///< label_names[label]; may be empty.
   torch::Tensor originals;               // [n, D] real points …
   torch::Tensor reconstructions;         // [n, D] … and what the model makes of them
   torch::Tensor samples;                 // [n, D] drawn from the model
+  torch::Tensor samples_uniform;         // [n, D] the same with every cluster equally likely
   std::vector<Scatter> latents;
   std::vector<Detail> details;  ///< Resolved experiment, seed, command, machine.
 };
 
 /// Writes `folder`/index.html, one page that opens from disk and needs no other file, and its
-/// pictures beside it as PNG files: clusters (the 30 strongest), reconstructions and samples where
-/// points are images; curves, q_y, confusion and latent_NAME where gnuplot is installed. Returns
+/// pictures beside it as PNG files: clusters (the 30 strongest), labels (drawn from each label's
+/// strongest clusters), reconstructions, samples and samples_uniform where points are images;
+/// curves, q_y, q_y_given_label, confusion, histograms (points of one feature) and latent_NAME
+/// where gnuplot is installed. label_clusters.csv has each label's strongest clusters. Returns
 /// notes for the reader, one line each, about what was left out and why. Every file is written
 /// completely or not at all.
 /// Throws Error when a tensor's shape does not fit the others, the folder cannot be written, or

@@ -45,10 +45,12 @@ Report example(int64_t clusters, const std::vector<int64_t>& shape) {
   report.confusion = torch::zeros({clusters, 2}, torch::kInt64);
   report.confusion.select(1, 1).fill_(3);
   report.confusion.select(1, 0).fill_(1);
+  report.cluster_given_label = torch::stack({ramp.flip(0), ramp}) / ramp.sum();
   report.label_names = {"hollow", "full"};
   report.originals = torch::rand({4, features});
   report.reconstructions = torch::rand({4, features});
   report.samples = torch::rand({5, features});
+  report.samples_uniform = torch::rand({5, features});
   report.latents = {{"z1",
                      torch::randn({20, 2}),
                      {0.5, 0.25},
@@ -283,7 +285,8 @@ TEST_F(ReportFolder, PutsThePicturesBesideThePage) {
                 [](const std::string& name) { return name.find(".part") != std::string::npos; }),
             0);
 #ifdef CLADE_WITH_PNG
-  for (const char* name : {"clusters.png", "reconstructions.png", "samples.png"}) {
+  for (const char* name : {"clusters.png", "labels.png", "reconstructions.png", "samples.png",
+                           "samples_uniform.png"}) {
     EXPECT_EQ(written.count(name), 1u) << name;
   }
 #endif
@@ -296,7 +299,7 @@ TEST_F(ReportFolder, SaysWhenThereIsNoGnuplot) {
   ::setenv("PATH", path.c_str(), 1);
   ASSERT_EQ(notes.size(), 1u);
   EXPECT_NE(notes[0].find("gnuplot"), std::string::npos);
-  EXPECT_EQ(files(), (std::set<std::string>{"index.html"}));
+  EXPECT_EQ(files(), (std::set<std::string>{"index.html", "label_clusters.csv"}));
 }
 
 TEST_F(ReportFolder, GnuplotDrawsEveryChartAndRunsNothingElse) {
@@ -313,10 +316,31 @@ TEST_F(ReportFolder, GnuplotDrawsEveryChartAndRunsNothingElse) {
   EXPECT_TRUE(notes.empty()) << notes[0];
   const auto written = files();
   EXPECT_EQ(written.count("trap"), 0u);
-  for (const char* name : {"curves.png", "q_y.png", "confusion.png", "latent_z1.png"}) {
+  for (const char* name :
+       {"curves.png", "q_y.png", "q_y_given_label.png", "confusion.png", "latent_z1.png"}) {
     EXPECT_EQ(written.count(name), 1u) << name;
   }
-  EXPECT_EQ(written.size(), 6u);  // the page, the four above, and the second latent's
+  EXPECT_EQ(written.size(), 8u);  // those above, the page, its table, and the second latent's
+}
+
+TEST_F(ReportFolder, DrawsHistogramsOfOneFeature) {
+  const auto notes = write_report(example(3, {1}), folder_);
+  if (notes.size() == 1 && notes[0].find("not installed") != std::string::npos) GTEST_SKIP();
+  EXPECT_TRUE(notes.empty()) << notes[0];
+  EXPECT_EQ(files().count("histograms.png"), 1u);
+}
+
+TEST_F(ReportFolder, NamesTheClustersOfEachLabel) {
+  Report report = example(4, {5});
+  report.cluster_given_label = torch::tensor({{0.1, 0.6, 0.3, 0.0}, {0.0, 0.2, 0.4, 0.4}});
+  report.label_names = {"a \"b\", c", "d"};
+  write_report(report, folder_);
+  EXPECT_EQ(read_file(folder_ / "label_clusters.csv"),
+            "label,rank,cluster,probability,shared\n"
+            "\"a \"\"b\"\", c\",1,1,0.6,0\n"
+            "\"a \"\"b\"\", c\",2,2,0.3,1\n"
+            "\"d\",1,2,0.4,1\n"
+            "\"d\",2,3,0.4,0\n");
 }
 
 TEST_F(ReportFolder, RefusesShapesThatDoNotFit) {

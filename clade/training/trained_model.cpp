@@ -111,7 +111,9 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
       find_model(trained.name).make(*trained.options, trained.preprocessing.shift.numel(), unused);
   load_state(*trained.model, file.tensors, path.string());
   trained.model->to(device);
-  trained.model->begin_epoch(trained.provenance.value("epoch", int64_t{0}));  // its temperature
+  if (trained.provenance.contains("epoch")) {
+    trained.model->begin_epoch(trained.provenance["epoch"]);  // for its temperature
+  }
   trained.model->eval();
   return trained;
 }

@@ -1,0 +1,42 @@
+#include "clade/evaluation/label_posteriors.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <map>
+
+namespace clade {
+
+torch::Tensor posterior_given_label(const torch::Tensor& probabilities,
+                                    const torch::Tensor& labels) {
+  const auto one_hot = torch::one_hot(labels).to(probabilities.scalar_type());  // [N, C]
+  const auto points = one_hot.sum(0).clamp_min(1).unsqueeze(1);                 // [C, 1]
+  return one_hot.t().matmul(probabilities) / points;
+}
+
+std::vector<std::vector<int64_t>> strongest_of_label(const torch::Tensor& q, int64_t count) {
+  const int64_t K = q.size(1);
+  const auto [share, cluster] = q.cpu().topk(std::min(count, K), 1);  // [C, count]
+  std::vector<std::vector<int64_t>> strongest(static_cast<size_t>(q.size(0)));
+  for (int64_t label = 0; label < q.size(0); ++label) {
+    for (int64_t rank = 0; rank < share.size(1); ++rank) {
+      if (share[label][rank].item<double>() * static_cast<double>(K) <= 1) break;
+      strongest[static_cast<size_t>(label)].push_back(cluster[label][rank].item<int64_t>());
+    }
+  }
+  return strongest;
+}
+
+std::vector<int64_t> shared_by_labels(const std::vector<std::vector<int64_t>>& strongest) {
+  std::map<int64_t, int64_t> labels_of;
+  for (const auto& clusters : strongest) {
+    for (const int64_t k : clusters) ++labels_of[k];
+  }
+  std::vector<int64_t> shared;
+  for (const auto& [k, labels] : labels_of) {
+    if (labels > 1) shared.push_back(k);
+  }
+  return shared;
+}
+
+}  // namespace clade

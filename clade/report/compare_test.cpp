@@ -1,0 +1,56 @@
+#include "clade/report/compare.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+
+namespace clade {
+namespace {
+
+class Comparison : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::remove_all(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  const std::filesystem::path folder_ =
+      std::filesystem::path(testing::TempDir()) / "clade_comparison";
+};
+
+ComparedRun run(const std::string& name, double elbo) {
+  ComparedRun made;
+  made.name = name;
+  made.shape = {16};
+#ifdef CLADE_WITH_PNG
+  made.shape = {4, 4};
+#endif
+  made.samples = torch::rand({25, 16});
+  made.metrics = {
+      {"test", {{"elbo", elbo}, {"log_likelihood", {{"value", elbo}, {"importance_samples", 1}}}}}};
+  return made;
+}
+
+TEST_F(Comparison, PutsFiguresAndSheetsSideBySide) {
+  ComparedRun second = run("hvp <10>", -86.126);
+  second.metrics["test"]["clusters_in_use"] = 4;
+  write_comparison({run("vae", -88.5), second}, folder_);
+  const std::string page = read_file(folder_ / "index.html");
+  EXPECT_NE(page.find("<td>-88.50</td><td>-86.13</td>"), std::string::npos);
+  EXPECT_NE(page.find("<td></td><td>4</td>"), std::string::npos);
+  EXPECT_EQ(page.find("NMI"), std::string::npos);  // neither has it
+  EXPECT_EQ(page.find("<10>"), std::string::npos);
+  const std::string csv = read_file(folder_ / "comparison.csv");
+  EXPECT_NE(csv.find("\"vae\",-88.50,,"), std::string::npos) << csv;
+#ifdef CLADE_WITH_PNG
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "vae.png"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "hvp__10_.png"));
+#endif
+}
+
+TEST_F(Comparison, WantsNamesThatDiffer) {
+  EXPECT_THROW(write_comparison({run("vae", -1), run("vae", -2)}, folder_), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder_));
+}
+
+}  // namespace
+}  // namespace clade

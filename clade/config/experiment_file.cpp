@@ -121,7 +121,8 @@ json value_of_words(const std::string& words) {
 
 }  // namespace
 
-ExperimentFile ExperimentFile::parse(const std::filesystem::path& path) {
+std::vector<ExperimentFile::Setting> ExperimentFile::settings_in(
+    const std::filesystem::path& path) {
   const std::string content = read_file(path);
   const auto at_line = [&](const toml::source_region& source) {
     return path.string() + ":" + std::to_string(source.begin.line);
@@ -152,8 +153,49 @@ ExperimentFile ExperimentFile::parse(const std::filesystem::path& path) {
   });
   std::stable_sort(by_line.begin(), by_line.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Setting> settings;
+  for (auto& [line, setting] : by_line) settings.push_back(std::move(setting));
+  return settings;
+}
+
+void ExperimentFile::add(const std::filesystem::path& path,
+                         std::vector<std::filesystem::path> chain) {
+  chain.push_back(path);
+  std::vector<Setting> own = settings_in(path);
+  const auto extends = std::find_if(own.begin(), own.end(), [](const Setting& setting) {
+    return setting.section.empty() && setting.key == "extends";
+  });
+  if (extends != own.end()) {
+    std::string named;
+    assign_setting(*extends, {"extends", &named, ""});
+    const auto base = (path.parent_path() / named).lexically_normal();
+    if (!std::filesystem::is_regular_file(base)) {
+      throw ConfigError(extends->where + ": extends " + base.string() +
+                        ", which is no file; give its path from the folder of this one");
+    }
+    for (const auto& file : chain) {
+      if (!std::filesystem::equivalent(file, base)) continue;
+      std::string circle;
+      for (const auto& link : chain) circle += link.string() + " extends ";
+      throw ConfigError(extends->where + ": " + circle + base.string() +
+                        ", a circle; take one extends out");
+    }
+    own.erase(extends);
+    add(base, std::move(chain));
+  }
+  for (Setting& setting : own) put(std::move(setting));
+}
+
+void ExperimentFile::put(Setting setting) {
+  std::erase_if(settings_, [&](const Setting& other) {
+    return other.section == setting.section && other.key == setting.key;
+  });
+  settings_.push_back(std::move(setting));
+}
+
+ExperimentFile ExperimentFile::parse(const std::filesystem::path& path) {
   ExperimentFile file;
-  for (auto& [line, setting] : by_line) file.settings_.push_back(std::move(setting));
+  file.add(path, {});
   return file;
 }
 
@@ -172,10 +214,7 @@ void ExperimentFile::override(const std::string& assignment) {
   }
   setting.words = trimmed(assignment.substr(equals + 1));
   setting.value = value_of_words(setting.words);
-  std::erase_if(settings_, [&](const Setting& other) {
-    return other.section == setting.section && other.key == setting.key;
-  });
-  settings_.push_back(std::move(setting));
+  put(std::move(setting));
 }
 
 void ExperimentFile::assign_setting(const Setting& setting, const Option& option) {

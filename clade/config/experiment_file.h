@@ -20,6 +20,9 @@ namespace clade {
 ///     file.read("model", model_options);
 ///     file.finish();             // whatever nobody has asked for is a mistake
 ///
+/// A file may build on another, `extends = "../base.toml"`, a path from its own folder: that one's
+/// settings are read first, and its own replace them key by key.
+///
 /// Sections are named as in the file, "model" or "training.schedule"; "" has the keys above the
 /// first table. Errors are ConfigError and name FILE:LINE, or the override, and the key.
 class ExperimentFile {
@@ -27,7 +30,8 @@ class ExperimentFile {
   /// An experiment that leaves every setting at its default.
   ExperimentFile() = default;
 
-  /// Throws ConfigError with the line for what is not TOML, Error when the file cannot be read.
+  /// Throws ConfigError with the line for what is not TOML and for an `extends` that leads nowhere
+  /// or in a circle, Error when the file cannot be read.
   static ExperimentFile parse(const std::filesystem::path& path);
 
   /// Takes "section.key=value" in place of what the file says; a later override replaces an
@@ -57,7 +61,12 @@ class ExperimentFile {
     std::string words;  ///< Of an override: the value as typed.
   };
 
+  static std::vector<Setting> settings_in(const std::filesystem::path& path);
   static void assign_setting(const Setting& setting, const Option& option);
+
+  /// `path` and what it extends; `chain` are the files that led here.
+  void add(const std::filesystem::path& path, std::vector<std::filesystem::path> chain);
+  void put(Setting setting);
 
   std::vector<Setting> settings_;  // in the order of the file, then of the overrides
   std::map<std::string, std::vector<std::string>> known_;  // section -> keys asked for

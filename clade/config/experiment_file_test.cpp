@@ -280,6 +280,86 @@ TEST_F(ExperimentFileTest, BeyondAsciiOnlyInStringsAndComments) {
   }
 }
 
+class Extends : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_ / "inner"); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void write(const std::string& name, const std::string& content) const {
+    write_atomically(folder_ / name, content);
+  }
+
+  /// What is said about reading `name`, without the folder.
+  std::string complaint(const std::string& name) const {
+    try {
+      ExperimentFile file = ExperimentFile::parse(folder_ / name);
+      ModelOptions model;
+      file.read("model", model);
+      file.finish();
+    } catch (const ConfigError& error) {
+      std::string message = error.what();
+      const std::string folder = folder_.string() + "/";
+      for (size_t at; (at = message.find(folder)) != std::string::npos;) {
+        message.erase(at, folder.size());
+      }
+      return message;
+    }
+    return "";
+  }
+
+  const fs::path folder_ =
+      fs::path(testing::TempDir()) / ("clade_extends_" + std::to_string(::getpid()));
+};
+
+TEST_F(Extends, OwnSettingsReplaceThoseOfTheChainKeyByKey) {
+  write("base.toml", "[model]\nclusters = 3\ntemperature = 0.1\nhidden = [1]\n");
+  write("middle.toml", "extends = 'base.toml'\n[model]\ntemperature = 0.2\nhidden = [2]\n");
+  write("inner/top.toml", "extends = '../middle.toml'\n[model]\nhidden = [3]\n");
+  ExperimentFile file = ExperimentFile::parse(folder_ / "inner/top.toml");
+  file.override("model.estimator=gumbel");
+  ModelOptions model;
+  file.read("model", model);
+  file.finish();
+  EXPECT_EQ(model.clusters, 3);
+  EXPECT_EQ(model.temperature, 0.2);
+  EXPECT_EQ(model.hidden, (std::vector<int64_t>{3}));
+  EXPECT_EQ(model.estimator, "gumbel");
+}
+
+TEST_F(Extends, ErrorsNameTheFileTheSettingStandsIn) {
+  write("base.toml", "# The base.\n[model]\nclustrs = 3\n");
+  write("top.toml", "extends = 'base.toml'\n");
+  EXPECT_EQ(complaint("top.toml"),
+            "base.toml:3: unknown key model.clustrs; did you mean clusters?");
+  write("base.toml", "[model]\nclusters = 'many'\n");
+  EXPECT_EQ(complaint("top.toml").substr(0, 12), "base.toml:2:");
+  write("top.toml", "extends = 'base.toml'\n\n[model]\nclusters = 3\ntemperature = 'low'\n");
+  EXPECT_EQ(complaint("top.toml").substr(0, 11), "top.toml:5:") << "the base's mistake is replaced";
+  write("base.toml", "\n[model\n");
+  EXPECT_EQ(complaint("top.toml").substr(0, 22), "base.toml:2: not TOML:");
+}
+
+TEST_F(Extends, RefusesWhatLeadsNowhereOrInACircle) {
+  write("top.toml", "# A comment.\nextends = 'inner/base.toml'\n");
+  EXPECT_EQ(complaint("top.toml"),
+            "top.toml:2: extends inner/base.toml, which is no file; give its path from the folder "
+            "of this one");
+  write("top.toml", "extends = 'inner'\n");
+  EXPECT_EQ(complaint("top.toml").substr(0, 38), "top.toml:1: extends inner, which is no");
+  write("top.toml", "extends = ['inner/base.toml']\n");
+  EXPECT_EQ(complaint("top.toml"),
+            "top.toml:1: extends = [\"inner/base.toml\"] is a list where text in quotes, such as "
+            "\"auto\", is expected");
+  write("top.toml", "extends = 'inner/base.toml'\n");
+  write("inner/base.toml", "extends = '../top.toml'\n");
+  EXPECT_EQ(complaint("top.toml"),
+            "inner/base.toml:1: top.toml extends inner/base.toml extends top.toml, a circle; take "
+            "one extends out");
+  write("top.toml", "extends = './top.toml'\n");
+  EXPECT_EQ(complaint("top.toml"),
+            "top.toml:1: top.toml extends top.toml, a circle; take one extends out");
+}
+
 class ToToml : public ExperimentFileTest {};
 
 TEST_F(ToToml, IsReadable) {

@@ -55,6 +55,31 @@ Experiment experiment_of(const std::filesystem::path& run) {
   return load_experiment(ExperimentFile::parse(path));
 }
 
+std::string Experiment::data_name() const {
+  return data.name.empty() ? std::filesystem::path(data.path).stem().string() : data.name;
+}
+
+std::string Experiment::difference(Experiment other) const {
+  if (other.model_name != model_name) {
+    return "model.name is " + other.model_name + ", not " + model_name;
+  }
+  Experiment mine = *this;
+  const std::initializer_list<std::tuple<const char*, Options*, Options*>> sections = {
+      {"data", &mine.data, &other.data},
+      {"model", mine.model.get(), other.model.get()},
+      {"train", &mine.train, &other.train},
+      {"evaluate", &mine.evaluate, &other.evaluate}};
+  for (const auto& [section, ours, theirs] : sections) {
+    const std::vector<Option> a = ours->options(), b = theirs->options();
+    for (size_t i = 0; i < a.size(); ++i) {
+      if (spelled(a[i]) == spelled(b[i])) continue;
+      return std::string(section) + "." + a[i].name + " is " + spelled(b[i]) + ", not " +
+             spelled(a[i]);
+    }
+  }
+  return "";
+}
+
 std::string Experiment::toml() {
   return to_toml({{"", &run},
                   {"data", &data},

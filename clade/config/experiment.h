@@ -43,6 +43,13 @@ struct Experiment {
 
   /// The file that says the same; `load_experiment` reads it back.
   std::string toml();
+
+  /// The data in a word: the named set, or the file without folder and ending.
+  std::string data_name() const;
+
+  /// How `other` would train or be measured differently, "train.epochs is 3, not 5", or "". Seed,
+  /// device, threads and published figures do not count.
+  std::string difference(Experiment other) const;
 };
 
 /// Reads `file`, which the caller may have overridden. Throws ConfigError naming file, line and

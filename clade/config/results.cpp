@@ -1,0 +1,234 @@
+#include "clade/config/results.h"
+
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <optional>
+#include <set>
+
+#include "clade/core/error.h"
+#include "clade/core/progress.h"
+
+namespace clade {
+namespace {
+
+using nlohmann::json;
+using Pointer = json::json_pointer;
+
+constexpr const char* kNone = "-";
+
+std::optional<double> number_at(const json& object, const Pointer& at) {
+  if (!object.contains(at) || !object.at(at).is_number()) return std::nullopt;
+  return object.at(at).get<double>();
+}
+
+/// The run to show beside the mean. Chosen by validation alone: test points and labels only judge.
+const json* best_run(const std::vector<const json*>& runs) {
+  const json* best = nullptr;
+  double best_bound = 0;
+  for (const json* run : runs) {
+    const auto bound = number_at(*run, Pointer("/metrics/validation/elbo"));
+    if (!bound || (best != nullptr && *bound <= best_bound)) continue;
+    best = run;
+    best_bound = *bound;
+  }
+  return best;
+}
+
+using Figure = std::function<std::optional<double>(const json& run)>;
+
+/// Null where no run has the figure.
+json over_runs(const std::vector<const json*>& runs, const Figure& figure) {
+  std::vector<double> values;
+  for (const json* run : runs) {
+    if (const auto value = figure(*run)) values.push_back(*value);
+  }
+  if (values.empty()) return nullptr;
+  const auto n = static_cast<double>(values.size());
+  double mean = 0;
+  for (const double value : values) mean += value / n;
+  json summary = {{"mean", mean}, {"runs", values.size()}};
+  if (values.size() > 1) {
+    double squares = 0;
+    for (const double value : values) squares += (value - mean) * (value - mean);
+    summary["sd"] = std::sqrt(squares / (n - 1));
+  }
+  if (const json* best = best_run(runs)) {
+    if (const auto value = figure(*best)) summary["best"] = *value;
+  }
+  return summary;
+}
+
+std::string fixed(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  std::string number = text;
+  if (number[0] == '-') number.replace(0, 1, "−");
+  return number;
+}
+
+std::string mean_and_sd(const json& figure, int digits) {
+  if (!figure.is_object()) return kNone;
+  std::string text = fixed(figure.at("mean"), digits);
+  if (figure.contains("sd")) text += " ± " + fixed(figure.at("sd"), digits);
+  return text;
+}
+
+std::string cells(const std::vector<std::string>& row) {
+  std::string line = "|";
+  for (const std::string& cell : row) line += " " + cell + " |";
+  return line + "\n";
+}
+
+std::string heading(const std::vector<std::string>& row) {
+  return cells(row) + cells(std::vector<std::string>(row.size(), "---"));
+}
+
+/// What the runs say under `key`, each once.
+std::string said(const json& runs, const char* key) {
+  std::set<std::string> all;
+  for (const json& run : runs) {
+    if (!run.contains("failed")) all.insert(run.value(key, kNone));
+  }
+  std::string text;
+  for (const std::string& one : all) text += (text.empty() ? "" : "; ") + one;
+  return text.empty() ? kNone : text;
+}
+
+std::string epochs(const json& runs) {
+  std::string text;
+  for (const json& run : runs) {
+    if (run.contains("failed")) continue;
+    text += text.empty() ? "" : ", ";
+    if (!run.contains("epochs")) {
+      text += kNone;
+      continue;
+    }
+    text += std::to_string(run.at("epochs").get<int64_t>());
+    if (!run.at("stopped_early").get<bool>()) text += "†";
+  }
+  return text.empty() ? kNone : text;
+}
+
+/// One line of the table of likelihoods; none where neither we nor the literature have a figure.
+std::string likelihood_row(const std::string& name, const json& row, const std::string& metric,
+                           const json& figure, double published) {
+  if (!figure.is_object() && published == 0) return "";
+  std::string runs = figure.is_object() ? figure.at("runs").dump() : "0";
+  if (runs != row.at("seeds").dump()) runs += " of " + row.at("seeds").dump();
+  std::string difference = kNone;
+  if (figure.is_object() && published != 0) {
+    const double more = figure.at("mean").get<double>() - published;
+    difference = std::string(more > 0 ? "+" : "").append(fixed(more, 2));
+  }
+  return cells({name, row.at("model"), row.at("data"),
+                row.contains("clusters") ? row.at("clusters").dump() : kNone, metric,
+                published != 0 ? fixed(published, 2) : kNone, mean_and_sd(figure, 2),
+                figure.contains("best") ? fixed(figure.at("best"), 2) : kNone, difference, runs});
+}
+
+}  // namespace
+
+json summarise(const json& runs) {
+  std::vector<const json*> made;
+  double samples = 1;
+  for (const json& run : runs) {
+    if (run.contains("failed")) continue;
+    made.push_back(&run);
+    samples = std::max(
+        samples,
+        number_at(run, Pointer("/metrics/test/log_likelihood/importance_samples")).value_or(1));
+  }
+  const auto take = [&](const std::string& at) {
+    return over_runs(made, [&](const json& run) { return number_at(run, Pointer(at)); });
+  };
+  json summary;
+  summary["negative_bound"] = over_runs(made, [](const json& run) {
+    const auto bound = number_at(run, Pointer("/metrics/test/elbo"));
+    return bound ? std::optional(-*bound) : std::nullopt;
+  });
+  if (samples > 1) {
+    // Bounds with fewer samples are another figure, and stay out.
+    summary["log_likelihood"] = over_runs(made, [&](const json& run) -> std::optional<double> {
+      const Pointer at("/metrics/test/log_likelihood");
+      if (number_at(run, at / "importance_samples") != samples) return std::nullopt;
+      return number_at(run, at / "value");
+    });
+    summary["importance_samples"] = static_cast<int64_t>(samples);
+  }
+  for (const std::string key : {"acc_hungarian", "acc_majority", "acc_most_confident", "nmi"}) {
+    summary[key] = take("/metrics/test/clustering/" + key);
+  }
+  summary["clusters_in_use"] = take("/metrics/test/clusters_in_use");
+  summary["seconds"] = take("/seconds");
+  return summary;
+}
+
+std::string results_table(const json& results) {
+  std::string text =
+      "Nats per test point. −ELBO is the negative bound, the cluster summed exactly: lower is "
+      "better. log p is the\nimportance-weighted bound with S samples: higher is better. Ours is "
+      "mean ± standard deviation (n − 1) over seeds\nfrom 1 on; best is the seed with the best "
+      "validation bound; the difference is ours less published.\n\n";
+  text += heading({"experiment", "model", "data", "K", "metric", "published", "ours", "best",
+                   "difference", "seeds"});
+  for (const auto& [name, row] : results.items()) {
+    const json& summary = row.at("summary");
+    const json& published = row.at("published");
+    text += likelihood_row(name, row, "−ELBO", summary.at("negative_bound"), published.at("bound"));
+    text += likelihood_row(name, row,
+                           summary.contains("importance_samples")
+                               ? "log p, S = " + summary.at("importance_samples").dump()
+                               : "log p",
+                           summary.value("log_likelihood", json()), published.at("log_likelihood"));
+  }
+
+  text +=
+      "\nClusters of the test points against their labels, which no choice depends on; † trained "
+      "to `train.epochs`,\nnot stopped early.\n\n";
+  text += heading({"experiment", "accuracy one-to-one / majority / most confident", "NMI",
+                   "clusters in use", "epochs", "training", "machine", "date", "version"});
+  for (const auto& [name, row] : results.items()) {
+    const json& summary = row.at("summary");
+    const json& runs = row.at("runs");
+    const json& seconds = summary.at("seconds");
+    text += cells({name,
+                   mean_and_sd(summary.at("acc_hungarian"), 3) + " / " +
+                       mean_and_sd(summary.at("acc_majority"), 3) + " / " +
+                       mean_and_sd(summary.at("acc_most_confident"), 3),
+                   mean_and_sd(summary.at("nmi"), 3),
+                   row.contains("clusters") ? mean_and_sd(summary.at("clusters_in_use"), 1) : kNone,
+                   epochs(runs), seconds.is_object() ? duration(seconds.at("mean")) : kNone,
+                   said(runs, "machine"), said(runs, "date"), said(runs, "version")});
+  }
+
+  text += "\n";
+  for (const auto& [name, row] : results.items()) {
+    text += "- " + name + ": `" + row.at("command").get<std::string>() + "`";
+    const std::string source = row.at("published").at("source");
+    if (!source.empty()) text += "; published: " + source;
+    for (const json& run : row.at("runs")) {
+      if (run.contains("failed")) {
+        text +=
+            "; seed " + run.at("seed").dump() + " failed: " + run.at("failed").get<std::string>();
+      }
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string with_table(const std::string& document, const std::string& table,
+                       const std::string& file) {
+  const std::string begin = "<!-- bench:begin -->\n", end = "<!-- bench:end -->\n";
+  const size_t from = document.find(begin);
+  const size_t to = from == std::string::npos ? from : document.find(end, from);
+  if (to == std::string::npos) {
+    throw ConfigError(file +
+                      " has no place for the table; add the lines <!-- bench:begin --> and "
+                      "<!-- bench:end --> where it belongs");
+  }
+  return document.substr(0, from) + begin + "\n" + table + "\n" + document.substr(to);
+}
+
+}  // namespace clade

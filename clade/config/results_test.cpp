@@ -1,0 +1,150 @@
+#include "clade/config/results.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "clade/core/error.h"
+
+namespace clade {
+namespace {
+
+using nlohmann::json;
+
+json run(int64_t seed, double validation, double test, double f_s, double nmi) {
+  return {{"seed", seed},
+          {"metrics",
+           {{"validation", {{"elbo", validation}}},
+            {"test",
+             {{"elbo", test},
+              {"log_likelihood", {{"value", f_s}, {"importance_samples", 50}}},
+              {"clustering",
+               {{"acc_hungarian", 0.5},
+                {"acc_majority", 0.6},
+                {"acc_most_confident", 0.7},
+                {"nmi", nmi}}},
+              {"clusters_in_use", 8}}}}},
+          {"epochs", 100 * seed},
+          {"stopped_early", seed != 3},
+          {"seconds", 60.0 * static_cast<double>(seed)},
+          {"machine", "a CPU, 1 thread"},
+          {"date", "2026-01-0" + std::to_string(seed)},
+          {"version", "0.1.0"}};
+}
+
+json failed(int64_t seed) {
+  return {{"seed", seed}, {"failed", "KL(z) became NaN"}};
+}
+
+// Seed 2 is best on validation, though seed 3 is on test points, in F_S and against the labels.
+json three_runs() {
+  return json::array({run(1, -103, -101, -90, 0.1), run(2, -100, -102, -92, 0.2), failed(4),
+                      run(3, -102, -97, -88, 0.6)});
+}
+
+json results(const json& runs) {
+  return {{"cp-vae/x",
+           {{"model", "cp_vae"},
+            {"data", "mnist"},
+            {"clusters", 10},
+            {"published", {{"bound", 98.5}, {"log_likelihood", -91.0}, {"source", "a table"}}},
+            {"command", "clade bench x.toml --seeds 4"},
+            {"seeds", 4},
+            {"runs", runs},
+            {"summary", summarise(runs)}}}};
+}
+
+TEST(Results, MeanAndDeviationOfTheRunsThatDidNotFail) {
+  const json summary = summarise(three_runs());
+  const json& bound = summary.at("negative_bound");
+  EXPECT_EQ(bound.at("runs"), 3);
+  EXPECT_DOUBLE_EQ(bound.at("mean"), 100);           // (101 + 102 + 97) / 3
+  EXPECT_DOUBLE_EQ(bound.at("sd"), std::sqrt(7.0));  // (1 + 4 + 9) / 2
+  EXPECT_DOUBLE_EQ(summary.at("log_likelihood").at("mean"), -90);
+  EXPECT_DOUBLE_EQ(summary.at("log_likelihood").at("sd"), 2);
+  EXPECT_EQ(summary.at("importance_samples"), 50);
+  EXPECT_DOUBLE_EQ(summary.at("nmi").at("mean"), 0.3);
+  EXPECT_DOUBLE_EQ(summary.at("acc_majority").at("sd"), 0);
+  EXPECT_DOUBLE_EQ(summary.at("seconds").at("mean"), 120);
+}
+
+TEST(Results, TheBestRunIsChosenByValidationAlone) {
+  const json summary = summarise(three_runs());
+  EXPECT_EQ(summary.at("negative_bound").at("best"), 102);
+  EXPECT_EQ(summary.at("log_likelihood").at("best"), -92);
+  EXPECT_EQ(summary.at("nmi").at("best"), 0.2);
+
+  json unvalidated = three_runs();
+  for (json& one : unvalidated) {
+    if (one.contains("metrics")) one["metrics"].erase("validation");
+  }
+  EXPECT_FALSE(summarise(unvalidated).at("negative_bound").contains("best"));
+}
+
+TEST(Results, OneRunHasNoDeviationAndNoRunNoFigure) {
+  const json one = summarise(json::array({run(1, -103, -101, -90, 0.1)})).at("negative_bound");
+  EXPECT_EQ(one.at("mean"), 101);
+  EXPECT_FALSE(one.contains("sd"));
+  EXPECT_TRUE(summarise(json::array({failed(1)})).at("negative_bound").is_null());
+  EXPECT_TRUE(summarise(json::array()).at("nmi").is_null());
+}
+
+TEST(Results, LikelihoodsWithFewerSamplesStayOut) {
+  json runs = three_runs();
+  runs[0]["metrics"]["test"]["log_likelihood"]["importance_samples"] = 5;
+  const json summary = summarise(runs);
+  EXPECT_EQ(summary.at("log_likelihood").at("runs"), 2);
+  EXPECT_DOUBLE_EQ(summary.at("log_likelihood").at("mean"), -90);
+  for (json& one : runs) {
+    if (one.contains("metrics")) {
+      one["metrics"]["test"]["log_likelihood"]["importance_samples"] = 1;
+    }
+  }
+  EXPECT_FALSE(summarise(runs).contains("log_likelihood")) << "one sample is the bound itself";
+}
+
+TEST(Results, TheTableShowsOursBesidePublished) {
+  const std::string table = results_table(results(three_runs()));
+  for (const char* line :
+       {"| cp-vae/x | cp_vae | mnist | 10 | −ELBO | 98.50 | 100.00 ± 2.65 | 102.00 | +1.50 | 3 of "
+        "4 |\n",
+        "| cp-vae/x | cp_vae | mnist | 10 | log p, S = 50 | −91.00 | −90.00 ± 2.00 | −92.00 | "
+        "+1.00 | 3 of 4 |\n",
+        "| cp-vae/x | 0.500 ± 0.000 / 0.600 ± 0.000 / 0.700 ± 0.000 | 0.300 ± 0.265 | 8.0 ± 0.0 | "
+        "100, 200, 300† | 2 min | a CPU, 1 thread | 2026-01-01; 2026-01-02; 2026-01-03 | 0.1.0 |\n",
+        "- cp-vae/x: `clade bench x.toml --seeds 4`; published: a table; seed 4 failed: KL(z) "
+        "became NaN\n"}) {
+    EXPECT_NE(table.find(line), std::string::npos) << line << table;
+  }
+}
+
+TEST(Results, WhatIsNotKnownIsADash) {
+  json old = run(1, -103, -101, -90, 0.1);
+  for (const char* key : {"machine", "date", "version", "epochs", "seconds", "stopped_early"}) {
+    old.erase(key);
+  }
+  old["metrics"]["test"].erase("clustering");
+  json all = results(json::array({old}));
+  all["cp-vae/x"].erase("clusters");
+  all["cp-vae/x"]["published"] = {{"bound", 0}, {"log_likelihood", 0}, {"source", ""}};
+  const std::string table = results_table(all);
+  for (const char* line :
+       {"| cp-vae/x | cp_vae | mnist | - | −ELBO | - | 101.00 | 101.00 | - | 1 of 4 |\n",
+        "| cp-vae/x | - / - / - | - | - | - | - | - | - | - |\n",
+        "- cp-vae/x: `clade bench x.toml --seeds 4`\n"}) {
+    EXPECT_NE(table.find(line), std::string::npos) << line << table;
+  }
+}
+
+TEST(Results, TheTableGoesBetweenItsMarks) {
+  const std::string begin = "<!-- bench:begin -->\n", end = "<!-- bench:end -->\n";
+  const std::string once = with_table("A\n" + begin + "old\n" + end + "B\n", "new\n", "x.md");
+  EXPECT_EQ(once, "A\n" + begin + "\nnew\n\n" + end + "B\n");
+  EXPECT_EQ(with_table(once, "new\n", "x.md"), once);
+  for (const std::string& document : {std::string(), begin, end + begin}) {
+    EXPECT_THROW(with_table(document, "new\n", "x.md"), ConfigError) << document;
+  }
+}
+
+}  // namespace
+}  // namespace clade

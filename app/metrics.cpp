@@ -2,8 +2,7 @@
 
 #include <cstdio>
 
-#include "clade/core/error.h"
-#include "clade/core/files.h"
+#include "clade/core/json_file.h"
 
 using nlohmann::json;
 
@@ -33,20 +32,14 @@ void row(const json& metrics, const std::string& label, const json::json_pointer
 }  // namespace
 
 json read_metrics(const std::filesystem::path& run) {
-  if (!std::filesystem::exists(metrics_path(run))) return json::object();
-  json metrics = json::parse(clade::read_file(metrics_path(run)), nullptr, false);
-  if (!metrics.is_object()) {
-    throw clade::DataError(metrics_path(run).string() +
-                           " is not JSON; delete it and run clade evaluate again");
-  }
-  return metrics;
+  return clade::read_json_object(metrics_path(run));
 }
 
 void write_metrics(const std::filesystem::path& run, const std::string& split,
                    const json& metrics) {
   json all = read_metrics(run);
   all[split] = metrics;
-  clade::write_atomically(metrics_path(run), all.dump(2) + "\n");
+  clade::write_json(metrics_path(run), all);
 }
 
 void print_metrics(const json& metrics) {

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <sstream>
-#include <thread>
 
 #include "app/commands.h"
 #include "app/metrics.h"
+#include "app/run_record.h"
 #include "clade/core/files.h"
 #include "clade/models/mean_bound.h"
 #include "clade/report/collect.h"
@@ -30,8 +30,7 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
   report.said = said.str();
   report.details = {{"command", "clade train " + (run.folder / "experiment.toml").string()},
                     {"best epoch", std::to_string(provenance.value("epoch", int64_t{0}))},
-                    {"machine", std::to_string(std::thread::hardware_concurrency()) + " cores, " +
-                                    run.experiment.run.device},
+                    {"machine", read_record(run.folder).value("machine", "not recorded")},
                     {"experiment", clade::read_file(run.folder / "experiment.toml")}};
   for (const std::string& note : clade::write_report(report, run.folder / "report")) {
     std::fprintf(stderr, "note: %s\n", note.c_str());

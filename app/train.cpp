@@ -1,11 +1,11 @@
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
 #include "app/commands.h"
+#include "app/interrupt.h"
 #include "app/metrics.h"
 #include "app/report_run.h"
+#include "app/run_record.h"
 #include "app/trained_run.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
@@ -25,20 +25,6 @@ struct TrainArguments {
   std::string seed, device, threads;
   std::string out;
   std::string resume;
-};
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// Ctrl-C asks training to stop for as long as this lives.
-class StopOnInterrupt {
- public:
-  StopOnInterrupt() : before_(std::signal(SIGINT, [](int) { interrupted = 1; })) {}
-  ~StopOnInterrupt() { std::signal(SIGINT, before_); }
-  StopOnInterrupt(const StopOnInterrupt&) = delete;
-  StopOnInterrupt& operator=(const StopOnInterrupt&) = delete;
-
- private:
-  void (*before_)(int);
 };
 
 bool is_experiment(const std::string& what) {
@@ -76,10 +62,6 @@ void require_empty(const fs::path& folder) {
                        "clade train --resume " +
                        folder.string());
   }
-}
-
-std::string data_name(const clade::DataOptions& data) {
-  return data.name.empty() ? fs::path(data.path).stem().string() : data.name;
 }
 
 std::string progress_text(const clade::TrainingProgress& progress) {
@@ -142,7 +124,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
     if (split->size() > 0) clade::check_values(*split, experiment.model->likelihood);
   }
   if (arguments.out.empty()) {
-    prepared.folder = free_folder(experiment.model_name + "-" + data_name(experiment.data) + "-" +
+    prepared.folder = free_folder(experiment.model_name + "-" + experiment.data_name() + "-" +
                                   std::to_string(seed));
   }
   return prepared;
@@ -168,7 +150,7 @@ void train(const TrainArguments& arguments) {
   clade::precision_for("evaluate.precision", experiment.evaluate.precision, device);
 
   auto trained = clade::make_model(experiment.model_name, experiment.model, data, seed, device);
-  trained.provenance = {{"data", data_name(experiment.data)}, {"seed", experiment.run.seed}};
+  trained.provenance = {{"data", experiment.data_name()}, {"seed", experiment.run.seed}};
   move_to(device, data);
   if (!resuming) {
     std::error_code error;
@@ -181,7 +163,7 @@ void train(const TrainArguments& arguments) {
   }
   std::printf(
       "%s on %s: %lld training, %lld validation, %lld test points of %lld values\n",
-      experiment.model_name.c_str(), data_name(experiment.data).c_str(),
+      experiment.model_name.c_str(), experiment.data_name().c_str(),
       static_cast<long long>(data.train.size()), static_cast<long long>(data.validation.size()),
       static_cast<long long>(data.test.size()), static_cast<long long>(data.train.features()));
   std::printf("%s\nrun folder: %s\n", data.said.c_str(), folder.c_str());
@@ -189,11 +171,12 @@ void train(const TrainArguments& arguments) {
 
   clade::Trainer trainer(trained, data, experiment.train, seed, folder);
   if (resuming) trainer.resume();
+  if (!trainer.finished()) begin_record(folder, experiment.run);
   clade::TrainingSummary summary;
   {
     const StopOnInterrupt stop;
     clade::ProgressLine line;
-    summary = trainer.run([] { return interrupted != 0; },
+    summary = trainer.run(&StopOnInterrupt::asked,
                           [&](const auto& progress) { line.show(progress_text(progress)); });
   }
   std::printf("trained %lld epochs in %s%s; kept epoch %lld, bound %.2f\n",
@@ -212,6 +195,7 @@ void train(const TrainArguments& arguments) {
   if (data.validation.size() + data.test.size() == 0) {
     evaluate_split(run, "train", data.train, experiment.evaluate);
   }
+  finish_record(folder);
   print_metrics(read_metrics(folder));
   write_run_report(run, data);
 }

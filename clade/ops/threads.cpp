@@ -11,7 +11,6 @@
 #endif
 
 namespace clade {
-namespace {
 
 int64_t processors() {
 #ifdef __linux__
@@ -20,6 +19,8 @@ int64_t processors() {
 #endif
   return std::max<int64_t>(1, std::thread::hardware_concurrency());
 }
+
+namespace {
 
 // OpenBLAS built on plain threads keeps a pool beside OpenMP's, and the two fight for the cores.
 void silence_blas() {

@@ -114,6 +114,12 @@ double TrainOptions::learning_rate_at(int64_t epoch) const {
   return learning_rate * std::pow(learning_rate_decay, static_cast<double>(epoch / decay_every));
 }
 
+bool TrainOptions::ends_after(int64_t epoch, int64_t best_epoch, bool validated) const {
+  if (epoch >= epochs) return true;
+  if (look_ahead == 0 || !validated) return false;
+  return epoch - std::max(best_epoch, warmup) >= look_ahead;
+}
+
 json EpochLog::json() const {
   nlohmann::json line = {{"epoch", epoch},
                          {"steps", steps},
@@ -144,10 +150,7 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       graph_([this] { step_on(rows_); }, generator_, data.train.x.device(), options.cuda_graph) {}
 
 bool Trainer::finished() const {
-  if (epoch_ >= options_.epochs) return true;
-  if (options_.look_ahead == 0 || data_.validation.size() == 0) return false;
-  const int64_t counted_from = std::max(best_epoch_, options_.warmup);
-  return epoch_ - counted_from >= options_.look_ahead;
+  return options_.ends_after(epoch_, best_epoch_, data_.validation.size() > 0);
 }
 
 void Trainer::begin_epoch() {
@@ -275,7 +278,11 @@ void Trainer::keep_if_best(const EpochLog& log) {
   if (log.validation && best_epoch_ > 0 && log.validation->elbo <= best_) return;
   best_ = log.validation ? log.validation->elbo : log.train.elbo;
   best_epoch_ = log.epoch;
-  trained_.provenance["epoch"] = log.epoch;
+  save_best();
+}
+
+void Trainer::save_best() {
+  trained_.provenance["epoch"] = best_epoch_;
   trained_.provenance["bound"] = best_;
   save_model(trained_, run_);
 }
@@ -418,7 +425,7 @@ void Trainer::finish() {
     sum = sum.defined() ? sum + q_y : q_y;
   }
   model_.set_aggregated_posterior(sum / static_cast<double>(n));
-  save_model(trained_, run_);
+  save_best();
 }
 
 }  // namespace clade

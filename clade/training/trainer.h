@@ -32,6 +32,9 @@ struct TrainOptions : Options {
   /// The weight β of the divergences in `epoch` (from 0): linear, 1 from the end of the warm-up on.
   double beta(int64_t epoch) const;
   double learning_rate_at(int64_t epoch) const;
+
+  /// Whether training ends after `epoch` epochs, the best of them `best_epoch` (from 1).
+  bool ends_after(int64_t epoch, int64_t best_epoch, bool validated) const;
 };
 
 /// What one epoch did; a line of RUN/log.jsonl.
@@ -78,6 +81,9 @@ class Trainer {
   /// Takes up the state in RUN/checkpoint.safetensors; throws Error when it is another model's.
   void resume();
 
+  /// Whether there is nothing left to train.
+  bool finished() const;
+
   /// Trains to the end. `stop` is asked after every step: true saves and throws Interrupted.
   /// Throws NumericalError naming term and step when one becomes NaN or infinite; the last good
   /// checkpoint stays. Afterwards `trained` holds the best weights and the aggregated posterior.
@@ -92,7 +98,7 @@ class Trainer {
   EpochLog end_epoch();
   MeanBound epoch_means() const;
   void keep_if_best(const EpochLog& log);
-  bool finished() const;
+  void save_best();
   void save_checkpoint() const;
   void finish();
 

@@ -1,0 +1,68 @@
+#include "app/run_record.h"
+
+#include <ATen/Parallel.h>
+
+#include <ctime>
+#include <sstream>
+
+#include "clade/core/files.h"
+#include "clade/core/json_file.h"
+#include "clade/core/machine.h"
+
+namespace {
+
+std::filesystem::path record_path(const std::filesystem::path& run) {
+  return run / "run.json";
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  char text[16];
+  std::strftime(text, sizeof text, "%Y-%m-%d", std::gmtime(&now));
+  return text;
+}
+
+std::string this_command() {
+  std::istringstream all(clade::read_file("/proc/self/cmdline"));
+  std::vector<std::string> words;
+  for (std::string word; std::getline(all, word, '\0');) words.push_back(word);
+  words.front() = "clade";
+  return command_line(words);
+}
+
+}  // namespace
+
+std::string command_line(const std::vector<std::string>& words) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+  std::string line;
+  for (const std::string& word : words) {
+    if (!line.empty()) line += " ";
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+      line += word;
+      continue;
+    }
+    line += "'";
+    for (const char c : word) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    line += "'";
+  }
+  return line;
+}
+
+nlohmann::json read_record(const std::filesystem::path& run) {
+  return clade::read_json_object(record_path(run));
+}
+
+void begin_record(const std::filesystem::path& run, const clade::RunOptions& options) {
+  clade::write_json(record_path(run),
+                    {{"date", today()},
+                     {"machine", clade::machine_name(options.device, at::get_num_threads())},
+                     {"command", read_record(run).value("command", this_command())},
+                     {"version", CLADE_VERSION}});
+}
+
+void finish_record(const std::filesystem::path& run) {
+  nlohmann::json record = read_record(run);
+  record["finished"] = true;
+  clade::write_json(record_path(run), record);
+}

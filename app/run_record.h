@@ -1,0 +1,18 @@
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "clade/config/experiment.h"
+
+/// RUN/run.json: date, machine, command and version that made the run, and "finished" once its
+/// metrics are those of the weights training ended with. Empty for runs of versions before it.
+nlohmann::json read_record(const std::filesystem::path& run);
+
+/// Training begins, or goes on, in this process: `command` stays the one it began with.
+void begin_record(const std::filesystem::path& run, const clade::RunOptions& options);
+
+/// Training has ended, and what it ended with is measured.
+void finish_record(const std::filesystem::path& run);
+
+/// `words` as a shell takes them.
+std::string command_line(const std::vector<std::string>& words);

@@ -3,6 +3,7 @@
 
 // One function a subcommand: it declares its arguments and what runs when it is chosen.
 void add_train(CLI::App& app);
+void add_bench(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_cluster(CLI::App& app);
 void add_embed(CLI::App& app);

@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", CLADE_VERSION);
   app.require_subcommand(1);
   add_train(app);
+  add_bench(app);
   add_evaluate(app);
   add_cluster(app);
   add_embed(app);

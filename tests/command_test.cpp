@@ -100,6 +100,20 @@ class Command : public testing::Test {
     return arguments;
   }
 
+  /// experiments/small/NAME.toml on points.csv, with `more` lines of [train].
+  void write_experiment(const std::string& name, const std::string& more) const {
+    fs::create_directories(folder_ / "experiments/small");
+    write(folder_ / "experiments/small" / (name + ".toml"),
+          "[data]\npath = 'points.csv'\nlabels = 'kind'\n[model]\nname = 'cp_vae'\nclusters = 3\n"
+          "hidden = [8]\nlatent = 2\n[published]\nbound = 2.5\nsource = 'a table'\n"
+          "[evaluate]\nimportance_samples = 5\n[train]\nbatch = 20\nwarmup = 1\n" +
+              more);
+  }
+
+  nlohmann::json results() const {
+    return nlohmann::json::parse(read(folder_ / "runs/bench/results.json"));
+  }
+
   void expect_refusal(const std::vector<std::string>& arguments,
                       const std::vector<std::string>& mentions) const {
     const Outcome outcome = run(arguments);
@@ -121,7 +135,7 @@ TEST_F(Command, HelpFitsAScreenAndEverySubcommandHasAnExample) {
   EXPECT_EQ(help.code, 0);
   EXPECT_LE(lines_of(help.out), 24);
   for (const char* name :
-       {"train", "evaluate", "cluster", "embed", "generate", "report", "models", "data"}) {
+       {"train", "bench", "evaluate", "cluster", "embed", "generate", "report", "models", "data"}) {
     EXPECT_NE(help.out.find(name), std::string::npos) << name;
     const Outcome own = run({name, "--help"});
     EXPECT_EQ(own.code, 0);
@@ -247,6 +261,116 @@ TEST_F(Command, InterruptedAndResumedIsTheSameRun) {
   EXPECT_EQ(lines_of(stopped.err), 1);
   ASSERT_EQ(run({"train", "--resume", "part"}).code, 0);
   EXPECT_EQ(read(folder_ / "whole/model.safetensors"), read(folder_ / "part/model.safetensors"));
+}
+
+TEST_F(Command, BenchMakesATableAndRunsOnlyWhatIsMissing) {
+  write_points("points.csv");
+  write_experiment("a", "epochs = 3\n");
+  write(folder_ / "experiments/small/b.toml", "extends = 'a.toml'\n[train]\nepochs = 2\n");
+  write(folder_ / "doc.md", "# Before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nAfter\n");
+  const std::vector<std::string> bench = {
+      "bench", "experiments/small/a.toml", "--seeds", "2", "--jobs", "2", "--threads", "1"};
+  const Outcome made = run(bench);
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(made.out.find("small/a seed 2: bound"), std::string::npos) << made.out;
+  const auto first = results();
+  const auto& row = first.at("small/a");
+  EXPECT_EQ(row.at("clusters"), 3);
+  ASSERT_EQ(row.at("runs").size(), 2u);
+  double mean = 0;
+  for (int seed = 1; seed <= 2; ++seed) {
+    const auto& one = row.at("runs")[seed - 1];
+    EXPECT_EQ(one.at("seed"), seed);
+    EXPECT_EQ(one.at("epochs"), 3);
+    EXPECT_EQ(one.at("stopped_early"), false);
+    for (const char* key : {"machine", "date", "version", "command", "seconds"}) {
+      EXPECT_TRUE(one.contains(key)) << key;
+    }
+    mean -= one.at("metrics").at("test").at("elbo").get<double>() / 2;
+  }
+  EXPECT_NE(row.at("runs")[0].at("metrics"), row.at("runs")[1].at("metrics"));
+  EXPECT_NEAR(row.at("summary").at("negative_bound").at("mean"), mean, 1e-9);
+
+  const auto model = folder_ / "runs/bench/small/a/seed-1/model.safetensors";
+  const auto before = fs::last_write_time(model);
+  auto both = bench;
+  both.insert(both.begin() + 1, "experiments/small/b.toml");
+  both.insert(both.end(), {"--into", "doc.md"});
+  const Outcome more = run(both);
+  ASSERT_EQ(more.code, 0) << more.err;
+  EXPECT_NE(more.out.find("4 runs, 2 finished before"), std::string::npos) << more.out;
+  EXPECT_EQ(results().at("small/a"), row);
+  EXPECT_EQ(results().at("small/b").at("runs")[0].at("epochs"), 2);
+  EXPECT_EQ(read(folder_ / "doc.md"), "# Before\n<!-- bench:begin -->\n\n" +
+                                          read(folder_ / "runs/bench/results.md") +
+                                          "\n<!-- bench:end -->\nAfter\n");
+  const Outcome again = run(bench);
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_NE(again.out.find("2 runs, 2 finished before"), std::string::npos) << again.out;
+  EXPECT_TRUE(results().contains("small/b")) << "rows of other calls stay";
+  EXPECT_EQ(fs::last_write_time(model), before);
+
+  fs::remove(folder_ / "runs/bench/small/a/seed-1/metrics.json");
+  const Outcome measured = run(bench);
+  EXPECT_EQ(measured.code, 0) << measured.err;
+  EXPECT_NE(measured.out.find("2 runs, 1 finished before"), std::string::npos) << measured.out;
+  EXPECT_EQ(results().at("small/a").at("summary").at("negative_bound"),
+            row.at("summary").at("negative_bound"));
+  EXPECT_EQ(results().at("small/a").at("runs")[0].at("seconds"), row.at("runs")[0].at("seconds"))
+      << "it was not trained again";
+
+  auto other = bench;
+  other.insert(other.end(), {"--set", "train.epochs=4"});
+  expect_refusal(other, {"small/a/seed-1", "train.epochs is 3, not 4", "--out"});
+  other.insert(other.end(), {"--into", "points.csv", "--out", "run"});
+  expect_refusal(other, {"points.csv", "bench:begin"});
+}
+
+TEST_F(Command, BenchRefusesBeforeItRunsAndOutlivesAFailedRun) {
+  write_points("points.csv");
+  write_experiment("a", "epochs = 2\n");
+  write_experiment("broken", "epoch = 2\n");
+  write_experiment("wild", "epochs = 2\nlearning_rate = 1e30\n");
+  const auto file = [](const std::string& name) { return "experiments/small/" + name + ".toml"; };
+  expect_refusal({"bench", file("a"), file("broken"), "--out", "run"}, {"broken.toml:", "epoch"});
+  expect_refusal({"bench", file("a"), file("a"), "--out", "run"}, {"small/a"});
+  expect_refusal({"bench", file("a"), "--seeds", "0"}, {"--seeds"});
+  EXPECT_FALSE(fs::exists(folder_ / "runs"));
+
+  const Outcome outcome = run({"bench", file("wild"), file("a"), "--threads", "1"});
+  EXPECT_EQ(outcome.code, 3) << outcome.err;
+  EXPECT_EQ(lines_of(outcome.err), 1) << outcome.err;
+  EXPECT_NE(outcome.err.find("1 of 2 runs failed, first small/wild seed 1"), std::string::npos);
+  EXPECT_NE(outcome.err.find("at step"), std::string::npos) << outcome.err;
+  EXPECT_TRUE(results().at("small/wild").at("runs")[0].contains("failed"));
+  EXPECT_EQ(results().at("small/a").at("summary").at("negative_bound").at("runs"), 1);
+}
+
+TEST_F(Command, BenchInterruptedGoesOn) {
+  write_points("points.csv", 600);
+  write_experiment("a", "epochs = 40\n");
+  const std::vector<std::string> bench = {
+      "bench", "experiments/small/a.toml", "--seeds", "2", "--threads", "1"};
+  auto whole = bench;
+  whole.insert(whole.end(), {"--out", "whole"});
+  ASSERT_EQ(run(whole).code, 0);
+  const pid_t child = start(bench);
+  const auto first = folder_ / "runs/bench/small/a/seed-1";
+  while (!fs::exists(first / "checkpoint.safetensors")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ::kill(child, SIGINT);
+  const Outcome stopped = finish(child);
+  ASSERT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_NE(stopped.err.find("stopped with 0 of 2 runs finished"), std::string::npos)
+      << stopped.err;
+  EXPECT_NE(stopped.err.find("same command"), std::string::npos);
+  EXPECT_FALSE(fs::exists(folder_ / "runs/bench/small/a/seed-2"));
+  ASSERT_EQ(run(bench).code, 0);
+  for (const char* seed : {"small/a/seed-1", "small/a/seed-2"}) {
+    EXPECT_EQ(read(folder_ / "whole" / seed / "model.safetensors"),
+              read(folder_ / "runs/bench" / seed / "model.safetensors"));
+  }
 }
 
 TEST_F(Command, NaNStopsWithItsNameAndExitCodeThree) {

@@ -1,0 +1,443 @@
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <sstream>
+#include <thread>
+
+#include "app/commands.h"
+#include "app/interrupt.h"
+#include "app/metrics.h"
+#include "app/run_record.h"
+#include "clade/config/results.h"
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/core/json_file.h"
+#include "clade/core/progress.h"
+#include "clade/ops/threads.h"
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+struct BenchArguments {
+  std::vector<std::string> files;
+  std::vector<std::string> overrides;
+  int64_t seeds = 1;
+  int64_t jobs = 1;
+  int64_t threads = 0;
+  std::string out = "runs/bench";
+  std::string into;
+};
+
+/// An experiment file: a row of the table.
+struct Row {
+  std::string file, name;
+  clade::Experiment experiment;
+  bool likelihood_given = false;
+};
+
+enum class State { kNew, kBegun, kRunning, kFinished, kFailed };
+
+/// One seed of a row.
+struct Run {
+  const Row* row;
+  int64_t seed;
+  fs::path folder;
+  State state = State::kNew;
+  pid_t child = 0;
+  int code = 0;            ///< Exit code of a failed run.
+  std::string error = {};  ///< Its error line.
+
+  std::string name() const { return row->name + " seed " + std::to_string(seed); }
+  fs::path log() const { return folder.string() + ".log"; }
+};
+
+/// The path below experiments/, cp-vae/mnist-10, or the file's own name; without .toml.
+std::string name_of(const std::string& file) {
+  const fs::path path = fs::absolute(file).lexically_normal().replace_extension();
+  fs::path below;
+  bool inside = false;
+  for (const fs::path& part : path) {
+    if (part == "experiments") {
+      inside = true;
+      below.clear();
+    } else if (inside) {
+      below /= part;
+    }
+  }
+  return inside ? below.string() : path.filename().string();
+}
+
+Row load_row(const std::string& file_name, const BenchArguments& arguments) {
+  clade::ExperimentFile file = clade::ExperimentFile::parse(file_name);
+  for (const std::string& setting : arguments.overrides) file.override(setting);
+  const bool likelihood_given = file.string("model", "likelihood").has_value();
+  return {file_name, name_of(file_name), clade::load_experiment(std::move(file)), likelihood_given};
+}
+
+std::vector<Row> load_rows(const BenchArguments& arguments) {
+  std::vector<Row> rows;
+  for (const std::string& file : arguments.files) {
+    rows.push_back(load_row(file, arguments));
+    for (const Row& other : rows) {
+      if (&other == &rows.back() || other.name != rows.back().name) continue;
+      throw clade::ConfigError(other.file + " and " + file + " would both be called " + other.name +
+                               " in the table; rename one, or give them another --out each");
+    }
+  }
+  return rows;
+}
+
+/// Whether training has ended and metrics.json is of the weights it ended with.
+bool finished(const Run& run) {
+  const json metrics = read_metrics(run.folder);
+  const json record = read_record(run.folder);
+  const json checkpoint = clade::read_json_object(run.folder / "checkpoint.json");
+  if (!metrics.contains("test")) return false;
+  if (!record.empty() && !record.value("finished", false)) return false;
+  if (checkpoint.empty()) return !record.empty();
+  return run.row->experiment.train.ends_after(checkpoint.at("epoch"), checkpoint.at("best_epoch"),
+                                              metrics.contains("validation"));
+}
+
+State state_of(const Run& run) {
+  if (!fs::exists(run.folder) || fs::is_empty(run.folder)) return State::kNew;
+  const clade::Experiment there = clade::experiment_of(run.folder);
+  const Row& row = *run.row;
+  // What a file leaves open is chosen from the data.
+  if (!row.likelihood_given) row.experiment.model->likelihood = there.model->likelihood;
+  const std::string difference = row.experiment.difference(there);
+  if (!difference.empty()) {
+    throw clade::ConfigError(run.folder.string() + " holds another experiment than " + row.file +
+                             ": " + difference + "; delete it or give another --out");
+  }
+  if (finished(run)) return State::kFinished;
+  if (fs::exists(run.folder / "checkpoint.safetensors")) return State::kBegun;
+  if (fs::exists(run.folder / "metrics.json") || read_record(run.folder).value("finished", false)) {
+    throw clade::Error(run.folder.string() +
+                       " has no checkpoint to go on from; measure it by clade evaluate, or delete "
+                       "it");
+  }
+  return State::kNew;
+}
+
+std::vector<Run> plan(const std::vector<Row>& rows, const BenchArguments& arguments) {
+  std::vector<Run> runs;
+  for (const Row& row : rows) {
+    for (int64_t seed = 1; seed <= arguments.seeds; ++seed) {
+      Run run{&row, seed, fs::path(arguments.out) / row.name / ("seed-" + std::to_string(seed))};
+      run.state = state_of(run);
+      runs.push_back(run);
+    }
+  }
+  return runs;
+}
+
+/// Held until this process and the runs it started have ended, so that no two write one folder.
+void lock(const fs::path& out) {
+  std::error_code error;
+  fs::create_directories(out, error);
+  const int file = ::open((out / ".lock").c_str(), O_RDWR | O_CREAT, 0644);
+  if (file < 0) {
+    throw clade::Error("cannot write in " + out.string() + ": " + std::strerror(errno) +
+                       "; give another --out");
+  }
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    throw clade::Error(out.string() +
+                       " is in use by another clade bench, or by a run it left behind; wait for "
+                       "it or give another --out");
+  }
+}
+
+void start(Run& run, const BenchArguments& arguments, int64_t threads) {
+  std::vector<std::string> words = {"clade", "train"};
+  if (run.state == State::kBegun) {
+    words.insert(words.end(), {"--resume", run.folder.string()});
+  } else {
+    fs::remove_all(run.folder);  // of a run that ended before its first checkpoint
+    fs::create_directories(run.folder.parent_path());
+    words.insert(words.end(), {run.row->file, "--threads", std::to_string(threads)});
+    for (const std::string& setting : arguments.overrides) {
+      words.insert(words.end(), {"--set", setting});
+    }
+    words.insert(words.end(),
+                 {"--set", "seed=" + std::to_string(run.seed), "--out", run.folder.string()});
+  }
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+
+  const std::string log = run.log().string();
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(),
+                                   O_WRONLY | O_CREAT | O_APPEND, 0644);
+  posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+  const int error =
+      ::posix_spawn(&run.child, "/proc/self/exe", &files, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&files);
+  if (error != 0) {
+    throw clade::Error("cannot start a run: " + std::string(std::strerror(error)) + "; check " +
+                       log);
+  }
+  run.state = State::kRunning;
+}
+
+/// The last line in which the run says why it ended.
+std::string error_line(const Run& run) {
+  std::istringstream lines(clade::read_file(run.log()));
+  const std::string mark = "clade: ";
+  std::string found = "no error line";
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind(mark, 0) == 0) found = line.substr(mark.size());
+  }
+  return found;
+}
+
+/// Takes up the result of a run that has ended; returns false while it goes on.
+bool ended(Run& run) {
+  int status = 0;
+  const pid_t child = ::waitpid(run.child, &status, WNOHANG);
+  if (child == 0 || (child < 0 && errno == EINTR)) return false;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && finished(run)) {
+    run.state = State::kFinished;
+    return true;
+  }
+  run.state = State::kFailed;
+  run.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+  run.error = WIFSIGNALED(status) ? "ended by signal " + std::to_string(WTERMSIG(status))
+              : run.code == 0     ? "there are no test points; give data.test some"
+                                  : error_line(run);
+  return true;
+}
+
+json run_json(const Run& run, const fs::path& out) {
+  json entry = {{"seed", run.seed}, {"folder", run.folder.lexically_relative(out).string()}};
+  if (run.state == State::kFailed) {
+    entry["failed"] = run.error;
+    return entry;
+  }
+  entry["metrics"] = read_metrics(run.folder);
+  for (json& split : entry["metrics"]) split.erase("layer_kl");  // a number a unit
+  const json checkpoint = clade::read_json_object(run.folder / "checkpoint.json");
+  if (!checkpoint.empty()) {
+    const int64_t epochs = checkpoint.at("epoch");
+    entry["epochs"] = epochs;
+    entry["seconds"] = checkpoint.at("seconds");
+    entry["stopped_early"] = epochs < run.row->experiment.train.epochs;
+  }
+  const json record = read_record(run.folder);
+  for (const char* key : {"machine", "date", "version", "command"}) {
+    if (record.contains(key)) entry[key] = record.at(key);
+  }
+  return entry;
+}
+
+json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments& arguments) {
+  clade::Experiment experiment = row.experiment;
+  std::vector<std::string> words = {"clade", "bench", row.file, "--seeds",
+                                    std::to_string(arguments.seeds)};
+  if (arguments.threads > 0) {
+    words.insert(words.end(), {"--threads", std::to_string(arguments.threads)});
+  }
+  for (const std::string& setting : arguments.overrides) {
+    words.insert(words.end(), {"--set", setting});
+  }
+  json all = json::array();
+  for (const Run& run : runs) {
+    if (run.row == &row && (run.state == State::kFinished || run.state == State::kFailed)) {
+      all.push_back(run_json(run, arguments.out));
+    }
+  }
+  json entry = {{"model", experiment.model_name},
+                {"data", experiment.data_name()},
+                {"published", clade::to_json(experiment.published)},
+                {"command", command_line(words)},
+                {"seeds", arguments.seeds},
+                {"runs", all},
+                {"summary", clade::summarise(all)}};
+  const json options = clade::to_json(*experiment.model);
+  for (const char* name : {"clusters", "components"}) {
+    if (options.contains(name)) entry["clusters"] = options.at(name);
+  }
+  return entry;
+}
+
+/// results.json, results.md and --into; rows of experiments not in this call stay.
+void write_results(const std::vector<Row>& rows, const std::vector<Run>& runs,
+                   const BenchArguments& arguments) {
+  const fs::path out = arguments.out;
+  json results = clade::read_json_object(out / "results.json");
+  for (const Row& row : rows) results[row.name] = row_json(row, runs, arguments);
+  const std::string table = clade::results_table(results);
+  clade::write_json(out / "results.json", results);
+  clade::write_atomically(out / "results.md", table);
+  if (arguments.into.empty()) return;
+  clade::write_atomically(
+      arguments.into, clade::with_table(clade::read_file(arguments.into), table, arguments.into));
+}
+
+std::string said_of(const Run& run) {
+  if (run.state == State::kFailed) return "failed: " + run.error;
+  const json entry = run_json(run, run.folder);
+  char bound[64];
+  std::snprintf(bound, sizeof bound, "bound %.2f",
+                entry.at("metrics").at("test").at("elbo").get<double>());
+  if (!entry.contains("epochs")) return bound;
+  return std::string(bound) + ", " + entry.at("epochs").dump() + " epochs, " +
+         clade::duration(entry.at("seconds"));
+}
+
+/// "mnist-10 seed 1: epoch 7/2000, bound -101.20", from the last line of the run's log.
+std::string progress_of(const Run& run) {
+  const fs::path log = run.folder / "log.jsonl";
+  std::string text = run.name();
+  if (!fs::exists(log)) return text;
+  std::istringstream lines(clade::read_file(log));
+  json last;
+  for (std::string line; std::getline(lines, line);) {
+    json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (entry.is_object()) last = std::move(entry);
+  }
+  if (last.is_null()) return text;
+  const json& means = last.at(last.contains("validation") ? "validation" : "train");
+  char figures[96];
+  std::snprintf(figures, sizeof figures, ": epoch %lld/%lld, bound %.2f",
+                static_cast<long long>(last.at("epoch")),
+                static_cast<long long>(run.row->experiment.train.epochs),
+                means.at("elbo").get<double>());
+  return text + figures;
+}
+
+int64_t count(const std::vector<Run>& runs, State state) {
+  return std::count_if(runs.begin(), runs.end(),
+                       [&](const Run& run) { return run.state == state; });
+}
+
+/// Runs what is not finished, `jobs` at a time, until all have ended or the user says stop.
+void run_all(const std::vector<Row>& rows, std::vector<Run>& runs,
+             const BenchArguments& arguments) {
+  using Clock = std::chrono::steady_clock;
+  constexpr auto kPause = std::chrono::milliseconds(50);
+  constexpr auto kBetweenReadings = std::chrono::seconds(1);
+  const int64_t threads = arguments.threads > 0
+                              ? arguments.threads
+                              : std::max<int64_t>(1, clade::processors() / arguments.jobs);
+  const StopOnInterrupt stop;
+  bool stopping = false;
+  clade::ProgressLine line;
+  const auto begun = Clock::now();
+  auto next_reading = begun;
+  while (true) {
+    if (StopOnInterrupt::asked() && !stopping) {
+      stopping = true;
+      for (const Run& run : runs) {
+        if (run.state == State::kRunning) ::kill(run.child, SIGINT);
+      }
+    }
+    for (Run& run : runs) {
+      if (run.state == State::kRunning && ended(run)) {
+        if (stopping && run.state == State::kFailed) {  // as it was told
+          run.state = State::kBegun;
+          continue;
+        }
+        line.clear();
+        std::printf("%s: %s\n", run.name().c_str(), said_of(run).c_str());
+        std::fflush(stdout);
+        write_results(rows, runs, arguments);
+      }
+      const bool waiting = run.state == State::kNew || run.state == State::kBegun;
+      if (waiting && !stopping && count(runs, State::kRunning) < arguments.jobs) {
+        start(run, arguments, threads);
+      }
+    }
+    if (count(runs, State::kRunning) == 0) break;
+    if (Clock::now() >= next_reading) {
+      next_reading = Clock::now() + kBetweenReadings;
+      std::string text = std::to_string(count(runs, State::kFinished)) + "/" +
+                         std::to_string(runs.size()) + " finished  ";
+      for (const Run& run : runs) {
+        if (run.state == State::kRunning) text += progress_of(run) + "  ";
+      }
+      line.show(text +
+                clade::duration(std::chrono::duration<double>(Clock::now() - begun).count()));
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  line.clear();
+  if (!stopping) return;
+  throw clade::Interrupted("stopped with " + std::to_string(count(runs, State::kFinished)) +
+                           " of " + std::to_string(runs.size()) +
+                           " runs finished, the others saved; go on with the same command");
+}
+
+void bench(const BenchArguments& arguments) {
+  const std::vector<Row> rows = load_rows(arguments);
+  if (!arguments.into.empty()) {
+    clade::with_table(clade::read_file(arguments.into), "", arguments.into);
+  }
+  lock(arguments.out);
+  std::vector<Run> runs = plan(rows, arguments);
+  std::printf("%zu runs, %lld finished before\n", runs.size(),
+              static_cast<long long>(count(runs, State::kFinished)));
+  std::fflush(stdout);
+  write_results(rows, runs, arguments);
+  run_all(rows, runs, arguments);
+  std::printf("results: %s\n", (fs::path(arguments.out) / "results.md").c_str());
+
+  const auto failed = std::find_if(runs.begin(), runs.end(),
+                                   [](const Run& run) { return run.state == State::kFailed; });
+  if (failed == runs.end()) return;
+  const std::string message = std::to_string(count(runs, State::kFailed)) + " of " +
+                              std::to_string(runs.size()) + " runs failed, first " +
+                              failed->name() + ": " + failed->error + "; its output is in " +
+                              failed->log().string();
+  constexpr int kNumericalFailure = 3;
+  if (failed->code == kNumericalFailure) throw clade::NumericalError(message);
+  throw clade::Error(message);
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  auto* command = app.add_subcommand("bench", "make a table of results: experiments times seeds");
+  auto arguments = std::make_shared<BenchArguments>();
+  command->add_option("EXPERIMENT", arguments->files, "experiment files (.toml)")->required();
+  command->add_option("--seeds", arguments->seeds, "seeds 1 to this, whatever the files say")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--jobs", arguments->jobs, "runs at a time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--threads", arguments->threads, "CPU threads a run; cores / jobs by default")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--set", arguments->overrides,
+                   "override one setting of every experiment, section.key=value")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command->add_option("--out", arguments->out, "folder of the runs and the table")
+      ->capture_default_str();
+  command->add_option("--into", arguments->into,
+                      "also put the table into this document, between the lines\n"
+                      "<!-- bench:begin --> and <!-- bench:end -->");
+  command->footer(
+      "Runs are DIR/NAME/seed-S, NAME the file's path below experiments/. Finished ones are not\n"
+      "run again, stopped ones go on. Writes DIR/results.json and DIR/results.md after each run.\n"
+      "Examples:\n"
+      "  clade bench experiments/cp-vae/mnist-10.toml --seeds 3\n"
+      "  clade bench experiments/*/*.toml --seeds 5 --jobs 4 --threads 2 --into docs/results.md\n"
+      "  clade bench experiments/vae/mnist.toml --set device=cuda --out runs/cuda");
+  command->callback([arguments] { bench(*arguments); });
+}

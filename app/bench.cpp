@@ -246,19 +246,19 @@ json run_json(const Run& run, const fs::path& out) {
 
 json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments& arguments) {
   clade::Experiment experiment = row.experiment;
+  json all = json::array();
+  int64_t threads = arguments.threads;
+  for (const Run& run : runs) {
+    if (run.row != &row || (run.state != State::kFinished && run.state != State::kFailed)) continue;
+    all.push_back(run_json(run, arguments.out));
+    // Another number would round otherwise.
+    if (run.state == State::kFinished) threads = clade::experiment_of(run.folder).run.threads;
+  }
   std::vector<std::string> words = {"clade", "bench", row.file, "--seeds",
                                     std::to_string(arguments.seeds)};
-  if (arguments.threads > 0) {
-    words.insert(words.end(), {"--threads", std::to_string(arguments.threads)});
-  }
+  if (threads > 0) words.insert(words.end(), {"--threads", std::to_string(threads)});
   for (const std::string& setting : arguments.overrides) {
     words.insert(words.end(), {"--set", setting});
-  }
-  json all = json::array();
-  for (const Run& run : runs) {
-    if (run.row == &row && (run.state == State::kFinished || run.state == State::kFailed)) {
-      all.push_back(run_json(run, arguments.out));
-    }
   }
   json entry = {{"model", experiment.model_name},
                 {"data", experiment.data_name()},

@@ -1,4 +1,4 @@
-# What the report's page carries inside itself, and whether it can draw images.
+# What the report's page carries inside itself.
 include_guard()
 include(${CMAKE_CURRENT_LIST_DIR}/embed.cmake)
 
@@ -13,7 +13,3 @@ endif()
 clade_embed(clade_report chart_js ${CLADE_CHART_JS})
 clade_embed(clade_report page_css ${PROJECT_SOURCE_DIR}/clade/report/page.css)
 clade_embed(clade_report page_js ${PROJECT_SOURCE_DIR}/clade/report/page.js)
-if(CLADE_WITH_PNG)
-  # PUBLIC: the tests ask too.
-  target_compile_definitions(clade_report PUBLIC CLADE_WITH_PNG)
-endif()

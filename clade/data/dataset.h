@@ -23,12 +23,19 @@ struct Dataset {
   Dataset to(const torch::Device& device) const;
 };
 
+/// How the files of an image folder become images of one shape.
+struct ImageReading {
+  std::vector<int64_t> resize;  ///< {H, W}; empty leaves every size as it is.
+  bool greyscale = false;
+};
+
 /// How raw values become what the model reads: (raw - shift) / scale, then binarised or not. Stored
 /// with a trained model and applied to every data set it is given later.
 struct Preprocessing {
   torch::Tensor shift;    // [D] float32
   torch::Tensor scale;    // [D] float32, > 0
   bool binarise = false;  ///< Values are probabilities of a one, drawn anew at each presentation.
+  ImageReading images = {};  ///< What comes before all this where the points are an image folder.
 
   torch::Tensor apply(const torch::Tensor& raw) const;  // [N, D] -> [N, D]
 };

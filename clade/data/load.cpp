@@ -8,6 +8,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/require.h"
+#include "clade/data/codecs.h"
 #include "clade/data/named_sets.h"
 #include "clade/data/numbers.h"
 #include "clade/data/points.h"
@@ -17,7 +18,6 @@ namespace clade {
 namespace {
 
 constexpr uint64_t kBinarisationSeed = 20191130;  // Any constant does: it may only never change.
-constexpr int64_t kNamedValidation = 10000;
 constexpr int64_t kTenth = 10;
 
 struct Indices {
@@ -40,7 +40,8 @@ int64_t training_points(int64_t available, int64_t validation, int64_t test,
 }
 
 Indices split_named(int64_t train, int64_t test, const DataOptions& options) {
-  const int64_t validation = options.validation < 0 ? kNamedValidation : options.validation;
+  const int64_t validation =
+      options.validation < 0 ? named_set(options.name).validation : options.validation;
   if (options.test > test) {
     throw ConfigError("data.test is " + std::to_string(options.test) + "; " + options.name +
                       " has " + std::to_string(test) + " test points");
@@ -89,23 +90,32 @@ int64_t count(const std::vector<int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
 }
 
+bool asked(const ImageReading& images) {
+  return images.greyscale || !images.resize.empty();
+}
+
 }  // namespace
 
 std::vector<Option> DataOptions::options() {
   return {
       {"name", &name, "a set known by name: " + known_names()},
       {"path", &path,
-       "your data: .npy, .npz, IDX, CSV or TSV, also gzipped; with name, the folder of that set"},
+       "your data: .npy, .npz, IDX, CSV or TSV, also gzipped, or a folder of PNG and JPEG images; "
+       "with name, the folder of that set"},
       {"labels", &labels,
        "labels for scores, never for training: a file, a column of the table (name, or number from "
-       "1) or an array of the .npz"},
+       "1), an array of the .npz, or one of the kinds a named set has; a folder of images has its "
+       "subfolders"},
+      {"resize", &images.resize,
+       "[H, W] to which the images of a folder are resized; [] leaves them and wants one size"},
+      {"greyscale", &images.greyscale, "the colours of an image folder become grey levels"},
       {"values", &values,
        "what the values are: auto (looked at, and said), binary, grey (0 to 1 or 0 to 255), "
        "standardised (each feature to mean 0, deviation 1) or raw"},
       {"binarise", &binarise,
        "grey levels as bits drawn at each presentation: auto and dynamic do, none does not"},
       {"validation", &validation,
-       "points for early stopping; -1 for 10000 of a named set, a tenth of a file"},
+       "points for early stopping; -1 for a tenth, or as many as usual of a named set"},
       {"test", &test, "points for the final figures; -1 for all of a named set, a tenth of a file"},
   };
 }
@@ -119,19 +129,22 @@ void DataOptions::validate() const {
     throw ConfigError("there are no data; set data.path to a file or data.name to one of " +
                       known_names());
   }
-  std::error_code ignored;
-  if (name.empty()) {
-    if (std::filesystem::is_directory(path, ignored)) {
-      throw ConfigError("data.path is a folder, " + path +
-                        "; give a file, or set data.name to the set it holds");
-    }
-    return;
+  const bool sides = std::all_of(images.resize.begin(), images.resize.end(), [](int64_t side) {
+    return side >= 1 && side <= kMostPixelsASide;
+  });
+  if (!sides || (!images.resize.empty() && images.resize.size() != 2)) {
+    throw ConfigError("data.resize is " + shape_text(images.resize) +
+                      "; it must be [H, W], each from 1 to " + std::to_string(kMostPixelsASide) +
+                      ", or []");
   }
+  if (name.empty()) return;
   const NamedSet& set = named_set(name);
-  if (!labels.empty()) {
-    throw ConfigError("data.labels is " + labels + ", but " + name +
-                      " brings its own; remove data.labels");
+  check_labels(set, labels);
+  if (asked(images)) {
+    throw ConfigError("data.resize and data.greyscale are for folders of images, and " + name +
+                      " has a size of its own; remove them");
   }
+  std::error_code ignored;
   if (!path.empty() && set.values == "raw") {
     throw ConfigError("data.path is " + path + ", but " + name + " is drawn; remove one of them");
   }
@@ -147,10 +160,15 @@ Splits load_splits(const DataOptions& options, uint64_t seed) {
   Indices rows;
   std::string values = options.values;
   if (options.name.empty()) {
-    points = read_points(options.path, options.labels);
+    std::error_code ignored;
+    if (asked(options.images) && !std::filesystem::is_directory(options.path, ignored)) {
+      throw ConfigError("data.resize and data.greyscale are for folders of images, and " +
+                        options.path + " is a file; remove them");
+    }
+    points = read_points(options.path, options.labels, {}, options.images);
     rows = split_file(points.values.size(0), options, seed);
   } else {
-    NamedPoints named = read_named_set(options.name, options.path, seed);
+    NamedPoints named = read_named_set(options.name, options.path, options.labels, seed);
     rows = split_named(named.train.values.size(0), named.test.values.size(0), options);
     points = std::move(named.train);
     points.values = torch::cat({points.values, named.test.values});
@@ -158,6 +176,7 @@ Splits load_splits(const DataOptions& options, uint64_t seed) {
     if (values == "auto") values = named_set(options.name).values;
   }
   auto [preprocessing, said] = choose_preprocessing(points, rows.train, values, options.binarise);
+  preprocessing.images = options.images;
   if (!points.note.empty()) said += "; " + points.note;
   Splits splits{take(points, rows.train, preprocessing),
                 take(points, rows.validation, preprocessing),
@@ -173,15 +192,13 @@ Dataset load_points(const std::string& path, const std::string& labels,
                     const Preprocessing& preprocessing, const std::vector<int64_t>& shape,
                     const std::vector<std::string>& label_names) {
   const auto& sets = named_sets();
-  const bool named =
-      std::any_of(sets.begin(), sets.end(), [&](const NamedSet& set) { return set.name == path; });
-  if (named && !labels.empty()) {
-    throw ConfigError(path + " brings its own labels; leave out " + labels);
-  }
+  const auto set = std::find_if(sets.begin(), sets.end(),
+                                [&](const NamedSet& known) { return known.name == path; });
   std::error_code ignored;
-  Points points = named && !std::filesystem::exists(path, ignored)
-                      ? read_named_set(path, /*folder=*/"", /*seed=*/0).test
-                      : read_points(path, labels, label_names);
+  const bool named = set != sets.end() && !std::filesystem::is_regular_file(path, ignored);
+  if (named) check_labels(*set, labels);
+  Points points = named ? read_named_set(path, /*folder=*/"", labels, /*seed=*/0).test
+                        : read_points(path, labels, label_names, preprocessing.images, shape);
   const int64_t expected = count(shape);
   if (points.values.size(1) != expected) {
     throw DataError(path + ": points have " + std::to_string(points.values.size(1)) +
@@ -207,12 +224,12 @@ Dataset load_points(const std::string& path, const std::string& labels,
 }
 
 std::string suggested_likelihood(const Splits& splits) {
-  const auto& [shift, scale, binarise] = splits.preprocessing;
+  const Preprocessing& done = splits.preprocessing;
   // A single point or constant features are standardised to zeros, which are no bits.
-  const bool as_read = shift.eq(0).logical_and(scale.eq(1)).all().item<bool>();
+  const bool as_read = done.shift.eq(0).logical_and(done.scale.eq(1)).all().item<bool>();
   const auto& x = splits.train.x;
   const bool bits = as_read && x.eq(0).logical_or_(x.eq(1)).all().item<bool>();
-  return binarise || bits ? "bernoulli" : "gaussian";
+  return done.binarise || bits ? "bernoulli" : "gaussian";
 }
 
 void check_values(const Dataset& data, const std::string& likelihood) {

@@ -322,8 +322,6 @@ TEST(DataOptions, SaysWhatIsWrong) {
   DataOptions values = file_options("a.npy");
   values.values = "gray";
   refuse(values, {"data.values", "gray", "standardised"});
-  const TestFolder folder;
-  refuse(file_options(folder.path()), {"data.path", "folder", "data.name"});
 }
 
 TEST(LoadPoints, AppliesTheModelsPreprocessing) {

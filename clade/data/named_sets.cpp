@@ -5,18 +5,21 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
 
 #include "clade/core/error.h"
 #include "clade/core/random.h"
+#include "clade/core/require.h"
 #include "clade/core/words.h"
 #include "clade/data/download.h"
+#include "clade/data/omniglot.h"
+#include "clade/data/readers.h"
 
 namespace clade {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr uint64_t kDrawingsSeed = 1623;  // Any constant does: it may only never change.
 constexpr const char* kDebianFolder = "/usr/share/datasets/fashion-mnist";
 
 struct ImageFile {
@@ -39,19 +42,10 @@ std::string environment(const char* variable) {
   return value != nullptr ? value : "";
 }
 
-std::optional<fs::path> find_file(const fs::path& folder, const ImageFile& file) {
-  std::error_code ignored;
-  for (const char* end : {"", ".gz"}) {
-    const fs::path path = folder / (std::string(file.name) + end);
-    if (fs::exists(path, ignored)) return path;
-  }
-  return std::nullopt;
-}
-
 std::vector<std::string> missing_files(const fs::path& folder) {
   std::vector<std::string> missing;
   for (const ImageFile& file : kImageFiles) {
-    if (!find_file(folder, file)) missing.push_back(std::string(file.name) + "[.gz]");
+    if (!find_data_file(folder, file.name)) missing.push_back(std::string(file.name) + "[.gz]");
   }
   return missing;
 }
@@ -68,7 +62,7 @@ fs::path download_mnist() {
   const fs::path folder = cache_folder() / "mnist";
   for (const ImageFile& file : kImageFiles) {
     const std::string name = std::string(file.name) + ".gz";
-    if (find_file(folder, file)) continue;
+    if (find_data_file(folder, file.name)) continue;
     download({"https://ossci-datasets.s3.amazonaws.com/mnist/" + name,
               "https://storage.googleapis.com/cvdf-datasets/mnist/" + name},
              folder / name, file.mnist_md5);
@@ -101,15 +95,43 @@ fs::path find_folder(const std::string& set, const std::string& folder) {
 
 Points read_images(const fs::path& folder, const ImageFile& images, const ImageFile& labels,
                    const std::string& set) {
-  Points points = read_points(find_file(folder, images)->string(),
-                              find_file(folder, labels)->string(), kDigits);
+  const std::string label_file = find_data_file(folder, labels.name)->string();
+  Points points = read_points(find_data_file(folder, images.name)->string(), label_file, kDigits);
   if (points.label_names.size() > kDigits.size()) {
-    throw DataError(find_file(folder, labels)->string() + " has label " +
-                    points.label_names.back() + "; " + set + " has 0 to 9: download it again");
+    throw DataError(label_file + " has label " + points.label_names.back() + "; " + set +
+                    " has 0 to 9: download it again");
   }
   points.name = set;
   if (set == "fashion-mnist") points.label_names = kClothes;
   return points;
+}
+
+Points rows_of(const Points& points, const torch::Tensor& rows) {  // [n] int64
+  Points chosen = points;
+  chosen.values = points.values.index_select(0, rows);
+  chosen.labels = points.labels.index_select(0, rows);
+  return chosen;
+}
+
+NamedPoints read_drawings(const std::string& folder, const std::string& labels) {
+  std::vector<fs::path> places = {folder};
+  if (const std::string data = environment("CLADE_DATA"); folder.empty() && !data.empty()) {
+    places = {fs::path(data) / "omniglot", data};
+  }
+  for (const fs::path& place : places) {
+    const auto drawings = read_omniglot(place, labels);
+    if (!drawings) continue;
+    const auto train = drawings->test.logical_not().nonzero().squeeze(1);  // [n]
+    // Files are sorted by alphabet: without a shuffle validation would be the last ones.
+    Generator generator = make_generator(kDrawingsSeed);
+    const auto order = torch::randperm(train.size(0), generator, torch::kInt64);
+    return {rows_of(drawings->points, train.index_select(0, order)),
+            rows_of(drawings->points, drawings->test.nonzero().squeeze(1))};
+  }
+  throw DataError((folder.empty() ? "omniglot is not in CLADE_DATA"
+                                  : "data.path: there is no omniglot in " + folder) +
+                  "; set data.path to the folder of chardata.mat or of images_background and "
+                  "images_evaluation");
 }
 
 /// N points, half and half by chance from each component.
@@ -139,6 +161,21 @@ const std::vector<NamedSet>& named_sets() {
        "LeCun, Cortes and Burges, CC BY-SA 3.0; from data.path, CLADE_DATA/mnist or CLADE_DATA, "
        "else downloaded once (11 MiB)",
        "grey"},
+      {"omniglot",
+       "handwritten characters of 50 alphabets, 28x28 grey levels",
+       "32415 (chardata.mat) or 32460 points of 784 features",
+       "23000 train, 1345 validation, 8070 test (chardata.mat); else by drawer: 23000 train and "
+       "1345 validation of 1 to 15, 8115 test of 16 to 20; validation drawn by a fixed seed",
+       "Lake, Salakhutdinov and Tenenbaum, MIT licence; from data.path, CLADE_DATA/omniglot or "
+       "CLADE_DATA, the first of: chardata.mat of Burda, Grosse and Salakhutdinov; "
+       "omniglot28-{images-idx3-ubyte,alphabets-idx1-ubyte,characters-idx1-int,"
+       "drawers-idx1-ubyte}[.gz]; ALPHABET/CHARACTER/NNNN_DRAWER.png, also in images_background "
+       "and "
+       "images_evaluation, made 28x28 and bright on dark. Bounds of the last two are not "
+       "comparable digit for digit with published ones, which are on chardata.mat",
+       "grey",
+       {"alphabets", "characters"},
+       1345},
       {"bimodal-1d", "numbers drawn from 1/2 N(0.3, 0.05) + 1/2 N(0.7, 0.05)",
        "70000 points of 1 feature", "50000 train, 10000 validation, 10000 test",
        "drawn from the seed; CP-VAE paper, section 6.1, its 0.05 taken for the standard deviation",
@@ -157,12 +194,23 @@ const NamedSet& named_set(const std::string& name) {
                     " (data.path is for files)");
 }
 
-NamedPoints read_named_set(const std::string& name, const std::string& folder, uint64_t seed) {
+void check_labels(const NamedSet& set, const std::string& labels) {
+  if (labels.empty()) return;
+  if (set.labels.empty()) {
+    throw ConfigError("data.labels (--labels) is " + labels + ", but " + set.name +
+                      " brings its own; leave it out");
+  }
+  require_one_of("data.labels (--labels)", labels, set.labels);
+}
+
+NamedPoints read_named_set(const std::string& name, const std::string& folder,
+                           const std::string& labels, uint64_t seed) {
   if (named_set(name).name == "bimodal-1d") {
     Generator generator = make_generator(derive_seed(seed, "bimodal-1d"));
     Points train = draw_bimodal(60000, generator);
     return {std::move(train), draw_bimodal(10000, generator)};
   }
+  if (name == "omniglot") return read_drawings(folder, labels);
   const fs::path found = find_folder(name, folder);
   NamedPoints points{read_images(found, kTrainImages, kTrainLabels, name),
                      read_images(found, kTestImages, kTestLabels, name)};

@@ -15,6 +15,9 @@ struct NamedSet {
   std::string split;   ///< Train, validation and test by default.
   std::string source;  ///< Where it comes from, its licence, and where it is looked for.
   std::string values;  ///< Its data.values where that is "auto".
+  /// What data.labels may be, the first by default; empty where the set has one kind of labels.
+  std::vector<std::string> labels = {};
+  int64_t validation = 10000;  ///< Its data.validation where that is -1.
 };
 
 const std::vector<NamedSet>& named_sets();
@@ -27,9 +30,14 @@ struct NamedPoints {
   Points test;
 };
 
+/// Throws ConfigError where `labels`, data.labels, is not one of the set's.
+void check_labels(const NamedSet& set, const std::string& labels);
+
 /// Reads (downloads, draws) a named set. `folder` overrides where it is looked for, "" for the
-/// usual places; `seed` matters for sets that are drawn. Throws ConfigError for an unknown name,
-/// DataError where its files are missing or broken, Error where they cannot be downloaded.
-NamedPoints read_named_set(const std::string& name, const std::string& folder, uint64_t seed);
+/// usual places; `labels` is "" or one of the set's; `seed` matters for sets that are drawn. Throws
+/// ConfigError for an unknown name, DataError where its files are missing or broken, Error where
+/// they cannot be downloaded.
+NamedPoints read_named_set(const std::string& name, const std::string& folder,
+                           const std::string& labels, uint64_t seed);
 
 }  // namespace clade

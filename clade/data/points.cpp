@@ -11,6 +11,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
+#include "clade/data/images.h"
 #include "clade/data/numbers.h"
 #include "clade/data/readers.h"
 
@@ -48,38 +49,6 @@ std::vector<std::string> spell_labels(std::vector<std::string> texts, const std:
   std::vector<double> numbers;
   for (const std::string& text : texts) numbers.push_back(*parse_number(text));
   return spell_labels(torch::tensor(numbers, torch::kFloat64), where);
-}
-
-/// Numbers each label: sets points.labels and points.label_names.
-void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
-                   Points& points) {
-  if (std::none_of(known.begin(), known.end(), parse_number)) {
-    for (std::string& text : texts) {
-      const double place = parse_number(text).value_or(-1);
-      if (place >= 0 && place < static_cast<double>(known.size())) {
-        text = known[static_cast<size_t>(place)];
-      }
-    }
-  }
-  // Words stand after numbers; a NaN would break the order and counts as a word.
-  const auto key = [](const std::string& text) {
-    const double value = parse_number(text).value_or(HUGE_VAL);
-    return std::pair(std::isnan(value) ? HUGE_VAL : value, text);
-  };
-  const auto before = [&](const std::string& a, const std::string& b) { return key(a) < key(b); };
-  std::set<std::string, decltype(before)> fresh(before);
-  fresh.insert(texts.begin(), texts.end());
-  points.label_names = known;
-  for (const std::string& name : known) fresh.erase(name);
-  points.label_names.insert(points.label_names.end(), fresh.begin(), fresh.end());
-
-  std::map<std::string, int64_t> number;
-  for (size_t i = 0; i < points.label_names.size(); ++i) {
-    number.emplace(points.label_names[i], static_cast<int64_t>(i));
-  }
-  std::vector<int64_t> labels;
-  for (const std::string& text : texts) labels.push_back(number.at(text));
-  points.labels = torch::tensor(labels, torch::kInt64);
 }
 
 std::string choose_array(const std::vector<std::string>& names, const std::string& where) {
@@ -155,19 +124,17 @@ void flatten(const torch::Tensor& array, Points& points) {
   points.values = array.reshape({array.size(0), -1});
 }
 
-}  // namespace
+[[noreturn]] void refuse_labels(const std::string& labels) {
+  throw DataError("there is no file of labels " + labels + "; check data.labels (columns are " +
+                  "named for CSV and TSV only)");
+}
 
-Points read_points(const std::string& path, const std::string& labels,
-                   const std::vector<std::string>& known_labels) {
+using LabelTexts = std::optional<std::vector<std::string>>;
+
+LabelTexts read_single_file(const std::string& labels, bool labels_are_a_file, Points& points) {
+  const std::string& path = points.name;
   const ArrayPath array_path = split_array_path(path);
   const DataFile file = read_data_file(array_path.file);
-  std::error_code ignored;
-  const bool labels_are_a_file =
-      std::filesystem::is_regular_file(split_array_path(labels).file, ignored);
-
-  Points points;
-  points.name = path;
-  std::optional<std::vector<std::string>> label_texts;
   if (file.format == Format::kCsv) {
     Table table = parse_csv(file.bytes, labels_are_a_file ? "" : labels, path);
     if (table.columns.empty()) {
@@ -178,25 +145,78 @@ Points read_points(const std::string& path, const std::string& labels,
                                    [](const std::string& name) { return !name.empty(); });
     if (named) points.columns = table.columns;
     points.note = table.note;
-    if (!table.labels.empty()) label_texts = spell_labels(table.labels, path);
-  } else {
-    flatten(read_array(file, array_path).values, points);
-    if (file.format == Format::kNpz && !labels_are_a_file) {
-      const auto names = npz_names(file.bytes, path);
-      std::string entry = labels;
-      for (const char* usual : {"y", "labels"}) {
-        const bool there = std::find(names.begin(), names.end(), usual) != names.end();
-        if (entry.empty() && there && usual != array_path.entry) entry = usual;
+    return table.labels.empty() ? LabelTexts() : spell_labels(table.labels, path);
+  }
+  flatten(read_array(file, array_path).values, points);
+  if (labels_are_a_file) return std::nullopt;
+  if (file.format != Format::kNpz) {
+    if (!labels.empty()) refuse_labels(labels);
+    return std::nullopt;
+  }
+  const auto names = npz_names(file.bytes, path);
+  std::string entry = labels;
+  for (const char* usual : {"y", "labels"}) {
+    const bool there = std::find(names.begin(), names.end(), usual) != names.end();
+    if (entry.empty() && there && usual != array_path.entry) entry = usual;
+  }
+  if (entry.empty()) return std::nullopt;
+  return spell_labels(parse_npz(file.bytes, entry, array_path.file).values,
+                      array_path.file + ":" + entry);
+}
+
+LabelTexts read_folder(const std::string& labels, bool labels_are_a_file,
+                       const ImageReading& reading, const std::vector<int64_t>& expected,
+                       Points& points) {
+  if (!labels.empty() && !labels_are_a_file) refuse_labels(labels);
+  ImageFolder images = read_image_folder(points.name, reading, expected);
+  flatten(images.values, points);
+  return images.classes.empty() ? LabelTexts() : std::move(images.classes);
+}
+
+}  // namespace
+
+void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
+                   Points& points) {
+  if (std::none_of(known.begin(), known.end(), parse_number)) {
+    for (std::string& text : texts) {
+      const double place = parse_number(text).value_or(-1);
+      if (place >= 0 && place < static_cast<double>(known.size())) {
+        text = known[static_cast<size_t>(place)];
       }
-      if (!entry.empty()) {
-        label_texts = spell_labels(parse_npz(file.bytes, entry, array_path.file).values,
-                                   array_path.file + ":" + entry);
-      }
-    } else if (!labels.empty() && !labels_are_a_file) {
-      throw DataError("there is no file of labels " + labels + "; check data.labels (columns are " +
-                      "named for CSV and TSV only)");
     }
   }
+  // Words stand after numbers; a NaN would break the order and counts as a word.
+  const auto key = [](const std::string& text) {
+    const double value = parse_number(text).value_or(HUGE_VAL);
+    return std::pair(std::isnan(value) ? HUGE_VAL : value, text);
+  };
+  const auto before = [&](const std::string& a, const std::string& b) { return key(a) < key(b); };
+  std::set<std::string, decltype(before)> fresh(before);
+  fresh.insert(texts.begin(), texts.end());
+  points.label_names = known;
+  for (const std::string& name : known) fresh.erase(name);
+  points.label_names.insert(points.label_names.end(), fresh.begin(), fresh.end());
+
+  std::map<std::string, int64_t> number;
+  for (size_t i = 0; i < points.label_names.size(); ++i) {
+    number.emplace(points.label_names[i], static_cast<int64_t>(i));
+  }
+  std::vector<int64_t> labels;
+  for (const std::string& text : texts) labels.push_back(number.at(text));
+  points.labels = torch::tensor(labels, torch::kInt64);
+}
+
+Points read_points(const std::string& path, const std::string& labels,
+                   const std::vector<std::string>& known_labels, const ImageReading& reading,
+                   const std::vector<int64_t>& expected) {
+  std::error_code ignored;
+  const bool labels_are_a_file =
+      std::filesystem::is_regular_file(split_array_path(labels).file, ignored);
+  Points points;
+  points.name = path;
+  auto label_texts = std::filesystem::is_directory(path, ignored)
+                         ? read_folder(labels, labels_are_a_file, reading, expected, points)
+                         : read_single_file(labels, labels_are_a_file, points);
   check_finite(points);
   if (labels_are_a_file) label_texts = read_label_file(labels, points.values.size(0));
   if (label_texts) {

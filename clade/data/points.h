@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "clade/data/dataset.h"
+
 namespace clade {
 
 /// Points as a file or a named set holds them, before any preprocessing.
@@ -15,20 +17,26 @@ struct Points {
   std::vector<std::string> columns;      ///< Names of the D features; empty where they have none.
   torch::Tensor labels;                  ///< [N] int64, or undefined.
   std::vector<std::string> label_names;  ///< label_names[label].
-  std::string note;                      ///< What the reader left out; empty where nothing.
+  std::string note;                      ///< What the reader left out or found; may be empty.
 };
 
-/// Reads `path` (FILE, or FILE.npz:ARRAY) and its labels. `labels` is a file of them (any format,
-/// one a point), a column of a table (its name, or its number from 1), an array of the same .npz,
-/// or "": none, except that a .npz with an array "y" or "labels" brings its own. Without ARRAY, a
-/// .npz gives its "x", "images" or "data", or the only array that is not labels.
+/// Numbers each of `texts`, sets points.labels and points.label_names: first `known`, a trained
+/// model's, then those not among them, numbers by size and words by alphabet. Where all known
+/// labels are words, a number stands for the known label of that place, from 0.
+void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
+                   Points& points);
+
+/// Reads `path` (FILE, FILE.npz:ARRAY, or a folder of images) and its labels. `labels` is a file of
+/// them (any format, one a point), a column of a table (its name, or its number from 1), an array
+/// of the same .npz, or "": none, except that a .npz with an array "y" or "labels" and a folder
+/// with subfolders bring their own. Without ARRAY, a .npz gives its "x", "images" or "data", or the
+/// only array that is not labels. `reading` and `expected` are read_image_folder()'s.
 ///
-/// Labels are numbered in the order of `known_labels`, a trained model's, then of those not among
-/// them: numbers by size, words by alphabet. Where all known labels are words, a number stands for
-/// the known label of that place, from 0. Throws DataError where a file cannot be read, holds NaN
+/// Labels are numbered by encode_labels(). Throws DataError where a file cannot be read, holds NaN
 /// or infinities, or labels are not whole numbers or words, or of another length than the points.
 Points read_points(const std::string& path, const std::string& labels,
-                   const std::vector<std::string>& known_labels = {});
+                   const std::vector<std::string>& known_labels = {},
+                   const ImageReading& reading = {}, const std::vector<int64_t>& expected = {});
 
 /// "row 3 (counted from 0), column 'age'", "…, feature 5" or "…, pixel [4, 7]".
 std::string position_text(const Points& points, int64_t row, int64_t feature);

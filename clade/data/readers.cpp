@@ -1,8 +1,5 @@
 #include "clade/data/readers.h"
 
-#include <filesystem>
-#include <optional>
-
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/data/gzip.h"
@@ -67,7 +64,18 @@ DataFile read_data_file(const std::string& path) {
   const auto name = format_of_name(path);
   if (content && (*content != Format::kCsv || !name)) return {*content, std::move(bytes)};
   if (name) return {*name, std::move(bytes)};
-  throw DataError(path + " is of no known format; give .npy, .npz, IDX, CSV or TSV");
+  throw DataError(path + " is of no known format; give .npy, .npz, IDX, CSV, TSV " +
+                  "or a folder of PNG or JPEG images");
+}
+
+std::optional<std::filesystem::path> find_data_file(const std::filesystem::path& folder,
+                                                    const std::string& name) {
+  std::error_code ignored;
+  for (const char* end : {"", ".gz"}) {
+    const std::filesystem::path path = folder / (name + end);
+    if (std::filesystem::exists(path, ignored)) return path;
+  }
+  return std::nullopt;
 }
 
 ArrayPath split_array_path(const std::string& path) {

@@ -1,6 +1,8 @@
 #pragma once
 #include <torch/types.h>
 
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +60,10 @@ struct DataFile {
 /// Reads `path` and tells its format from its content first, from its name second. Throws DataError
 /// where the file is missing, empty, truncated or of no format above.
 DataFile read_data_file(const std::string& path);
+
+/// folder/name or folder/name.gz, whichever is there.
+std::optional<std::filesystem::path> find_data_file(const std::filesystem::path& folder,
+                                                    const std::string& name);
 
 /// A file and the array of it to take: "cells.npz:counts" is {"cells.npz", "counts"}.
 struct ArrayPath {

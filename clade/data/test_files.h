@@ -119,6 +119,30 @@ inline std::string deflated(const std::string& bytes, int window = 31) {
   return out;
 }
 
+/// A PNG by its chunks. `lines`: for each of `height` rows a filter byte, 0, and its packed pixels;
+/// `before` stands between the header and the pixels.
+inline std::string png_bytes(uint32_t width, uint32_t height, char depth, char colour_type,
+                             const std::string& lines, const std::string& before = "") {
+  const auto chunk = [](const std::string& type, const std::string& content) {
+    const std::string body = type + content;
+    return big<uint32_t>({static_cast<uint32_t>(content.size())}) + body +
+           big<uint32_t>({static_cast<uint32_t>(crc32(
+               0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size())))});
+  };
+  return "\x89PNG\r\n\x1a\n" +
+         chunk("IHDR",
+               big<uint32_t>({width, height}) + depth + colour_type + std::string("\0\0\0", 3)) +
+         (before.empty() ? "" : chunk(before.substr(0, 4), before.substr(4))) +
+         chunk("IDAT", deflated(lines, 15)) + chunk("IEND", "");
+}
+
+/// 8 bits grey, row by row.
+inline std::string grey_png(uint32_t width, uint32_t height, const std::string& pixels) {
+  std::string lines;
+  for (uint32_t row = 0; row < height; ++row) lines += '\0' + pixels.substr(row * width, width);
+  return png_bytes(width, height, 8, 0, lines);
+}
+
 inline std::string zip_bytes(const std::vector<std::pair<std::string, std::string>>& entries,
                              bool deflate) {
   std::string bytes;

@@ -66,6 +66,8 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
                       {"options", to_json(*trained.options)},
                       {"shape", trained.shape},
                       {"binarise", trained.preprocessing.binarise},
+                      {"resize", trained.preprocessing.images.resize},
+                      {"greyscale", trained.preprocessing.images.greyscale},
                       {"label_names", trained.label_names},
                       {"provenance", trained.provenance}};
   TensorFile file;
@@ -95,6 +97,9 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
     trained.options->validate();
     trained.shape = description.at("shape").get<std::vector<int64_t>>();
     trained.preprocessing.binarise = description.at("binarise");
+    ImageReading& images = trained.preprocessing.images;  // of which older files say nothing
+    images.resize = description.value("resize", images.resize);
+    images.greyscale = description.value("greyscale", images.greyscale);
     trained.label_names = description.at("label_names").get<std::vector<std::string>>();
     trained.provenance = description.at("provenance");
   } catch (const json::exception&) {

@@ -1,0 +1,41 @@
+#pragma once
+#include <torch/types.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "clade/data/dataset.h"
+
+namespace clade {
+
+/// The pixels of a PNG or JPEG file, told apart by their first bytes: uint8 [H, W] grey or
+/// [H, W, 3] red-green-blue. 16 bits become 8, palettes and fewer bits than 8 are expanded (a
+/// palette to colours), what is transparent lies on white; a rotation that a camera noted (EXIF) is
+/// not applied. `where` names the file in messages. Throws DataError where it is neither, broken,
+/// truncated or larger than 8192 pixels a side, Error where Clade was built without its library.
+torch::Tensor decode_image(std::string_view bytes, const std::string& where);
+
+/// A decoded image with the channels and the size that `reading` asks for: grey is the luma of
+/// ITU-R BT.601, sizes change by anti-aliased bilinear interpolation.
+torch::Tensor conform(const torch::Tensor& image, const ImageReading& reading);
+
+/// The .png, .jpg and .jpeg files (in any case) in `folder` and all folders below, names that start
+/// with a dot left out: sorted folder by folder, names in byte order. Throws DataError where a
+/// folder cannot be read.
+std::vector<std::filesystem::path> image_files(const std::filesystem::path& folder);
+
+struct ImageFolder {
+  torch::Tensor values;              // [N, H, W] or [N, H, W, 3] uint8
+  std::vector<std::string> classes;  ///< [N] names of subfolders; empty where there are none.
+};
+
+/// The images of a folder in the order of image_files(). Where they stand in subfolders, the first
+/// one's name on the way to an image is its class. All must have one shape after conform():
+/// `expected`, a trained model's, or the first image's where that is no image's. Throws DataError
+/// naming the first file that is broken or has another shape, and what to do.
+ImageFolder read_image_folder(const std::filesystem::path& folder, const ImageReading& reading,
+                              const std::vector<int64_t>& expected);
+
+}  // namespace clade

@@ -2,6 +2,7 @@
 
 #include "app/commands.h"
 #include "clade/core/options.h"
+#include "clade/core/words.h"
 #include "clade/data/load.h"
 #include "clade/data/named_sets.h"
 
@@ -17,7 +18,8 @@ void add_data(CLI::App& app) {
       }
       clade::DataOptions options;
       std::printf(
-          "\nOwn data: .npy, .npz, .csv, .tsv and IDX files, also .gz.\nSettings of [data]:\n\n%s",
+          "\nOwn data: .npy, .npz, .csv, .tsv and IDX files, also .gz, and folders of PNG and JPEG "
+          "images.\nSettings of [data]:\n\n%s",
           clade::describe(options).c_str());
       return;
     }
@@ -25,5 +27,9 @@ void add_data(CLI::App& app) {
     std::printf("%s: %s\n  size    %s\n  split   %s\n  values  %s\n  source  %s\n",
                 set.name.c_str(), set.description.c_str(), set.sizes.c_str(), set.split.c_str(),
                 set.values.c_str(), set.source.c_str());
+    if (!set.labels.empty()) {
+      std::printf("  labels  %s, by data.labels; %s by default\n",
+                  clade::one_of(set.labels).c_str(), set.labels.front().c_str());
+    }
   });
 }

@@ -39,7 +39,8 @@ void add_embed(CLI::App& app) {
   auto* command = app.add_subcommand("embed", "write the latent means of data");
   auto arguments = std::make_shared<EmbedArguments>();
   command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
-  command->add_option("DATA", arguments->data, "a file or a named set")->required();
+  command->add_option("DATA", arguments->data, "a file, a folder of images or a named set")
+      ->required();
   command->add_option("--out", arguments->out, "float32 .npy file to write, [points, units]")
       ->capture_default_str();
   command->add_option("--layer", arguments->layer,

@@ -2,6 +2,7 @@
 #include "app/metrics.h"
 #include "app/trained_run.h"
 #include "clade/core/error.h"
+#include "clade/core/files.h"
 
 namespace {
 
@@ -24,7 +25,7 @@ void evaluate_run(const EvaluateArguments& arguments) {
   std::string name = arguments.split;
   if (!arguments.data.empty()) {
     data = run.points(arguments.data, arguments.labels);
-    name = std::filesystem::path(arguments.data).filename().string();
+    name = clade::name_of(arguments.data).string();
   } else {
     const clade::Splits splits = run.splits();
     data = name == "train" ? splits.train : name == "validation" ? splits.validation : splits.test;
@@ -54,7 +55,8 @@ void add_evaluate(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   command->add_option("--split", arguments->split, "test, validation or train")
       ->check(CLI::IsMember({"test", "validation", "train"}));
-  command->add_option("--data", arguments->data, "other points: a file or a named set");
+  command->add_option("--data", arguments->data,
+                      "other points: a file, a folder of images or a named set");
   command->add_option("--labels", arguments->labels, "their labels: a file or a column");
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer(

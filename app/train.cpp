@@ -207,10 +207,11 @@ void add_train(CLI::App& app) {
   auto arguments = std::make_shared<TrainArguments>();
   command->add_option("EXPERIMENT|DATA", arguments->what,
                       "an experiment file (.toml); or data: a file (.npy, .npz, .csv, .tsv, IDX, "
-                      "also .gz) or a named set (see clade data)");
+                      "also .gz), a folder of PNG and JPEG images or a named set (see clade data)");
   command->add_option("--model", arguments->model, "model to train (see clade models)");
   command->add_option("--labels", arguments->labels,
-                      "labels to compare clusters with: a file, or a column of the table");
+                      "labels to compare clusters with: a file, a column of the table, or a kind "
+                      "the named set has; subfolders of images are labels by themselves");
   command->add_option("--set", arguments->overrides, "override one setting, section.key=value")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -223,6 +224,7 @@ void add_train(CLI::App& app) {
       "Examples:\n"
       "  clade train experiments/cp-vae/fashion-mnist-10.toml --seed 2\n"
       "  clade train points.csv --model cp_vae --labels species --set model.clusters=5\n"
+      "  clade train photos --set data.resize=[32,32] --set data.greyscale=true\n"
       "  clade train --resume runs/cp_vae-points-1");
   command->callback([arguments] { train(*arguments); });
 }

@@ -149,7 +149,7 @@ TEST_F(Command, ListsModelsAndDataWithTheirDefaults) {
     EXPECT_NE(run({"models", name}).out.find("hidden"), std::string::npos);
   }
   EXPECT_NE(run({"models", "cagem"}).out.find("[1024, 512]"), std::string::npos);
-  for (const char* name : {"fashion-mnist", "mnist", "bimodal-1d"}) {
+  for (const char* name : {"fashion-mnist", "mnist", "omniglot", "bimodal-1d"}) {
     EXPECT_NE(run({"data"}).out.find(name), std::string::npos);
     EXPECT_EQ(run({"data", name}).code, 0);
   }
@@ -219,6 +219,75 @@ TEST_F(Command, TrainsOnImagesAndDrawsThem) {
   EXPECT_EQ(read(folder_ / "sheet.png").substr(1, 3), "PNG");
   EXPECT_TRUE(fs::exists(folder_ / "run/report/clusters.png"));
   EXPECT_EQ(run({"generate", "run", "--random", "--count", "5", "--out", "five.npy"}).code, 0);
+}
+
+/// A PNG of one grey in colour, its pixels stored without compression.
+std::string png(int width, int height, int level) {
+  const auto big = [](uint32_t value) {
+    std::string bytes;
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
+    return bytes;
+  };
+  const auto chunk = [&](const std::string& body) {  // type and content
+    uint32_t crc = ~0U;
+    for (const char c : body) {
+      crc ^= static_cast<unsigned char>(c);
+      for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0xedb88320U & -(crc & 1));
+    }
+    return big(static_cast<uint32_t>(body.size() - 4)) + body + big(~crc);
+  };
+  std::string lines;
+  for (int row = 0; row < height; ++row) {
+    lines += '\0' + std::string(static_cast<size_t>(3 * width), static_cast<char>(level));
+  }
+  uint32_t a = 1, b = 0;  // Adler-32
+  for (const char c : lines) b = (b + (a = (a + static_cast<unsigned char>(c)) % 65521)) % 65521;
+  const auto size = static_cast<uint16_t>(lines.size());
+  std::string stored = "\x78\x01\x01";
+  for (const int length : {int{size}, ~int{size}}) {
+    stored += {static_cast<char>(length), static_cast<char>(length >> 8)};
+  }
+  return "\x89PNG\r\n\x1a\n" +
+         chunk("IHDR" + big(static_cast<uint32_t>(width)) + big(static_cast<uint32_t>(height)) +
+               std::string("\x08\x02\0\0\0", 5)) +
+         chunk("IDAT" + stored + lines + big(b << 16 | a)) + chunk("IEND");
+}
+
+TEST_F(Command, TrainsOnAFolderOfImagesAndClustersAnother) {
+  for (const char* folder : {"photos/dark", "photos/bright", "more", "odd"}) {
+    fs::create_directories(folder_ / folder);
+  }
+  for (int i = 0; i < 12; ++i) {
+    const std::string name = std::to_string(i) + ".png";
+    write(folder_ / "photos/dark" / name, png(6, 6, 20 + i));
+    write(folder_ / "photos/bright" / name, png(6, 6, 220 + i));
+    write(folder_ / "more" / name, png(6 + i, 8, 100 + i));
+  }
+  write(folder_ / "odd/1.png", png(6, 6, 1));
+  write(folder_ / "odd/2.png", png(5, 6, 1));
+
+  const Outcome plain = run(train("photos/", {"--out", "plain"}));
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  EXPECT_NE(plain.out.find("cp_vae on photos: 20 training"), std::string::npos) << plain.out;
+  EXPECT_NE(plain.out.find("6x6x3"), std::string::npos) << plain.out;
+  EXPECT_TRUE(nlohmann::json::parse(read(folder_ / "plain/metrics.json"))
+                  .at("test")
+                  .contains("clustering"));
+  EXPECT_EQ(run({"cluster", "plain", "photos/dark", "--out", "dark.csv"}).code, 0);
+  EXPECT_EQ(lines_of(read(folder_ / "dark.csv")), 13);
+  expect_refusal({"cluster", "plain", "more"}, {"more/0.png", "8x6 RGB", "6x6 RGB"});
+  expect_refusal({"train", "odd", "--out", "run"},
+                 {"odd/2.png", "6x5", "odd/1.png", "6x6", "--set data.resize=[6,6]"});
+  expect_refusal({"train", "photos", "--set", "data.resize=[4]", "--out", "run"}, {"data.resize"});
+
+  const Outcome small = run(train(
+      "photos", {"--out", "small", "--set", "data.resize=[4,4]", "--set", "data.greyscale=true"}));
+  ASSERT_EQ(small.code, 0) << small.err;
+  EXPECT_EQ(run({"cluster", "small", "more", "--out", "more.csv"}).code, 0);
+  EXPECT_EQ(lines_of(read(folder_ / "more.csv")), 13);
+  EXPECT_EQ(run({"embed", "small", "more", "--out", "z.npy"}).code, 0);
+  EXPECT_EQ(run({"evaluate", "small", "--data", "photos/"}).code, 0);
+  EXPECT_TRUE(nlohmann::json::parse(read(folder_ / "small/metrics.json")).contains("photos"));
 }
 
 TEST_F(Command, TakesAsManyClustersAsLikedAndFewRows) {

@@ -1,6 +1,7 @@
 #include "clade/config/experiment.h"
 
 #include "clade/core/error.h"
+#include "clade/core/files.h"
 #include "clade/core/require.h"
 
 namespace clade {
@@ -56,7 +57,7 @@ Experiment experiment_of(const std::filesystem::path& run) {
 }
 
 std::string Experiment::data_name() const {
-  return data.name.empty() ? std::filesystem::path(data.path).stem().string() : data.name;
+  return data.name.empty() ? name_of(data.path).stem().string() : data.name;
 }
 
 std::string Experiment::difference(Experiment other) const {

@@ -71,4 +71,9 @@ std::string read_file(const std::filesystem::path& path) {
   return content;
 }
 
+std::filesystem::path name_of(const std::filesystem::path& path) {
+  const auto plain = std::filesystem::absolute(path).lexically_normal();
+  return plain.has_filename() ? plain.filename() : plain.parent_path().filename();
+}
+
 }  // namespace clade

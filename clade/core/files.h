@@ -16,4 +16,7 @@ void write_atomically(const std::filesystem::path& path, std::string_view conten
 /// The whole file; throws Error naming it when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
+/// What a file or folder is called, however its path is written.
+std::filesystem::path name_of(const std::filesystem::path& path);
+
 }  // namespace clade

@@ -29,5 +29,19 @@ TEST(Experiment, SeedThreadsAndPublishedFiguresAreNoDifference) {
             "");
 }
 
+TEST(Experiments, AllLoad) {
+  int64_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(CLADE_EXPERIMENTS)) {
+    const bool a_base = entry.path().parent_path().filename() == "base";
+    if (entry.path().extension() != ".toml" || a_base) continue;
+    Experiment experiment;
+    EXPECT_NO_THROW(experiment = load_experiment(ExperimentFile::parse(entry.path())))
+        << entry.path();
+    EXPECT_FALSE(experiment.data_name().empty()) << entry.path();
+    ++files;
+  }
+  EXPECT_GT(files, 60);
+}
+
 }  // namespace
 }  // namespace clade

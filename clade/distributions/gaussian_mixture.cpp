@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <numbers>
 
 namespace clade {
 namespace {
@@ -22,9 +23,25 @@ GaussianMixture GaussianMixture::of_one(const DiagonalGaussian& gaussian) {
   return GaussianMixture({gaussian.mean().unsqueeze(-2), gaussian.log_variance().unsqueeze(-2)});
 }
 
+torch::Tensor GaussianMixture::log_prob_given_component(const torch::Tensor& z) const {
+  if (components_.mean().dim() > 2) return components_.log_prob(z.unsqueeze(-2));
+  // The square taken apart, so that all pairs are one matrix product:
+  //   −½ Σ p (z − μ)² = Σ (−½ p) z² + Σ (p μ) z − ½ Σ p μ²,   p = 1/σ².
+  // Measured from the middle of the means, so that little cancels in float32.
+  const auto middle = components_.mean().mean(0).detach();
+  const auto mean = components_.mean() - middle;
+  const auto precision = (-components_.log_variance()).exp();
+  const auto constant = -0.5 * (precision * mean.square() + components_.log_variance() +
+                                std::log(2 * std::numbers::pi))
+                                   .sum(-1);  // [M]
+  const auto centred = z - middle;
+  return torch::linear(torch::cat({centred.square(), centred}, -1),
+                       torch::cat({-0.5 * precision, precision * mean}, -1), constant);
+}
+
 torch::Tensor GaussianMixture::log_prob(const torch::Tensor& z) const {
   if (size() == 1) return only(*this).log_prob(z);
-  return torch::logsumexp(components_.log_prob(z.unsqueeze(-2)), -1) - log_size(*this);
+  return torch::logsumexp(log_prob_given_component(z), -1) - log_size(*this);
 }
 
 torch::Tensor GaussianMixture::log_prob_per_unit(const torch::Tensor& z) const {
@@ -35,7 +52,7 @@ torch::Tensor GaussianMixture::log_prob_per_unit(const torch::Tensor& z) const {
 }
 
 Categorical GaussianMixture::component_given(const torch::Tensor& z) const {
-  return Categorical(components_.log_prob(z.unsqueeze(-2)));
+  return Categorical(log_prob_given_component(z));
 }
 
 torch::Tensor GaussianMixture::sample(Generator& generator, int64_t n,

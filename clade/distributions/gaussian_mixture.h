@@ -32,6 +32,8 @@ class GaussianMixture {
                        std::optional<int64_t> component = {}) const;  // [n, D]
 
  private:
+  torch::Tensor log_prob_given_component(const torch::Tensor& z) const;  // [..., D] -> [..., M]
+
   DiagonalGaussian components_;
 };
 

@@ -70,6 +70,19 @@ TEST(GaussianMixture, UnitsAreConditionalDensities) {
               std::log(mixture().log_prob(line).exp().sum().item<double>() * kStep / 10), 1e-8);
 }
 
+TEST(GaussianMixture, IsRightToAHundredthInFloat32) {
+  // As narrow and as far apart as priors of forty units get.
+  auto generator = make_generator(4);
+  const auto mean = torch::empty({500, 40}, kDouble).normal_(0, 1.5, generator);
+  const auto log_variance = torch::empty({500, 40}, kDouble).uniform_(-6, 1, generator);
+  const auto z =
+      mean + (0.5 * log_variance).exp() * torch::empty({500, 40}, kDouble).normal_(0, 1, generator);
+  const auto f = [](const torch::Tensor& t) { return t.to(torch::kFloat32); };
+  const auto exact = GaussianMixture({mean, log_variance}).log_prob(z);
+  const auto single = GaussianMixture({f(mean), f(log_variance)}).log_prob(f(z));
+  EXPECT_LT((single - exact).abs().max().item<double>(), 0.01);
+}
+
 TEST(GaussianMixture, KlIsItsIntegral) {
   const DiagonalGaussian q(torch::tensor({{0.2, 0.1}}, kDouble),
                            torch::tensor({{-0.7, -0.4}}, kDouble));

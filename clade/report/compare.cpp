@@ -73,7 +73,7 @@ bool any_has(const std::vector<ComparedRun>& runs, const Figure& figure) {
 
 std::string table(const std::vector<ComparedRun>& runs) {
   std::ostringstream html;
-  html << "<section>\n<div class=\"scroll\" tabindex=\"0\">\n<table class=\"details\">\n<thead>"
+  html << "<section>\n<div class=\"scroll\" tabindex=\"0\">\n<table class=\"comparison\">\n<thead>"
           "<tr><th></th>";
   for (const ComparedRun& run : runs) {
     html << "<th scope=\"col\">" << escape(run.name) << "</th>";

@@ -198,7 +198,7 @@ std::string given_label_script(const Report& report, int64_t columns, int64_t pa
   std::ostringstream script;
   script << "set multiplot layout " << (panels + columns - 1) / columns << "," << columns
          << "\nunset key\nset boxwidth 0.9\nset style fill solid noborder\nset xrange [-0.7:" << K
-         << "-0.3]\nset yrange [0:*]\nset xtics scale 0\n";
+         << "-0.3]\nset yrange [0:*]\nset format y '%g %%'\nset xtics scale 0\n";
   for (int64_t label = 0; label < panels; ++label) {
     script << "$label" << label << " << EOD\n";
     for (int64_t k = 0; k < K; ++k) {

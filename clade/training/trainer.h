@@ -21,6 +21,7 @@ struct TrainOptions : Options {
   int64_t decay_every = 50;
   int64_t warmup = 100;
   int64_t look_ahead = 50;
+  int64_t validation_points = 0;
   double clip_norm = 0;
   int64_t checkpoint_every = 1;
   bool cuda_graph = true;

@@ -370,6 +370,17 @@ TEST_F(EarlyStopping, CountsFromTheBestEpochPastTheWarmup) {
   EXPECT_EQ(summary.epochs, 8);
 }
 
+TEST_F(EarlyStopping, JudgesByAsManyPointsAsAsked) {
+  Splits data = three_prototypes();
+  TrainOptions options = quick(3);
+  options.validation_points = 7;
+  auto asked = small("cp_vae", data);
+  const double bound = Trainer(asked, data, options, 3, folder("a")).run().best_bound;
+  data.validation.x = data.validation.x.slice(0, 0, 7);
+  auto sliced = small("cp_vae", data);
+  EXPECT_EQ(bound, Trainer(sliced, data, quick(3), 3, folder("b")).run().best_bound);
+}
+
 TEST_F(EarlyStopping, TrainsWithoutValidationData) {
   Splits data = three_prototypes();
   data.validation = {};

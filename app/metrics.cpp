@@ -73,6 +73,12 @@ void print_metrics(const json& metrics) {
   row(metrics, "ARI", Pointer("/clustering/ari"), "%.3f");
   row(metrics, "clusters in use", Pointer("/clusters_in_use"), "%.0f");
   row(metrics, "largest cluster", Pointer("/largest_cluster"), "%.3f");
+  row(metrics, "information of the latents, nats", Pointer("/information/mutual_information"),
+      "%.2f");
+  row(metrics, "KL of aggregated codes to prior", Pointer("/information/aggregated_kl"), "%.2f");
+  row(metrics, "bound with a relaxed cluster", Pointer("/relaxed_elbo"), "%.2f");
+  row(metrics, "Wasserstein-1 of generations", Pointer("/generation/wasserstein_1"), "%.4f");
+  row(metrics, "wrong mode, share", Pointer("/generation/wrong_mode_share"), "%.4f");
   for (const auto& layer : layers.items()) {
     row(metrics, "active units of " + layer.key(), Pointer() / "active_units" / layer.key(),
         "%.0f");

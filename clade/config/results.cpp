@@ -160,6 +160,10 @@ json summarise(const json& runs) {
     summary[key] = take("/metrics/test/clustering/" + key);
   }
   summary["clusters_in_use"] = take("/metrics/test/clusters_in_use");
+  summary["label_shared_clusters"] = take("/metrics/test/clustering/label_shared_clusters");
+  for (const std::string key : {"wasserstein_1", "wasserstein_1_uniform", "wrong_mode_share"}) {
+    summary[key] = take("/metrics/test/generation/" + key);
+  }
   summary["seconds"] = take("/seconds");
   return summary;
 }
@@ -187,7 +191,8 @@ std::string results_table(const json& results) {
       "\nClusters of the test points against their labels, which no choice depends on; † trained "
       "to `train.epochs`,\nnot stopped early.\n\n";
   text += heading({"experiment", "accuracy one-to-one / majority / most confident", "NMI",
-                   "clusters in use", "epochs", "training", "machine", "date", "version"});
+                   "clusters in use", "shared by labels", "epochs", "training", "machine", "date",
+                   "version"});
   for (const auto& [name, row] : results.items()) {
     const json& summary = row.at("summary");
     const json& runs = row.at("runs");
@@ -198,8 +203,26 @@ std::string results_table(const json& results) {
                        mean_and_sd(summary.at("acc_most_confident"), 3),
                    mean_and_sd(summary.at("nmi"), 3),
                    row.contains("clusters") ? mean_and_sd(summary.at("clusters_in_use"), 1) : kNone,
-                   epochs(runs), seconds.is_object() ? duration(seconds.at("mean")) : kNone,
+                   mean_and_sd(summary.at("label_shared_clusters"), 1), epochs(runs),
+                   seconds.is_object() ? duration(seconds.at("mean")) : kNone,
                    said(runs, "machine"), said(runs, "date"), said(runs, "version")});
+  }
+
+  std::string generations;
+  for (const auto& [name, row] : results.items()) {
+    const json& summary = row.at("summary");
+    if (!summary.at("wasserstein_1").is_object()) continue;
+    generations += cells({name, mean_and_sd(summary.at("wasserstein_1"), 4),
+                          mean_and_sd(summary.at("wasserstein_1_uniform"), 4),
+                          mean_and_sd(summary.at("wrong_mode_share"), 4)});
+  }
+  if (!generations.empty()) {
+    text +=
+        "\nGenerations of one-dimensional data: Wasserstein-1 distance to the test points, in the "
+        "unit the model reads,\nwith the cluster from q(y) and from p(y); share of the points "
+        "drawn "
+        "from a cluster that lie outside its main mode.\n\n";
+    text += heading({"experiment", "W1, q(y)", "W1, p(y)", "wrong mode"}) + generations;
   }
 
   text += "\n";

@@ -111,11 +111,20 @@ TEST(Results, TheTableShowsOursBesidePublished) {
         "| cp-vae/x | cp_vae | mnist | 10 | log p, S = 50 | −91.00 | −90.00 ± 2.00 | −92.00 | "
         "+1.00 | 3 of 4 |\n",
         "| cp-vae/x | 0.500 ± 0.000 / 0.600 ± 0.000 / 0.700 ± 0.000 | 0.300 ± 0.265 | 8.0 ± 0.0 | "
+        "- | "
         "100, 200, 300† | 2 min | a CPU, 1 thread | 2026-01-01; 2026-01-02; 2026-01-03 | 0.1.0 |\n",
         "- cp-vae/x: `clade bench x.toml --seeds 4`; published: a table; seed 4 failed: KL(z) "
         "became NaN\n"}) {
     EXPECT_NE(table.find(line), std::string::npos) << line << table;
   }
+}
+
+TEST(Results, OneDimensionalGenerationsHaveATableOfTheirOwn) {
+  json one = run(1, -103, -101, -90, 0.1);
+  EXPECT_EQ(results_table(results(json::array({one}))).find("Wasserstein"), std::string::npos);
+  one["metrics"]["test"]["generation"] = {{"wasserstein_1", 0.0123}, {"wrong_mode_share", 0.5}};
+  const std::string table = results_table(results(json::array({one})));
+  EXPECT_NE(table.find("| cp-vae/x | 0.0123 | - | 0.5000 |\n"), std::string::npos) << table;
 }
 
 TEST(Results, WhatIsNotKnownIsADash) {
@@ -130,7 +139,7 @@ TEST(Results, WhatIsNotKnownIsADash) {
   const std::string table = results_table(all);
   for (const char* line :
        {"| cp-vae/x | cp_vae | mnist | - | −ELBO | - | 101.00 | 101.00 | - | 1 of 4 |\n",
-        "| cp-vae/x | - / - / - | - | - | - | - | - | - | - |\n",
+        "| cp-vae/x | - / - / - | - | - | - | - | - | - | - | - |\n",
         "- cp-vae/x: `clade bench x.toml --seeds 4`\n"}) {
     EXPECT_NE(table.find(line), std::string::npos) << line << table;
   }

@@ -14,8 +14,10 @@
 #include <thread>
 
 #include "app/commands.h"
+#include "app/experiment_on.h"
 #include "app/interrupt.h"
 #include "app/metrics.h"
+#include "app/report_run.h"
 #include "app/run_record.h"
 #include "clade/config/results.h"
 #include "clade/core/error.h"
@@ -31,6 +33,9 @@ namespace {
 
 struct BenchArguments {
   std::vector<std::string> files;
+  std::vector<std::string> models;
+  int64_t clusters = 0;
+  std::string labels;
   std::vector<std::string> overrides;
   int64_t seeds = 1;
   int64_t jobs = 1;
@@ -39,9 +44,10 @@ struct BenchArguments {
   std::string into;
 };
 
-/// An experiment file: a row of the table.
+/// A row of the table: an experiment file, or data; with a model, where models are asked for.
 struct Row {
   std::string file, name;
+  std::vector<std::string> settings;  ///< As --set has them.
   clade::Experiment experiment;
   bool likelihood_given = false;
 };
@@ -64,7 +70,9 @@ struct Run {
 
 /// The path below experiments/, cp-vae/mnist-10, or the file's own name; without .toml.
 std::string name_of(const std::string& file) {
-  const fs::path path = fs::absolute(file).lexically_normal().replace_extension();
+  fs::path path = fs::absolute(file).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // of a folder/
+  path.replace_extension();
   fs::path below;
   bool inside = false;
   for (const fs::path& part : path) {
@@ -78,20 +86,62 @@ std::string name_of(const std::string& file) {
   return inside ? below.string() : path.filename().string();
 }
 
-Row load_row(const std::string& file_name, const BenchArguments& arguments) {
-  clade::ExperimentFile file = clade::ExperimentFile::parse(file_name);
-  for (const std::string& setting : arguments.overrides) file.override(setting);
-  const bool likelihood_given = file.string("model", "likelihood").has_value();
-  return {file_name, name_of(file_name), clade::load_experiment(std::move(file)), likelihood_given};
+/// What the model calls its number of clusters, or "".
+std::string clusters_of(const std::string& model) {
+  const json options = clade::to_json(*clade::find_model(model).options());
+  for (const std::string name : {"clusters", "components"}) {
+    if (options.contains(name)) return name;
+  }
+  return "";
+}
+
+/// `model` is "" for that of the file.
+Row load_row(const std::string& file_name, const std::string& model,
+             const BenchArguments& arguments) {
+  Row row;
+  row.file = file_name;
+  row.name = name_of(file_name);
+  if (!model.empty()) {
+    row.name += "/" + model;
+    row.settings.push_back("model.name=" + model);
+    if (const std::string key = clusters_of(model); arguments.clusters > 0 && !key.empty()) {
+      row.settings.push_back("model." + key + "=" + std::to_string(arguments.clusters));
+    }
+  }
+  if (!arguments.labels.empty()) row.settings.push_back("data.labels=" + arguments.labels);
+  row.settings.insert(row.settings.end(), arguments.overrides.begin(), arguments.overrides.end());
+  clade::ExperimentFile file = experiment_on(file_name);
+  for (const std::string& setting : row.settings) file.override(setting);
+  row.likelihood_given = file.string("model", "likelihood").has_value();
+  row.experiment = clade::load_experiment(std::move(file));
+  return row;
+}
+
+std::vector<std::string> models_of(const BenchArguments& arguments) {
+  if (arguments.models.empty()) return {""};
+  if (arguments.models != std::vector<std::string>{"all"}) return arguments.models;
+  std::vector<std::string> all;
+  for (const auto& model : clade::models()) all.push_back(model.name);
+  return all;
 }
 
 std::vector<Row> load_rows(const BenchArguments& arguments) {
   std::vector<Row> rows;
   for (const std::string& file : arguments.files) {
-    rows.push_back(load_row(file, arguments));
-    for (const Row& other : rows) {
-      if (&other == &rows.back() || other.name != rows.back().name) continue;
-      throw clade::ConfigError(other.file + " and " + file + " would both be called " + other.name +
+    if (arguments.models.empty() && !is_experiment(file)) {
+      throw clade::ConfigError(file +
+                               " is no experiment file (.toml); for data, say which models " +
+                               "to compare on it: --models vae,cp_vae, or --models all");
+    }
+    for (const std::string& model : models_of(arguments)) {
+      rows.push_back(load_row(file, model, arguments));
+    }
+  }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (rows[j].name != rows[i].name) continue;
+      throw clade::ConfigError(rows[j].file + " and " + rows[i].file + " would both be called " +
+                               rows[i].name +
                                " in the table; rename one, or give them another --out each");
     }
   }
@@ -159,7 +209,7 @@ void lock(const fs::path& out) {
   }
 }
 
-void start(Run& run, const BenchArguments& arguments, int64_t threads) {
+void start(Run& run, int64_t threads) {
   std::vector<std::string> words = {"clade", "train"};
   if (run.state == State::kBegun) {
     words.insert(words.end(), {"--resume", run.folder.string()});
@@ -167,7 +217,7 @@ void start(Run& run, const BenchArguments& arguments, int64_t threads) {
     fs::remove_all(run.folder);  // of a run that ended before its first checkpoint
     fs::create_directories(run.folder.parent_path());
     words.insert(words.end(), {run.row->file, "--threads", std::to_string(threads)});
-    for (const std::string& setting : arguments.overrides) {
+    for (const std::string& setting : run.row->settings) {
       words.insert(words.end(), {"--set", setting});
     }
     words.insert(words.end(),
@@ -257,6 +307,13 @@ json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments
   std::vector<std::string> words = {"clade", "bench", row.file, "--seeds",
                                     std::to_string(arguments.seeds)};
   if (threads > 0) words.insert(words.end(), {"--threads", std::to_string(threads)});
+  if (!arguments.models.empty()) {
+    words.insert(words.end(), {"--models", experiment.model_name});
+    if (arguments.clusters > 0) {
+      words.insert(words.end(), {"--clusters", std::to_string(arguments.clusters)});
+    }
+  }
+  if (!arguments.labels.empty()) words.insert(words.end(), {"--labels", arguments.labels});
   for (const std::string& setting : arguments.overrides) {
     words.insert(words.end(), {"--set", setting});
   }
@@ -268,9 +325,9 @@ json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments
                 {"runs", all},
                 {"summary", clade::summarise(all)}};
   const json options = clade::to_json(*experiment.model);
-  for (const char* name : {"clusters", "components"}) {
-    if (options.contains(name)) entry["clusters"] = options.at(name);
-  }
+  const std::string clusters = clusters_of(experiment.model_name);
+  const bool single = clusters == "components" && options.at("prior") == "standard_normal";
+  if (!clusters.empty() && !single) entry["clusters"] = options.at(clusters);
   return entry;
 }
 
@@ -359,7 +416,7 @@ void run_all(const std::vector<Row>& rows, std::vector<Run>& runs,
       }
       const bool waiting = run.state == State::kNew || run.state == State::kBegun;
       if (waiting && !stopping && count(runs, State::kRunning) < arguments.jobs) {
-        start(run, arguments, threads);
+        start(run, threads);
       }
     }
     if (count(runs, State::kRunning) == 0) break;
@@ -382,6 +439,22 @@ void run_all(const std::vector<Row>& rows, std::vector<Run>& runs,
                            " runs finished, the others saved; go on with the same command");
 }
 
+/// The models on each data side by side, each by its first seed that finished.
+void compare_models(const std::vector<Run>& runs, const BenchArguments& arguments) {
+  for (const std::string& file : arguments.files) {
+    std::vector<std::string> folders;
+    const Row* last = nullptr;
+    for (const Run& run : runs) {
+      if (run.row->file != file || run.row == last || run.state != State::kFinished) continue;
+      last = run.row;
+      folders.push_back(run.folder.string());
+    }
+    if (folders.size() > 1) {
+      compare_runs(folders, (fs::path(arguments.out) / name_of(file) / "comparison").string());
+    }
+  }
+}
+
 void bench(const BenchArguments& arguments) {
   const std::vector<Row> rows = load_rows(arguments);
   if (!arguments.into.empty()) {
@@ -394,7 +467,9 @@ void bench(const BenchArguments& arguments) {
   std::fflush(stdout);
   write_results(rows, runs, arguments);
   run_all(rows, runs, arguments);
-  std::printf("results: %s\n", (fs::path(arguments.out) / "results.md").c_str());
+  const fs::path table = fs::path(arguments.out) / "results.md";
+  std::printf("\n%s\nresults: %s\n", clade::read_file(table).c_str(), table.c_str());
+  if (!arguments.models.empty()) compare_models(runs, arguments);
 
   const auto failed = std::find_if(runs.begin(), runs.end(),
                                    [](const Run& run) { return run.state == State::kFailed; });
@@ -413,7 +488,21 @@ void bench(const BenchArguments& arguments) {
 void add_bench(CLI::App& app) {
   auto* command = app.add_subcommand("bench", "make a table of results: experiments times seeds");
   auto arguments = std::make_shared<BenchArguments>();
-  command->add_option("EXPERIMENT", arguments->files, "experiment files (.toml)")->required();
+  command
+      ->add_option("EXPERIMENT|DATA", arguments->files,
+                   "experiment files (.toml); or, with --models, data as clade train takes them")
+      ->required();
+  command
+      ->add_option("--models", arguments->models,
+                   "models to compare on each of them, separated by commas; or all")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command
+      ->add_option("--clusters", arguments->clusters,
+                   "with --models: clusters, or components of p(z), of those that have them")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--labels", arguments->labels,
+                      "labels to compare clusters with: a file, or a column of the table");
   command->add_option("--seeds", arguments->seeds, "seeds 1 to this, whatever the files say")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -435,7 +524,9 @@ void add_bench(CLI::App& app) {
   command->footer(
       "Runs are DIR/NAME/seed-S, NAME the file's path below experiments/. Finished ones are not\n"
       "run again, stopped ones go on. Writes DIR/results.json and DIR/results.md after each run.\n"
+      "With --models, DIR/NAME/comparison/index.html has the models side by side.\n"
       "Examples:\n"
+      "  clade bench points.csv --models vae,mog,vampprior,cp_vae,indq --clusters 10 --seeds 3\n"
       "  clade bench experiments/cp-vae/mnist-10.toml --seeds 3\n"
       "  clade bench experiments/*/*.toml --seeds 5 --jobs 4 --threads 2 --into docs/results.md\n"
       "  clade bench experiments/vae/mnist.toml --set device=cuda --out runs/cuda");

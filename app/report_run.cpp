@@ -75,6 +75,8 @@ std::vector<std::string> names_of(const std::vector<std::string>& folders) {
   return names;
 }
 
+}  // namespace
+
 void compare_runs(const std::vector<std::string>& folders, const std::string& out) {
   const auto names = names_of(folders);
   std::vector<clade::ComparedRun> runs;
@@ -90,8 +92,6 @@ void compare_runs(const std::vector<std::string>& folders, const std::string& ou
   clade::write_comparison(runs, out);
   std::printf("report: %s\n", (std::filesystem::path(out) / "index.html").c_str());
 }
-
-}  // namespace
 
 void add_report(CLI::App& app) {
   auto* command =

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "app/commands.h"
+#include "app/experiment_on.h"
 #include "app/interrupt.h"
 #include "app/metrics.h"
 #include "app/report_run.h"
@@ -10,7 +11,6 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/progress.h"
-#include "clade/data/named_sets.h"
 #include "clade/ops/precision.h"
 
 namespace fs = std::filesystem;
@@ -26,25 +26,6 @@ struct TrainArguments {
   std::string out;
   std::string resume;
 };
-
-bool is_experiment(const std::string& what) {
-  return fs::path(what).extension() == ".toml";
-}
-
-// A run that no experiment file describes: documented defaults on the given data.
-clade::ExperimentFile experiment_on(const TrainArguments& arguments) {
-  clade::ExperimentFile file;
-  const auto& sets = clade::named_sets();
-  const bool named = std::any_of(sets.begin(), sets.end(),
-                                 [&](const auto& set) { return set.name == arguments.what; });
-  const std::string archive = arguments.what.substr(0, arguments.what.rfind(':'));  // of x.npz:NAME
-  if (!named && !fs::exists(arguments.what) && !fs::exists(archive)) {
-    throw clade::DataError("there is no file \"" + arguments.what +
-                           "\", and no data set of that name; clade data lists those it knows");
-  }
-  file.override((named ? "data.name=" : "data.path=") + arguments.what);
-  return file;
-}
 
 // The first folder of that name, or of that name and a number, that does not exist.
 fs::path free_folder(const std::string& name) {
@@ -100,8 +81,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
         "data set (clade train --help)");
   }
   const bool from_file = is_experiment(arguments.what);
-  clade::ExperimentFile file =
-      from_file ? clade::ExperimentFile::parse(arguments.what) : experiment_on(arguments);
+  clade::ExperimentFile file = experiment_on(arguments.what);
   if (!arguments.model.empty()) file.override("model.name=" + arguments.model);
   if (!arguments.labels.empty()) file.override("data.labels=" + arguments.labels);
   if (!arguments.seed.empty()) file.override("seed=" + arguments.seed);

@@ -332,6 +332,35 @@ TEST_F(Command, InterruptedAndResumedIsTheSameRun) {
   EXPECT_EQ(read(folder_ / "whole/model.safetensors"), read(folder_ / "part/model.safetensors"));
 }
 
+TEST_F(Command, BenchComparesModelsOnDataAndReportPutsRunsSideBySide) {
+  write_points("points.csv");
+  std::vector<std::string> bench = {"bench",      "points.csv", "--models", "vae,mog,cp_vae,hvp",
+                                    "--clusters", "3",          "--labels", "kind",
+                                    "--threads",  "1"};
+  for (const char* setting : {"train.epochs=2", "train.batch=20", "model.hidden=[8]"}) {
+    bench.insert(bench.end(), {"--set", setting});
+  }
+  const Outcome made = run(bench);
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(made.out.find("−ELBO"), std::string::npos) << made.out;
+  const auto table = results();
+  EXPECT_EQ(table.at("points/cp_vae").at("clusters"), 3);
+  EXPECT_EQ(table.at("points/mog").at("clusters"), 3);
+  EXPECT_FALSE(table.at("points/vae").contains("clusters"));
+  EXPECT_TRUE(fs::exists(folder_ / "runs/bench/points/comparison/index.html"));
+
+  const std::string runs = "runs/bench/points/";
+  const Outcome report = run({"report", runs + "vae/seed-1", runs + "hvp/seed-1", "--out", "two"});
+  ASSERT_EQ(report.code, 0) << report.err;
+  const std::string csv = read(folder_ / "two/comparison.csv");
+  EXPECT_NE(csv.find("\"vae\","), std::string::npos) << csv;
+  EXPECT_NE(csv.find("\"hvp\","), std::string::npos) << csv;
+  expect_refusal({"report", runs + "vae/seed-1", runs + "vae/seed-1", "--out", "two"},
+                 {"seed-1", "rename"});
+  expect_refusal({"bench", "points.csv"}, {"--models"});
+  expect_refusal({"bench", "points.csv", "--models", "vea"}, {"vae"});
+}
+
 TEST_F(Command, BenchMakesATableAndRunsOnlyWhatIsMissing) {
   write_points("points.csv");
   write_experiment("a", "epochs = 3\n");

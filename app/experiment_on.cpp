@@ -1,0 +1,28 @@
+#include "app/experiment_on.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "clade/core/error.h"
+#include "clade/data/named_sets.h"
+
+namespace fs = std::filesystem;
+
+bool is_experiment(const std::string& what) {
+  return fs::path(what).extension() == ".toml";
+}
+
+clade::ExperimentFile experiment_on(const std::string& what) {
+  if (is_experiment(what)) return clade::ExperimentFile::parse(what);
+  clade::ExperimentFile file;
+  const auto& sets = clade::named_sets();
+  const bool named =
+      std::any_of(sets.begin(), sets.end(), [&](const auto& set) { return set.name == what; });
+  const std::string archive = what.substr(0, what.rfind(':'));  // of x.npz:NAME
+  if (!named && !fs::exists(what) && !fs::exists(archive)) {
+    throw clade::DataError("there is no file \"" + what +
+                           "\", and no data set of that name; clade data lists those it knows");
+  }
+  file.override((named ? "data.name=" : "data.path=") + what);
+  return file;
+}

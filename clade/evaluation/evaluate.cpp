@@ -31,7 +31,7 @@ void EvaluateOptions::validate() const {
 
 namespace {
 
-// All points against all points: more than these would take minutes and change little.
+// Every point against every other: the cost grows with their square.
 constexpr int64_t kInformationPoints = 5000;
 
 std::optional<Information> information_of(Model& model, const torch::Tensor& x,

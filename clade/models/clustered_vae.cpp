@@ -165,6 +165,7 @@ std::optional<Information> ClusteredVae::information(const torch::Tensor& x, Gen
   // The aggregated posterior of each cluster, at the draws of that cluster.
   for (int64_t k = 0; k < clusters(); ++k) {
     const auto own = torch::nonzero(y == k).squeeze(1);  // [n]
+    if (own.numel() == 0) continue;
     const auto every_q = q_z(h, torch::full_like(y, k));
     for (const auto& rows : own.split(kRowsAtATime)) {
       const auto log_q = every_q.log_prob(z.index_select(0, rows).unsqueeze(1)) +

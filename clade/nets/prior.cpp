@@ -76,6 +76,7 @@ void PriorImpl::start_from(const torch::Tensor& x, Generator& generator) {
 
 torch::Tensor component_probabilities(const DiagonalGaussian& q_z, const GaussianMixture& p_z,
                                       Generator& generator) {
+  if (p_z.size() == 1) return torch::ones_like(q_z.mean().slice(-1, 0, 1));
   torch::Tensor sum;  // [B, M]
   for (int64_t draw = 0; draw < kDraws; ++draw) {
     const auto probs = p_z.component_given(q_z.rsample(generator)).probs();

@@ -333,7 +333,10 @@ void Trainer::resume() {
   }
   try {
     const json state = json::parse(file.metadata);
-    if (state.at("model") != trained_.name || state.at("options") != to_json(*trained_.options)) {
+    // Settings that came later have their defaults in a checkpoint of before.
+    const auto options = find_model(trained_.name).options();
+    if (state.at("model") == trained_.name) from_json(state.at("options"), *options);
+    if (state.at("model") != trained_.name || to_json(*options) != to_json(*trained_.options)) {
       throw Error(path.string() + " is of another model than " +
                   (run_ / "experiment.toml").string() +
                   " describes; restore that file or train anew");

@@ -351,6 +351,19 @@ TEST_F(Failure, RefusesTheCheckpointOfAnotherModel) {
   EXPECT_THROW(Trainer(vae, data, quick(2), 3, folder("empty")).resume(), Error);
 }
 
+TEST_F(Failure, IsNoneWhereTheCheckpointIsOlderThanASetting) {
+  const Splits data = three_prototypes();
+  auto trained = small("cp_vae", data);
+  Trainer(trained, data, quick(1), 3, folder("a")).run();
+  const auto path = folder("a") / "checkpoint.safetensors";
+  TensorFile file = read_safetensors(path);
+  auto state = nlohmann::json::parse(file.metadata);
+  ASSERT_EQ(state.at("options").erase("prior_spread"), 1u);
+  file.metadata = state.dump();
+  write_safetensors(path, file);
+  EXPECT_NO_THROW(Trainer(trained, data, quick(2), 3, folder("a")).resume());
+}
+
 TEST_F(Failure, NamesTheMissingModel) {
   EXPECT_THROW(load_model(folder("a"), torch::kCPU), Error);
 }

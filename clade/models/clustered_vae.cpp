@@ -7,11 +7,6 @@
 #include "clade/core/require.h"
 
 namespace clade {
-namespace {
-
-constexpr int64_t kRowsAtATime = 500;  // of a matrix of all points by all points
-
-}  // namespace
 
 std::vector<Option> ClusteredVaeOptions::options() {
   const std::vector<Option> own = {
@@ -166,14 +161,10 @@ std::optional<Information> ClusteredVae::information(const torch::Tensor& x, Gen
   for (int64_t k = 0; k < clusters(); ++k) {
     const auto own = torch::nonzero(y == k).squeeze(1);  // [n]
     if (own.numel() == 0) continue;
-    const auto every_q = q_z(h, torch::full_like(y, k));
-    for (const auto& rows : own.split(kRowsAtATime)) {
-      const auto log_q = every_q.log_prob(z.index_select(0, rows).unsqueeze(1)) +
-                         q_y.log_probs().select(1, k);  // [n, N]
-      draws.log_q.index_copy_(0, rows, torch::logsumexp(log_q, 1));
-    }
+    draws.log_q.index_copy_(0, own,
+                            log_mean_density(q_z(h, torch::full_like(y, k)),
+                                             q_y.log_probs().select(1, k), z.index_select(0, own)));
   }
-  draws.log_q -= std::log(static_cast<double>(x.size(0)));
   return clade::information(draws);
 }
 

@@ -2,14 +2,7 @@
 
 #include <torch/torch.h>
 
-#include <cmath>
-
 namespace clade {
-namespace {
-
-constexpr int64_t kRowsAtATime = 500;  // of a matrix of all points by all points
-
-}  // namespace
 
 std::vector<Option> VaeOptions::options() {
   return joined({OneLayerOptions::options(), prior.options()});
@@ -70,13 +63,9 @@ std::unique_ptr<Distribution> Vae::generate(int64_t n, std::optional<int64_t> cl
 std::optional<Information> Vae::information(const torch::Tensor& x, Generator& generator) {
   const auto q_z = q_z_given_x(x);
   const auto z = q_z.rsample(generator);  // [N, d]
-  const auto n = static_cast<double>(x.size(0));
-  std::vector<torch::Tensor> log_q;
-  for (const auto& rows : z.split(kRowsAtATime)) {
-    log_q.push_back(torch::logsumexp(q_z.log_prob(rows.unsqueeze(1)), 1) - std::log(n));
-  }
-  const auto y = torch::zeros({x.size(0)}, x.options().dtype(torch::kInt64));
-  return clade::information({q_z.log_prob(z), torch::cat(log_q), p_z(x.options()).log_prob(z), y,
+  const auto none = torch::zeros({x.size(0)}, x.options());
+  return clade::information({q_z.log_prob(z), log_mean_density(q_z, none, z),
+                             p_z(x.options()).log_prob(z), none.to(torch::kInt64),
                              torch::ones({1}, x.options())});
 }
 

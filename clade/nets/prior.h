@@ -30,7 +30,8 @@ struct PriorOptions {
 /// p(z) as a component any model may take:
 ///   standard_normal   N(0, I)
 ///   mixture           1/M Σ_m N(μ_m, σ_m), all learned
-///   vampprior         1/M Σ_m q(z | u_m), pseudo-inputs u_m learned (Tomczak & Welling 2018)
+///   vampprior         1/M Σ_m q(z | u_m), pseudo-inputs u_m learned (Tomczak & Welling 2018); with
+///                     pseudo-inputs that start as data and stay, a prior of fixed exemplars
 class PriorImpl : public torch::nn::Module {
  public:
   /// What a vampprior reads its components with: q(z | x), [M, D] -> [M, d].

@@ -244,17 +244,17 @@ TEST_P(Soundness, ReportsTheExactBoundWhateverTheEstimator) {
   EXPECT_EQ(once("exact"), once("sum_and_sample"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Registry, Soundness, testing::ValuesIn([] {
-                           std::vector<std::string> names = {
-                               "indp with vampprior", "indqp with mixture", "hvae with mixture"};
-                           for (const auto& model : models()) names.push_back(model.name);
-                           return names;
-                         }()),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace(name.begin(), name.end(), ' ', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Registry, Soundness, testing::ValuesIn([] {
+      std::vector<std::string> names = {"indp with vampprior", "hvae with mixture"};
+      for (const auto& model : models()) names.push_back(model.name);
+      return names;
+    }()),
+    [](const auto& test) {
+      std::string name = test.param;
+      std::replace(name.begin(), name.end(), ' ', '_');
+      return name;
+    });
 
 }  // namespace
 }  // namespace clade

@@ -69,10 +69,8 @@ struct Run {
 };
 
 /// The path below experiments/, cp-vae/mnist-10, or the file's own name; without .toml.
-std::string name_of(const std::string& file) {
-  fs::path path = fs::absolute(file).lexically_normal();
-  if (!path.has_filename()) path = path.parent_path();  // of a folder/
-  path.replace_extension();
+std::string row_name(const std::string& file) {
+  const fs::path path = clade::plain_path(file).replace_extension();
   fs::path below;
   bool inside = false;
   for (const fs::path& part : path) {
@@ -100,7 +98,7 @@ Row load_row(const std::string& file_name, const std::string& model,
              const BenchArguments& arguments) {
   Row row;
   row.file = file_name;
-  row.name = name_of(file_name);
+  row.name = row_name(file_name);
   if (!model.empty()) {
     row.name += "/" + model;
     row.settings.push_back("model.name=" + model);
@@ -361,13 +359,14 @@ std::string progress_of(const Run& run) {
   const fs::path log = run.folder / "log.jsonl";
   std::string text = run.name();
   if (!fs::exists(log)) return text;
-  std::istringstream lines(clade::read_file(log));
-  json last;
-  for (std::string line; std::getline(lines, line);) {
-    json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (entry.is_object()) last = std::move(entry);
-  }
-  if (last.is_null()) return text;
+  const std::string lines = clade::read_file(log);
+  const size_t end = lines.rfind('\n');  // what comes after is still being written
+  if (end == std::string::npos) return text;
+  const size_t before = end == 0 ? end : lines.rfind('\n', end - 1);
+  const size_t begin = before == std::string::npos ? 0 : before + 1;
+  const json last =
+      json::parse(lines.substr(begin, end - begin), nullptr, /*allow_exceptions=*/false);
+  if (!last.is_object()) return text;
   const json& means = last.at(last.contains("validation") ? "validation" : "train");
   char figures[96];
   std::snprintf(figures, sizeof figures, ": epoch %lld/%lld, bound %.2f",
@@ -450,7 +449,7 @@ void compare_models(const std::vector<Run>& runs, const BenchArguments& argument
       folders.push_back(run.folder.string());
     }
     if (folders.size() > 1) {
-      compare_runs(folders, (fs::path(arguments.out) / name_of(file) / "comparison").string());
+      compare_runs(folders, (fs::path(arguments.out) / row_name(file) / "comparison").string());
     }
   }
 }

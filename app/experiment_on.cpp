@@ -1,6 +1,5 @@
 #include "app/experiment_on.h"
 
-#include <algorithm>
 #include <filesystem>
 
 #include "clade/core/error.h"
@@ -15,9 +14,7 @@ bool is_experiment(const std::string& what) {
 clade::ExperimentFile experiment_on(const std::string& what) {
   if (is_experiment(what)) return clade::ExperimentFile::parse(what);
   clade::ExperimentFile file;
-  const auto& sets = clade::named_sets();
-  const bool named =
-      std::any_of(sets.begin(), sets.end(), [&](const auto& set) { return set.name == what; });
+  const bool named = clade::find_named_set(what) != nullptr;
   const std::string archive = what.substr(0, what.rfind(':'));  // of x.npz:NAME
   if (!named && !fs::exists(what) && !fs::exists(archive)) {
     throw clade::DataError("there is no file \"" + what +

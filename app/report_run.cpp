@@ -47,12 +47,8 @@ std::vector<std::string> names_of(const std::vector<std::string>& folders) {
   std::vector<std::vector<std::string>> parts;
   size_t fewest = SIZE_MAX;
   for (const std::string& folder : folders) {
-    const auto path =
-        std::filesystem::absolute(folder / std::filesystem::path()).lexically_normal();
     std::vector<std::string> names;
-    for (const auto& part : path) {
-      if (!part.empty()) names.push_back(part.string());
-    }
+    for (const auto& part : clade::plain_path(folder)) names.push_back(part.string());
     fewest = std::min(fewest, names.size());
     parts.push_back(std::move(names));
   }

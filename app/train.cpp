@@ -133,12 +133,7 @@ void train(const TrainArguments& arguments) {
   trained.provenance = {{"data", experiment.data_name()}, {"seed", experiment.run.seed}};
   move_to(device, data);
   if (!resuming) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) {
-      throw clade::Error("cannot create the folder " + folder.string() + ": " + error.message() +
-                         "; give another --out");
-    }
+    clade::make_folder(folder, "give another --out");
     clade::write_atomically(folder / "experiment.toml", experiment.toml());
   }
   std::printf(

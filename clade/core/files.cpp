@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -71,9 +72,30 @@ std::string read_file(const std::filesystem::path& path) {
   return content;
 }
 
-std::filesystem::path name_of(const std::filesystem::path& path) {
+void make_folder(const std::filesystem::path& folder, const std::string& advice) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    throw Error("cannot create the folder " + folder.string() + ": " + error.message() + "; " +
+                advice);
+  }
+}
+
+std::filesystem::path plain_path(const std::filesystem::path& path) {
   const auto plain = std::filesystem::absolute(path).lexically_normal();
-  return plain.has_filename() ? plain.filename() : plain.parent_path().filename();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
+std::string file_name(const std::string& text) {
+  std::string name = text;
+  for (char& letter : name) {
+    if (!std::isalnum(static_cast<unsigned char>(letter)) && letter != '-') letter = '_';
+  }
+  return name;
+}
+
+std::filesystem::path name_of(const std::filesystem::path& path) {
+  return plain_path(path).filename();
 }
 
 }  // namespace clade

@@ -16,6 +16,15 @@ void write_atomically(const std::filesystem::path& path, std::string_view conten
 /// The whole file; throws Error naming it when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
+/// Makes the folder and those above it. Throws Error, with `advice` on what to do, where it cannot.
+void make_folder(const std::filesystem::path& folder, const std::string& advice);
+
+/// Absolute, without "." and "..", and without a slash at its end.
+std::filesystem::path plain_path(const std::filesystem::path& path);
+
+/// `text` as part of a file's name: letters, digits and "-" stay, whatever else becomes "_".
+std::string file_name(const std::string& text);
+
 /// What a file or folder is called, however its path is written.
 std::filesystem::path name_of(const std::filesystem::path& path);
 

@@ -1,6 +1,7 @@
 #include "clade/core/random.h"
 
 #include <ATen/Context.h>
+#include <torch/torch.h>
 
 namespace clade {
 
@@ -10,6 +11,11 @@ Generator make_generator(uint64_t seed, const torch::Device& device) {
   Generator generator = at::globalContext().defaultGenerator(device).clone();
   generator.set_current_seed(seed);
   return generator;
+}
+
+torch::Tensor random_rows(int64_t n, int64_t size, const torch::Device& device,
+                          Generator& generator) {
+  return torch::empty({n}, torch::dtype(torch::kInt64).device(device)).random_(0, size, generator);
 }
 
 uint64_t derive_seed(uint64_t seed, std::string_view purpose) {

@@ -13,6 +13,10 @@ using Generator = at::Generator;
 /// A generator on `device`. The same seed, device and thread count give the same numbers.
 Generator make_generator(uint64_t seed, const torch::Device& device = torch::kCPU);
 
+/// n whole numbers from 0 to size − 1, each as likely: int64 [n], on `device`, the generator's.
+torch::Tensor random_rows(int64_t n, int64_t size, const torch::Device& device,
+                          Generator& generator);
+
 /// An independent seed for one purpose ("init", "split", …), so that adding a draw for one purpose
 /// leaves the numbers of all others alone.
 uint64_t derive_seed(uint64_t seed, std::string_view purpose);

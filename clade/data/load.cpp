@@ -191,11 +191,9 @@ Splits load_splits(const DataOptions& options, uint64_t seed) {
 Dataset load_points(const std::string& path, const std::string& labels,
                     const Preprocessing& preprocessing, const std::vector<int64_t>& shape,
                     const std::vector<std::string>& label_names) {
-  const auto& sets = named_sets();
-  const auto set = std::find_if(sets.begin(), sets.end(),
-                                [&](const NamedSet& known) { return known.name == path; });
+  const NamedSet* set = find_named_set(path);
   std::error_code ignored;
-  const bool named = set != sets.end() && !std::filesystem::is_regular_file(path, ignored);
+  const bool named = set != nullptr && !std::filesystem::is_regular_file(path, ignored);
   if (named) check_labels(*set, labels);
   Points points = named ? read_named_set(path, /*folder=*/"", labels, /*seed=*/0).test
                         : read_points(path, labels, label_names, preprocessing.images, shape);

@@ -184,12 +184,17 @@ const std::vector<NamedSet>& named_sets() {
   return sets;
 }
 
-const NamedSet& named_set(const std::string& name) {
-  std::vector<std::string> names;
+const NamedSet* find_named_set(const std::string& name) {
   for (const NamedSet& set : named_sets()) {
-    if (set.name == name) return set;
-    names.push_back(set.name);
+    if (set.name == name) return &set;
   }
+  return nullptr;
+}
+
+const NamedSet& named_set(const std::string& name) {
+  if (const NamedSet* set = find_named_set(name)) return *set;
+  std::vector<std::string> names;
+  for (const NamedSet& set : named_sets()) names.push_back(set.name);
   throw ConfigError("data.name: there is no data set \"" + name + "\"; " + suggest(name, names) +
                     " (data.path is for files)");
 }

@@ -22,6 +22,9 @@ struct NamedSet {
 
 const std::vector<NamedSet>& named_sets();
 
+/// The entry called `name`, or null.
+const NamedSet* find_named_set(const std::string& name);
+
 /// The entry called `name`. Throws ConfigError with the nearest known name.
 const NamedSet& named_set(const std::string& name);
 

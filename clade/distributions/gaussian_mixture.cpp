@@ -63,8 +63,10 @@ torch::Tensor GaussianMixture::sample(Generator& generator, int64_t n,
     const DiagonalGaussian one = only(*this);
     return DiagonalGaussian(one.mean().expand({n, d}), one.log_variance()).sample(generator);
   }
-  auto m = torch::empty({n}, components_.mean().options().dtype(torch::kInt64));
-  component ? m.fill_(*component) : m.random_(0, size(), generator);
+  const auto device = components_.mean().device();
+  const auto m = component
+                     ? torch::full({n}, *component, torch::dtype(torch::kInt64).device(device))
+                     : random_rows(n, size(), device, generator);
   return DiagonalGaussian(components_.mean().index_select(0, m),
                           components_.log_variance().index_select(0, m))
       .sample(generator);

@@ -9,15 +9,16 @@ namespace {
 
 constexpr int64_t kDrawsOfACluster = 1000;
 
+// The label whose points' mean is nearest. x: [n], label_means: [C] -> [n] int64.
+torch::Tensor nearest_mode(const torch::Tensor& x, const torch::Tensor& label_means) {
+  return (x.unsqueeze(1) - label_means).abs().argmin(1);
+}
+
 }  // namespace
 
 double wasserstein_1(const torch::Tensor& a, const torch::Tensor& b) {
   TORCH_CHECK(a.numel() == b.numel(), "wasserstein_1: samples of one size expected");
   return (std::get<0>(a.sort()) - std::get<0>(b.sort())).abs().mean(torch::kFloat64).item<double>();
-}
-
-torch::Tensor nearest_mode(const torch::Tensor& x, const torch::Tensor& label_means) {
-  return (x.unsqueeze(1) - label_means).abs().argmin(1);
 }
 
 nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& generator) {
@@ -45,8 +46,7 @@ nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& gener
     const double main_mode = count.max().item<double>() / static_cast<double>(kDrawsOfACluster);
     wrong += model.aggregated_posterior()[k].item<double>() * (1 - main_mode);
   }
-  const auto rows = torch::empty({data.size()}, data.x.options().dtype(torch::kInt64))
-                        .random_(0, K * kDrawsOfACluster, generator);
+  const auto rows = random_rows(data.size(), K * kDrawsOfACluster, data.x.device(), generator);
   figures["wasserstein_1_uniform"] =
       wasserstein_1(torch::cat(of_clusters).index_select(0, rows), truth);
   if (means.defined()) figures["wrong_mode_share"] = wrong;

@@ -12,10 +12,6 @@ namespace clade {
 /// their order statistics. [n], [n], in the numbers' own unit.
 double wasserstein_1(const torch::Tensor& a, const torch::Tensor& b);
 
-/// The mode each number belongs to: the label whose points' mean is nearest.
-/// x: [n], label_means: [C] -> [n] int64.
-torch::Tensor nearest_mode(const torch::Tensor& x, const torch::Tensor& label_means);
-
 /// What generations of one-dimensional data are measured by (CP-VAE, section 6.1, has histograms):
 ///   wasserstein_1                   of generated points to `data`
 ///   wasserstein_1_uniform           the same with y from p(y) in place of the aggregated posterior

@@ -41,14 +41,10 @@ ClusteredVae::ClusteredVae(const ClusteredVaeOptions& options, int64_t features,
       register_module("hidden_given_x", Trunk(Parents{{"x", features}}, options.trunk, generator));
   q_y_given_x = register_module("q_y_given_x",
                                 CategoricalConditional(Parents{hidden}, heads_only, K, generator));
-  const auto posterior = [&](const Parents& parents) {
-    return GaussianConditional(parents, heads_only, d, range, generator);
-  };
-  if (given_y.posterior) {
-    q_z_given_x_y = register_module("q_z_given_x_y", posterior({hidden, y}));
-  } else {
-    q_z_given_x = register_module("q_z_given_x", posterior({hidden}));
-  }
+  posterior =
+      register_module(given_y.posterior ? "q_z_given_x_y" : "q_z_given_x",
+                      GaussianConditional(given_y.posterior ? Parents{hidden, y} : Parents{hidden},
+                                          heads_only, d, range, generator));
   if (given_y.prior) {
     p_z_given_y = register_module(
         "p_z_given_y",
@@ -63,18 +59,15 @@ ClusteredVae::ClusteredVae(const ClusteredVaeOptions& options, int64_t features,
         register_module("p_z", Prior(options.prior, d, features, is_bounded(options.likelihood),
                                      range, encoder, generator));
   }
-  const auto decoder = [&](const Parents& parents) {
-    return Likelihood(options.likelihood, parents, options.trunk, features, generator);
-  };
-  if (given_y.decoder) {
-    p_x_given_z_y = register_module("p_x_given_z_y", decoder({{"z", d}, y}));
-  } else {
-    p_x_given_z = register_module("p_x_given_z", decoder({{"z", d}}));
-  }
+  const Parent z{"z", d};
+  decoder =
+      register_module(given_y.decoder ? "p_x_given_z_y" : "p_x_given_z",
+                      Likelihood(options.likelihood, given_y.decoder ? Parents{z, y} : Parents{z},
+                                 options.trunk, features, generator));
 }
 
 DiagonalGaussian ClusteredVae::q_z(const torch::Tensor& h, const torch::Tensor& y) {
-  return given_y.posterior ? q_z_given_x_y(h, y) : q_z_given_x(h);
+  return given_y.posterior ? posterior(h, y) : posterior(h);
 }
 
 GaussianMixture ClusteredVae::p_z(const torch::Tensor& y) {
@@ -83,7 +76,7 @@ GaussianMixture ClusteredVae::p_z(const torch::Tensor& y) {
 }
 
 std::unique_ptr<Distribution> ClusteredVae::p_x(const torch::Tensor& z, const torch::Tensor& y) {
-  return given_y.decoder ? p_x_given_z_y(z, y) : p_x_given_z(z);
+  return given_y.decoder ? decoder(z, y) : decoder(z);
 }
 
 Bound ClusteredVae::bound(const torch::Tensor& x, Generator& generator) {

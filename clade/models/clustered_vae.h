@@ -60,10 +60,10 @@ class ClusteredVae : public Model {
   ClusterFactors given_y;
   Trunk hidden_given_x{nullptr};
   CategoricalConditional q_y_given_x{nullptr};
-  GaussianConditional q_z_given_x_y{nullptr}, q_z_given_x{nullptr};  // one of them
-  GaussianPerCluster p_z_given_y{nullptr};                           // this …
-  Prior p_z_alone{nullptr};                                          // … or this
-  Likelihood p_x_given_z_y{nullptr}, p_x_given_z{nullptr};           // one of them
+  GaussianConditional posterior{nullptr};   // q(z | x, y) or q(z | x)
+  GaussianPerCluster p_z_given_y{nullptr};  // this …
+  Prior p_z_alone{nullptr};                 // … or this
+  Likelihood decoder{nullptr};              // p(x | z, y) or p(x | z)
   Estimator estimator;
 };
 

@@ -68,10 +68,8 @@ GaussianMixture PriorImpl::forward(const torch::TensorOptions& like) {
 void PriorImpl::start_from(const torch::Tensor& x, Generator& generator) {
   if (!pseudo_inputs_.defined() || !start_as_data_) return;
   torch::NoGradGuard no_grad;
-  const int64_t count = pseudo_inputs_.size(0);
-  const auto rows = torch::empty({count}, x.options().dtype(torch::kInt64))
-                        .random_(0, x.size(0), generator);  // may repeat: there may be few points
-  pseudo_inputs_.copy_(x.index_select(0, rows));
+  const auto rows = random_rows(pseudo_inputs_.size(0), x.size(0), x.device(), generator);
+  pseudo_inputs_.copy_(x.index_select(0, rows));  // some twice: there may be few points
 }
 
 torch::Tensor component_probabilities(const DiagonalGaussian& q_z, const GaussianMixture& p_z,

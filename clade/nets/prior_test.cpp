@@ -19,6 +19,11 @@ GaussianConditional small_encoder(Generator& generator) {
   return encoder;
 }
 
+Prior small_prior(const PriorOptions& options, const GaussianConditional& encoder,
+                  Generator& generator) {
+  return Prior(options, 2, 3, /*bounded=*/true, LogVarianceRange{}, encoder, generator);
+}
+
 torch::Tensor every_x() {  // [8, 3]
   const auto code = torch::arange(8).unsqueeze(1);
   return code.bitwise_right_shift(torch::arange(3)).bitwise_and(1).to(torch::kFloat64);
@@ -28,7 +33,7 @@ TEST(Prior, VampPriorOverAllPointsIsTheAggregatedPosterior) {
   auto generator = make_generator(1);
   auto encoder = small_encoder(generator);
   PriorOptions options{.kind = "vampprior", .components = 8};
-  Prior prior(options, 2, 3, /*bounded=*/true, LogVarianceRange{}, encoder, generator);
+  Prior prior = small_prior(options, encoder, generator);
   prior->to(torch::kFloat64);
   torch::NoGradGuard no_grad;
   prior->named_parameters()["pseudo_inputs"].copy_(every_x());
@@ -53,7 +58,7 @@ TEST(Prior, PseudoInputsStayWhereTheDataAre) {
   auto generator = make_generator(2);
   auto encoder = small_encoder(generator);
   PriorOptions options{.kind = "vampprior", .components = 2};
-  Prior bounded(options, 2, 3, /*bounded=*/true, LogVarianceRange{}, encoder, generator);
+  Prior bounded = small_prior(options, encoder, generator);
   bounded->to(torch::kFloat64);
   torch::NoGradGuard no_grad;
   bounded->named_parameters()["pseudo_inputs"].copy_(
@@ -68,7 +73,7 @@ TEST(Prior, StartsFromTheDataWhereToldTo) {
   for (const bool from_data : {true, false}) {
     PriorOptions options{.kind = "vampprior", .components = 4};
     if (from_data) options.pseudo_inputs = "data";
-    Prior prior(options, 2, 3, /*bounded=*/true, LogVarianceRange{}, encoder, generator);
+    Prior prior = small_prior(options, encoder, generator);
     prior->start_from(torch::full({2, 3}, 0.75), generator);
     const auto u = prior->named_parameters()["pseudo_inputs"];
     EXPECT_EQ(u.eq(0.75).all().item<bool>(), from_data);
@@ -80,7 +85,7 @@ TEST(Prior, UntrainableOnesHaveNoGradient) {
   auto encoder = small_encoder(generator);
   for (const char* kind : {"mixture", "vampprior"}) {
     PriorOptions options{.kind = kind, .trainable = false};
-    Prior prior(options, 2, 3, /*bounded=*/true, LogVarianceRange{}, encoder, generator);
+    Prior prior = small_prior(options, encoder, generator);
     for (const auto& parameter : prior->parameters()) EXPECT_FALSE(parameter.requires_grad());
   }
 }

@@ -94,8 +94,7 @@ void add_clusters(Report& report, Model& model, const Dataset& data, const torch
   }
   const auto all = report.cluster_samples.flatten(0, 1);  // [K·tiles, D]
   const auto chosen =
-      torch::empty({histogram ? kHistogramSamples : kSamples}, all.options().dtype(torch::kInt64))
-          .random_(0, all.size(0), generator);
+      random_rows(histogram ? kHistogramSamples : kSamples, all.size(0), all.device(), generator);
   report.samples_uniform = all.index_select(0, chosen);
 }
 

@@ -2,8 +2,6 @@
 
 #include <torch/torch.h>
 
-#include <cctype>
-#include <cmath>
 #include <cstdio>
 #include <set>
 #include <sstream>
@@ -92,21 +90,17 @@ std::string table(const std::vector<ComparedRun>& runs) {
 std::string csv(const std::vector<ComparedRun>& runs) {
   std::ostringstream text;
   text << "run";
-  for (const Figure& figure : kFigures) text << ",\"" << figure.name << '"';
+  for (const Figure& figure : kFigures) text << "," << csv_text(figure.name);
   for (const ComparedRun& run : runs) {
-    text << "\n\"" << run.name << '"';
+    text << "\n" << csv_text(run.name);
     for (const Figure& figure : kFigures) text << "," << value_of(run, figure);
   }
   text << "\n";
   return std::move(text).str();
 }
 
-std::string file_name(const ComparedRun& run) {
-  std::string name = run.name;
-  for (char& letter : name) {
-    if (!std::isalnum(static_cast<unsigned char>(letter)) && letter != '-') letter = '_';
-  }
-  return name + ".png";
+std::string sheet_name(const ComparedRun& run) {
+  return file_name(run.name) + ".png";
 }
 
 /// As many whole rows of ten as there are samples for.
@@ -120,16 +114,11 @@ torch::Tensor sheet_of(const ComparedRun& run) {
 void write_comparison(const std::vector<ComparedRun>& runs, const std::filesystem::path& folder) {
   std::set<std::string> files;
   for (const ComparedRun& run : runs) {
-    if (!files.insert(file_name(run)).second) {
+    if (!files.insert(sheet_name(run)).second) {
       throw Error("two of the runs to compare are called " + run.name + "; rename a folder");
     }
   }
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) {
-    throw Error("cannot create the folder " + folder.string() + ": " + error.message() +
-                "; give another --out");
-  }
+  make_folder(folder, "give another --out");
   std::ostringstream page;
   page << page_head("Runs side by side")
        << "<p class=\"summary\">Figures on test points, bounds in nats a point; samples are drawn "
@@ -138,7 +127,7 @@ void write_comparison(const std::vector<ComparedRun>& runs, const std::filesyste
   for (const ComparedRun& run : runs) {
     if (!is_image(run.shape)) continue;
     const auto sheet = sheet_of(run);
-    write_png(folder / file_name(run), sheet);
+    write_png(folder / sheet_name(run), sheet);
     page << "<figure>\n<figcaption><h3>" << escape(run.name) << "</h3></figcaption>\n"
          << image_tag(sheet, "samples of " + run.name) << "\n</figure>\n";
   }

@@ -6,10 +6,13 @@
 
 namespace clade {
 
-// What the pages of this room are written with.
+// What the pages and tables of this room are written with.
 
 /// `text` where it can be nothing but text.
 std::string escape(std::string_view text);
+
+/// `text` as a quoted field of a CSV file.
+std::string csv_text(std::string_view text);
 
 /// "12.3 %", with as many digits as a reader needs.
 std::string percent(double share);

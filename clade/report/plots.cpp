@@ -13,6 +13,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "clade/core/files.h"
 #include "clade/report/clusters.h"
 #include "clade/report/page.h"
 
@@ -325,14 +326,6 @@ std::string latent_script(const Report& report, const Scatter& latent, bool by_c
                              [](int64_t) { return std::string(); });
   }
   return std::move(script).str();
-}
-
-std::string file_name(const std::string& text) {
-  std::string name = text;
-  for (char& letter : name) {
-    if (!std::isalnum(static_cast<unsigned char>(letter)) && letter != '-') letter = '_';
-  }
-  return name;
 }
 
 }  // namespace

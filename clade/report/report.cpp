@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <sstream>
-#include <system_error>
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/report/clusters.h"
+#include "clade/report/html.h"
 #include "clade/report/page.h"
 #include "clade/report/plots.h"
 #include "clade/report/png.h"
@@ -160,13 +160,10 @@ std::string label_table(const Report& report) {
   std::ostringstream csv;
   csv << "label,rank,cluster,probability,shared\n";
   for (size_t label = 0; label < strongest.size(); ++label) {
-    std::string name = label_name(report.label_names, static_cast<int64_t>(label));
-    for (size_t at = name.find('"'); at != std::string::npos; at = name.find('"', at + 2)) {
-      name.insert(at, 1, '"');
-    }
+    const std::string name = csv_text(label_name(report.label_names, static_cast<int64_t>(label)));
     for (size_t rank = 0; rank < strongest[label].size(); ++rank) {
       const int64_t k = strongest[label][rank];
-      csv << '"' << name << "\"," << rank + 1 << "," << k << ","
+      csv << name << "," << rank + 1 << "," << k << ","
           << report.cluster_given_label[static_cast<int64_t>(label)][k].item<double>() << ","
           << std::binary_search(shared.begin(), shared.end(), k) << "\n";
     }
@@ -179,12 +176,7 @@ std::string label_table(const Report& report) {
 std::vector<std::string> write_report(const Report& report, const std::filesystem::path& folder) {
   validate(report);
   const std::string page = render_page(report);
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) {
-    throw Error("cannot create the folder " + folder.string() + ": " + error.message() +
-                "; check its parent's permissions");
-  }
+  make_folder(folder, "check its parent's permissions");
   write_atomically(folder / "index.html", page);
   if (is_image(report.shape)) write_sheets(report, folder);
   if (report.cluster_given_label.defined()) {

@@ -8,6 +8,7 @@ function(clade_compile_options target)
     # GCC 12 warns of overflows in its own std::string (GCC bugs 105329 and 105651).
     target_compile_options(${target} PRIVATE -Wno-stringop-overflow -Wno-restrict)
   endif()
+  target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)
   if(CLADE_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

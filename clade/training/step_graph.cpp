@@ -66,6 +66,10 @@ void StepGraph::capture() {
   } catch (const c10::Error& error) {
     capture_ = false;
     fallback_ = error.what_without_backtrace();
+    try {
+      captured_->graph.capture_end();  // until then the stream takes no other work
+    } catch (const c10::Error&) {
+    }
   }
 #endif
 }

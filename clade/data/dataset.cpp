@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "clade/ops/bernoulli.h"
+#include "clade/ops/noise.h"
 
 namespace clade {
 

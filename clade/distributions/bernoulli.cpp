@@ -1,6 +1,7 @@
 #include "clade/distributions/bernoulli.h"
 
 #include "clade/ops/bernoulli.h"
+#include "clade/ops/noise.h"
 
 namespace clade {
 

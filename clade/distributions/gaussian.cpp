@@ -4,17 +4,12 @@
 #include <numbers>
 
 #include "clade/ops/gaussian.h"
+#include "clade/ops/noise.h"
 
 namespace clade {
 namespace {
 
 const double kLog2Pi = std::log(2 * std::numbers::pi);
-
-torch::Tensor standard_normal(at::IntArrayRef shape, const torch::Tensor& like,
-                              Generator& generator) {
-  torch::NoGradGuard no_grad;
-  return torch::empty(shape, like.options().requires_grad(false)).normal_(0, 1, generator);
-}
 
 }  // namespace
 
@@ -32,13 +27,13 @@ torch::Tensor DiagonalGaussian::entropy() const {
 
 torch::Tensor DiagonalGaussian::rsample(Generator& generator) const {
   const auto shape = at::infer_size(mean_.sizes(), log_variance_.sizes());
-  return mean_ + (0.5 * log_variance_).exp() * standard_normal(shape, mean_, generator);
+  return mean_ + (0.5 * log_variance_).exp() * draw_normals(shape, mean_, generator);
 }
 
 torch::Tensor DiagonalGaussian::rsample(Generator& generator, int64_t samples) const {
   auto shape = at::infer_size(mean_.sizes(), log_variance_.sizes());
   shape.insert(shape.begin(), samples);
-  return mean_ + (0.5 * log_variance_).exp() * standard_normal(shape, mean_, generator);
+  return mean_ + (0.5 * log_variance_).exp() * draw_normals(shape, mean_, generator);
 }
 
 torch::Tensor DiagonalGaussian::sample(Generator& generator) const {

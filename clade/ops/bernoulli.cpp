@@ -1,12 +1,8 @@
 #include "clade/ops/bernoulli.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ExpandUtils.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/torch.h>
-
-#include <mutex>
 
 #include "clade/ops/rows.h"
 
@@ -66,26 +62,6 @@ torch::Tensor bernoulli_log_prob(const torch::Tensor& logits, const torch::Tenso
     return bernoulli_log_prob_by_aten(logits, x);
   }
   return BernoulliLogProb::apply(logits, x);
-}
-
-torch::Tensor draw_bits(const torch::Tensor& p, Generator& generator) {
-  torch::NoGradGuard no_grad;
-  if (!p.device().is_cpu() || p.scalar_type() != torch::kFloat32) {
-    return torch::bernoulli(p, generator);
-  }
-  uint64_t key = 0;
-  {
-    const std::lock_guard<std::mutex> lock(generator.mutex());
-    key = at::check_generator<at::CPUGeneratorImpl>(generator)->random64();
-  }
-  const auto values = p.contiguous();
-  auto bits = torch::empty(values.sizes(), values.options());
-  const auto* from = values.data_ptr<float>();
-  auto* to = bits.data_ptr<float>();
-  at::parallel_for(0, values.numel(), ops::grain(1), [&](int64_t begin, int64_t end) {
-    ops::kernels().binarise(from, to, key, begin, end);
-  });
-  return bits;
 }
 
 }  // namespace clade

@@ -1,8 +1,6 @@
 #pragma once
 #include <torch/types.h>
 
-#include "clade/core/random.h"
-
 namespace clade {
 
 /// Σ_d x_d·l_d − log(1 + e^{l_d}), in one pass and without the numbers per feature in memory.
@@ -12,8 +10,5 @@ torch::Tensor bernoulli_log_prob(const torch::Tensor& logits, const torch::Tenso
 
 /// The same by ATen alone: for other devices and types, and to test against.
 torch::Tensor bernoulli_log_prob_by_aten(const torch::Tensor& logits, const torch::Tensor& x);
-
-/// Bits that are 1 with probability p. p: any shape -> same.
-torch::Tensor draw_bits(const torch::Tensor& p, Generator& generator);
 
 }  // namespace clade

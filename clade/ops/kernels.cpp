@@ -65,6 +65,21 @@ CLADE_INLINE float log_one_plus(float u) {
   return 2.0F * s * series;
 }
 
+// log(x) of a positive normal number: x = 2^n m with m within sqrt(2) of 1, then as above.
+CLADE_INLINE float logarithm(float x) {
+  const uint32_t bits = as_bits(x);
+  const int32_t n = static_cast<int32_t>(bits - 0x3f3504f3U) >> 23;
+  const float m = as_float(bits - (static_cast<uint32_t>(n) << 23));
+  const float s = (m - 1.0F) / (m + 1.0F);
+  const float q = s * s;
+  float series = 1.0F / 9;
+  series = series * q + 1.0F / 7;
+  series = series * q + 1.0F / 5;
+  series = series * q + 1.0F / 3;
+  series = series * q + 1.0F;
+  return static_cast<float>(n) * 0.693147181F + 2.0F * s * series;
+}
+
 CLADE_INLINE float sigmoid(float x) {
   const float e = exponential(-magnitude(x));
   return (x < 0 ? e : 1.0F) / (1.0F + e);
@@ -491,6 +506,45 @@ void binarise(const float* p, float* out, uint64_t key, int64_t begin, int64_t e
   }
 }
 
+// The standard normal quantile at 1 - p for p in (0, 1/2], as sqrt(2) erfinv(1 - 2 p), by Giles'
+// polynomials in w = -log(1 - (1 - 2 p)^2) (Approximating the erfinv function, 2010).
+CLADE_INLINE float upper_quantile(float p) {
+  const float w = -logarithm(4.0F * p * (1.0F - p));
+  const float near = w - 2.5F;
+  float centre = 2.81022636e-08F;
+  centre = centre * near + 3.43273939e-07F;
+  centre = centre * near - 3.5233877e-06F;
+  centre = centre * near - 4.39150654e-06F;
+  centre = centre * near + 2.1858087e-04F;
+  centre = centre * near - 1.25372503e-03F;
+  centre = centre * near - 4.17768164e-03F;
+  centre = centre * near + 2.46640727e-01F;
+  centre = centre * near + 1.50140941F;
+  const float far = __builtin_sqrtf(w > 0 ? w : 0.0F) - 3.0F;
+  float tail = -2.00214257e-04F;
+  tail = tail * far + 1.00950558e-04F;
+  tail = tail * far + 1.34934322e-03F;
+  tail = tail * far - 3.67342844e-03F;
+  tail = tail * far + 5.73950773e-03F;
+  tail = tail * far - 7.6224613e-03F;
+  tail = tail * far + 9.43887047e-03F;
+  tail = tail * far + 1.00167406F;
+  tail = tail * far + 2.83297682F;
+  return 1.41421356F * (w < 5.0F ? centre : tail) * (1.0F - 2.0F * p);
+}
+
+void normals(float* out, uint64_t key, int64_t begin, int64_t end) {
+  const auto low = static_cast<uint32_t>(key);
+  const auto high = static_cast<uint32_t>(key >> 32);
+#pragma omp simd
+  for (int64_t i = begin; i < end; ++i) {
+    const uint32_t random = philox(static_cast<uint32_t>(i), high, low);
+    const auto size = static_cast<float>(static_cast<int32_t>(random & 0x7fffffffU));
+    const float quantile = upper_quantile((size + 0.5F) * 0x1p-32F);
+    out[i] = as_float(as_bits(quantile) ^ (random & 0x80000000U));
+  }
+}
+
 }  // namespace
 
 extern const Kernels CLADE_KERNELS;
@@ -509,6 +563,7 @@ const Kernels CLADE_KERNELS = {
     sum_of_squares,
     adam,
     binarise,
+    normals,
 };
 
 }  // namespace clade::ops

@@ -93,6 +93,8 @@ struct Kernels {
 
   /// out[i] = 1 where the number `i` of the random sequence `key` is below p[i], else 0.
   void (*binarise)(const float* p, float* out, uint64_t key, int64_t begin, int64_t end);
+  /// out[i] = the standard normal number that the number `i` of the random sequence `key` gives.
+  void (*normals)(float* out, uint64_t key, int64_t begin, int64_t end);
 };
 
 const Kernels& kernels();

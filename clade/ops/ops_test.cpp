@@ -9,6 +9,7 @@
 #include "clade/ops/gaussian.h"
 #include "clade/ops/gemm.h"
 #include "clade/ops/linear.h"
+#include "clade/ops/noise.h"
 #include "clade/ops/precision.h"
 #include "clade/ops/rows.h"
 #include "clade/ops/threads.h"
@@ -328,6 +329,36 @@ TEST(DrawBits, AreIndependentAndHaveTheirProbabilities) {
   EXPECT_LT(across.abs().max().item<double>(), 0.01);
   auto same = make_generator(8);
   EXPECT_TRUE(torch::equal(bits, draw_bits(p, same)));
+}
+
+TEST(DrawNormals, AreNormalFarOutAndIndependent) {
+  auto generator = make_generator(13);
+  constexpr int64_t kDraws = 1000003;
+  const auto draw = [&](Generator& from) {
+    return draw_normals({kDraws}, torch::zeros({1}), from);
+  };
+  const auto z = draw(generator).to(torch::kFloat64);
+  // Kolmogorov and Smirnov's distance between the draws and the normal distribution function.
+  const auto normal = 0.5 * torch::erfc(-std::get<0>(z.sort()) / std::sqrt(2.0));
+  const auto drawn = (torch::arange(kDraws, torch::kFloat64) + 0.5) / kDraws;
+  EXPECT_LT((normal - drawn).abs().max().item<double>(), 1.95 / std::sqrt(double{kDraws}));
+  for (const double beyond : {2.0, 3.0, 4.0}) {  // both polynomials, both sides
+    const double expected = 0.5 * std::erfc(beyond / std::sqrt(2.0)) * kDraws;
+    EXPECT_NEAR((z > beyond).sum().item<double>(), expected, 5 * std::sqrt(expected));
+    EXPECT_NEAR((z < -beyond).sum().item<double>(), expected, 5 * std::sqrt(expected));
+  }
+  const auto covariance = [&](const torch::Tensor& a, const torch::Tensor& b) {
+    return (a * b).mean().abs().item<double>();
+  };
+  const double noise = 5 / std::sqrt(double{kDraws});
+  EXPECT_NEAR(z.var().item<double>(), 1, 2 * noise);
+  EXPECT_LT(covariance(z.slice(0, 1), z.slice(0, 0, -1)), noise);
+  EXPECT_LT(covariance(z, draw(generator).to(torch::kFloat64)), noise);
+
+  auto same = make_generator(13);
+  use_threads(1);
+  EXPECT_TRUE(torch::equal(z, draw(same).to(torch::kFloat64)));
+  use_threads(0);
 }
 
 TEST(Adam, OnePassAgreesWithTheReference) {

@@ -1,0 +1,52 @@
+#include "clade/ops/noise.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <mutex>
+
+#include "clade/ops/rows.h"
+
+namespace clade {
+namespace {
+
+bool fits(const torch::Tensor& t) {
+  return t.device().is_cpu() && t.scalar_type() == torch::kFloat32;
+}
+
+// Names a random sequence of its own.
+uint64_t draw_key(Generator& generator) {
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  return at::check_generator<at::CPUGeneratorImpl>(generator)->random64();
+}
+
+}  // namespace
+
+torch::Tensor draw_bits(const torch::Tensor& p, Generator& generator) {
+  torch::NoGradGuard no_grad;
+  if (!fits(p)) return torch::bernoulli(p, generator);
+  const uint64_t key = draw_key(generator);
+  const auto values = p.contiguous();
+  auto bits = torch::empty(values.sizes(), values.options());
+  const auto* from = values.data_ptr<float>();
+  auto* to = bits.data_ptr<float>();
+  at::parallel_for(0, values.numel(), ops::grain(1), [&](int64_t begin, int64_t end) {
+    ops::kernels().binarise(from, to, key, begin, end);
+  });
+  return bits;
+}
+
+torch::Tensor draw_normals(at::IntArrayRef shape, const torch::Tensor& like, Generator& generator) {
+  torch::NoGradGuard no_grad;
+  auto noise = torch::empty(shape, like.options().requires_grad(false));
+  if (!fits(noise)) return noise.normal_(0, 1, generator);
+  const uint64_t key = draw_key(generator);
+  auto* to = noise.data_ptr<float>();
+  at::parallel_for(0, noise.numel(), ops::grain(1), [&](int64_t begin, int64_t end) {
+    ops::kernels().normals(to, key, begin, end);
+  });
+  return noise;
+}
+
+}  // namespace clade

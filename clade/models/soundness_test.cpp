@@ -164,7 +164,7 @@ TEST_P(Soundness, SumAndSampleIsUnbiased) {
   const auto [estimate, gradient] = mean_and_gradient("sum_and_sample");
   EXPECT_NEAR(estimate, exact, 0.01);
   EXPECT_LT((gradient - exact_gradient).norm().item<double>(),
-            0.03 * exact_gradient.norm().item<double>());
+            0.05 * exact_gradient.norm().item<double>());
 }
 
 TEST_P(Soundness, OneClusterHasNoClusterTerm) {

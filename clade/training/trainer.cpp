@@ -64,8 +64,7 @@ std::vector<Option> TrainOptions::options() {
       {"batch", &batch, "data points a step"},
       {"optimiser", &optimiser,
        "adam; or adam_norm_grad, Adam on gradients divided by the norm of their own parameter's, "
-       "as "
-       "the VampPrior and CP-VAE code does"},
+       "as the VampPrior and CP-VAE code does"},
       {"learning_rate", &learning_rate, "of the optimiser"},
       {"learning_rate_decay", &learning_rate_decay,
        "factor on the learning rate every decay_every epochs; 1 for none"},
@@ -77,8 +76,7 @@ std::vector<Option> TrainOptions::options() {
        "never"},
       {"validation_points", &validation_points,
        "validation points each epoch is judged by, the first of them; 0 for all. With many "
-       "clusters "
-       "their exact sums cost more than an epoch of sum_and_sample"},
+       "clusters their exact sums cost more than an epoch of sum_and_sample"},
       {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
       {"checkpoint_every", &checkpoint_every, "epochs between two checkpoints"},
       {"cuda_graph", &cuda_graph,
@@ -86,8 +84,7 @@ std::vector<Option> TrainOptions::options() {
        "elsewhere"},
       {"precision", &precision,
        "of matrix products in training steps: fp32; bf16, about twice as fast where the machine "
-       "has "
-       "it; tf32, on CUDA devices; weights, sums and validation stay in float32"},
+       "has it; tf32, on CUDA devices; weights, sums and validation stay in float32"},
   };
 }
 

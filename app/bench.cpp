@@ -499,17 +499,17 @@ void add_bench(CLI::App& app) {
   command
       ->add_option("--clusters", arguments->clusters,
                    "with --models: clusters, or components of p(z), of those that have them")
-      ->check(CLI::Range(1, 1000000));
+      ->check(counts());
   command->add_option("--labels", arguments->labels,
                       "labels to compare clusters with: a file, or a column of the table");
   command->add_option("--seeds", arguments->seeds, "seeds 1 to this, whatever the files say")
-      ->check(CLI::Range(1, 1000000))
+      ->check(counts())
       ->capture_default_str();
   command->add_option("--jobs", arguments->jobs, "runs at a time")
-      ->check(CLI::Range(1, 1000000))
+      ->check(counts())
       ->capture_default_str();
   command->add_option("--threads", arguments->threads, "CPU threads a run; cores / jobs by default")
-      ->check(CLI::Range(1, 1000000));
+      ->check(counts());
   command
       ->add_option("--set", arguments->overrides,
                    "override one setting of every experiment, section.key=value")

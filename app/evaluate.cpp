@@ -52,7 +52,7 @@ void add_evaluate(CLI::App& app) {
   command
       ->add_option("--importance-samples", arguments->importance_samples,
                    "S of the importance-weighted bound; as in the experiment by default")
-      ->check(CLI::Range(1, 1000000));
+      ->check(counts());
   command->add_option("--split", arguments->split, "test, validation or train")
       ->check(CLI::IsMember({"test", "validation", "train"}));
   command->add_option("--data", arguments->data,

@@ -87,8 +87,7 @@ void add_generate(CLI::App& app) {
       ->add_flag("--random", arguments->random,
                  "from the whole model; without either, each cluster")
       ->excludes(cluster);
-  command->add_option("--count", arguments->count, "how many (of each cluster)")
-      ->check(CLI::Range(1, 1000000));
+  command->add_option("--count", arguments->count, "how many (of each cluster)")->check(counts());
   command->add_option("--seed", arguments->seed, "another draw");
   command
       ->add_option("--out", arguments->out,

@@ -12,10 +12,7 @@ namespace {
 
 bool fit_kernels(const GradientPieces& gradient) {
   for (const auto& [values, size] : gradient) {
-    if (values.defined() && (!values.device().is_cpu() || values.scalar_type() != torch::kFloat32 ||
-                             !values.is_contiguous())) {
-      return false;
-    }
+    if (values.defined() && !(ops::is_cpu_float(values) && values.is_contiguous())) return false;
   }
   return true;
 }
@@ -56,8 +53,7 @@ void adam_step(const AdamConstants& constants, const GradientPieces& gradient,
                const torch::Tensor& scale, const torch::Tensor& values, const torch::Tensor& first,
                const torch::Tensor& second) {
   torch::NoGradGuard no_grad;
-  if (!fit_kernels(gradient) || !values.device().is_cpu() ||
-      values.scalar_type() != torch::kFloat32) {
+  if (!fit_kernels(gradient) || !ops::is_cpu_float(values)) {
     return adam_step_by_aten(constants, gradient, scale, values, first, second);
   }
   const ops::AdamStep step{static_cast<float>(constants.beta1), static_cast<float>(constants.beta2),

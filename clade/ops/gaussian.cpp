@@ -86,10 +86,7 @@ struct GaussianRows : torch::autograd::Function<GaussianRows> {
 
 bool fit(at::TensorList operands) {
   for (const auto& t : operands) {
-    if (!t.device().is_cpu() || t.scalar_type() != torch::kFloat32 ||
-        t.size(-1) != operands[0].size(-1)) {
-      return false;
-    }
+    if (!ops::is_cpu_float(t) || t.size(-1) != operands[0].size(-1)) return false;
   }
   return true;
 }

@@ -495,12 +495,16 @@ CLADE_INLINE uint32_t philox(uint32_t counter_low, uint32_t counter_high, uint32
   return counter_low;
 }
 
+// The number `i` of the random sequence `key`.
+CLADE_INLINE uint32_t random_bits(uint64_t key, int64_t i) {
+  return philox(static_cast<uint32_t>(i), static_cast<uint32_t>(key >> 32),
+                static_cast<uint32_t>(key));
+}
+
 void binarise(const float* p, float* out, uint64_t key, int64_t begin, int64_t end) {
-  const auto low = static_cast<uint32_t>(key);
-  const auto high = static_cast<uint32_t>(key >> 32);
 #pragma omp simd
   for (int64_t i = begin; i < end; ++i) {
-    const uint32_t random = philox(static_cast<uint32_t>(i), high, low);
+    const uint32_t random = random_bits(key, i);
     const float uniform = static_cast<float>(static_cast<int32_t>(random >> 8)) * 0x1p-24F;
     out[i] = uniform < p[i] ? 1.0F : 0.0F;
   }
@@ -534,11 +538,9 @@ CLADE_INLINE float upper_quantile(float p) {
 }
 
 void normals(float* out, uint64_t key, int64_t begin, int64_t end) {
-  const auto low = static_cast<uint32_t>(key);
-  const auto high = static_cast<uint32_t>(key >> 32);
 #pragma omp simd
   for (int64_t i = begin; i < end; ++i) {
-    const uint32_t random = philox(static_cast<uint32_t>(i), high, low);
+    const uint32_t random = random_bits(key, i);
     const auto size = static_cast<float>(static_cast<int32_t>(random & 0x7fffffffU));
     const float quantile = upper_quantile((size + 0.5F) * 0x1p-32F);
     out[i] = as_float(as_bits(quantile) ^ (random & 0x80000000U));

@@ -11,10 +11,6 @@
 namespace clade {
 namespace {
 
-bool fits(const torch::Tensor& t) {
-  return t.device().is_cpu() && t.scalar_type() == torch::kFloat32;
-}
-
 // Names a random sequence of its own.
 uint64_t draw_key(Generator& generator) {
   const std::lock_guard<std::mutex> lock(generator.mutex());
@@ -25,7 +21,7 @@ uint64_t draw_key(Generator& generator) {
 
 torch::Tensor draw_bits(const torch::Tensor& p, Generator& generator) {
   torch::NoGradGuard no_grad;
-  if (!fits(p)) return torch::bernoulli(p, generator);
+  if (!ops::is_cpu_float(p)) return torch::bernoulli(p, generator);
   const uint64_t key = draw_key(generator);
   const auto values = p.contiguous();
   auto bits = torch::empty(values.sizes(), values.options());
@@ -40,7 +36,7 @@ torch::Tensor draw_bits(const torch::Tensor& p, Generator& generator) {
 torch::Tensor draw_normals(at::IntArrayRef shape, const torch::Tensor& like, Generator& generator) {
   torch::NoGradGuard no_grad;
   auto noise = torch::empty(shape, like.options().requires_grad(false));
-  if (!fits(noise)) return noise.normal_(0, 1, generator);
+  if (!ops::is_cpu_float(noise)) return noise.normal_(0, 1, generator);
   const uint64_t key = draw_key(generator);
   auto* to = noise.data_ptr<float>();
   at::parallel_for(0, noise.numel(), ops::grain(1), [&](int64_t begin, int64_t end) {

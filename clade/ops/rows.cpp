@@ -41,8 +41,11 @@ Rows Operand::rows() const {
 }
 
 bool fits_kernels(const torch::Tensor& t) {
-  return t.device().is_cpu() &&
-         (t.scalar_type() == torch::kFloat32 || t.scalar_type() == torch::kBFloat16);
+  return is_cpu_float(t) || (t.device().is_cpu() && t.scalar_type() == torch::kBFloat16);
+}
+
+bool is_cpu_float(const torch::Tensor& t) {
+  return t.device().is_cpu() && t.scalar_type() == torch::kFloat32;
 }
 
 std::vector<int64_t> leading(at::IntArrayRef sizes) {

@@ -28,6 +28,9 @@ class Operand {
 /// Whether the kernels can read it: on the CPU, float32 or bfloat16.
 bool fits_kernels(const torch::Tensor& t);
 
+/// Whether it is float32 and on the CPU, as the kernels that know no bfloat16 want it.
+bool is_cpu_float(const torch::Tensor& t);
+
 /// What a Function takes in place of a tensor that may be undefined, which it refuses.
 inline c10::optional<torch::Tensor> if_defined(const torch::Tensor& t) {
   return t.defined() ? c10::make_optional(t) : c10::nullopt;

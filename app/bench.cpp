@@ -193,8 +193,7 @@ std::vector<Run> plan(const std::vector<Row>& rows, const BenchArguments& argume
 
 /// Held until this process and the runs it started have ended, so that no two write one folder.
 void lock(const fs::path& out) {
-  std::error_code error;
-  fs::create_directories(out, error);
+  clade::make_folder(out, "give another --out");
   const int file = ::open((out / ".lock").c_str(), O_RDWR | O_CREAT, 0644);
   if (file < 0) {
     throw clade::Error("cannot write in " + out.string() + ": " + std::strerror(errno) +
@@ -213,7 +212,7 @@ void start(Run& run, int64_t threads) {
     words.insert(words.end(), {"--resume", run.folder.string()});
   } else {
     fs::remove_all(run.folder);  // of a run that ended before its first checkpoint
-    fs::create_directories(run.folder.parent_path());
+    clade::make_folder(run.folder.parent_path(), "give another --out");
     words.insert(words.end(), {run.row->file, "--threads", std::to_string(threads)});
     for (const std::string& setting : run.row->settings) {
       words.insert(words.end(), {"--set", setting});

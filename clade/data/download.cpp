@@ -97,12 +97,8 @@ Outcome fetch(const std::string& url, const fs::path& part, const std::string& n
 }  // namespace
 
 void download(const std::vector<std::string>& urls, const fs::path& path, const std::string& md5) {
+  make_folder(path.parent_path(), "check its permissions, or set data.path or XDG_CACHE_HOME");
   std::error_code error;
-  fs::create_directories(path.parent_path(), error);
-  if (error) {
-    throw Error("cannot make the folder " + path.parent_path().string() + ": " + error.message() +
-                "; check its permissions, or set data.path or XDG_CACHE_HOME");
-  }
   const fs::path part = path.string() + ".part";
   const auto complete = [&] { return size_of(part) > 0 && md5_of(read_file(part)) == md5; };
   std::string reason;

@@ -3,6 +3,11 @@
 #include <torch/torch.h>
 
 namespace clade {
+namespace {
+
+thread_local bool by_running_statistics = false;
+
+}  // namespace
 
 BatchNormImpl::BatchNormImpl(int64_t features)
     : weight_(register_parameter("weight", torch::ones({features}))),
@@ -11,13 +16,22 @@ BatchNormImpl::BatchNormImpl(int64_t features)
       running_variance_(register_buffer("running_variance", torch::ones({features}))) {}
 
 Normalisation BatchNormImpl::normalisation() const {
-  return {weight_, bias_, running_mean_, running_variance_, is_training(), collect_};
+  const bool by_batch = is_training() && !by_running_statistics;
+  return {weight_, bias_, running_mean_, running_variance_, by_batch, collect_};
 }
 
 void collect_statistics(torch::nn::Module& module, bool on) {
   module.apply([on](torch::nn::Module& part) {
     if (auto* norm = part.as<BatchNormImpl>()) norm->collect_statistics(on);
   });
+}
+
+RunningStatisticsScope::RunningStatisticsScope() : before_(by_running_statistics) {
+  by_running_statistics = true;
+}
+
+RunningStatisticsScope::~RunningStatisticsScope() {
+  by_running_statistics = before_;
 }
 
 }  // namespace clade

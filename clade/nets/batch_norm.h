@@ -26,4 +26,17 @@ TORCH_MODULE(BatchNorm);
 /// Switches statistics collection for every batch norm inside `module`.
 void collect_statistics(torch::nn::Module& module, bool on);
 
+/// While it lives, batch norms used on this thread normalise by their running statistics and leave
+/// them as they are, in training too: for inputs that are not data.
+class RunningStatisticsScope {
+ public:
+  RunningStatisticsScope();
+  ~RunningStatisticsScope();
+  RunningStatisticsScope(const RunningStatisticsScope&) = delete;
+  RunningStatisticsScope& operator=(const RunningStatisticsScope&) = delete;
+
+ private:
+  bool before_;
+};
+
 }  // namespace clade

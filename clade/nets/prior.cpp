@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "clade/core/require.h"
+#include "clade/nets/batch_norm.h"
 
 namespace clade {
 namespace {
@@ -58,6 +59,7 @@ PriorImpl::PriorImpl(const PriorOptions& options, int64_t latent, int64_t featur
 
 GaussianMixture PriorImpl::forward(const torch::TensorOptions& like) {
   if (pseudo_inputs_.defined()) {
+    const RunningStatisticsScope not_data;
     return GaussianMixture(posterior_(bounded_ ? pseudo_inputs_.clamp(0, 1) : pseudo_inputs_));
   }
   if (!components_.is_empty()) return GaussianMixture(components_->all());

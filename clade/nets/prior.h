@@ -41,7 +41,8 @@ class PriorImpl : public torch::nn::Module {
   PriorImpl(const PriorOptions& options, int64_t latent, int64_t features, bool bounded,
             const LogVarianceRange& range, Posterior posterior, Generator& generator);
 
-  /// p(z) as it is now; `like` gives a standard normal its device and type.
+  /// p(z) as it is now; `like` gives a standard normal its device and type. Batch norms read
+  /// pseudo-inputs by their running statistics, as they will when the model is evaluated.
   GaussianMixture forward(const torch::TensorOptions& like);
 
   /// Pseudo-inputs that start as data become points of x, [N, D].

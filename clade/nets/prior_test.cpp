@@ -67,6 +67,27 @@ TEST(Prior, PseudoInputsStayWhereTheDataAre) {
   EXPECT_TRUE(torch::allclose(bounded(kDouble).components().mean(), expected.mean()));
 }
 
+TEST(Prior, PseudoInputsAreNoDataToABatchNorm) {
+  auto generator = make_generator(7);
+  TrunkOptions trunk{.hidden = {5}};
+  trunk.batch_norm = true;
+  GaussianConditional encoder(Parents{{"x", 3}}, trunk, 2, LogVarianceRange{}, generator);
+  PriorOptions options{.kind = "vampprior", .components = 4};
+  Prior prior = small_prior(options, encoder, generator);
+  encoder(every_x().to(torch::kFloat32));  // gives the batch norm statistics
+  const auto statistics = [&] {
+    std::vector<torch::Tensor> all;
+    for (const auto& buffer : encoder->buffers()) all.push_back(buffer.reshape(-1));
+    return torch::cat(all).clone();
+  };
+  const auto before = statistics();
+  const auto z = torch::zeros({1, 2});
+  const auto in_training = prior(torch::kFloat32).log_prob(z);
+  EXPECT_TRUE(torch::equal(before, statistics()));
+  encoder->eval();
+  EXPECT_TRUE(torch::allclose(in_training, prior(torch::kFloat32).log_prob(z)));
+}
+
 TEST(Prior, StartsFromTheDataWhereToldTo) {
   auto generator = make_generator(3);
   auto encoder = small_encoder(generator);

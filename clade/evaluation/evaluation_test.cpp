@@ -29,8 +29,8 @@ TEST(LogLikelihood, StreamsToTheSameNumberAsAllAtOnce) {
   auto direct = make_generator(3);
   torch::NoGradGuard no_grad;
   model->eval();
-  const auto first = model->log_weights(x, 3333, direct);
-  const auto second = model->log_weights(x, 1667, direct);
+  const auto first = model->log_weights(x)(3333, direct);
+  const auto second = model->log_weights(x)(1667, direct);
   const auto expected =
       torch::logsumexp(torch::cat({first, second}).to(torch::kFloat64), 0) - std::log(5000.0);
   EXPECT_TRUE(torch::allclose(by_chunks, expected, 1e-9, 1e-9));

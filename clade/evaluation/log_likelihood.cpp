@@ -18,9 +18,10 @@ torch::Tensor log_likelihood_per_point(Model& model, const torch::Tensor& x, int
                                        Generator& generator) {
   const EvaluationMode evaluation(model);
   const int64_t at_a_time = std::max<int64_t>(1, kRows / x.size(0));
+  const LogWeights log_weights = model.log_weights(x);
   torch::Tensor log_sum;  // [B]
   for (int64_t done = 0; done < samples; done += at_a_time) {
-    const auto log_w = model.log_weights(x, std::min(at_a_time, samples - done), generator);
+    const auto log_w = log_weights(std::min(at_a_time, samples - done), generator);
     const auto chunk = torch::logsumexp(log_w.to(torch::kFloat64), 0);
     log_sum = log_sum.defined() ? torch::logaddexp(log_sum, chunk) : chunk;
   }

@@ -28,7 +28,7 @@ class TwoModes : public Model {
  public:
   TwoModes() : Model(2) { set_aggregated_posterior(torch::tensor({0.25, 0.75})); }
   Bound bound(const torch::Tensor&, Generator&) override { return {}; }
-  torch::Tensor log_weights(const torch::Tensor&, int64_t, Generator&) override { return {}; }
+  LogWeights log_weights(const torch::Tensor&) override { return {}; }
   std::vector<LayerPosterior> encode(const torch::Tensor&, Generator&) override { return {}; }
   torch::Tensor reconstruct(const torch::Tensor& x) override { return x; }
   std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,

@@ -78,16 +78,17 @@ Bound Cagem::bound(const torch::Tensor& x, Generator& generator) {
            {"KL(z2)", draws.expectation(kl(q_z2, p_z2)), true}}};
 }
 
-torch::Tensor Cagem::log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) {
-  const auto q_z1 = q_z1_given_x(x);
-  const auto z1 = q_z1.rsample(generator, samples);    // [S, B, d1]
-  const auto q_y = q_y_given_z1_x(z1, x);              // [S, B, K]
-  const auto y = q_y.sample(generator, 1).squeeze(0);  // [S, B]
-  const auto q_z2 = q_z2_given_x_y_z1(x, y, z1);       // [S, B, d2]
-  const auto z2 = q_z2.rsample(generator);
-  return p_x_given_y_z1(y, z1)->log_prob(x) + p_z1_given_y_z2(y, z2).log_prob(z1) +
-         p_y_given_z2(z2).log_prob(y) + p_z2.log_prob(z2)  //
-         - q_z1.log_prob(z1) - q_y.log_prob(y) - q_z2.log_prob(z2);
+LogWeights Cagem::log_weights(const torch::Tensor& x) {
+  return [this, x, q_z1 = q_z1_given_x(x)](int64_t samples, Generator& generator) {
+    const auto z1 = q_z1.rsample(generator, samples);    // [S, B, d1]
+    const auto q_y = q_y_given_z1_x(z1, x);              // [S, B, K]
+    const auto y = q_y.sample(generator, 1).squeeze(0);  // [S, B]
+    const auto q_z2 = q_z2_given_x_y_z1(x, y, z1);       // [S, B, d2]
+    const auto z2 = q_z2.rsample(generator);
+    return p_x_given_y_z1(y, z1)->log_prob(x) + p_z1_given_y_z2(y, z2).log_prob(z1) +
+           p_y_given_z2(z2).log_prob(y) + p_z2.log_prob(z2)  //
+           - q_z1.log_prob(z1) - q_y.log_prob(y) - q_z2.log_prob(z2);
+  };
 }
 
 torch::Tensor Cagem::cluster_probabilities(const torch::Tensor& x, Generator& generator) {

@@ -26,7 +26,7 @@ class Cagem : public Model {
   Cagem(const CagemOptions& options, int64_t features, Generator& generator);
 
   Bound bound(const torch::Tensor& x, Generator& generator) override;
-  torch::Tensor log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) override;
+  LogWeights log_weights(const torch::Tensor& x) override;
 
   /// q(y | x) = E_{q(z1|x)} q(y | z1, x), over 100 draws of z1.
   torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;

@@ -104,16 +104,16 @@ Bound ClusteredVae::bound_over(const torch::Tensor& x, const torch::Tensor& h,
        {"KL(y)", kl_to_uniform(q_y), true, /*warms_up=*/false}}};
 }
 
-torch::Tensor ClusteredVae::log_weights(const torch::Tensor& x, int64_t samples,
-                                        Generator& generator) {
+LogWeights ClusteredVae::log_weights(const torch::Tensor& x) {
   const auto h = hidden_given_x(x);
-  const auto q_y = q_y_given_x(h);
-  const auto y = q_y.sample(generator, samples);  // [S, B]
-  const auto q = q_z(h, y);
-  const auto z =
-      given_y.posterior ? q.rsample(generator) : q.rsample(generator, samples);  // [S, B, d]
-  const double log_p_y = -std::log(static_cast<double>(clusters()));
-  return p_x(z, y)->log_prob(x) + p_z(y).log_prob(z) + log_p_y - q.log_prob(z) - q_y.log_prob(y);
+  return [this, x, h, q_y = q_y_given_x(h)](int64_t samples, Generator& generator) {
+    const auto y = q_y.sample(generator, samples);  // [S, B]
+    const auto q = q_z(h, y);
+    const auto z =
+        given_y.posterior ? q.rsample(generator) : q.rsample(generator, samples);  // [S, B, d]
+    const double log_p_y = -std::log(static_cast<double>(clusters()));
+    return p_x(z, y)->log_prob(x) + p_z(y).log_prob(z) + log_p_y - q.log_prob(z) - q_y.log_prob(y);
+  };
 }
 
 torch::Tensor ClusteredVae::cluster_probabilities(const torch::Tensor& x, Generator&) {

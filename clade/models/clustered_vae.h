@@ -37,7 +37,7 @@ class ClusteredVae : public Model {
   ClusteredVae(const ClusteredVaeOptions& options, int64_t features, Generator& generator);
 
   Bound bound(const torch::Tensor& x, Generator& generator) override;
-  torch::Tensor log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) override;
+  LogWeights log_weights(const torch::Tensor& x) override;
   torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
   std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
   torch::Tensor reconstruct(const torch::Tensor& x) override;

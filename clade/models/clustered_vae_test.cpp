@@ -186,7 +186,7 @@ TEST(CpVae, WithItsPriorsTiedIsIndp) {
   }
   const auto value = [](Model& model, bool weights) {
     auto generator = make_generator(7);
-    return weights ? model.log_weights(points(), 5, generator)
+    return weights ? model.log_weights(points())(5, generator)
                    : model.bound(points(), generator).elbo();
   };
   EXPECT_TRUE(torch::allclose(value(*cp_vae, false), value(*indp, false)));

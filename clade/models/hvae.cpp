@@ -58,8 +58,8 @@ Hvae::Hvae(const HvaeOptions& options, int64_t features, Generator& generator)
                     q_z2_given_x, generator));
 }
 
-DiagonalGaussian Hvae::q_z1(const torch::Tensor& x, const torch::Tensor& z2) {
-  return q_z1_given_x_z2(q_z1_from_x(x), q_z1_from_z2(z2));
+DiagonalGaussian Hvae::q_z1(const torch::Tensor& h, const torch::Tensor& z2) {
+  return q_z1_given_x_z2(h, q_z1_from_z2(z2));
 }
 
 std::unique_ptr<Distribution> Hvae::p_x(const torch::Tensor& z1, const torch::Tensor& z2) {
@@ -69,20 +69,22 @@ std::unique_ptr<Distribution> Hvae::p_x(const torch::Tensor& z1, const torch::Te
 Bound Hvae::bound(const torch::Tensor& x, Generator& generator) {
   const auto q_z2 = q_z2_given_x(x);  // [B, d2]
   const auto z2 = q_z2.rsample(generator);
-  const auto q = q_z1(x, z2);  // [B, d1]
+  const auto q = q_z1(q_z1_from_x(x), z2);  // [B, d1]
   const auto z1 = q.rsample(generator);
   return {{{"log p(x|z1,z2)", p_x(z1, z2)->log_prob(x)},
            {"KL(z1)", kl(q, p_z1_given_z2(z2)), true},
            {"KL(z2)", kl(q_z2, p_z2(x.options()), z2), true}}};
 }
 
-torch::Tensor Hvae::log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) {
-  const auto q_z2 = q_z2_given_x(x);
-  const auto z2 = q_z2.rsample(generator, samples);  // [S, B, d2]
-  const auto q = q_z1(x, z2);                        // [S, B, d1]
-  const auto z1 = q.rsample(generator);
-  return p_x(z1, z2)->log_prob(x) + p_z1_given_z2(z2).log_prob(z1) +
-         p_z2(x.options()).log_prob(z2) - q.log_prob(z1) - q_z2.log_prob(z2);
+LogWeights Hvae::log_weights(const torch::Tensor& x) {
+  return [this, x, h = q_z1_from_x(x), q_z2 = q_z2_given_x(x), prior = p_z2(x.options())](
+             int64_t samples, Generator& generator) {
+    const auto z2 = q_z2.rsample(generator, samples);  // [S, B, d2]
+    const auto q = q_z1(h, z2);                        // [S, B, d1]
+    const auto z1 = q.rsample(generator);
+    return p_x(z1, z2)->log_prob(x) + p_z1_given_z2(z2).log_prob(z1) + prior.log_prob(z2) -
+           q.log_prob(z1) - q_z2.log_prob(z2);
+  };
 }
 
 torch::Tensor Hvae::cluster_probabilities(const torch::Tensor& x, Generator& generator) {
@@ -92,13 +94,14 @@ torch::Tensor Hvae::cluster_probabilities(const torch::Tensor& x, Generator& gen
 std::vector<LayerPosterior> Hvae::encode(const torch::Tensor& x, Generator& generator) {
   const auto q_z2 = q_z2_given_x(x);
   const auto z2 = q_z2.rsample(generator);
-  return {{"z1", q_z1(x, q_z2.mean()).mean(), kl_per_unit(q_z1(x, z2), p_z1_given_z2(z2))},
+  const auto h = q_z1_from_x(x);
+  return {{"z1", q_z1(h, q_z2.mean()).mean(), kl_per_unit(q_z1(h, z2), p_z1_given_z2(z2))},
           {"z2", q_z2.mean(), kl_per_unit(q_z2, p_z2(x.options()), z2)}};
 }
 
 torch::Tensor Hvae::reconstruct(const torch::Tensor& x) {
   const auto z2 = q_z2_given_x(x).mean();
-  return p_x(q_z1(x, z2).mean(), z2)->mean();
+  return p_x(q_z1(q_z1_from_x(x), z2).mean(), z2)->mean();
 }
 
 std::unique_ptr<Distribution> Hvae::generate(int64_t n, std::optional<int64_t> cluster,

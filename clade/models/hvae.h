@@ -28,7 +28,7 @@ class Hvae : public Model {
 
   int64_t decodings() const override { return 1; }
   Bound bound(const torch::Tensor& x, Generator& generator) override;
-  torch::Tensor log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) override;
+  LogWeights log_weights(const torch::Tensor& x) override;
   torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
   std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
   torch::Tensor reconstruct(const torch::Tensor& x) override;
@@ -37,7 +37,8 @@ class Hvae : public Model {
   void start_from(const torch::Tensor& x, Generator& generator) override;
 
  private:
-  DiagonalGaussian q_z1(const torch::Tensor& x, const torch::Tensor& z2);
+  /// q(z1 | x, z2), with q_z1_from_x(x) for x.
+  DiagonalGaussian q_z1(const torch::Tensor& h, const torch::Tensor& z2);
   std::unique_ptr<Distribution> p_x(const torch::Tensor& z1, const torch::Tensor& z2);
 
   GaussianConditional q_z2_given_x{nullptr};

@@ -1,6 +1,7 @@
 #pragma once
 #include <torch/nn/module.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ struct Bound {
   /// Σ terms − Σ divergences = E_q[log p(x, latents) − log q(latents | x)].
   torch::Tensor elbo() const;  // [B]
 };
+
+/// S draws of log p(x, latents) − log q(latents | x) for some x, [S, B].
+using LogWeights = std::function<torch::Tensor(int64_t samples, Generator& generator)>;
 
 /// The posterior of one continuous layer.
 struct LayerPosterior {
@@ -66,10 +70,10 @@ class Model : public torch::nn::Module {
   /// x: [B, D].
   virtual Bound bound(const torch::Tensor& x, Generator& generator) = 0;
 
-  /// log p(x, latents) − log q(latents | x) for S draws of all latents: its mean over draws is the
-  /// ELBO, the log-mean-exp the importance-weighted bound F_S (Burda et al. 2016).
-  virtual torch::Tensor log_weights(const torch::Tensor& x, int64_t samples,
-                                    Generator& generator) = 0;  // [B, D] -> [S, B]
+  /// What draws log p(x, latents) − log q(latents | x) for x, [B, D]: the mean over draws is the
+  /// ELBO, the log-mean-exp the importance-weighted bound F_S (Burda et al. 2016). What depends on
+  /// x alone is computed here, once, however often it draws; it refers to the model.
+  virtual LogWeights log_weights(const torch::Tensor& x) = 0;
 
   /// q(y | x), or that of the prior's component: [B, D] -> [B, K]. Ones where K is 1.
   virtual torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator);

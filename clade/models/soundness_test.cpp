@@ -57,7 +57,7 @@ torch::Tensor log_p_by_sampling(Model& model) {  // [16]
 torch::Tensor importance_bound(Model& model, int64_t samples, int64_t repeats) {  // [16]
   auto generator = make_generator(13);
   torch::NoGradGuard no_grad;
-  const auto log_w = model.log_weights(every_x(), samples * repeats, generator).to(torch::kFloat64);
+  const auto log_w = model.log_weights(every_x())(samples * repeats, generator).to(torch::kFloat64);
   return torch::logsumexp(log_w.view({repeats, samples, 16}), 1).mean(0) -
          std::log(static_cast<double>(samples));
 }

@@ -34,10 +34,12 @@ Bound Vae::bound(const torch::Tensor& x, Generator& generator) {
            {"KL(z)", kl(q_z, p_z(x.options()), z), true}}};
 }
 
-torch::Tensor Vae::log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) {
-  const auto q_z = q_z_given_x(x);
-  const auto z = q_z.rsample(generator, samples);  // [S, B, d]
-  return p_x_given_z(z)->log_prob(x) + p_z(x.options()).log_prob(z) - q_z.log_prob(z);
+LogWeights Vae::log_weights(const torch::Tensor& x) {
+  return [this, x, q_z = q_z_given_x(x), prior = p_z(x.options())](int64_t samples,
+                                                                   Generator& generator) {
+    const auto z = q_z.rsample(generator, samples);  // [S, B, d]
+    return p_x_given_z(z)->log_prob(x) + prior.log_prob(z) - q_z.log_prob(z);
+  };
 }
 
 torch::Tensor Vae::cluster_probabilities(const torch::Tensor& x, Generator& generator) {

@@ -23,7 +23,7 @@ class Vae : public Model {
 
   int64_t decodings() const override { return 1; }
   Bound bound(const torch::Tensor& x, Generator& generator) override;
-  torch::Tensor log_weights(const torch::Tensor& x, int64_t samples, Generator& generator) override;
+  LogWeights log_weights(const torch::Tensor& x) override;
   torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
   std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
   torch::Tensor reconstruct(const torch::Tensor& x) override;

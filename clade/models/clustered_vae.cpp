@@ -106,14 +106,20 @@ Bound ClusteredVae::bound_over(const torch::Tensor& x, const torch::Tensor& h,
 
 LogWeights ClusteredVae::log_weights(const torch::Tensor& x) {
   const auto h = hidden_given_x(x);
-  return [this, x, h, q_y = q_y_given_x(h)](int64_t samples, Generator& generator) {
-    const auto y = q_y.sample(generator, samples);  // [S, B]
-    const auto q = q_z(h, y);
-    const auto z =
-        given_y.posterior ? q.rsample(generator) : q.rsample(generator, samples);  // [S, B, d]
-    const double log_p_y = -std::log(static_cast<double>(clusters()));
-    return p_x(z, y)->log_prob(x) + p_z(y).log_prob(z) + log_p_y - q.log_prob(z) - q_y.log_prob(y);
-  };
+  // Where they do not depend on y.
+  std::optional<DiagonalGaussian> q_alone;
+  std::optional<GaussianMixture> p_alone;
+  if (!given_y.posterior) q_alone = posterior(h);
+  if (!given_y.prior) p_alone = p_z_alone(x.options());
+  return
+      [this, x, h, q_y = q_y_given_x(h), q_alone, p_alone](int64_t samples, Generator& generator) {
+        const auto y = q_y.sample(generator, samples);  // [S, B]
+        const auto q = q_alone ? *q_alone : q_z(h, y);
+        const auto z = q_alone ? q.rsample(generator, samples) : q.rsample(generator);  // [S, B, d]
+        const auto p = p_alone ? *p_alone : p_z(y);
+        const double log_p_y = -std::log(static_cast<double>(clusters()));
+        return p_x(z, y)->log_prob(x) + p.log_prob(z) + log_p_y - q.log_prob(z) - q_y.log_prob(y);
+      };
 }
 
 torch::Tensor ClusteredVae::cluster_probabilities(const torch::Tensor& x, Generator&) {

@@ -69,8 +69,7 @@ TEST(Prior, PseudoInputsStayWhereTheDataAre) {
 
 TEST(Prior, PseudoInputsAreNoDataToABatchNorm) {
   auto generator = make_generator(7);
-  TrunkOptions trunk{.hidden = {5}};
-  trunk.batch_norm = true;
+  const TrunkOptions trunk{.hidden = {5}, .batch_norm = true};
   GaussianConditional encoder(Parents{{"x", 3}}, trunk, 2, LogVarianceRange{}, generator);
   PriorOptions options{.kind = "vampprior", .components = 4};
   Prior prior = small_prior(options, encoder, generator);
@@ -78,7 +77,7 @@ TEST(Prior, PseudoInputsAreNoDataToABatchNorm) {
   const auto statistics = [&] {
     std::vector<torch::Tensor> all;
     for (const auto& buffer : encoder->buffers()) all.push_back(buffer.reshape(-1));
-    return torch::cat(all).clone();
+    return torch::cat(all);
   };
   const auto before = statistics();
   const auto z = torch::zeros({1, 2});

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "clade/ops/rows.h"
 
@@ -22,30 +23,46 @@ struct Settings {
   at::ScalarType out;
 };
 
-const float* data_of(const torch::Tensor& t) {
-  return t.defined() ? t.data_ptr<float>() : nullptr;
-}
-
 std::vector<int64_t> joint_lead(at::TensorList parts) {
   auto lead = ops::leading(parts[0].sizes());
   for (const auto& part : parts) lead = at::infer_size(lead, ops::leading(part.sizes()));
   return lead;
 }
 
+// Batch normalisation as scale ⊙ h + shift, and what its gradient needs; rows of [4, width].
+class Affine {
+ public:
+  Affine() = default;
+  explicit Affine(torch::Tensor rows) : rows_(std::move(rows)) {}
+  explicit Affine(int64_t width) : rows_(torch::empty({4, width})) {}
+
+  float* mean() const { return row(0); }
+  float* deviation() const { return row(1); }  // with epsilon
+  float* scale() const { return row(2); }
+  float* shift() const { return row(3); }
+  const torch::Tensor& rows() const { return rows_; }
+
+ private:
+  float* row(int64_t i) const {
+    return rows_.defined() ? rows_.data_ptr<float>() + i * rows_.size(1) : nullptr;
+  }
+
+  torch::Tensor rows_;
+};
+
 // The operands of one call, laid out for the kernels.
 class Joined {
  public:
-  Joined(at::TensorList parts, const torch::Tensor& bias, Activation kind,
-         const torch::Tensor& scale, const torch::Tensor& shift)
-      : lead_(joint_lead(parts)), bias_(bias), scale_(scale), shift_(shift) {
+  Joined(at::TensorList parts, const torch::Tensor& bias, Activation kind, const Affine& affine)
+      : lead_(joint_lead(parts)), bias_(bias), affine_(affine) {
     for (const auto& part : parts) operands_.emplace_back(part, lead_);
     for (const Operand& operand : operands_) rows_.push_back(operand.rows());
     view_ = {rows_.data(),
              static_cast<int>(rows_.size()),
-             data_of(bias_),
+             bias_.defined() ? bias_.data_ptr<float>() : nullptr,
              parts[0].size(-1),
-             data_of(scale),
-             data_of(shift),
+             affine_.scale(),
+             affine_.shift(),
              kind};
   }
   Joined(const Joined&) = delete;
@@ -64,77 +81,167 @@ class Joined {
 
  private:
   std::vector<int64_t> lead_;
-  torch::Tensor bias_, scale_, shift_;
+  torch::Tensor bias_;
+  Affine affine_;
   std::vector<Operand> operands_;
   std::vector<ops::Rows> rows_;
   JoinedRows view_;
 };
 
-// Two sums over all rows, [2, width] float64, each thread adding to its own.
-template <class F>
-torch::Tensor two_sums(const Joined& joined, const F& add) {
-  const int64_t width = joined.width();
-  auto sums = torch::zeros({at::get_num_threads(), 2, width}, torch::kFloat64);
-  double* all = sums.data_ptr<double>();
-  joined.parallel([&](int64_t begin, int64_t end, float* scratch) {
-    double* mine = all + at::get_thread_num() * 2 * width;
-    add(begin, end, mine, mine + width, scratch);
-  });
-  return sums.sum(0);
-}
+// Sums over rows that several threads share: each adds to its own.
+template <class T>
+class ThreadSums {
+ public:
+  explicit ThreadSums(int64_t size)
+      : size_(size), sums_(static_cast<size_t>(at::get_num_threads() * size)) {}
 
-struct Statistics {
-  torch::Tensor mean, deviation;  // [width] float32; the deviation includes epsilon
+  T* mine() { return sums_.data() + at::get_thread_num() * size_; }
+
+  const T* total() {
+    T* first = sums_.data();
+    for (const T* other = first + size_; other < first + sums_.size(); other += size_) {
+      for (int64_t i = 0; i < size_; ++i) first[i] += other[i];
+    }
+    return first;
+  }
+
+ private:
+  int64_t size_;
+  std::vector<T> sums_;
 };
 
-Statistics batch_statistics(const Joined& joined, const Normalisation& norm) {
+// The mean and variance, [2, width], of the sums of all rows.
+std::vector<double> batch_statistics(const Joined& joined, const torch::Tensor& running_mean) {
+  const int64_t width = joined.width();
   // The running mean is near the batch's: centred there, the sums lose no digits.
-  const auto centre = norm.running_mean.contiguous();
+  const auto centre = running_mean.contiguous();
   const float* at = centre.data_ptr<float>();
-  const auto sums =
-      two_sums(joined, [&](int64_t begin, int64_t end, double* sum, double* square, float* s) {
-        kernels().joined_moments(joined.view(), begin, end, at, sum, square, s);
-      });
+  ThreadSums<double> sums(2 * width);
+  joined.parallel([&](int64_t begin, int64_t end, float* scratch) {
+    double* sum = sums.mine();
+    kernels().joined_moments(joined.view(), begin, end, at, sum, sum + width, scratch);
+  });
+  const double* total = sums.total();
   const auto n = static_cast<double>(joined.rows());
-  const auto offset = sums[0] / n;
-  const auto variance = (sums[1] / n - offset.square()).clamp_min(0);
-  const auto mean = centre + offset;
-  if (norm.collect) {
-    norm.running_mean.lerp_(mean.to(torch::kFloat32), norm.momentum);
-    norm.running_variance.lerp_((variance * (n / (n - 1))).to(torch::kFloat32), norm.momentum);
+  std::vector<double> statistics(static_cast<size_t>(2 * width));
+  for (int64_t j = 0; j < width; ++j) {
+    const double offset = total[j] / n;
+    statistics[static_cast<size_t>(j)] = static_cast<double>(at[j]) + offset;
+    statistics[static_cast<size_t>(width + j)] =
+        std::max(total[width + j] / n - offset * offset, 0.0);
   }
-  return {mean.to(torch::kFloat32), (variance + norm.epsilon).sqrt().to(torch::kFloat32)};
+  return statistics;
+}
+
+Affine normalised(const Normalisation& norm, const Joined& joined) {
+  const int64_t width = joined.width();
+  auto running_mean = norm.running_mean.accessor<float, 1>();
+  auto running_variance = norm.running_variance.accessor<float, 1>();
+  const auto weight = norm.weight.accessor<float, 1>();
+  const auto bias = norm.bias.accessor<float, 1>();
+  std::vector<double> batch;
+  if (norm.by_batch) batch = batch_statistics(joined, norm.running_mean);
+  const auto n = static_cast<double>(joined.rows());
+  const Affine affine(width);
+  for (int64_t j = 0; j < width; ++j) {
+    auto mean = static_cast<double>(running_mean[j]);
+    auto variance = static_cast<double>(running_variance[j]);
+    if (norm.by_batch) {
+      const double running[] = {mean, variance};
+      mean = batch[static_cast<size_t>(j)];
+      variance = batch[static_cast<size_t>(width + j)];
+      if (norm.collect) {
+        const auto moved = [&](double from, double to) {
+          return static_cast<float>(from + norm.momentum * (to - from));
+        };
+        running_mean[j] = moved(running[0], mean);
+        running_variance[j] = moved(running[1], variance * n / (n - 1));
+      }
+    }
+    const double deviation = std::sqrt(variance + norm.epsilon);
+    const double scale = static_cast<double>(weight[j]) / deviation;
+    affine.mean()[j] = static_cast<float>(mean);
+    affine.deviation()[j] = static_cast<float>(deviation);
+    affine.scale()[j] = static_cast<float>(scale);
+    affine.shift()[j] = static_cast<float>(static_cast<double>(bias[j]) - mean * scale);
+  }
+  return affine;
+}
+
+// The gradients of batch norm's own parameters, and how that of its rows follows from theirs.
+struct AffineGradient {
+  torch::Tensor weight, shift;  // [width]
+  std::vector<float> by_gradient, by_value, constant;
+  ops::NormGradient view() const { return {by_gradient.data(), by_value.data(), constant.data()}; }
+};
+
+AffineGradient gradient_of(const Affine& affine, bool by_batch, const Joined& joined,
+                           const ops::Rows& g) {
+  const int64_t width = joined.width();
+  ThreadSums<double> sums(2 * width);
+  joined.parallel([&](int64_t begin, int64_t end, float* scratch) {
+    double* sum = sums.mine();
+    kernels().joined_gradient_moments(joined.view(), g, begin, end, affine.mean(), sum, sum + width,
+                                      scratch);
+  });
+  const double* total = sums.total();
+  const auto n = static_cast<double>(joined.rows());
+  AffineGradient out{torch::empty({width}), torch::empty({width}), {}, {}, {}};
+  out.by_gradient.assign(affine.scale(), affine.scale() + width);
+  out.by_value.resize(static_cast<size_t>(width));
+  out.constant.resize(static_cast<size_t>(width));
+  auto* to_weight = out.weight.data_ptr<float>();
+  auto* to_shift = out.shift.data_ptr<float>();
+  for (int64_t j = 0; j < width; ++j) {
+    const auto deviation = static_cast<double>(affine.deviation()[j]);
+    const double by_shift = total[j];
+    const double by_weight = total[width + j] / deviation;
+    to_shift[j] = static_cast<float>(by_shift);
+    to_weight[j] = static_cast<float>(by_weight);
+    if (!by_batch) continue;
+    // d/dh of the batch's own mean and variance.
+    const auto scale = static_cast<double>(affine.scale()[j]);
+    const double by_value = -scale * by_weight / deviation / n;
+    out.by_value[static_cast<size_t>(j)] = static_cast<float>(by_value);
+    out.constant[static_cast<size_t>(j)] = static_cast<float>(
+        -scale * by_shift / n - by_value * static_cast<double>(affine.mean()[j]));
+  }
+  return out;
+}
+
+// A part that several rows of the result read, and the sum of their gradients.
+struct Shared {
+  const Operand* operand;
+  ThreadSums<float> sums;
+
+  explicit Shared(const Operand& part) : operand(&part), sums(part.values().numel()) {}
+};
+
+torch::Tensor tensor_of(ThreadSums<float>& sums, at::IntArrayRef shape, at::ScalarType type) {
+  return torch::from_blob(const_cast<float*>(sums.total()), shape)
+      .to(type, /*non_blocking=*/false, /*copy=*/true);
 }
 
 struct Activate : torch::autograd::Function<Activate> {
   static torch::Tensor forward(AutogradContext* context, at::TensorList parts,
                                const c10::optional<torch::Tensor>& given_bias,
-                               const c10::optional<torch::Tensor>& weight,
-                               const c10::optional<torch::Tensor>& shift, const Settings& settings,
+                               const c10::optional<torch::Tensor>&,
+                               const c10::optional<torch::Tensor>&, const Settings& settings,
                                const std::optional<Normalisation>& norm) {
     const auto bias = given_bias.value_or(torch::Tensor());
-    Statistics statistics;
-    torch::Tensor scale, offset;
-    if (norm) {
-      if (norm->by_batch) {
-        statistics = batch_statistics(Joined(parts, bias, settings.kind, {}, {}), *norm);
-      } else {
-        statistics = {norm->running_mean, (norm->running_variance + norm->epsilon).sqrt()};
-      }
-      scale = *weight / statistics.deviation;
-      offset = *shift - statistics.mean * scale;
-    }
-    const Joined joined(parts, bias, settings.kind, scale, offset);
+    Affine affine;
+    if (norm) affine = normalised(*norm, Joined(parts, bias, settings.kind, {}));
+    const Joined joined(parts, bias, settings.kind, affine);
     auto shape = joined.lead();
     shape.push_back(settings.kind == Activation::gated ? joined.width() / 2 : joined.width());
     auto out = torch::empty(shape, parts[0].options().dtype(settings.out));
     void* data = out.data_ptr();
     const bool bf16 = settings.out == torch::kBFloat16;
-    joined.parallel([&](int64_t begin, int64_t end, float* scratch) {
-      kernels().joined_forward(joined.view(), begin, end, data, bf16, scratch);
+    joined.parallel([&](int64_t begin, int64_t end, float*) {
+      kernels().joined_forward(joined.view(), begin, end, data, bf16);
     });
 
-    variable_list saved = {bias, scale, offset, statistics.mean, statistics.deviation};
+    variable_list saved = {bias, affine.rows()};
     saved.insert(saved.end(), parts.begin(), parts.end());
     context->save_for_backward(saved);
     context->saved_data["kind"] = static_cast<int64_t>(settings.kind);
@@ -144,93 +251,61 @@ struct Activate : torch::autograd::Function<Activate> {
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto saved = context->get_saved_variables();
-    const at::TensorList parts(saved.data() + 5, saved.size() - 5);
+    const at::TensorList parts(saved.data() + 2, saved.size() - 2);
     const auto kind = static_cast<Activation>(context->saved_data["kind"].toInt());
-    const Joined joined(parts, saved[0], kind, saved[1], saved[2]);
+    const Affine affine(saved[1]);
+    const Joined joined(parts, saved[0], kind, affine);
     const int64_t width = joined.width();
     const auto g = gradients[0].contiguous();
     const ops::Rows g_rows{g.data_ptr(), g.scalar_type() == torch::kBFloat16, nullptr};
 
-    torch::Tensor to_weight, to_shift;
-    torch::Tensor by_gradient, by_value, constant;
-    if (const auto& scale = saved[1]; scale.defined()) {
-      const auto& mean = saved[3];
-      const auto& deviation = saved[4];
-      const float* centre = mean.data_ptr<float>();
-      const auto sums =
-          two_sums(joined, [&](int64_t begin, int64_t end, double* sum, double* product, float* s) {
-            kernels().joined_gradient_moments(joined.view(), g_rows, begin, end, centre, sum,
-                                              product, s);
-          });
-      to_shift = sums[0].to(torch::kFloat32);
-      to_weight = (sums[1] / deviation).to(torch::kFloat32);
-      by_gradient = scale;
-      by_value = torch::zeros_like(scale);
-      constant = torch::zeros_like(scale);
-      if (context->saved_data["by_batch"].toBool()) {
-        // d/dh of the batch's own mean and variance.
-        const auto n = static_cast<double>(joined.rows());
-        by_value = -scale * to_weight / deviation / n;
-        constant = -scale * to_shift / n - by_value * mean;
-      }
+    AffineGradient norm;
+    ops::NormGradient through_norm{nullptr, nullptr, nullptr};
+    if (affine.rows().defined()) {
+      norm = gradient_of(affine, context->saved_data["by_batch"].toBool(), joined, g_rows);
+      through_norm = norm.view();
     }
 
-    // Parts of every row share one gradient; a broadcast part gets the sum over its copies.
-    struct Reduced {
-      const Operand* operand;
-      torch::Tensor sums;  // [threads, its numbers]
-    };
-    std::vector<Reduced> reduced;
-    const Operand* full = nullptr;
-    std::vector<size_t> reduced_of(parts.size());
+    // Parts of every row share one gradient; so do parts that are broadcast alike.
+    std::vector<Shared> shared;
+    std::vector<size_t> shared_of(parts.size());
+    torch::Tensor to_full;
     for (size_t i = 0; i < parts.size(); ++i) {
       const Operand& operand = joined.operands()[i];
       if (!operand.broadcast()) {
-        full = &operand;
+        if (!to_full.defined()) to_full = torch::empty_like(operand.values());
         continue;
       }
-      const auto same = std::find_if(reduced.begin(), reduced.end(), [&](const Reduced& other) {
+      const auto same = std::find_if(shared.begin(), shared.end(), [&](const Shared& other) {
         return other.operand->row() == operand.row();
       });
-      reduced_of[i] = static_cast<size_t>(same - reduced.begin());
-      if (same == reduced.end()) {
-        reduced.push_back(
-            {&operand, torch::zeros({at::get_num_threads(), operand.values().numel()})});
-      }
+      shared_of[i] = static_cast<size_t>(same - shared.begin());
+      if (same == shared.end()) shared.emplace_back(operand);
     }
-    auto bias_sums = torch::zeros({at::get_num_threads(), width});
-    torch::Tensor to_full;
-    if (full != nullptr) to_full = torch::empty_like(full->values());
-    void* full_data = full != nullptr ? to_full.data_ptr() : nullptr;
-    const bool full_bf16 = full != nullptr && to_full.scalar_type() == torch::kBFloat16;
-    const ops::NormGradient norm{data_of(by_gradient), data_of(by_value), data_of(constant)};
-    joined.parallel([&](int64_t begin, int64_t end, float* scratch) {
-      const int64_t thread = at::get_thread_num();
+    const bool with_bias = saved[0].defined();
+    ThreadSums<float> bias_sums(with_bias ? width : 0);
+    void* full_data = to_full.defined() ? to_full.data_ptr() : nullptr;
+    const bool full_bf16 = to_full.defined() && to_full.scalar_type() == torch::kBFloat16;
+    joined.parallel([&](int64_t begin, int64_t end, float*) {
       std::vector<ops::Sink> sinks;
-      if (saved[0].defined()) {
-        sinks.push_back({bias_sums.data_ptr<float>() + thread * width, nullptr});
+      if (with_bias) sinks.push_back({bias_sums.mine(), nullptr});
+      for (Shared& part : shared) {
+        sinks.push_back({part.sums.mine(), part.operand->row().data()});
       }
-      for (const Reduced& part : reduced) {
-        sinks.push_back(
-            {part.sums.data_ptr<float>() + thread * part.sums.size(1), part.operand->row().data()});
-      }
-      kernels().joined_backward(joined.view(), g_rows, norm, begin, end, full_data, full_bf16,
-                                sinks.data(), static_cast<int>(sinks.size()), scratch);
+      kernels().joined_backward(joined.view(), g_rows, through_norm, begin, end, full_data,
+                                full_bf16, sinks.data(), static_cast<int>(sinks.size()));
     });
 
     variable_list out;
-    std::vector<torch::Tensor> totals;
-    for (const Reduced& part : reduced) totals.push_back(part.sums.sum(0));
     for (size_t i = 0; i < parts.size(); ++i) {
-      if (joined.operands()[i].broadcast()) {
-        out.push_back(totals[reduced_of[i]].view(parts[i].sizes()).to(parts[i].scalar_type()));
-      } else {
-        out.push_back(to_full.view(parts[i].sizes()));
-      }
+      out.push_back(
+          joined.operands()[i].broadcast()
+              ? tensor_of(shared[shared_of[i]].sums, parts[i].sizes(), parts[i].scalar_type())
+              : to_full.view(parts[i].sizes()));
     }
-    out.push_back(saved[0].defined() ? bias_sums.sum(0) : torch::Tensor());
-    out.push_back(to_weight);
-    out.push_back(to_shift);
+    out.push_back(with_bias ? tensor_of(bias_sums, {width}, torch::kFloat32) : torch::Tensor());
+    out.push_back(norm.weight);
+    out.push_back(norm.shift);
     out.emplace_back();
     out.emplace_back();
     return out;
@@ -274,7 +349,9 @@ torch::Tensor activate_by_aten(const std::vector<torch::Tensor>& parts, const to
 torch::Tensor activate(const std::vector<torch::Tensor>& parts, const torch::Tensor& bias,
                        Activation kind, at::ScalarType out, std::optional<Normalisation> norm) {
   if (norm && ops::count(joint_lead(parts)) == 1) norm->by_batch = norm->collect = false;
-  if (!std::all_of(parts.begin(), parts.end(), ops::fits_kernels)) {
+  const bool fits =
+      parts.size() <= ops::kMostParts && std::all_of(parts.begin(), parts.end(), ops::fits_kernels);
+  if (!fits) {
     return activate_by_aten(parts, bias, kind, out, norm);
   }
   const auto weight = norm ? ops::if_defined(norm->weight) : c10::nullopt;

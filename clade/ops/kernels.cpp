@@ -1,99 +1,20 @@
-// Compiled once for each instruction set with CLADE_KERNELS naming the result; see ops.cmake. Only
-// plain loops that the compiler turns into vector code, and no inline function of another header:
-// the linker may keep one instruction set's copy of such a function for all.
+// Compiled once for each instruction set with CLADE_KERNELS naming the result; see ops.cmake. Loops
+// over registers of numbers, or plain ones that the compiler turns into vector code; and of other
+// headers' functions only what is inlined for certain: the linker may keep one instruction set's
+// copy of another for all.
 #include "clade/ops/kernels.h"
 
-#define CLADE_INLINE static inline __attribute__((always_inline))
+#include <type_traits>
+
+#include "clade/ops/lanes.h"
 
 namespace clade::ops {
 namespace {
 
-CLADE_INLINE float as_float(uint32_t bits) {
-  return __builtin_bit_cast(float, bits);
-}
-
-CLADE_INLINE uint32_t as_bits(float value) {
-  return __builtin_bit_cast(uint32_t, value);
-}
-
-CLADE_INLINE float from_bf16(uint16_t half) {
-  return as_float(static_cast<uint32_t>(half) << 16);
-}
-
-CLADE_INLINE uint16_t to_bf16(float value) {
-  const uint32_t bits = as_bits(value);
-  const uint32_t rounded =
-      (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;  // to nearest, ties to even
-  const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
-  return static_cast<uint16_t>(nan ? 0x7fc0U : rounded);
-}
-
-CLADE_INLINE float magnitude(float x) {
-  return as_float(as_bits(x) & 0x7fffffffU);
-}
-
-// e^x to a few units in the last place: 2^n e^r with |r| <= log(2) / 2. NaN stays NaN.
-CLADE_INLINE float exponential(float x) {
-  x = x < -87.0F ? -87.0F : x;
-  x = x > 88.0F ? 88.0F : x;
-  const float scaled = x * 1.44269504F;
-  const auto n = static_cast<int32_t>(scaled + (scaled < 0 ? -0.5F : 0.5F));
-  const auto whole = static_cast<float>(n);
-  const float r = (x - whole * 0.693359375F) + whole * 2.12194440e-4F;  // log(2) in two parts
-  float series = 1.0F / 5040;
-  series = series * r + 1.0F / 720;
-  series = series * r + 1.0F / 120;
-  series = series * r + 1.0F / 24;
-  series = series * r + 1.0F / 6;
-  series = series * r + 0.5F;
-  series = series * r + 1.0F;
-  series = series * r + 1.0F;
-  return series * as_float(static_cast<uint32_t>(n + 127) << 23);
-}
-
-// log(1 + u) for u in [0, 1], as 2 artanh(u / (2 + u)).
-CLADE_INLINE float log_one_plus(float u) {
-  const float s = u / (2.0F + u);
-  const float q = s * s;
-  float series = 1.0F / 13;
-  series = series * q + 1.0F / 11;
-  series = series * q + 1.0F / 9;
-  series = series * q + 1.0F / 7;
-  series = series * q + 1.0F / 5;
-  series = series * q + 1.0F / 3;
-  series = series * q + 1.0F;
-  return 2.0F * s * series;
-}
-
-// log(x) of a positive normal number: x = 2^n m with m within sqrt(2) of 1, then as above.
-CLADE_INLINE float logarithm(float x) {
-  const uint32_t bits = as_bits(x);
-  const int32_t n = static_cast<int32_t>(bits - 0x3f3504f3U) >> 23;
-  const float m = as_float(bits - (static_cast<uint32_t>(n) << 23));
-  const float s = (m - 1.0F) / (m + 1.0F);
-  const float q = s * s;
-  float series = 1.0F / 9;
-  series = series * q + 1.0F / 7;
-  series = series * q + 1.0F / 5;
-  series = series * q + 1.0F / 3;
-  series = series * q + 1.0F;
-  return static_cast<float>(n) * 0.693147181F + 2.0F * s * series;
-}
-
-CLADE_INLINE float sigmoid(float x) {
-  const float e = exponential(-magnitude(x));
-  return (x < 0 ? e : 1.0F) / (1.0F + e);
-}
-
-CLADE_INLINE float softplus(float x) {
-  return (x > 0 ? x : 0.0F) + log_one_plus(exponential(-magnitude(x)));
-}
-
-CLADE_INLINE float hyperbolic_tangent(float x) {
-  const float e = exponential(-2.0F * magnitude(x));
-  const float t = (1.0F - e) / (1.0F + e);
-  return x < 0 ? -t : t;
-}
+template <ActivationKind kind>
+using Kind = std::integral_constant<ActivationKind, kind>;
+template <int64_t count>
+using RowCount = std::integral_constant<int64_t, count>;
 
 CLADE_INLINE int64_t row_of(const Rows& rows, int64_t r) {
   return rows.row == nullptr ? r : rows.row[r];
@@ -137,111 +58,121 @@ CLADE_INLINE void store(const float* from, void* to, bool bf16, int64_t r, int64
   }
 }
 
-CLADE_INLINE void joined_row(const JoinedRows& joined, int64_t r, float* h) {
-  load(joined.parts[0], r, joined.width, h);
-  for (int i = 1; i < joined.count; ++i) add(joined.parts[i], r, joined.width, h);
-  if (joined.bias != nullptr) {
-    const float* bias = joined.bias;
-#pragma omp simd
-    for (int64_t j = 0; j < joined.width; ++j) h[j] += bias[j];
-  }
+// Where the numbers of one row of every part begin.
+struct PartRows {
+  const void* at[kMostParts];
+};
+
+CLADE_INLINE const void* begin_of(const Rows& rows, int64_t r, int64_t width) {
+  const int64_t offset = row_of(rows, r) * width;
+  if (rows.bf16) return static_cast<const uint16_t*>(rows.data) + offset;
+  return static_cast<const float*>(rows.data) + offset;
 }
 
-CLADE_INLINE int64_t out_width(const JoinedRows& joined) {
-  return joined.kind == ActivationKind::gated ? joined.width / 2 : joined.width;
+CLADE_INLINE PartRows parts_of(const JoinedRows& joined, int64_t r) {
+  PartRows rows;
+  for (int i = 0; i < joined.count; ++i) rows.at[i] = begin_of(joined.parts[i], r, joined.width);
+  return rows;
 }
 
-// h [width] is read and may be overwritten; returns where the result [out_width] lies.
-CLADE_INLINE const float* activated(const JoinedRows& joined, float* h) {
-  const int64_t width = joined.width;
-  if (joined.scale != nullptr) {
-    const float* scale = joined.scale;
-    const float* shift = joined.shift;
-#pragma omp simd
-    for (int64_t j = 0; j < width; ++j) h[j] = scale[j] * h[j] + shift[j];
+template <class L>
+CLADE_INLINE Lanes lanes_of(const void* row, bool bf16, int64_t j, L lanes) {
+  if (bf16) return from_bf16(read<HalfLanes>(static_cast<const uint16_t*>(row) + j, lanes));
+  return read<Lanes>(static_cast<const float*>(row) + j, lanes);
+}
+
+template <class L>
+CLADE_INLINE void put_lanes(Lanes values, void* row, bool bf16, int64_t j, L lanes) {
+  if (bf16) return write(to_bf16(values), static_cast<uint16_t*>(row) + j, lanes);
+  write(values, static_cast<float*>(row) + j, lanes);
+}
+
+// The sum inside JoinedRows.
+template <class L>
+CLADE_INLINE Lanes joined_lanes(const JoinedRows& joined, const PartRows& rows, int64_t j,
+                                L lanes) {
+  Lanes h = lanes_of(rows.at[0], joined.parts[0].bf16, j, lanes);
+  for (int i = 1; i < joined.count; ++i) {
+    h += lanes_of(rows.at[i], joined.parts[i].bf16, j, lanes);
   }
-  switch (joined.kind) {
-    case ActivationKind::identity:
-      break;
-    case ActivationKind::relu:
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) h[j] = h[j] < 0 ? 0.0F : h[j];
-      break;
-    case ActivationKind::tanh:
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) h[j] = hyperbolic_tangent(h[j]);
-      break;
-    case ActivationKind::elu:
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) h[j] = h[j] > 0 ? h[j] : exponential(h[j]) - 1.0F;
-      break;
-    case ActivationKind::gated: {
-      const int64_t half = width / 2;
-      float* gate = h + half;
-#pragma omp simd
-      for (int64_t j = 0; j < half; ++j) h[j] *= sigmoid(gate[j]);
-      break;
-    }
-  }
+  if (joined.bias != nullptr) h += read<Lanes>(joined.bias + j, lanes);
   return h;
 }
 
-// d [width] = the gradient before the affine map, from that of the result g [out_width] and the
-// sum h [width], which stays.
-CLADE_INLINE void gradient_row(const JoinedRows& joined, const float* h, const float* g, float* d) {
-  const int64_t width = joined.width;
-  const float* pre = h;
-  if (joined.scale != nullptr) {
-    const float* scale = joined.scale;
-    const float* shift = joined.shift;
-#pragma omp simd
-    for (int64_t j = 0; j < width; ++j) d[j] = scale[j] * h[j] + shift[j];
-    pre = d;
+template <class L>
+CLADE_INLINE Lanes mapped(const JoinedRows& joined, Lanes h, int64_t j, L lanes) {
+  if (joined.scale == nullptr) return h;
+  return read<Lanes>(joined.scale + j, lanes) * h + read<Lanes>(joined.shift + j, lanes);
+}
+
+// An activation reads one number of a row, a gated one its value and its gate, half a row apart.
+template <ActivationKind kind>
+constexpr int kInputs = kind == ActivationKind::gated ? 2 : 1;
+
+template <ActivationKind kind>
+CLADE_INLINE Lanes activated(const Lanes* in) {
+  const Lanes x = in[0];
+  if constexpr (kind == ActivationKind::relu) return x < 0.0F ? 0.0F : x;
+  if constexpr (kind == ActivationKind::tanh) return hyperbolic_tangent(x);
+  if constexpr (kind == ActivationKind::elu) return x > 0.0F ? x : exponential(x) - 1.0F;
+  if constexpr (kind == ActivationKind::gated) return x * sigmoid(in[1]);
+  return x;
+}
+
+// d = the gradient of what the activation read, from that of what it gave.
+template <ActivationKind kind>
+CLADE_INLINE void gradient_lanes(const Lanes* in, Lanes g, Lanes* d) {
+  const Lanes x = in[0];
+  d[0] = g;
+  if constexpr (kind == ActivationKind::relu) d[0] = x > 0.0F ? g : 0.0F;
+  if constexpr (kind == ActivationKind::tanh) {
+    const Lanes t = hyperbolic_tangent(x);
+    d[0] = g * (1.0F - t * t);
   }
-  switch (joined.kind) {
-    case ActivationKind::identity:
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) d[j] = g[j];
-      break;
-    case ActivationKind::relu:
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) d[j] = pre[j] > 0 ? g[j] : 0.0F;
-      break;
-    case ActivationKind::tanh:
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) {
-        const float t = hyperbolic_tangent(pre[j]);
-        d[j] = g[j] * (1.0F - t * t);
-      }
-      break;
-    case ActivationKind::elu:
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) d[j] = pre[j] > 0 ? g[j] : g[j] * exponential(pre[j]);
-      break;
-    case ActivationKind::gated: {
-      const int64_t half = width / 2;
-#pragma omp simd
-      for (int64_t j = 0; j < half; ++j) {
-        const float s = sigmoid(pre[half + j]);
-        const float value = pre[j];
-        d[j] = g[j] * s;
-        d[half + j] = g[j] * value * s * (1.0F - s);
-      }
-      break;
-    }
+  if constexpr (kind == ActivationKind::elu) d[0] = x > 0.0F ? g : g * exponential(x);
+  if constexpr (kind == ActivationKind::gated) {
+    const Lanes s = sigmoid(in[1]);
+    d[0] = g * s;
+    d[1] = d[0] * x * (1.0F - s);
   }
 }
 
-void joined_forward(const JoinedRows& joined, int64_t begin, int64_t end, void* out, bool out_bf16,
-                    float* scratch) {
+// What the gradient of one stretch of a row is made of: the sums h and the gradients d before the
+// affine map, [kInputs].
+template <ActivationKind kind, class L>
+CLADE_INLINE void differentiated(const JoinedRows& joined, const PartRows& rows, const void* g,
+                                 bool g_bf16, int64_t j, L lanes, Lanes* h, Lanes* d) {
+  const int64_t half = joined.width / 2;
+  Lanes in[kInputs<kind>];
+  for (int i = 0; i < kInputs<kind>; ++i) {
+    h[i] = joined_lanes(joined, rows, j + i * half, lanes);
+    in[i] = mapped(joined, h[i], j + i * half, lanes);
+  }
+  gradient_lanes<kind>(in, lanes_of(g, g_bf16, j, lanes), d);
+}
+
+template <ActivationKind kind>
+void forward_of(const JoinedRows& joined, int64_t begin, int64_t end, void* out, bool out_bf16) {
+  const int64_t half = joined.width / 2;
+  const int64_t out_width = joined.width / kInputs<kind>;
   for (int64_t r = begin; r < end; ++r) {
-    joined_row(joined, r, scratch);
-    store(activated(joined, scratch), out, out_bf16, r, out_width(joined));
+    const PartRows rows = parts_of(joined, r);
+    by_lanes(
+        out_width, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+          Lanes in[kInputs<kind>];
+          for (int i = 0; i < kInputs<kind>; ++i) {
+            const int64_t column = j + i * half;
+            in[i] = mapped(joined, joined_lanes(joined, rows, column, lanes), column, lanes);
+          }
+          put_lanes(activated<kind>(in), out, out_bf16, r * out_width + j, lanes);
+        });
   }
 }
 
 // Float sums over a few rows are exact enough; the sums of those are kept in double.
 constexpr int64_t kRowsPerSum = 32;
+// Rows that share one read and write of such a sum.
+constexpr int64_t kRowsAtOnce = 4;
 
 CLADE_INLINE void flush(float* from, double* to, int64_t width) {
   for (int64_t j = 0; j < width; ++j) {
@@ -250,82 +181,154 @@ CLADE_INLINE void flush(float* from, double* to, int64_t width) {
   }
 }
 
+// add(r, count) over stretches of `count` rows, an integral constant, to two sums in scratch that
+// move on to `first` and `second` before they are of too many rows.
+template <class F>
+CLADE_INLINE void sum_rows(int64_t begin, int64_t end, int64_t width, double* first, double* second,
+                           float* scratch, const F& add) {
+  for (int64_t j = 0; j < 2 * width; ++j) scratch[j] = 0;
+  for (int64_t r = begin; r < end;) {
+    const int64_t last = r + kRowsPerSum < end ? r + kRowsPerSum : end;
+    for (; r + kRowsAtOnce <= last; r += kRowsAtOnce) add(r, RowCount<kRowsAtOnce>{});
+    for (; r < last; ++r) add(r, RowCount<1>{});
+    flush(scratch, first, width);
+    flush(scratch + width, second, width);
+  }
+}
+
 void joined_moments(const JoinedRows& joined, int64_t begin, int64_t end, const float* centre,
                     double* sum, double* square, float* scratch) {
   const int64_t width = joined.width;
-  float* h = scratch;
-  float* part_sum = scratch + width;
-  float* part_square = scratch + 2 * width;
-  for (int64_t j = 0; j < 2 * width; ++j) part_sum[j] = 0;
-  for (int64_t first = begin; first < end; first += kRowsPerSum) {
-    const int64_t last = first + kRowsPerSum < end ? first + kRowsPerSum : end;
-    for (int64_t r = first; r < last; ++r) {
-      joined_row(joined, r, h);
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) {
-        const float x = h[j] - centre[j];
-        part_sum[j] += x;
-        part_square[j] += x * x;
-      }
+  const auto add = [&]<int64_t N>(int64_t r, RowCount<N>) __attribute__((always_inline)) {
+    PartRows rows[N];
+    for (int64_t i = 0; i < N; ++i) rows[i] = parts_of(joined, r + i);
+    by_lanes(
+        width, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+          const Lanes c = read<Lanes>(centre + j, lanes);
+          Lanes s = read<Lanes>(scratch + j, lanes);
+          Lanes q = read<Lanes>(scratch + width + j, lanes);
+          for (int64_t i = 0; i < N; ++i) {
+            const Lanes x = joined_lanes(joined, rows[i], j, lanes) - c;
+            s += x;
+            q += x * x;
+          }
+          write(s, scratch + j, lanes);
+          write(q, scratch + width + j, lanes);
+        });
+  };
+  sum_rows(begin, end, width, sum, square, scratch, add);
+}
+
+template <ActivationKind kind>
+void gradient_moments_of(const JoinedRows& joined, const Rows& gradient, int64_t begin, int64_t end,
+                         const float* centre, double* sum, double* product, float* scratch) {
+  const int64_t width = joined.width;
+  const int64_t out_width = width / kInputs<kind>;
+  const auto add = [&]<int64_t N>(int64_t r, RowCount<N>) __attribute__((always_inline)) {
+    PartRows rows[N];
+    const void* g[N];
+    for (int64_t i = 0; i < N; ++i) {
+      rows[i] = parts_of(joined, r + i);
+      g[i] = begin_of(gradient, r + i, out_width);
     }
-    flush(part_sum, sum, width);
-    flush(part_square, square, width);
+    by_lanes(
+        out_width, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+          Lanes c[kInputs<kind>], s[kInputs<kind>], p[kInputs<kind>];
+          for (int k = 0; k < kInputs<kind>; ++k) {
+            const int64_t column = j + k * (width / 2);
+            c[k] = read<Lanes>(centre + column, lanes);
+            s[k] = read<Lanes>(scratch + column, lanes);
+            p[k] = read<Lanes>(scratch + width + column, lanes);
+          }
+          for (int64_t i = 0; i < N; ++i) {
+            Lanes h[kInputs<kind>], d[kInputs<kind>];
+            differentiated<kind>(joined, rows[i], g[i], gradient.bf16, j, lanes, h, d);
+            for (int k = 0; k < kInputs<kind>; ++k) {
+              s[k] += d[k];
+              p[k] += d[k] * (h[k] - c[k]);
+            }
+          }
+          for (int k = 0; k < kInputs<kind>; ++k) {
+            const int64_t column = j + k * (width / 2);
+            write(s[k], scratch + column, lanes);
+            write(p[k], scratch + width + column, lanes);
+          }
+        });
+  };
+  sum_rows(begin, end, width, sum, product, scratch, add);
+}
+
+template <ActivationKind kind>
+void backward_of(const JoinedRows& joined, const Rows& gradient, const NormGradient& norm,
+                 int64_t begin, int64_t end, void* full, bool full_bf16, const Sink* sinks,
+                 int sink_count) {
+  const int64_t width = joined.width;
+  const int64_t out_width = width / kInputs<kind>;
+  for (int64_t r = begin; r < end; ++r) {
+    const PartRows rows = parts_of(joined, r);
+    const void* g = begin_of(gradient, r, out_width);
+    float* sums[kMostSinks];
+    for (int s = 0; s < sink_count; ++s) {
+      sums[s] = sinks[s].sum + (sinks[s].row == nullptr ? 0 : sinks[s].row[r]) * width;
+    }
+    by_lanes(
+        out_width, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+          Lanes h[kInputs<kind>], d[kInputs<kind>];
+          differentiated<kind>(joined, rows, g, gradient.bf16, j, lanes, h, d);
+          for (int k = 0; k < kInputs<kind>; ++k) {
+            const int64_t column = j + k * (width / 2);
+            if (norm.by_gradient != nullptr) {
+              d[k] = read<Lanes>(norm.by_gradient + column, lanes) * d[k] +
+                     read<Lanes>(norm.by_value + column, lanes) * h[k] +
+                     read<Lanes>(norm.constant + column, lanes);
+            }
+            if (full != nullptr) put_lanes(d[k], full, full_bf16, r * width + column, lanes);
+            for (int s = 0; s < sink_count; ++s) {
+              write(read<Lanes>(sums[s] + column, lanes) + d[k], sums[s] + column, lanes);
+            }
+          }
+        });
   }
+}
+
+// f with the kind as a type, so that each has loops of its own.
+template <class F>
+CLADE_INLINE void by_kind(ActivationKind kind, const F& f) {
+  switch (kind) {
+    case ActivationKind::identity:
+      return f(Kind<ActivationKind::identity>{});
+    case ActivationKind::relu:
+      return f(Kind<ActivationKind::relu>{});
+    case ActivationKind::tanh:
+      return f(Kind<ActivationKind::tanh>{});
+    case ActivationKind::elu:
+      return f(Kind<ActivationKind::elu>{});
+    case ActivationKind::gated:
+      return f(Kind<ActivationKind::gated>{});
+  }
+}
+
+void joined_forward(const JoinedRows& joined, int64_t begin, int64_t end, void* out,
+                    bool out_bf16) {
+  by_kind(joined.kind, [&]<ActivationKind kind>(Kind<kind>) {
+    forward_of<kind>(joined, begin, end, out, out_bf16);
+  });
 }
 
 void joined_gradient_moments(const JoinedRows& joined, const Rows& gradient, int64_t begin,
                              int64_t end, const float* centre, double* sum, double* product,
                              float* scratch) {
-  const int64_t width = joined.width;
-  float* h = scratch;
-  float* g = scratch + width;
-  float* d = scratch + 2 * width;
-  float* part_sum = scratch + 3 * width;
-  float* part_product = scratch + 4 * width;
-  for (int64_t j = 0; j < 2 * width; ++j) part_sum[j] = 0;
-  for (int64_t first = begin; first < end; first += kRowsPerSum) {
-    const int64_t last = first + kRowsPerSum < end ? first + kRowsPerSum : end;
-    for (int64_t r = first; r < last; ++r) {
-      joined_row(joined, r, h);
-      load(gradient, r, out_width(joined), g);
-      gradient_row(joined, h, g, d);
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) {
-        part_sum[j] += d[j];
-        part_product[j] += d[j] * (h[j] - centre[j]);
-      }
-    }
-    flush(part_sum, sum, width);
-    flush(part_product, product, width);
-  }
+  by_kind(joined.kind, [&]<ActivationKind kind>(Kind<kind>) {
+    gradient_moments_of<kind>(joined, gradient, begin, end, centre, sum, product, scratch);
+  });
 }
 
 void joined_backward(const JoinedRows& joined, const Rows& gradient, const NormGradient& norm,
                      int64_t begin, int64_t end, void* full, bool full_bf16, const Sink* sinks,
-                     int sink_count, float* scratch) {
-  const int64_t width = joined.width;
-  float* h = scratch;
-  float* g = scratch + width;
-  float* d = scratch + 2 * width;
-  for (int64_t r = begin; r < end; ++r) {
-    joined_row(joined, r, h);
-    load(gradient, r, out_width(joined), g);
-    gradient_row(joined, h, g, d);
-    if (norm.by_gradient != nullptr) {
-      const float* a = norm.by_gradient;
-      const float* b = norm.by_value;
-      const float* c = norm.constant;
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) d[j] = a[j] * d[j] + b[j] * h[j] + c[j];
-    }
-    if (full != nullptr) store(d, full, full_bf16, r, width);
-    for (int i = 0; i < sink_count; ++i) {
-      const int64_t to = sinks[i].row == nullptr ? 0 : sinks[i].row[r];
-      float* sum = sinks[i].sum + to * width;
-#pragma omp simd
-      for (int64_t j = 0; j < width; ++j) sum[j] += d[j];
-    }
-  }
+                     int sink_count) {
+  by_kind(joined.kind, [&]<ActivationKind kind>(Kind<kind>) {
+    backward_of<kind>(joined, gradient, norm, begin, end, full, full_bf16, sinks, sink_count);
+  });
 }
 
 void bernoulli_forward(const Rows& logits, const Rows& x, int64_t width, int64_t begin, int64_t end,

@@ -2,6 +2,7 @@
 // The loops under the operations of this room, on plain memory. kernels.cpp is compiled once for
 // each instruction set; `kernels()` gives the best one that the machine has.
 #include <cstdint>
+#include <vector>
 
 namespace clade::ops {
 
@@ -15,9 +16,12 @@ struct Rows {
 
 enum class ActivationKind { identity, relu, tanh, elu, gated };
 
+constexpr int kMostParts = 8;
+constexpr int kMostSinks = kMostParts + 1;  // and one for the bias
+
 /// act(scale ⊙ (Σ parts + bias) + shift), row by row. A gated row of `width` gives width / 2.
 struct JoinedRows {
-  const Rows* parts;
+  const Rows* parts;  // at most kMostParts
   int count;
   const float* bias;  // [width] or null
   int64_t width;
@@ -48,11 +52,10 @@ struct AdamStep {
 };
 
 // Rows begin to end; scratch has kScratchRows * width floats.
-constexpr int64_t kScratchRows = 5;
+constexpr int64_t kScratchRows = 2;
 
 struct Kernels {
-  void (*joined_forward)(const JoinedRows&, int64_t begin, int64_t end, void* out, bool out_bf16,
-                         float* scratch);
+  void (*joined_forward)(const JoinedRows&, int64_t begin, int64_t end, void* out, bool out_bf16);
   /// Adds to sum and square, [width], those of (row - centre).
   void (*joined_moments)(const JoinedRows&, int64_t begin, int64_t end, const float* centre,
                          double* sum, double* square, float* scratch);
@@ -63,7 +66,7 @@ struct Kernels {
   /// Writes the gradient of the sum to `full` where that is not null and adds it to the sinks.
   void (*joined_backward)(const JoinedRows&, const Rows& gradient, const NormGradient&,
                           int64_t begin, int64_t end, void* full, bool full_bf16, const Sink* sinks,
-                          int sink_count, float* scratch);
+                          int sink_count);
 
   void (*bernoulli_forward)(const Rows& logits, const Rows& x, int64_t width, int64_t begin,
                             int64_t end, float* out, float* scratch);
@@ -97,6 +100,8 @@ struct Kernels {
   void (*normals)(float* out, uint64_t key, int64_t begin, int64_t end);
 };
 
+/// Those this machine can run, best first.
+std::vector<const Kernels*> kernel_sets();
 const Kernels& kernels();
 
 }  // namespace clade::ops

@@ -8,20 +8,23 @@ extern const Kernels kernels_avx2;
 extern const Kernels kernels_avx512;
 #endif
 
-const Kernels& kernels() {
+std::vector<const Kernels*> kernel_sets() {
+  std::vector<const Kernels*> sets;
 #ifdef CLADE_X86_KERNELS
-  static const Kernels& best = [&]() -> const Kernels& {
-    __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (avx2 && avx512) return kernels_avx512;
-    return avx2 ? kernels_avx2 : kernels_baseline;
-  }();
-  return best;
-#else
-  return kernels_baseline;
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx2 && avx512) sets.push_back(&kernels_avx512);
+  if (avx2) sets.push_back(&kernels_avx2);
 #endif
+  sets.push_back(&kernels_baseline);
+  return sets;
+}
+
+const Kernels& kernels() {
+  static const Kernels& best = *kernel_sets().front();
+  return best;
 }
 
 }  // namespace clade::ops

@@ -141,82 +141,132 @@ TEST(Linear, KeepsTheNarrowTypeWhenAsked) {
 
 using Shapes = std::vector<std::vector<int64_t>>;
 
-const std::vector<Shapes>& joins() {
-  static const std::vector<Shapes> shapes = {
-      {{6, 10}},                       // one parent
-      {{10}},                          // one row
-      {{5, 7, 10}, {5, 1, 10}},        // z and y: one of every row
-      {{7, 10}, {5, 1, 10}, {7, 10}},  // x, y and z1: none of every row, two alike
-      {{3, 1, 7, 10}, {5, 1, 10}},     // samples, clusters, points
+std::vector<Shapes> joins(int64_t width) {
+  std::vector<Shapes> joins = {
+      {{6}},               // one parent
+      {{}},                // one row
+      {{5, 7}, {5, 1}},    // z and y: one of every row
+      {{7}, {5, 1}, {7}},  // x, y and z1: none of every row, two alike
+      {{3, 1, 7}, {5, 1}}  // samples, clusters, points
   };
-  return shapes;
+  for (Shapes& shapes : joins) {
+    for (auto& shape : shapes) shape.push_back(width);
+  }
+  return joins;
 }
+
+// Less than a register of numbers, and some registers and a rest, also of a gated half.
+constexpr int64_t kWidths[] = {10, 70};
 
 TEST(Activate, AgreesWithTheReference) {
   auto generator = make_generator(4);
-  for (const auto kind : {Activation::identity, Activation::relu, Activation::tanh, Activation::elu,
-                          Activation::gated}) {
-    for (const Shapes& shapes : joins()) {
-      std::vector<torch::Tensor> inputs = {noise({10}, generator)};
-      for (const auto& shape : shapes) inputs.push_back(noise(shape, generator, 2));
-      const auto parts = [](const auto& in) {
-        return std::vector<torch::Tensor>(in.begin() + 1, in.end());
-      };
-      const auto ours = [&](const auto& in) {
-        return activate(parts(in), in[0], kind, torch::kFloat32);
-      };
-      const auto reference = [&](const auto& in) {
-        return activate_by_aten(parts(in), in[0], kind, torch::kFloat64);
-      };
-      expect_same(inputs, ours, reference, kFloat,
-                  "kind " + std::to_string(static_cast<int>(kind)) + ", " +
-                      std::to_string(shapes.size()) + " parts");
+  for (const int64_t width : kWidths) {
+    for (const Shapes& shapes : joins(width)) {
+      for (const auto kind : {Activation::identity, Activation::relu, Activation::tanh,
+                              Activation::elu, Activation::gated}) {
+        std::vector<torch::Tensor> inputs = {noise({width}, generator)};
+        for (const auto& shape : shapes) inputs.push_back(noise(shape, generator, 2));
+        const auto parts = [](const auto& in) {
+          return std::vector<torch::Tensor>(in.begin() + 1, in.end());
+        };
+        const auto ours = [&](const auto& in) {
+          return activate(parts(in), in[0], kind, torch::kFloat32);
+        };
+        const auto reference = [&](const auto& in) {
+          return activate_by_aten(parts(in), in[0], kind, torch::kFloat64);
+        };
+        expect_same(inputs, ours, reference, kFloat,
+                    "width " + std::to_string(width) + ", kind " +
+                        std::to_string(static_cast<int>(kind)) + ", " +
+                        std::to_string(shapes.size()) + " parts");
+      }
     }
   }
 }
 
+// Whether activate(parts, norm) is as ATen has it, values, gradients and running statistics.
+void expect_normalised(const Shapes& shapes, bool by_batch, Activation kind, Generator& generator) {
+  const int64_t width = shapes[0].back();
+  std::vector<torch::Tensor> inputs = {noise({width}, generator), noise({width}, generator)};
+  for (const auto& shape : shapes) inputs.push_back(noise(shape, generator, 2) + 3);
+  const auto bias = noise({width}, generator);
+  torch::Tensor means, variances;  // of the run last done
+  const auto run = [&](const auto& in, bool reference) {
+    const auto type = in[0].scalar_type();
+    means = torch::full({width}, 0.3, type);
+    variances = torch::full({width}, 1.7, type);
+    const Normalisation norm{in[0], in[1], means, variances, by_batch, by_batch};
+    const std::vector<torch::Tensor> parts(in.begin() + 2, in.end());
+    return reference ? activate_by_aten(parts, bias.to(type), kind, type, norm)
+                     : activate(parts, bias, kind, type, norm);
+  };
+  torch::Tensor our_means, our_variances;
+  const auto ours = [&](const auto& in) {
+    auto out = run(in, false);
+    our_means = means;
+    our_variances = variances;
+    return out;
+  };
+  // The bias before a batch norm has no influence: its gradient is rounding and no more.
+  const auto reference = [&](const auto& in) { return run(in, true); };
+  expect_same(inputs, ours, reference, 10 * kFloat,
+              std::string(by_batch ? "by batch" : "by running statistics") + ", kind " +
+                  std::to_string(static_cast<int>(kind)) + ", width " + std::to_string(width));
+  EXPECT_LT(distance(our_means, means), kFloat);
+  EXPECT_LT(distance(our_variances, variances), kFloat);
+}
+
 TEST(Activate, NormalisesAsTheReference) {
   auto generator = make_generator(5);
-  for (const bool by_batch : {true, false}) {
-    for (const Shapes& shapes : joins()) {
-      std::vector<torch::Tensor> inputs = {noise({10}, generator), noise({10}, generator),
-                                           noise({10}, generator)};
-      for (const auto& shape : shapes) inputs.push_back(noise(shape, generator, 2) + 3);
-      torch::Tensor means, variances;  // of the run last done
-      const auto run = [&](const auto& in, bool reference) {
-        const auto type = in[0].scalar_type();
-        means = torch::full({10}, 0.3, type);
-        variances = torch::full({10}, 1.7, type);
-        const Normalisation norm{in[1], in[2], means, variances, by_batch, by_batch};
-        const std::vector<torch::Tensor> parts(in.begin() + 3, in.end());
-        return reference ? activate_by_aten(parts, in[0], Activation::elu, type, norm)
-                         : activate(parts, in[0], Activation::elu, type, norm);
-      };
-      if (by_batch && shapes[0].size() == 1) continue;  // ATen refuses the variance of one row
-      torch::Tensor our_means, our_variances;
-      const auto ours = [&](const auto& in) {
-        auto out = run(in, false);
-        our_means = means;
-        our_variances = variances;
-        return out;
-      };
-      // The bias before a batch norm has no influence: its gradient is rounding and no more.
-      const auto reference = [&](const auto& in) { return run(in, true); };
-      expect_same(
-          {inputs.begin() + 1, inputs.end()},
-          [&](const auto& in) {
-            std::vector<torch::Tensor> all = {inputs[0]};
-            all.insert(all.end(), in.begin(), in.end());
-            return ours(all);
-          },
-          [&](const auto& in) {
-            std::vector<torch::Tensor> all = {inputs[0].to(torch::kFloat64)};
-            all.insert(all.end(), in.begin(), in.end());
-            return reference(all);
-          },
-          10 * kFloat, by_batch ? "by batch" : "by running statistics");
-      EXPECT_LT(distance(our_means, means), kFloat);
-      EXPECT_LT(distance(our_variances, variances), kFloat);
+  for (const int64_t width : kWidths) {
+    for (const Shapes& shapes : joins(width)) {
+      for (const auto kind : {Activation::elu, Activation::gated}) {
+        expect_normalised(shapes, /*by_batch=*/false, kind, generator);
+        // ATen refuses the variance of one row.
+        if (shapes[0].size() > 1) expect_normalised(shapes, /*by_batch=*/true, kind, generator);
+      }
+    }
+  }
+}
+
+TEST(Activate, IsTheSameByEveryInstructionSet) {
+  constexpr int64_t kRows = 9;
+  auto generator = make_generator(7);
+  for (const int64_t width : kWidths) {
+    for (const bool bf16 : {false, true}) {
+      const auto type = bf16 ? torch::kBFloat16 : torch::kFloat32;
+      const auto h = noise({kRows, width}, generator, 2).to(type);
+      const auto g = noise({kRows, width / 2}, generator).to(type);
+      const auto scale = noise({width}, generator);
+      const auto shift = noise({width}, generator);
+      const ops::Rows part{h.data_ptr(), bf16, nullptr};
+      const ops::Rows gradient{g.data_ptr(), bf16, nullptr};
+      const float* map = scale.data_ptr<float>();
+      const ops::JoinedRows joined{
+          &part, 1, nullptr, width, map, shift.data_ptr<float>(), Activation::gated};
+      std::vector<std::vector<torch::Tensor>> results;
+      for (const ops::Kernels* kernels : ops::kernel_sets()) {
+        auto out = torch::empty_like(g);
+        auto to_h = torch::empty_like(h);
+        auto sums = torch::zeros({4, width}, torch::kFloat64);
+        auto bias = torch::zeros({width});
+        std::vector<float> scratch(static_cast<size_t>(ops::kScratchRows * width));
+        double* sum = sums.data_ptr<double>();
+        const ops::Sink sink{bias.data_ptr<float>(), nullptr};
+        kernels->joined_forward(joined, 0, kRows, out.data_ptr(), bf16);
+        kernels->joined_moments(joined, 0, kRows, map, sum, sum + width, scratch.data());
+        kernels->joined_gradient_moments(joined, gradient, 0, kRows, map, sum + 2 * width,
+                                         sum + 3 * width, scratch.data());
+        kernels->joined_backward(joined, gradient, {map, map, map}, 0, kRows, to_h.data_ptr(), bf16,
+                                 &sink, 1);
+        results.push_back({out, to_h, sums, bias});
+      }
+      for (const auto& result : results) {
+        for (size_t i = 0; i < result.size(); ++i) {
+          const double bound = result[i].scalar_type() == torch::kBFloat16 ? kBf16 : kFloat;
+          EXPECT_LT(distance(result[i], results[0][i]), bound) << i << ", width " << width;
+        }
+      }
     }
   }
 }

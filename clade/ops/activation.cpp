@@ -97,7 +97,7 @@ class ThreadSums {
 
   T* mine() { return sums_.data() + at::get_thread_num() * size_; }
 
-  const T* total() {
+  T* total() {
     T* first = sums_.data();
     for (const T* other = first + size_; other < first + sums_.size(); other += size_) {
       for (int64_t i = 0; i < size_; ++i) first[i] += other[i];
@@ -110,8 +110,11 @@ class ThreadSums {
   std::vector<T> sums_;
 };
 
-// The mean and variance, [2, width], of the sums of all rows.
-std::vector<double> batch_statistics(const Joined& joined, const torch::Tensor& running_mean) {
+struct Moments {
+  torch::Tensor mean, variance;  // [width] float64
+};
+
+Moments batch_moments(const Joined& joined, const torch::Tensor& running_mean) {
   const int64_t width = joined.width();
   // The running mean is near the batch's: centred there, the sums lose no digits.
   const auto centre = running_mean.contiguous();
@@ -123,56 +126,58 @@ std::vector<double> batch_statistics(const Joined& joined, const torch::Tensor& 
   });
   const double* total = sums.total();
   const auto n = static_cast<double>(joined.rows());
-  std::vector<double> statistics(static_cast<size_t>(2 * width));
+  const Moments moments{torch::empty({width}, torch::kFloat64),
+                        torch::empty({width}, torch::kFloat64)};
+  auto* mean = moments.mean.data_ptr<double>();
+  auto* variance = moments.variance.data_ptr<double>();
   for (int64_t j = 0; j < width; ++j) {
     const double offset = total[j] / n;
-    statistics[static_cast<size_t>(j)] = static_cast<double>(at[j]) + offset;
-    statistics[static_cast<size_t>(width + j)] =
-        std::max(total[width + j] / n - offset * offset, 0.0);
+    mean[j] = static_cast<double>(at[j]) + offset;
+    variance[j] = std::max(total[width + j] / n - offset * offset, 0.0);
   }
-  return statistics;
+  return moments;
+}
+
+void move_towards(const Moments& moments, double n, const Normalisation& norm) {
+  norm.running_mean.lerp_(moments.mean.to(torch::kFloat32), norm.momentum);
+  norm.running_variance.lerp_((moments.variance * (n / (n - 1))).to(torch::kFloat32),
+                              norm.momentum);
 }
 
 Affine normalised(const Normalisation& norm, const Joined& joined) {
   const int64_t width = joined.width();
-  auto running_mean = norm.running_mean.accessor<float, 1>();
-  auto running_variance = norm.running_variance.accessor<float, 1>();
+  Moments moments;
+  if (norm.by_batch) {
+    moments = batch_moments(joined, norm.running_mean);
+    if (norm.collect) move_towards(moments, static_cast<double>(joined.rows()), norm);
+  } else {
+    moments = {norm.running_mean.to(torch::kFloat64), norm.running_variance.to(torch::kFloat64)};
+  }
+  const auto* mean = moments.mean.data_ptr<double>();
+  const auto* variance = moments.variance.data_ptr<double>();
   const auto weight = norm.weight.accessor<float, 1>();
   const auto bias = norm.bias.accessor<float, 1>();
-  std::vector<double> batch;
-  if (norm.by_batch) batch = batch_statistics(joined, norm.running_mean);
-  const auto n = static_cast<double>(joined.rows());
   const Affine affine(width);
   for (int64_t j = 0; j < width; ++j) {
-    auto mean = static_cast<double>(running_mean[j]);
-    auto variance = static_cast<double>(running_variance[j]);
-    if (norm.by_batch) {
-      const double running[] = {mean, variance};
-      mean = batch[static_cast<size_t>(j)];
-      variance = batch[static_cast<size_t>(width + j)];
-      if (norm.collect) {
-        const auto moved = [&](double from, double to) {
-          return static_cast<float>(from + norm.momentum * (to - from));
-        };
-        running_mean[j] = moved(running[0], mean);
-        running_variance[j] = moved(running[1], variance * n / (n - 1));
-      }
-    }
-    const double deviation = std::sqrt(variance + norm.epsilon);
+    const double deviation = std::sqrt(variance[j] + norm.epsilon);
     const double scale = static_cast<double>(weight[j]) / deviation;
-    affine.mean()[j] = static_cast<float>(mean);
+    affine.mean()[j] = static_cast<float>(mean[j]);
     affine.deviation()[j] = static_cast<float>(deviation);
     affine.scale()[j] = static_cast<float>(scale);
-    affine.shift()[j] = static_cast<float>(static_cast<double>(bias[j]) - mean * scale);
+    affine.shift()[j] = static_cast<float>(static_cast<double>(bias[j]) - mean[j] * scale);
   }
   return affine;
 }
 
 // The gradients of batch norm's own parameters, and how that of its rows follows from theirs.
 struct AffineGradient {
-  torch::Tensor weight, shift;  // [width]
-  std::vector<float> by_gradient, by_value, constant;
-  ops::NormGradient view() const { return {by_gradient.data(), by_value.data(), constant.data()}; }
+  torch::Tensor weight, shift;                    // [width]
+  torch::Tensor by_gradient, by_value, constant;  // [width]
+
+  ops::NormGradient view() const {
+    if (!by_gradient.defined()) return {nullptr, nullptr, nullptr};
+    return {by_gradient.data_ptr<float>(), by_value.data_ptr<float>(), constant.data_ptr<float>()};
+  }
 };
 
 AffineGradient gradient_of(const Affine& affine, bool by_batch, const Joined& joined,
@@ -186,12 +191,12 @@ AffineGradient gradient_of(const Affine& affine, bool by_batch, const Joined& jo
   });
   const double* total = sums.total();
   const auto n = static_cast<double>(joined.rows());
-  AffineGradient out{torch::empty({width}), torch::empty({width}), {}, {}, {}};
-  out.by_gradient.assign(affine.scale(), affine.scale() + width);
-  out.by_value.resize(static_cast<size_t>(width));
-  out.constant.resize(static_cast<size_t>(width));
+  const AffineGradient out{torch::empty({width}), torch::empty({width}), affine.rows()[2],
+                           torch::zeros({width}), torch::zeros({width})};
   auto* to_weight = out.weight.data_ptr<float>();
   auto* to_shift = out.shift.data_ptr<float>();
+  auto* by_value = out.by_value.data_ptr<float>();
+  auto* constant = out.constant.data_ptr<float>();
   for (int64_t j = 0; j < width; ++j) {
     const auto deviation = static_cast<double>(affine.deviation()[j]);
     const double by_shift = total[j];
@@ -201,10 +206,10 @@ AffineGradient gradient_of(const Affine& affine, bool by_batch, const Joined& jo
     if (!by_batch) continue;
     // d/dh of the batch's own mean and variance.
     const auto scale = static_cast<double>(affine.scale()[j]);
-    const double by_value = -scale * by_weight / deviation / n;
-    out.by_value[static_cast<size_t>(j)] = static_cast<float>(by_value);
-    out.constant[static_cast<size_t>(j)] = static_cast<float>(
-        -scale * by_shift / n - by_value * static_cast<double>(affine.mean()[j]));
+    const double slope = -scale * by_weight / deviation / n;
+    by_value[j] = static_cast<float>(slope);
+    constant[j] =
+        static_cast<float>(-scale * by_shift / n - slope * static_cast<double>(affine.mean()[j]));
   }
   return out;
 }
@@ -218,16 +223,15 @@ struct Shared {
 };
 
 torch::Tensor tensor_of(ThreadSums<float>& sums, at::IntArrayRef shape, at::ScalarType type) {
-  return torch::from_blob(const_cast<float*>(sums.total()), shape)
-      .to(type, /*non_blocking=*/false, /*copy=*/true);
+  return torch::from_blob(sums.total(), shape).to(type, /*non_blocking=*/false, /*copy=*/true);
 }
 
 struct Activate : torch::autograd::Function<Activate> {
   static torch::Tensor forward(AutogradContext* context, at::TensorList parts,
                                const c10::optional<torch::Tensor>& given_bias,
-                               const c10::optional<torch::Tensor>&,
-                               const c10::optional<torch::Tensor>&, const Settings& settings,
-                               const std::optional<Normalisation>& norm) {
+                               const c10::optional<torch::Tensor>& /*norm's weight: has gradients*/,
+                               const c10::optional<torch::Tensor>& /*norm's bias: likewise*/,
+                               const Settings& settings, const std::optional<Normalisation>& norm) {
     const auto bias = given_bias.value_or(torch::Tensor());
     Affine affine;
     if (norm) affine = normalised(*norm, Joined(parts, bias, settings.kind, {}));
@@ -260,11 +264,10 @@ struct Activate : torch::autograd::Function<Activate> {
     const ops::Rows g_rows{g.data_ptr(), g.scalar_type() == torch::kBFloat16, nullptr};
 
     AffineGradient norm;
-    ops::NormGradient through_norm{nullptr, nullptr, nullptr};
     if (affine.rows().defined()) {
       norm = gradient_of(affine, context->saved_data["by_batch"].toBool(), joined, g_rows);
-      through_norm = norm.view();
     }
+    const ops::NormGradient through_norm = norm.view();
 
     // Parts of every row share one gradient; so do parts that are broadcast alike.
     std::vector<Shared> shared;

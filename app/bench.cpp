@@ -151,11 +151,11 @@ bool finished(const Run& run) {
   const json metrics = read_metrics(run.folder);
   const json record = read_record(run.folder);
   const json checkpoint = clade::read_json_object(run.folder / "checkpoint.json");
+  const clade::TrainOptions& train = run.row->experiment.train;
   if (!metrics.contains("test")) return false;
   if (!record.empty() && !record.value("finished", false)) return false;
   if (checkpoint.empty()) return !record.empty();
-  return run.row->experiment.train.ends_after(checkpoint.at("epoch"), checkpoint.at("best_epoch"),
-                                              metrics.contains("validation"));
+  return checkpoint.at("epoch") >= train.last_epoch(train.stalled_at(checkpoint));
 }
 
 State state_of(const Run& run) {

@@ -60,7 +60,8 @@ void truncate_log(const std::filesystem::path& path, int64_t epochs) {
 
 std::vector<Option> TrainOptions::options() {
   return {
-      {"epochs", &epochs, "epochs at most; early stopping may end training sooner"},
+      {"epochs", &epochs,
+       "epochs at most, a cooldown included; early stopping may end training sooner"},
       {"batch", &batch, "data points a step"},
       {"optimiser", &optimiser,
        "adam; or adam_norm_grad, Adam on gradients divided by the norm of their own parameter's, "
@@ -69,6 +70,9 @@ std::vector<Option> TrainOptions::options() {
       {"learning_rate_decay", &learning_rate_decay,
        "factor on the learning rate every decay_every epochs; 1 for none"},
       {"decay_every", &decay_every, "epochs between two learning-rate decays"},
+      {"cooldown", &cooldown,
+       "epochs at the end, or after early stopping, over which the learning rate falls linearly "
+       "towards zero; 0 for none"},
       {"warmup", &warmup,
        "epochs over which the weight of the KL terms rises linearly to 1; 0 for none"},
       {"look_ahead", &look_ahead,
@@ -99,6 +103,7 @@ void TrainOptions::validate() const {
   require_above("train.learning_rate", learning_rate, 0);
   require_above("train.learning_rate_decay", learning_rate_decay, 0);
   require_at_least("train.decay_every", static_cast<double>(decay_every), 1);
+  require_at_least("train.cooldown", static_cast<double>(cooldown), 0);
   require_at_least("train.warmup", static_cast<double>(warmup), 0);
   require_at_least("train.look_ahead", static_cast<double>(look_ahead), 0);
   require_at_least("train.validation_points", static_cast<double>(validation_points), 0);
@@ -112,14 +117,30 @@ double TrainOptions::beta(int64_t epoch) const {
   return static_cast<double>(epoch + 1) / static_cast<double>(warmup);
 }
 
-double TrainOptions::learning_rate_at(int64_t epoch) const {
-  return learning_rate * std::pow(learning_rate_decay, static_cast<double>(epoch / decay_every));
+double TrainOptions::learning_rate_at(int64_t epoch, int64_t last_epoch) const {
+  const double rate =
+      learning_rate * std::pow(learning_rate_decay, static_cast<double>(epoch / decay_every));
+  const auto left = static_cast<double>(last_epoch - epoch);
+  return rate * std::min(1.0, left / static_cast<double>(std::min(cooldown, last_epoch) + 1));
 }
 
-bool TrainOptions::ends_after(int64_t epoch, int64_t best_epoch, bool validated) const {
-  if (epoch >= epochs) return true;
-  if (look_ahead == 0 || !validated) return false;
-  return epoch - std::max(best_epoch, warmup) >= look_ahead;
+std::optional<int64_t> TrainOptions::stalled_at(const nlohmann::json& checkpoint) const {
+  const int64_t epoch = checkpoint.at("epoch");
+  if (const auto found = checkpoint.find("stalled_at"); found != checkpoint.end()) {
+    const int64_t then = *found;
+    if (then < epoch) return then;  // the cooldown has begun
+  }
+  // Another look_ahead may be asked for than before.
+  if (!has_stalled(epoch, checkpoint.at("best_epoch"))) return std::nullopt;
+  return epoch;
+}
+
+bool TrainOptions::has_stalled(int64_t epoch, int64_t best_epoch) const {
+  return look_ahead > 0 && epoch - std::max(best_epoch, warmup) >= look_ahead;
+}
+
+int64_t TrainOptions::last_epoch(std::optional<int64_t> stalled_at) const {
+  return stalled_at ? std::min(epochs, *stalled_at + cooldown) : epochs;
 }
 
 json EpochLog::json() const {
@@ -152,7 +173,7 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       graph_([this] { step_on(rows_); }, generator_, data.train.x.device(), options.cuda_graph) {}
 
 bool Trainer::finished() const {
-  return options_.ends_after(epoch_, best_epoch_, data_.validation.size() > 0);
+  return epoch_ >= last_epoch();
 }
 
 void Trainer::begin_epoch() {
@@ -169,7 +190,7 @@ void Trainer::begin_epoch() {
 
 void Trainer::step() {
   const auto rows = order_.slice(0, position_, position_ + options_.batch);
-  adam_.begin_step(options_.learning_rate_at(epoch_));
+  adam_.begin_step(options_.learning_rate_at(epoch_, last_epoch()));
   step_number_.fill_(adam_.steps);
   if (rows.size(0) == rows_.size(0)) {
     rows_.copy_(rows);
@@ -254,7 +275,7 @@ EpochLog Trainer::end_epoch() {
   log.epoch = epoch_ + 1;
   log.steps = adam_.steps;
   log.train = epoch_means();
-  log.learning_rate = options_.learning_rate_at(epoch_);
+  log.learning_rate = options_.learning_rate_at(epoch_, last_epoch());
   log.beta = options_.beta(epoch_);
   if (data_.validation.size() > 0) {
     // The same draws every epoch, so that epochs differ by their weights alone.
@@ -275,6 +296,7 @@ EpochLog Trainer::end_epoch() {
   keep_if_best(log);
   ++epoch_;
   position_ = 0;
+  if (!stalled_at_ && options_.has_stalled(epoch_, best_epoch_)) stalled_at_ = epoch_;
   return log;
 }
 
@@ -302,17 +324,18 @@ void Trainer::save_checkpoint() const {
     file.tensors["epoch.order"] = order_;
     file.tensors["epoch.totals"] = totals_;
   }
-  const json state = {{"model", trained_.name},
-                      {"options", to_json(*trained_.options)},
-                      {"epoch", epoch_},
-                      {"position", position_},
-                      {"steps", adam_.steps},
-                      {"best_bound", best_},
-                      {"best_epoch", best_epoch_},
-                      {"terms", term_names_},
-                      {"divergences", term_divergence_},
-                      {"epoch_seconds", seconds_},
-                      {"seconds", total_seconds_}};
+  json state = {{"model", trained_.name},
+                {"options", to_json(*trained_.options)},
+                {"epoch", epoch_},
+                {"position", position_},
+                {"steps", adam_.steps},
+                {"best_bound", best_},
+                {"best_epoch", best_epoch_},
+                {"terms", term_names_},
+                {"divergences", term_divergence_},
+                {"epoch_seconds", seconds_},
+                {"seconds", total_seconds_}};
+  if (stalled_at_) state["stalled_at"] = *stalled_at_;
   file.metadata = state.dump();
   write_safetensors(run_ / kCheckpoint, file);
   write_atomically(run_ / "checkpoint.json", state.dump(2) + "\n");
@@ -344,6 +367,7 @@ void Trainer::resume() {
     adam_.steps = state.at("steps");
     best_ = state.at("best_bound");
     best_epoch_ = state.at("best_epoch");
+    stalled_at_ = options_.stalled_at(state);
     term_names_ = state.at("terms").get<std::vector<std::string>>();
     term_divergence_ = state.at("divergences").get<std::vector<bool>>();
     seconds_ = state.at("epoch_seconds");
@@ -398,10 +422,9 @@ TrainingSummary Trainer::run(const std::function<bool()>& stop,
       }
       if (progress) {
         const double rate = static_cast<double>(position_ - position_before) / elapsed;
-        const double points_left = static_cast<double>((options_.epochs - epoch_) * n - position_);
-        progress({epoch_ + 1, options_.epochs,
-                  static_cast<double>(position_) / static_cast<double>(n), rate, points_left / rate,
-                  last.epoch > 0 ? &last : nullptr});
+        const double points_left = static_cast<double>((last_epoch() - epoch_) * n - position_);
+        progress({epoch_ + 1, last_epoch(), static_cast<double>(position_) / static_cast<double>(n),
+                  rate, points_left / rate, last.epoch > 0 ? &last : nullptr});
       }
     }
     check_finite();

@@ -19,6 +19,7 @@ struct TrainOptions : Options {
   double learning_rate = 5e-4;
   double learning_rate_decay = 1.0;
   int64_t decay_every = 50;
+  int64_t cooldown = 0;
   int64_t warmup = 100;
   int64_t look_ahead = 50;
   int64_t validation_points = 0;
@@ -32,10 +33,16 @@ struct TrainOptions : Options {
 
   /// The weight β of the divergences in `epoch` (from 0): linear, 1 from the end of the warm-up on.
   double beta(int64_t epoch) const;
-  double learning_rate_at(int64_t epoch) const;
+  /// The learning rate in `epoch` (from 0) of a training that ends after `last_epoch` of them.
+  double learning_rate_at(int64_t epoch, int64_t last_epoch) const;
 
-  /// Whether training ends after `epoch` epochs, the best of them `best_epoch` (from 1).
-  bool ends_after(int64_t epoch, int64_t best_epoch, bool validated) const;
+  /// After how many epochs the validation bound had stalled for `look_ahead`, as the state in
+  /// RUN/checkpoint.json has it; nothing if it has not.
+  std::optional<int64_t> stalled_at(const nlohmann::json& checkpoint) const;
+  bool has_stalled(int64_t epoch, int64_t best_epoch) const;
+
+  /// How many epochs training takes: `epochs`, or as many as until it stalled and the cooldown.
+  int64_t last_epoch(std::optional<int64_t> stalled_at) const;
 };
 
 /// What one epoch did; a line of RUN/log.jsonl.
@@ -97,6 +104,7 @@ class Trainer {
   void step_on(const torch::Tensor& rows);  // [B] rows of the training data
   void check_finite() const;
   EpochLog end_epoch();
+  int64_t last_epoch() const { return options_.last_epoch(stalled_at_); }
   MeanBound epoch_means() const;
   void keep_if_best(const EpochLog& log);
   void save_best();
@@ -127,7 +135,8 @@ class Trainer {
   std::vector<std::string> term_names_;
   std::vector<bool> term_divergence_;
   double best_ = 0;
-  int64_t best_epoch_ = 0;    // from 1; 0: none yet
+  int64_t best_epoch_ = 0;  // from 1; 0: none yet
+  std::optional<int64_t> stalled_at_;
   double seconds_ = 0;        // of this epoch, before the last resume
   double total_seconds_ = 0;  // of all whole epochs
 };

@@ -172,9 +172,22 @@ TEST(TrainOptions, WarmsUpLinearlyAndDecaysInSteps) {
   EXPECT_DOUBLE_EQ(options.beta(100), 1);
   options.warmup = 0;
   EXPECT_DOUBLE_EQ(options.beta(0), 1);
-  EXPECT_DOUBLE_EQ(options.learning_rate_at(2), 1);
-  EXPECT_DOUBLE_EQ(options.learning_rate_at(3), 0.5);
-  EXPECT_DOUBLE_EQ(options.learning_rate_at(6), 0.25);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(2, 100), 1);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(3, 100), 0.5);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(6, 7), 0.25);
+}
+
+TEST(TrainOptions, CoolsDownLinearlyTowardsTheEnd) {
+  TrainOptions options;
+  options.learning_rate = 1;
+  options.cooldown = 3;
+  const std::vector<double> expected = {1, 1, 0.75, 0.5, 0.25};
+  for (int64_t epoch = 0; epoch < 5; ++epoch) {
+    EXPECT_DOUBLE_EQ(options.learning_rate_at(epoch, 5), expected[static_cast<size_t>(epoch)]);
+  }
+  options.cooldown = 100;  // longer than all of training
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(0, 3), 0.75);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(2, 3), 0.25);
 }
 
 using Clusters = Folder;
@@ -237,18 +250,20 @@ TEST_F(Clusters, AreNotAllOneFromTheFirstEpochOn) {
 
 TEST_P(Training, ResumesBitForBitBetweenEpochsAndWithinOne) {
   const Splits data = three_prototypes();
+  TrainOptions options = quick(6);
+  options.cooldown = 4;
   auto whole = small(GetParam(), data);
-  Trainer(whole, data, quick(6), 3, folder("whole")).run();
+  Trainer(whole, data, options, 3, folder("whole")).run();
 
   // Stopped after 3 epochs of 5 steps, and in the middle of the next, then taken up.
   for (const int64_t stop_at : {15, 17}) {
     const auto run = folder("part" + std::to_string(stop_at));
     auto part = small(GetParam(), data);
     int64_t steps = 0;
-    EXPECT_THROW(Trainer(part, data, quick(6), 3, run).run([&] { return ++steps == stop_at; }),
+    EXPECT_THROW(Trainer(part, data, options, 3, run).run([&] { return ++steps == stop_at; }),
                  Interrupted);
     auto resumed = small(GetParam(), data, /*seed=*/99);  // other weights: all must come from disk
-    Trainer trainer(resumed, data, quick(6), 3, run);
+    Trainer trainer(resumed, data, options, 3, run);
     trainer.resume();
     const auto summary = trainer.run();
     EXPECT_EQ(summary.epochs, 6);
@@ -381,6 +396,34 @@ TEST_F(EarlyStopping, CountsFromTheBestEpochPastTheWarmup) {
   EXPECT_TRUE(summary.stopped_early);
   EXPECT_EQ(summary.best_epoch, 1);
   EXPECT_EQ(summary.epochs, 8);
+}
+
+TEST_F(EarlyStopping, IsFollowedByTheCooldown) {
+  const Splits data = three_prototypes();
+  TrainOptions options = quick(1000);
+  options.learning_rate = 1e-30;  // nothing improves after the first epoch
+  options.look_ahead = 3;         // so it stalls after 2 + 3 epochs
+  options.cooldown = 2;
+  auto trained = small("vae", data);
+  int64_t steps = 0;
+  const auto stop = [&] { return ++steps == 5 * 5 + 7; };  // within the cooldown
+  EXPECT_THROW(Trainer(trained, data, options, 3, folder("a")).run(stop), Interrupted);
+  Trainer resumed(trained, data, options, 3, folder("a"));
+  resumed.resume();
+  EXPECT_EQ(resumed.run().epochs, 7);
+  std::ifstream log(folder("a") / "log.jsonl");
+  std::vector<double> rates;
+  for (std::string line; std::getline(log, line);) {
+    rates.push_back(nlohmann::json::parse(line)["learning_rate"].get<double>() / 1e-30);
+  }
+  ASSERT_EQ(rates.size(), 7u);
+  EXPECT_DOUBLE_EQ(rates[4], 1);
+  EXPECT_DOUBLE_EQ(rates[5], 2.0 / 3);
+  EXPECT_DOUBLE_EQ(rates[6], 1.0 / 3);
+
+  Trainer again(trained, data, options, 3, folder("a"));
+  again.resume();
+  EXPECT_TRUE(again.finished());
 }
 
 TEST_F(EarlyStopping, JudgesByAsManyPointsAsAsked) {

@@ -155,7 +155,7 @@ bool finished(const Run& run) {
   if (!metrics.contains("test")) return false;
   if (!record.empty() && !record.value("finished", false)) return false;
   if (checkpoint.empty()) return !record.empty();
-  return checkpoint.at("epoch") >= train.last_epoch(train.stalled_at(checkpoint));
+  return checkpoint.at("epoch").get<int64_t>() >= train.epochs_in_all(train.stalled_at(checkpoint));
 }
 
 State state_of(const Run& run) {

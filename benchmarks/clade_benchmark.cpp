@@ -74,7 +74,8 @@ const std::vector<Case>& cases() {
   return all;
 }
 
-// Made once: a benchmark runs as often as it takes to time it, and its peak memory is of one run.
+// Made once: a benchmark runs as often as it takes to time it, and a second copy made while the
+// first is freed would count as its peak memory.
 const Splits& grey_levels(int64_t points) {
   static std::map<int64_t, Splits> made;
   Splits& data = made[points];

@@ -50,20 +50,25 @@ class Affine {
   torch::Tensor rows_;
 };
 
-// The operands of one call, laid out for the kernels.
+// The operands of one call, laid out for the kernels; with no affine map until it is set.
 class Joined {
  public:
-  Joined(at::TensorList parts, const torch::Tensor& bias, Activation kind, const Affine& affine)
-      : lead_(joint_lead(parts)), bias_(bias), affine_(affine) {
+  Joined(at::TensorList parts, const torch::Tensor& bias, Activation kind)
+      : lead_(joint_lead(parts)), bias_(bias) {
     for (const auto& part : parts) operands_.emplace_back(part, lead_);
     for (const Operand& operand : operands_) rows_.push_back(operand.rows());
     view_ = {rows_.data(),
              static_cast<int>(rows_.size()),
              bias_.defined() ? bias_.data_ptr<float>() : nullptr,
              parts[0].size(-1),
-             affine_.scale(),
-             affine_.shift(),
+             /*scale=*/nullptr,
+             /*shift=*/nullptr,
              kind};
+  }
+  void set(const Affine& affine) {
+    affine_ = affine;
+    view_.scale = affine_.scale();
+    view_.shift = affine_.shift();
   }
   Joined(const Joined&) = delete;
   Joined& operator=(const Joined&) = delete;
@@ -97,12 +102,17 @@ class ThreadSums {
 
   T* mine() { return sums_.data() + at::get_thread_num() * size_; }
 
+  /// Of all threads; nothing can be added after it.
   T* total() {
     T* first = sums_.data();
-    for (const T* other = first + size_; other < first + sums_.size(); other += size_) {
-      for (int64_t i = 0; i < size_; ++i) first[i] += other[i];
-    }
-    return first;
+    const T* end = first + sums_.size();
+    at::parallel_for(0, size_, ops::grain(1), [&](int64_t from, int64_t to) {
+      for (const T* other = first + size_; other < end; other += size_) {
+        for (int64_t i = from; i < to; ++i) first[i] += other[i];
+      }
+    });
+    sums_.resize(static_cast<size_t>(size_));
+    return sums_.data();
   }
 
  private:
@@ -158,13 +168,17 @@ Affine normalised(const Normalisation& norm, const Joined& joined) {
   const auto weight = norm.weight.accessor<float, 1>();
   const auto bias = norm.bias.accessor<float, 1>();
   const Affine affine(width);
+  float* means = affine.mean();
+  float* deviations = affine.deviation();
+  float* scales = affine.scale();
+  float* shifts = affine.shift();
   for (int64_t j = 0; j < width; ++j) {
     const double deviation = std::sqrt(variance[j] + norm.epsilon);
     const double scale = static_cast<double>(weight[j]) / deviation;
-    affine.mean()[j] = static_cast<float>(mean[j]);
-    affine.deviation()[j] = static_cast<float>(deviation);
-    affine.scale()[j] = static_cast<float>(scale);
-    affine.shift()[j] = static_cast<float>(static_cast<double>(bias[j]) - mean[j] * scale);
+    means[j] = static_cast<float>(mean[j]);
+    deviations[j] = static_cast<float>(deviation);
+    scales[j] = static_cast<float>(scale);
+    shifts[j] = static_cast<float>(static_cast<double>(bias[j]) - mean[j] * scale);
   }
   return affine;
 }
@@ -191,6 +205,9 @@ AffineGradient gradient_of(const Affine& affine, bool by_batch, const Joined& jo
   });
   const double* total = sums.total();
   const auto n = static_cast<double>(joined.rows());
+  const float* means = affine.mean();
+  const float* deviations = affine.deviation();
+  const float* scales = affine.scale();
   const AffineGradient out{torch::empty({width}), torch::empty({width}), affine.rows()[2],
                            torch::zeros({width}), torch::zeros({width})};
   auto* to_weight = out.weight.data_ptr<float>();
@@ -198,18 +215,17 @@ AffineGradient gradient_of(const Affine& affine, bool by_batch, const Joined& jo
   auto* by_value = out.by_value.data_ptr<float>();
   auto* constant = out.constant.data_ptr<float>();
   for (int64_t j = 0; j < width; ++j) {
-    const auto deviation = static_cast<double>(affine.deviation()[j]);
+    const auto deviation = static_cast<double>(deviations[j]);
     const double by_shift = total[j];
     const double by_weight = total[width + j] / deviation;
     to_shift[j] = static_cast<float>(by_shift);
     to_weight[j] = static_cast<float>(by_weight);
     if (!by_batch) continue;
     // d/dh of the batch's own mean and variance.
-    const auto scale = static_cast<double>(affine.scale()[j]);
+    const auto scale = static_cast<double>(scales[j]);
     const double slope = -scale * by_weight / deviation / n;
     by_value[j] = static_cast<float>(slope);
-    constant[j] =
-        static_cast<float>(-scale * by_shift / n - slope * static_cast<double>(affine.mean()[j]));
+    constant[j] = static_cast<float>(-scale * by_shift / n - slope * static_cast<double>(means[j]));
   }
   return out;
 }
@@ -233,9 +249,10 @@ struct Activate : torch::autograd::Function<Activate> {
                                const c10::optional<torch::Tensor>& /*norm's bias: likewise*/,
                                const Settings& settings, const std::optional<Normalisation>& norm) {
     const auto bias = given_bias.value_or(torch::Tensor());
+    Joined joined(parts, bias, settings.kind);
     Affine affine;
-    if (norm) affine = normalised(*norm, Joined(parts, bias, settings.kind, {}));
-    const Joined joined(parts, bias, settings.kind, affine);
+    if (norm) affine = normalised(*norm, joined);
+    joined.set(affine);
     auto shape = joined.lead();
     shape.push_back(settings.kind == Activation::gated ? joined.width() / 2 : joined.width());
     auto out = torch::empty(shape, parts[0].options().dtype(settings.out));
@@ -258,7 +275,8 @@ struct Activate : torch::autograd::Function<Activate> {
     const at::TensorList parts(saved.data() + 2, saved.size() - 2);
     const auto kind = static_cast<Activation>(context->saved_data["kind"].toInt());
     const Affine affine(saved[1]);
-    const Joined joined(parts, saved[0], kind, affine);
+    Joined joined(parts, saved[0], kind);
+    joined.set(affine);
     const int64_t width = joined.width();
     const auto g = gradients[0].contiguous();
     const ops::Rows g_rows{g.data_ptr(), g.scalar_type() == torch::kBFloat16, nullptr};
@@ -351,6 +369,11 @@ torch::Tensor activate_by_aten(const std::vector<torch::Tensor>& parts, const to
 
 torch::Tensor activate(const std::vector<torch::Tensor>& parts, const torch::Tensor& bias,
                        Activation kind, at::ScalarType out, std::optional<Normalisation> norm) {
+  const int64_t width = parts[0].size(-1);
+  for (const auto& part : parts) {
+    TORCH_CHECK(part.size(-1) == width, "activate: parts of ", width, " and of ", part.size(-1));
+  }
+  TORCH_CHECK(kind != Activation::gated || width % 2 == 0, "activate: no halves of ", width);
   if (norm && ops::count(joint_lead(parts)) == 1) norm->by_batch = norm->collect = false;
   const bool fits =
       parts.size() <= ops::kMostParts && std::all_of(parts.begin(), parts.end(), ops::fits_kernels);

@@ -70,7 +70,7 @@ CLADE_INLINE const void* begin_of(const Rows& rows, int64_t r, int64_t width) {
 }
 
 CLADE_INLINE PartRows parts_of(const JoinedRows& joined, int64_t r) {
-  PartRows rows;
+  PartRows rows{};
   for (int i = 0; i < joined.count; ++i) rows.at[i] = begin_of(joined.parts[i], r, joined.width);
   return rows;
 }

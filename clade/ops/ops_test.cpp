@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <bit>
+#include <limits>
+
 #include "clade/ops/activation.h"
 #include "clade/ops/adam.h"
 #include "clade/ops/bernoulli.h"
@@ -190,15 +193,19 @@ void expect_normalised(const Shapes& shapes, bool by_batch, Activation kind, Gen
   std::vector<torch::Tensor> inputs = {noise({width}, generator), noise({width}, generator)};
   for (const auto& shape : shapes) inputs.push_back(noise(shape, generator, 2) + 3);
   const auto bias = noise({width}, generator);
+  // Before a batch norm by the batch a bias has no influence: its gradient is rounding and no more.
+  if (!by_batch) inputs.push_back(bias);
   torch::Tensor means, variances;  // of the run last done
   const auto run = [&](const auto& in, bool reference) {
     const auto type = in[0].scalar_type();
     means = torch::full({width}, 0.3, type);
     variances = torch::full({width}, 1.7, type);
     const Normalisation norm{in[0], in[1], means, variances, by_batch, by_batch};
-    const std::vector<torch::Tensor> parts(in.begin() + 2, in.end());
-    return reference ? activate_by_aten(parts, bias.to(type), kind, type, norm)
-                     : activate(parts, bias, kind, type, norm);
+    const auto parts_end = in.begin() + 2 + static_cast<int64_t>(shapes.size());
+    const std::vector<torch::Tensor> parts(in.begin() + 2, parts_end);
+    const auto used_bias = by_batch ? bias.to(type) : *parts_end;
+    return reference ? activate_by_aten(parts, used_bias, kind, type, norm)
+                     : activate(parts, used_bias, kind, type, norm);
   };
   torch::Tensor our_means, our_variances;
   const auto ours = [&](const auto& in) {
@@ -207,7 +214,6 @@ void expect_normalised(const Shapes& shapes, bool by_batch, Activation kind, Gen
     our_variances = variances;
     return out;
   };
-  // The bias before a batch norm has no influence: its gradient is rounding and no more.
   const auto reference = [&](const auto& in) { return run(in, true); };
   expect_same(inputs, ours, reference, 10 * kFloat,
               std::string(by_batch ? "by batch" : "by running statistics") + ", kind " +
@@ -229,42 +235,113 @@ TEST(Activate, NormalisesAsTheReference) {
   }
 }
 
-TEST(Activate, IsTheSameByEveryInstructionSet) {
-  constexpr int64_t kRows = 9;
+TEST(Activate, IsRightFarOut) {
+  auto far = torch::tensor({0.F, 87.F, 87.5F, 88.F, 89.F, 1e30F});
+  far = torch::cat({far, -far, torch::tensor({-std::numeric_limits<float>::infinity()})});
+  for (const auto kind : {Activation::tanh, Activation::elu, Activation::gated}) {
+    const bool gated =
+        kind == Activation::gated;  // far out in the gate, which the value would hide
+    const auto x = gated ? torch::cat({torch::full_like(far, 2.5), far}) : far;
+    expect_same(
+        {x.unsqueeze(0)},
+        [&](const auto& in) { return activate({in[0]}, {}, kind, torch::kFloat32); },
+        [&](const auto& in) { return activate_by_aten({in[0]}, {}, kind, torch::kFloat64); },
+        kFloat, "kind " + std::to_string(static_cast<int>(kind)));
+  }
+}
+
+TEST(Activate, RoundsToBfloat16AsATen) {
+  std::vector<float> values = {0.F,
+                               -0.F,
+                               1e-40F,
+                               -1e-40F,
+                               std::numeric_limits<float>::max(),
+                               std::numeric_limits<float>::infinity(),
+                               -std::numeric_limits<float>::infinity()};
+  for (const uint32_t bits : {0x3f808000U, 0x3f818000U, 0x3f808001U, 0x3f817fffU, 0xc2ff8000U}) {
+    values.push_back(std::bit_cast<float>(bits));  // ties, to an even number either way, and near
+  }
+  auto generator = make_generator(13);
+  const int64_t width = 70;
+  const auto rest = noise({width - static_cast<int64_t>(values.size())}, generator, 10);
+  const auto x = torch::cat({torch::tensor(values), rest});
+  const auto nan = torch::full({width}, std::numeric_limits<float>::quiet_NaN());
+  const auto rounded = [&](const ops::Kernels& kernels, const torch::Tensor& from, bool bf16) {
+    auto out = torch::empty({width}, bf16 ? torch::kBFloat16 : torch::kFloat32);
+    const ops::Rows part{from.data_ptr(), from.scalar_type() == torch::kBFloat16, nullptr};
+    kernels.joined_forward({&part, 1, nullptr, width, nullptr, nullptr, Activation::identity}, 0, 1,
+                           out.data_ptr(), bf16);
+    return out;
+  };
+  for (const ops::Kernels* kernels : ops::kernel_sets()) {
+    const auto narrow = rounded(*kernels, x, true);
+    EXPECT_TRUE(torch::equal(narrow, x.to(torch::kBFloat16)));
+    EXPECT_TRUE(torch::equal(rounded(*kernels, narrow, false), narrow.to(torch::kFloat32)));
+    EXPECT_TRUE(rounded(*kernels, nan, true).isnan().all().item<bool>());
+  }
+}
+
+// All that the kernels of activate give for rows of two parts, one of them broadcast; each result
+// with room behind it that must stay as it was.
+std::vector<torch::Tensor> joined_results(const ops::Kernels& kernels, Activation kind,
+                                          int64_t width, bool bf16) {
+  constexpr int64_t kRows = 37;
+  constexpr int64_t kRoom = 16;
+  constexpr float kUntouched = 0.375;
   auto generator = make_generator(7);
+  const auto type = bf16 ? torch::kBFloat16 : torch::kFloat32;
+  const int64_t out_width = kind == Activation::gated ? width / 2 : width;
+  const auto wide = noise({kRows, width}, generator, 2).to(type);
+  const auto broadcast = noise({3, width}, generator).to(type);
+  const auto g = noise({kRows, out_width}, generator).to(type);
+  const auto bias = noise({width}, generator);
+  const auto scale = noise({width}, generator);
+  const auto shift = noise({width}, generator);
+  std::vector<int32_t> row;
+  for (int32_t r = 0; r < kRows; ++r) row.push_back(r % 3);
+  const ops::Rows parts[] = {{wide.data_ptr(), bf16, nullptr},
+                             {broadcast.data_ptr(), bf16, row.data()}};
+  const ops::Rows gradient{g.data_ptr(), bf16, nullptr};
+  const float* map = scale.data_ptr<float>();
+  const ops::JoinedRows joined{
+      parts, 2, bias.data_ptr<float>(), width, map, shift.data_ptr<float>(), kind};
+
+  const auto room = [&](int64_t numbers, at::ScalarType of) {
+    return torch::cat({torch::zeros({numbers}, of), torch::full({kRoom}, kUntouched, of)});
+  };
+  std::vector<torch::Tensor> results = {
+      room(kRows * out_width, type), room(kRows * width, type), room(4 * width, torch::kFloat64),
+      room(width, torch::kFloat32), room(3 * width, torch::kFloat32)};
+  auto scratch = room(ops::kScratchRows * width, torch::kFloat32);
+  auto* sum = results[2].data_ptr<double>();
+  const ops::Sink sinks[] = {{results[3].data_ptr<float>(), nullptr},
+                             {results[4].data_ptr<float>(), row.data()}};
+  kernels.joined_forward(joined, 0, kRows, results[0].data_ptr(), bf16);
+  kernels.joined_moments(joined, 0, kRows, map, sum, sum + width, scratch.data_ptr<float>());
+  kernels.joined_gradient_moments(joined, gradient, 0, kRows, map, sum + 2 * width, sum + 3 * width,
+                                  scratch.data_ptr<float>());
+  kernels.joined_backward(joined, gradient, {map, map, map}, 0, kRows, results[1].data_ptr(), bf16,
+                          sinks, 2);
+  for (const auto& result : results) {
+    EXPECT_TRUE((result.slice(0, -kRoom) == kUntouched).all().item<bool>()) << "width " << width;
+  }
+  EXPECT_TRUE((scratch.slice(0, -kRoom) == kUntouched).all().item<bool>()) << "width " << width;
+  return results;
+}
+
+TEST(Activate, IsTheSameByEveryInstructionSet) {
   for (const int64_t width : kWidths) {
     for (const bool bf16 : {false, true}) {
-      const auto type = bf16 ? torch::kBFloat16 : torch::kFloat32;
-      const auto h = noise({kRows, width}, generator, 2).to(type);
-      const auto g = noise({kRows, width / 2}, generator).to(type);
-      const auto scale = noise({width}, generator);
-      const auto shift = noise({width}, generator);
-      const ops::Rows part{h.data_ptr(), bf16, nullptr};
-      const ops::Rows gradient{g.data_ptr(), bf16, nullptr};
-      const float* map = scale.data_ptr<float>();
-      const ops::JoinedRows joined{
-          &part, 1, nullptr, width, map, shift.data_ptr<float>(), Activation::gated};
-      std::vector<std::vector<torch::Tensor>> results;
-      for (const ops::Kernels* kernels : ops::kernel_sets()) {
-        auto out = torch::empty_like(g);
-        auto to_h = torch::empty_like(h);
-        auto sums = torch::zeros({4, width}, torch::kFloat64);
-        auto bias = torch::zeros({width});
-        std::vector<float> scratch(static_cast<size_t>(ops::kScratchRows * width));
-        double* sum = sums.data_ptr<double>();
-        const ops::Sink sink{bias.data_ptr<float>(), nullptr};
-        kernels->joined_forward(joined, 0, kRows, out.data_ptr(), bf16);
-        kernels->joined_moments(joined, 0, kRows, map, sum, sum + width, scratch.data());
-        kernels->joined_gradient_moments(joined, gradient, 0, kRows, map, sum + 2 * width,
-                                         sum + 3 * width, scratch.data());
-        kernels->joined_backward(joined, gradient, {map, map, map}, 0, kRows, to_h.data_ptr(), bf16,
-                                 &sink, 1);
-        results.push_back({out, to_h, sums, bias});
-      }
-      for (const auto& result : results) {
-        for (size_t i = 0; i < result.size(); ++i) {
-          const double bound = result[i].scalar_type() == torch::kBFloat16 ? kBf16 : kFloat;
-          EXPECT_LT(distance(result[i], results[0][i]), bound) << i << ", width " << width;
+      for (const auto kind : {Activation::identity, Activation::relu, Activation::tanh,
+                              Activation::elu, Activation::gated}) {
+        const auto best = joined_results(ops::kernels(), kind, width, bf16);
+        for (const ops::Kernels* kernels : ops::kernel_sets()) {
+          const auto results = joined_results(*kernels, kind, width, bf16);
+          for (size_t i = 0; i < best.size(); ++i) {
+            const bool narrow = best[i].scalar_type() == torch::kBFloat16;
+            EXPECT_LT(distance(results[i], best[i]), narrow ? kBf16 : kFloat)
+                << "result " << i << ", width " << width;
+          }
         }
       }
     }
@@ -351,6 +428,11 @@ TEST(Threads, ShareTheRowsOfAnOperation) {
         return activate_by_aten({in[1], in[2]}, in[0], Activation::gated, torch::kFloat64);
       },
       kFloat, "activation");
+  expect_same(
+      {one_a_point(), one_a_cluster(), one_a_point()},
+      [](const auto& in) { return activate(in, {}, Activation::tanh, torch::kFloat32); },
+      [](const auto& in) { return activate_by_aten(in, {}, Activation::tanh, torch::kFloat64); },
+      kFloat, "parts that are broadcast alike");
   const auto normalised = [](const auto& in, const auto& activation) {
     const auto type = in[0].scalar_type();
     const Normalisation norm{in[2], in[3], torch::zeros({200}, type), torch::ones({200}, type),

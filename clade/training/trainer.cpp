@@ -117,29 +117,29 @@ double TrainOptions::beta(int64_t epoch) const {
   return static_cast<double>(epoch + 1) / static_cast<double>(warmup);
 }
 
-double TrainOptions::learning_rate_at(int64_t epoch, int64_t last_epoch) const {
+double TrainOptions::learning_rate_at(int64_t epoch, int64_t epochs_in_all) const {
   const double rate =
       learning_rate * std::pow(learning_rate_decay, static_cast<double>(epoch / decay_every));
-  const auto left = static_cast<double>(last_epoch - epoch);
-  return rate * std::min(1.0, left / static_cast<double>(std::min(cooldown, last_epoch) + 1));
+  const auto left = static_cast<double>(epochs_in_all - epoch);
+  return rate * std::min(1.0, left / static_cast<double>(std::min(cooldown, epochs_in_all) + 1));
 }
 
 std::optional<int64_t> TrainOptions::stalled_at(const nlohmann::json& checkpoint) const {
   const int64_t epoch = checkpoint.at("epoch");
   if (const auto found = checkpoint.find("stalled_at"); found != checkpoint.end()) {
     const int64_t then = *found;
-    if (then < epoch) return then;  // the cooldown has begun
+    if (then < epoch || checkpoint.at("position") > 0) return then;  // the cooldown has begun
   }
-  // Another look_ahead may be asked for than before.
   if (!has_stalled(epoch, checkpoint.at("best_epoch"))) return std::nullopt;
   return epoch;
 }
 
-bool TrainOptions::has_stalled(int64_t epoch, int64_t best_epoch) const {
-  return look_ahead > 0 && epoch - std::max(best_epoch, warmup) >= look_ahead;
+bool TrainOptions::has_stalled(int64_t done, int64_t best_epoch) const {
+  return look_ahead > 0 && done < epochs - cooldown &&
+         done - std::max(best_epoch, warmup) >= look_ahead;
 }
 
-int64_t TrainOptions::last_epoch(std::optional<int64_t> stalled_at) const {
+int64_t TrainOptions::epochs_in_all(std::optional<int64_t> stalled_at) const {
   return stalled_at ? std::min(epochs, *stalled_at + cooldown) : epochs;
 }
 
@@ -173,7 +173,7 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       graph_([this] { step_on(rows_); }, generator_, data.train.x.device(), options.cuda_graph) {}
 
 bool Trainer::finished() const {
-  return epoch_ >= last_epoch();
+  return epoch_ >= epochs_in_all();
 }
 
 void Trainer::begin_epoch() {
@@ -190,7 +190,7 @@ void Trainer::begin_epoch() {
 
 void Trainer::step() {
   const auto rows = order_.slice(0, position_, position_ + options_.batch);
-  adam_.begin_step(options_.learning_rate_at(epoch_, last_epoch()));
+  adam_.begin_step(options_.learning_rate_at(epoch_, epochs_in_all()));
   step_number_.fill_(adam_.steps);
   if (rows.size(0) == rows_.size(0)) {
     rows_.copy_(rows);
@@ -275,7 +275,7 @@ EpochLog Trainer::end_epoch() {
   log.epoch = epoch_ + 1;
   log.steps = adam_.steps;
   log.train = epoch_means();
-  log.learning_rate = options_.learning_rate_at(epoch_, last_epoch());
+  log.learning_rate = options_.learning_rate_at(epoch_, epochs_in_all());
   log.beta = options_.beta(epoch_);
   if (data_.validation.size() > 0) {
     // The same draws every epoch, so that epochs differ by their weights alone.
@@ -422,9 +422,10 @@ TrainingSummary Trainer::run(const std::function<bool()>& stop,
       }
       if (progress) {
         const double rate = static_cast<double>(position_ - position_before) / elapsed;
-        const double points_left = static_cast<double>((last_epoch() - epoch_) * n - position_);
-        progress({epoch_ + 1, last_epoch(), static_cast<double>(position_) / static_cast<double>(n),
-                  rate, points_left / rate, last.epoch > 0 ? &last : nullptr});
+        const double points_left = static_cast<double>((epochs_in_all() - epoch_) * n - position_);
+        progress({epoch_ + 1, epochs_in_all(),
+                  static_cast<double>(position_) / static_cast<double>(n), rate, points_left / rate,
+                  last.epoch > 0 ? &last : nullptr});
       }
     }
     check_finite();

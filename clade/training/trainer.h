@@ -33,16 +33,19 @@ struct TrainOptions : Options {
 
   /// The weight β of the divergences in `epoch` (from 0): linear, 1 from the end of the warm-up on.
   double beta(int64_t epoch) const;
-  /// The learning rate in `epoch` (from 0) of a training that ends after `last_epoch` of them.
-  double learning_rate_at(int64_t epoch, int64_t last_epoch) const;
+  /// The learning rate in `epoch` (from 0) of `epochs_in_all`.
+  double learning_rate_at(int64_t epoch, int64_t epochs_in_all) const;
 
-  /// After how many epochs the validation bound had stalled for `look_ahead`, as the state in
-  /// RUN/checkpoint.json has it; nothing if it has not.
+  /// Whether after `done` epochs, the best of them `best_epoch` (from 1), it is time to stop early;
+  /// not within the cooldown that ends training anyway.
+  bool has_stalled(int64_t done, int64_t best_epoch) const;
+
+  /// After how many epochs training had stalled, by the state in RUN/checkpoint.json; nothing if it
+  /// had not. A cooldown once begun is finished whatever look_ahead says now.
   std::optional<int64_t> stalled_at(const nlohmann::json& checkpoint) const;
-  bool has_stalled(int64_t epoch, int64_t best_epoch) const;
 
-  /// How many epochs training takes: `epochs`, or as many as until it stalled and the cooldown.
-  int64_t last_epoch(std::optional<int64_t> stalled_at) const;
+  /// `epochs`, or as many as until training stalled and the cooldown after.
+  int64_t epochs_in_all(std::optional<int64_t> stalled_at) const;
 };
 
 /// What one epoch did; a line of RUN/log.jsonl.
@@ -79,7 +82,8 @@ struct TrainingProgress {
 
 /// Trains on the bound weighed by β, keeps the weights of the best validation bound in
 /// RUN/model.safetensors and the whole state in RUN/checkpoint.safetensors, from which `resume`
-/// goes on bit for bit as if it had never stopped (same machine, same thread count).
+/// goes on bit for bit as if it had never stopped (same machine, same thread count). Where more
+/// `epochs` are asked for after a cooldown, the learning rate rises again.
 class Trainer {
  public:
   /// The model and `data` are on the same device. `run` exists.
@@ -104,7 +108,7 @@ class Trainer {
   void step_on(const torch::Tensor& rows);  // [B] rows of the training data
   void check_finite() const;
   EpochLog end_epoch();
-  int64_t last_epoch() const { return options_.last_epoch(stalled_at_); }
+  int64_t epochs_in_all() const { return options_.epochs_in_all(stalled_at_); }
   MeanBound epoch_means() const;
   void keep_if_best(const EpochLog& log);
   void save_best();

@@ -190,6 +190,29 @@ TEST(TrainOptions, CoolsDownLinearlyTowardsTheEnd) {
   EXPECT_DOUBLE_EQ(options.learning_rate_at(2, 3), 0.25);
 }
 
+TEST(TrainOptions, KnowsFromACheckpointWhenTrainingEnds) {
+  TrainOptions options;
+  options.epochs = 100;
+  options.warmup = 0;
+  options.look_ahead = 5;
+  const auto end = [&](int64_t epoch, int64_t best, int64_t position = 0, int64_t stalled = -1) {
+    nlohmann::json state = {{"epoch", epoch}, {"best_epoch", best}, {"position", position}};
+    if (stalled >= 0) state["stalled_at"] = stalled;
+    return options.epochs_in_all(options.stalled_at(state));
+  };
+  EXPECT_EQ(end(14, 10), 100);
+  EXPECT_EQ(end(15, 10), 15);  // as of a checkpoint from before there was a cooldown
+  options.cooldown = 20;
+  EXPECT_EQ(end(15, 10), 35);
+  EXPECT_EQ(end(30, 29, 0, 15), 35);  // a better epoch within the cooldown
+  EXPECT_EQ(end(85, 79), 100);        // within the cooldown at the end
+  EXPECT_EQ(end(79, 70), 99);
+  options.look_ahead = 50;
+  EXPECT_EQ(end(15, 10, 0, 15), 100);
+  EXPECT_EQ(end(15, 10, 3, 15), 35);
+  EXPECT_EQ(end(16, 10, 0, 15), 35);
+}
+
 using Clusters = Folder;
 
 class Training : public Folder, public testing::WithParamInterface<std::string> {};

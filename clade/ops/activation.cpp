@@ -15,6 +15,8 @@ namespace {
 using ops::JoinedRows;
 using ops::kernels;
 using ops::Operand;
+using ops::tensor_of;
+using ops::ThreadSums;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
@@ -91,33 +93,6 @@ class Joined {
   std::vector<Operand> operands_;
   std::vector<ops::Rows> rows_;
   JoinedRows view_;
-};
-
-// Sums over rows that several threads share: each adds to its own.
-template <class T>
-class ThreadSums {
- public:
-  explicit ThreadSums(int64_t size)
-      : size_(size), sums_(static_cast<size_t>(at::get_num_threads() * size)) {}
-
-  T* mine() { return sums_.data() + at::get_thread_num() * size_; }
-
-  /// Of all threads; nothing can be added after it.
-  T* total() {
-    T* first = sums_.data();
-    const T* end = first + sums_.size();
-    at::parallel_for(0, size_, ops::grain(1), [&](int64_t from, int64_t to) {
-      for (const T* other = first + size_; other < end; other += size_) {
-        for (int64_t i = from; i < to; ++i) first[i] += other[i];
-      }
-    });
-    sums_.resize(static_cast<size_t>(size_));
-    return sums_.data();
-  }
-
- private:
-  int64_t size_;
-  std::vector<T> sums_;
 };
 
 struct Moments {
@@ -237,10 +212,6 @@ struct Shared {
 
   explicit Shared(const Operand& part) : operand(&part), sums(part.values().numel()) {}
 };
-
-torch::Tensor tensor_of(ThreadSums<float>& sums, at::IntArrayRef shape, at::ScalarType type) {
-  return torch::from_blob(sums.total(), shape).to(type, /*non_blocking=*/false, /*copy=*/true);
-}
 
 struct Activate : torch::autograd::Function<Activate> {
   static torch::Tensor forward(AutogradContext* context, at::TensorList parts,

@@ -56,29 +56,32 @@ struct GaussianRows : torch::autograd::Function<GaussianRows> {
     const int64_t width = saved[0].size(-1);
     const auto g = gradients[0].contiguous();
     const auto* g_data = g.data_ptr<float>();
-    // A broadcast operand's gradient is summed by each thread in a copy of its own.
-    std::vector<torch::Tensor> sums;
+    std::vector<torch::Tensor> own;              // gradients of operands that are not broadcast
+    std::vector<ops::ThreadSums<float>> shared;  // of those that are
     for (const Operand& operand : in.all) {
-      const auto options = operand.values().options();
-      sums.push_back(operand.broadcast()
-                         ? torch::zeros({at::get_num_threads(), operand.values().numel()}, options)
-                         : torch::empty({1, operand.values().numel()}, options));
+      own.push_back(operand.broadcast() ? torch::Tensor() : torch::empty_like(operand.values()));
+      shared.emplace_back(operand.broadcast() ? operand.values().numel() : 0);
     }
     const auto kernel = context->saved_data["kl"].toBool()
                             ? ops::kernels().gaussian_kl_backward
                             : ops::kernels().gaussian_log_prob_backward;
     at::parallel_for(0, g.numel(), ops::grain(width), [&](int64_t begin, int64_t end) {
       std::vector<ops::Sink> sinks;
-      for (size_t i = 0; i < sums.size(); ++i) {
-        const bool broadcast = in.all[i].broadcast();
-        const int64_t copy = broadcast ? at::get_thread_num() : 0;
-        sinks.push_back({sums[i].data_ptr<float>() + copy * sums[i].size(1),
-                         broadcast ? in.all[i].row().data() : nullptr});
+      for (size_t i = 0; i < own.size(); ++i) {
+        if (own[i].defined()) {
+          sinks.push_back({own[i].data_ptr<float>(), nullptr});
+        } else {
+          sinks.push_back({shared[i].mine(), in.all[i].row().data()});
+        }
       }
       kernel(g_data, in.rows.data(), width, begin, end, sinks.data());
     });
     variable_list out;
-    for (size_t i = 0; i < sums.size(); ++i) out.push_back(sums[i].sum(0).view(saved[i].sizes()));
+    for (size_t i = 0; i < own.size(); ++i) {
+      const auto shape = saved[i].sizes();
+      out.push_back(own[i].defined() ? own[i].view(shape)
+                                     : ops::tensor_of(shared[i], shape, torch::kFloat32));
+    }
     out.emplace_back();
     return out;
   }

@@ -20,59 +20,10 @@ CLADE_INLINE int64_t row_of(const Rows& rows, int64_t r) {
   return rows.row == nullptr ? r : rows.row[r];
 }
 
-CLADE_INLINE void load(const Rows& rows, int64_t r, int64_t width, float* to) {
-  const int64_t offset = row_of(rows, r) * width;
-  if (rows.bf16) {
-    const auto* from = static_cast<const uint16_t*>(rows.data) + offset;
-#pragma omp simd
-    for (int64_t j = 0; j < width; ++j) to[j] = from_bf16(from[j]);
-  } else {
-    const auto* from = static_cast<const float*>(rows.data) + offset;
-#pragma omp simd
-    for (int64_t j = 0; j < width; ++j) to[j] = from[j];
-  }
-}
-
-CLADE_INLINE void add(const Rows& rows, int64_t r, int64_t width, float* to) {
-  const int64_t offset = row_of(rows, r) * width;
-  if (rows.bf16) {
-    const auto* from = static_cast<const uint16_t*>(rows.data) + offset;
-#pragma omp simd
-    for (int64_t j = 0; j < width; ++j) to[j] += from_bf16(from[j]);
-  } else {
-    const auto* from = static_cast<const float*>(rows.data) + offset;
-#pragma omp simd
-    for (int64_t j = 0; j < width; ++j) to[j] += from[j];
-  }
-}
-
-CLADE_INLINE void store(const float* from, void* to, bool bf16, int64_t r, int64_t width) {
-  if (bf16) {
-    auto* row = static_cast<uint16_t*>(to) + r * width;
-#pragma omp simd
-    for (int64_t j = 0; j < width; ++j) row[j] = to_bf16(from[j]);
-  } else {
-    auto* row = static_cast<float*>(to) + r * width;
-#pragma omp simd
-    for (int64_t j = 0; j < width; ++j) row[j] = from[j];
-  }
-}
-
-// Where the numbers of one row of every part begin.
-struct PartRows {
-  const void* at[kMostParts];
-};
-
 CLADE_INLINE const void* begin_of(const Rows& rows, int64_t r, int64_t width) {
   const int64_t offset = row_of(rows, r) * width;
   if (rows.bf16) return static_cast<const uint16_t*>(rows.data) + offset;
   return static_cast<const float*>(rows.data) + offset;
-}
-
-CLADE_INLINE PartRows parts_of(const JoinedRows& joined, int64_t r) {
-  PartRows rows{};
-  for (int i = 0; i < joined.count; ++i) rows.at[i] = begin_of(joined.parts[i], r, joined.width);
-  return rows;
 }
 
 template <class L>
@@ -85,6 +36,45 @@ template <class L>
 CLADE_INLINE void put_lanes(Lanes values, void* row, bool bf16, int64_t j, L lanes) {
   if (bf16) return write(to_bf16(values), static_cast<uint16_t*>(row) + j, lanes);
   write(values, static_cast<float*>(row) + j, lanes);
+}
+
+template <class L>
+CLADE_INLINE void add_lanes(Lanes values, float* to, L lanes) {
+  write(read<Lanes>(to, lanes) + values, to, lanes);
+}
+
+CLADE_INLINE void load(const Rows& rows, int64_t r, int64_t width, float* to) {
+  const void* row = begin_of(rows, r, width);
+  by_lanes(
+      width, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+        write(lanes_of(row, rows.bf16, j, lanes), to + j, lanes);
+      });
+}
+
+CLADE_INLINE void add(const Rows& rows, int64_t r, int64_t width, float* to) {
+  const void* row = begin_of(rows, r, width);
+  by_lanes(
+      width, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+        add_lanes(lanes_of(row, rows.bf16, j, lanes), to + j, lanes);
+      });
+}
+
+CLADE_INLINE void store(const float* from, void* to, bool bf16, int64_t r, int64_t width) {
+  by_lanes(
+      width, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+        put_lanes(read<Lanes>(from + j, lanes), to, bf16, r * width + j, lanes);
+      });
+}
+
+// Where the numbers of one row of every part begin.
+struct PartRows {
+  const void* at[kMostParts];
+};
+
+CLADE_INLINE PartRows parts_of(const JoinedRows& joined, int64_t r) {
+  PartRows rows{};
+  for (int i = 0; i < joined.count; ++i) rows.at[i] = begin_of(joined.parts[i], r, joined.width);
+  return rows;
 }
 
 // The sum inside JoinedRows.
@@ -284,7 +274,7 @@ void backward_of(const JoinedRows& joined, const Rows& gradient, const NormGradi
             }
             if (full != nullptr) put_lanes(d[k], full, full_bf16, r * width + column, lanes);
             for (int s = 0; s < sink_count; ++s) {
-              write(read<Lanes>(sums[s] + column, lanes) + d[k], sums[s] + column, lanes);
+              add_lanes(d[k], sums[s] + column, lanes);
             }
           }
         });

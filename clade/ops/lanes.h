@@ -57,24 +57,14 @@ CLADE_INLINE HalfLanes narrowed(BitLanes bits) {
 }
 #endif
 
-CLADE_INLINE float from_bf16(uint16_t half) {
-  return as_float(static_cast<uint32_t>(half) << 16);
-}
 CLADE_INLINE Lanes from_bf16(HalfLanes half) {
   return as_float(widened(half) << 16);
 }
 
-template <class F>
-CLADE_INLINE auto bits_to_bf16(F value) {
-  const auto bits = as_bits(value);
-  const auto rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;  // to nearest, ties to even
-  return (bits & 0x7fffffffU) > 0x7f800000U ? 0x7fc0U : rounded;      // NaN stays NaN
-}
-CLADE_INLINE uint16_t to_bf16(float value) {
-  return static_cast<uint16_t>(bits_to_bf16(value));
-}
 CLADE_INLINE HalfLanes to_bf16(Lanes value) {
-  return narrowed(bits_to_bf16(value));
+  const BitLanes bits = as_bits(value);
+  const BitLanes rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;    // ties to even
+  return narrowed((bits & 0x7fffffffU) > 0x7f800000U ? 0x7fc0U : rounded);  // NaN stays NaN
 }
 
 /// All lanes.

@@ -15,13 +15,11 @@ using torch::autograd::variable_list;
 torch::Tensor column_sums(const torch::Tensor& rows) {  // [N, D] -> [D] float32
   const int64_t width = rows.size(1);
   const ops::Rows values{rows.data_ptr(), rows.scalar_type() == torch::kBFloat16, nullptr};
-  auto partial = torch::zeros({at::get_num_threads(), width});
-  float* sums = partial.data_ptr<float>();
+  ops::ThreadSums<float> sums(width);
   ops::parallel_rows(rows.size(0), width, [&](int64_t begin, int64_t end, float* scratch) {
-    ops::kernels().column_sums(values, width, begin, end, sums + at::get_thread_num() * width,
-                               scratch);
+    ops::kernels().column_sums(values, width, begin, end, sums.mine(), scratch);
   });
-  return partial.sum(0);
+  return ops::tensor_of(sums, {width}, torch::kFloat32);
 }
 
 struct Linear : torch::autograd::Function<Linear> {

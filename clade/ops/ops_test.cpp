@@ -161,12 +161,14 @@ std::vector<Shapes> joins(int64_t width) {
 // Less than a register of numbers, and some registers and a rest, also of a gated half.
 constexpr int64_t kWidths[] = {10, 70};
 
+constexpr Activation kKinds[] = {Activation::identity, Activation::relu, Activation::tanh,
+                                 Activation::elu, Activation::gated};
+
 TEST(Activate, AgreesWithTheReference) {
   auto generator = make_generator(4);
   for (const int64_t width : kWidths) {
     for (const Shapes& shapes : joins(width)) {
-      for (const auto kind : {Activation::identity, Activation::relu, Activation::tanh,
-                              Activation::elu, Activation::gated}) {
+      for (const auto kind : kKinds) {
         std::vector<torch::Tensor> inputs = {noise({width}, generator)};
         for (const auto& shape : shapes) inputs.push_back(noise(shape, generator, 2));
         const auto parts = [](const auto& in) {
@@ -332,8 +334,7 @@ std::vector<torch::Tensor> joined_results(const ops::Kernels& kernels, Activatio
 TEST(Activate, IsTheSameByEveryInstructionSet) {
   for (const int64_t width : kWidths) {
     for (const bool bf16 : {false, true}) {
-      for (const auto kind : {Activation::identity, Activation::relu, Activation::tanh,
-                              Activation::elu, Activation::gated}) {
+      for (const auto kind : kKinds) {
         const auto best = joined_results(ops::kernels(), kind, width, bf16);
         for (const ops::Kernels* kernels : ops::kernel_sets()) {
           const auto results = joined_results(*kernels, kind, width, bf16);

@@ -1,5 +1,7 @@
 #include "clade/ops/rows.h"
 
+#include <torch/torch.h>
+
 #include <algorithm>
 
 namespace clade::ops {
@@ -61,6 +63,10 @@ int64_t count(at::IntArrayRef sizes) {
 int64_t grain(int64_t width) {
   constexpr int64_t kNumbers = 16384;
   return std::max<int64_t>(1, kNumbers / std::max<int64_t>(1, width));
+}
+
+torch::Tensor tensor_of(ThreadSums<float>& sums, at::IntArrayRef shape, at::ScalarType type) {
+  return torch::from_blob(sums.total(), shape).to(type, /*non_blocking=*/false, /*copy=*/true);
 }
 
 }  // namespace clade::ops

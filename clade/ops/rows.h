@@ -52,4 +52,34 @@ void parallel_rows(int64_t rows, int64_t width, const F& f) {
   });
 }
 
+/// Sums over rows that several threads share: each adds to its own.
+template <class T>
+class ThreadSums {
+ public:
+  explicit ThreadSums(int64_t size)
+      : size_(size), sums_(static_cast<size_t>(at::get_num_threads() * size)) {}
+
+  T* mine() { return sums_.data() + at::get_thread_num() * size_; }
+
+  /// Of all threads; nothing can be added after it.
+  T* total() {
+    T* first = sums_.data();
+    const T* end = first + sums_.size();
+    at::parallel_for(0, size_, grain(1), [&](int64_t from, int64_t to) {
+      for (const T* other = first + size_; other < end; other += size_) {
+        for (int64_t i = from; i < to; ++i) first[i] += other[i];
+      }
+    });
+    sums_.resize(static_cast<size_t>(size_));
+    return sums_.data();
+  }
+
+ private:
+  int64_t size_;
+  std::vector<T> sums_;
+};
+
+/// The total of all threads as a tensor of its own.
+torch::Tensor tensor_of(ThreadSums<float>& sums, at::IntArrayRef shape, at::ScalarType type);
+
 }  // namespace clade::ops

@@ -223,6 +223,13 @@ std::map<std::string, torch::Tensor> copy_of_state(TrainedModel& trained) {
   return copy;
 }
 
+std::vector<nlohmann::json> log_of(const fs::path& run) {
+  std::vector<nlohmann::json> epochs;
+  std::ifstream log(run / "log.jsonl");
+  for (std::string line; std::getline(log, line);) epochs.push_back(nlohmann::json::parse(line));
+  return epochs;
+}
+
 void expect_same_state(TrainedModel& a, TrainedModel& b) {
   const auto left = copy_of_state(a), right = copy_of_state(b);
   for (const auto& [name, tensor] : left) {
@@ -293,9 +300,7 @@ TEST_P(Training, ResumesBitForBitBetweenEpochsAndWithinOne) {
     expect_same_state(whole, resumed);
     const auto bounds = [](const fs::path& folder) {
       std::vector<double> all;
-      std::ifstream log(folder / "log.jsonl");
-      for (std::string line; std::getline(log, line);) {
-        const auto entry = nlohmann::json::parse(line);
+      for (const auto& entry : log_of(folder)) {
         all.push_back(entry["train"]["elbo"]);
         all.push_back(entry["validation"]["elbo"]);
       }
@@ -322,10 +327,8 @@ TEST_P(Training, KeepsAFlatLogOfEveryTerm) {
   const Splits data = three_prototypes();
   auto trained = small(GetParam(), data);
   Trainer(trained, data, quick(2), 3, folder("a")).run();
-  std::ifstream log(folder("a") / "log.jsonl");
   int64_t epochs = 0;
-  for (std::string line; std::getline(log, line);) {
-    const auto entry = nlohmann::json::parse(line);
+  for (const auto& entry : log_of(folder("a"))) {
     EXPECT_EQ(entry.at("epoch"), ++epochs);
     double elbo = 0;
     for (const auto& [name, value] : entry.at("train").at("terms").items()) {
@@ -434,10 +437,9 @@ TEST_F(EarlyStopping, IsFollowedByTheCooldown) {
   Trainer resumed(trained, data, options, 3, folder("a"));
   resumed.resume();
   EXPECT_EQ(resumed.run().epochs, 7);
-  std::ifstream log(folder("a") / "log.jsonl");
   std::vector<double> rates;
-  for (std::string line; std::getline(log, line);) {
-    rates.push_back(nlohmann::json::parse(line)["learning_rate"].get<double>() / 1e-30);
+  for (const auto& entry : log_of(folder("a"))) {
+    rates.push_back(entry.at("learning_rate").get<double>() / 1e-30);
   }
   ASSERT_EQ(rates.size(), 7u);
   EXPECT_DOUBLE_EQ(rates[4], 1);

@@ -78,6 +78,7 @@ void print_metrics(const json& metrics) {
   row(metrics, "KL of aggregated codes to prior", Pointer("/information/aggregated_kl"), "%.2f");
   row(metrics, "bound with a relaxed cluster", Pointer("/relaxed_elbo"), "%.2f");
   row(metrics, "Wasserstein-1 of generations", Pointer("/generation/wasserstein_1"), "%.4f");
+  row(metrics, "the same of a perfect model", Pointer("/generation/wasserstein_1_floor"), "%.4f");
   row(metrics, "wrong mode, share", Pointer("/generation/wrong_mode_share"), "%.4f");
   for (const auto& layer : layers.items()) {
     row(metrics, "active units of " + layer.key(), Pointer() / "active_units" / layer.key(),

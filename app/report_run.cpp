@@ -14,12 +14,21 @@
 #include "clade/models/mean_bound.h"
 #include "clade/report/collect.h"
 #include "clade/report/compare.h"
+#include "clade/report/sheet.h"
+
+namespace {
+
+// The points nobody trained on, or what there is.
+const clade::Dataset& unseen(const clade::Splits& data) {
+  return data.test.size() > 0         ? data.test
+         : data.validation.size() > 0 ? data.validation
+                                      : data.train;
+}
+
+}  // namespace
 
 void write_run_report(const TrainedRun& run, const clade::Splits& data) {
-  const clade::Dataset& unseen = data.test.size() > 0         ? data.test
-                                 : data.validation.size() > 0 ? data.validation
-                                                              : data.train;
-  auto report = clade::collect_report(run.trained, unseen, run.folder / "log.jsonl",
+  auto report = clade::collect_report(run.trained, unseen(data), run.folder / "log.jsonl",
                                       read_metrics(run.folder), run.seed());
   const auto& provenance = run.trained.provenance;
   const std::string data_name = provenance.value("data", "data");
@@ -40,7 +49,7 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
 
 namespace {
 
-constexpr int64_t kComparedSamples = 40;
+constexpr int64_t kComparedImages = 40;
 
 // The run folders' parts that differ, which tell the runs apart.
 std::vector<std::string> names_of(const std::vector<std::string>& folders) {
@@ -81,9 +90,16 @@ void compare_runs(const std::vector<std::string>& folders, const std::string& ou
     auto generator =
         clade::make_generator(clade::derive_seed(run.seed(), "comparison"), run.device);
     const clade::EvaluationMode evaluation(*run.trained.model);
-    runs.push_back({names[i], run.trained.shape,
-                    run.trained.model->sample(kComparedSamples, std::nullopt, generator),
-                    read_metrics(run.folder)});
+    clade::ComparedRun compared{names[i], run.trained.shape, {}, {}, read_metrics(run.folder)};
+    if (clade::is_image(compared.shape)) {
+      compared.samples = run.trained.model->sample(kComparedImages, std::nullopt, generator);
+    } else {
+      const clade::Splits data = run.splits();
+      const auto shown = clade::samples_and_originals(*run.trained.model, unseen(data), generator);
+      compared.samples = shown.samples;
+      compared.originals = shown.originals;
+    }
+    runs.push_back(std::move(compared));
   }
   clade::write_comparison(runs, out);
   std::printf("report: %s\n", (std::filesystem::path(out) / "index.html").c_str());

@@ -122,9 +122,11 @@ TEST(Results, TheTableShowsOursBesidePublished) {
 TEST(Results, OneDimensionalGenerationsHaveATableOfTheirOwn) {
   json one = run(1, -103, -101, -90, 0.1);
   EXPECT_EQ(results_table(results(json::array({one}))).find("Wasserstein"), std::string::npos);
-  one["metrics"]["test"]["generation"] = {{"wasserstein_1", 0.0123}, {"wrong_mode_share", 0.5}};
+  one["metrics"]["test"]["generation"] = {
+      {"wasserstein_1", 0.0123}, {"wasserstein_1_floor", 0.01}, {"wrong_mode_share", 0.5}};
   const std::string table = results_table(results(json::array({one})));
-  EXPECT_NE(table.find("| cp-vae/x | 0.0123 | - | 0.5000 |\n"), std::string::npos) << table;
+  EXPECT_NE(table.find("| cp-vae/x | 0.0123 | 0.0100 | - | 0.5000 |\n"), std::string::npos)
+      << table;
 }
 
 TEST(Results, WhatIsNotKnownIsADash) {

@@ -7,7 +7,9 @@
 namespace clade {
 namespace {
 
-constexpr int64_t kDrawsOfACluster = 1000;
+constexpr int64_t kDraws = 100'000;  // so that the distance is the model's, not its draws'
+constexpr int64_t kLeastDrawsOfACluster = 1000;
+constexpr int64_t kResamplings = 20;
 
 // The label whose points' mean is nearest. x: [n], label_means: [C] -> [n] int64.
 torch::Tensor nearest_mode(const torch::Tensor& x, const torch::Tensor& label_means) {
@@ -17,38 +19,55 @@ torch::Tensor nearest_mode(const torch::Tensor& x, const torch::Tensor& label_me
 }  // namespace
 
 double wasserstein_1(const torch::Tensor& a, const torch::Tensor& b) {
-  TORCH_CHECK(a.numel() == b.numel(), "wasserstein_1: samples of one size expected");
-  return (std::get<0>(a.sort()) - std::get<0>(b.sort())).abs().mean(torch::kFloat64).item<double>();
+  TORCH_CHECK(b.numel() % a.numel() == 0, "wasserstein_1: a multiple of ", a.numel(),
+              " numbers expected, ", b.numel(), " given");
+  return (std::get<0>(b.sort()).view({a.numel(), -1}) - std::get<0>(a.sort()).unsqueeze(1))
+      .abs()
+      .mean(torch::kFloat64)
+      .item<double>();
 }
 
 nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& generator) {
   const EvaluationMode evaluation(model);
   const auto truth = data.x.squeeze(1);  // [N]
+  const int64_t N = data.size(), draws = N * std::max<int64_t>(1, kDraws / N);
   const auto draw = [&](int64_t n, std::optional<int64_t> cluster) {
     return model.generate(n, cluster, generator)->sample(generator).squeeze(1);  // [n]
   };
   nlohmann::json figures;
-  figures["wasserstein_1"] = wasserstein_1(draw(data.size(), {}), truth);
+  figures["wasserstein_1"] = wasserstein_1(truth, draw(draws, {}));
+  double floor = 0;
+  for (int64_t i = 0; i < kResamplings; ++i) {
+    const auto rows = random_rows(N, N, truth.device(), generator);
+    floor += wasserstein_1(truth, truth.index_select(0, rows)) / kResamplings;
+  }
+  figures["wasserstein_1_floor"] = floor;
   const int64_t K = model.clusters();
   if (K == 1) return figures;
 
+  const auto weights = model.cluster_weights(generator);
   torch::Tensor means;  // [C]
   if (data.labelled()) {
     const auto one_hot = torch::one_hot(data.labels).to(torch::kFloat32);  // [N, C]
     means = truth.matmul(one_hot) / one_hot.sum(0);
   }
+  const int64_t of_each = std::max(kLeastDrawsOfACluster, (draws + K - 1) / K);
   std::vector<torch::Tensor> of_clusters;
   double wrong = 0;
   for (int64_t k = 0; k < K; ++k) {
-    of_clusters.push_back(draw(kDrawsOfACluster, k));
+    of_clusters.push_back(draw(of_each, k));
     if (!means.defined()) continue;
     const auto count = torch::bincount(nearest_mode(of_clusters.back(), means));
-    const double main_mode = count.max().item<double>() / static_cast<double>(kDrawsOfACluster);
-    wrong += model.aggregated_posterior()[k].item<double>() * (1 - main_mode);
+    const double main_mode = count.max().item<double>() / static_cast<double>(of_each);
+    wrong += weights[k].item<double>() * (1 - main_mode);
   }
-  const auto rows = random_rows(data.size(), K * kDrawsOfACluster, data.x.device(), generator);
-  figures["wasserstein_1_uniform"] =
-      wasserstein_1(torch::cat(of_clusters).index_select(0, rows), truth);
+  if (!all_alike(weights)) {
+    const auto chosen =
+        torch::randperm(K * of_each, generator, torch::dtype(torch::kInt64).device(truth.device()))
+            .slice(0, 0, draws);
+    figures["wasserstein_1_uniform"] =
+        wasserstein_1(truth, torch::cat(of_clusters).index_select(0, chosen));
+  }
   if (means.defined()) figures["wrong_mode_share"] = wrong;
   return figures;
 }

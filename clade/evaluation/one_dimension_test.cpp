@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "clade/distributions/gaussian.h"
 
 namespace clade {
@@ -21,36 +23,55 @@ TEST(WassersteinOne, IsTheIntegralBetweenTheDistributionFunctions) {
   EXPECT_NEAR(wasserstein_1(a, b), (cdf(a) - cdf(b)).abs().sum().item<double>() * 0.001, 1e-3);
   EXPECT_EQ(wasserstein_1(a, a.flip(0)), 0);
   EXPECT_NEAR(wasserstein_1(a, a + 3), 3, 1e-5);
+  EXPECT_NEAR(wasserstein_1(a, torch::cat({b, b, b})), wasserstein_1(a, b), 1e-6);
+  EXPECT_NEAR(wasserstein_1(torch::zeros({1}), a), a.abs().mean().item<double>(), 1e-6);
 }
 
 /// Generates from cluster 0 at −1, from cluster 1 half at −1 and half at 1.
 class TwoModes : public Model {
  public:
-  TwoModes() : Model(2) { set_aggregated_posterior(torch::tensor({0.25, 0.75})); }
+  explicit TwoModes(bool follows_data) : Model(2), follows_data_(follows_data) {
+    set_aggregated_posterior(torch::tensor({0.25, 0.75}));
+  }
+  torch::Tensor cluster_weights(Generator& generator) override {
+    return follows_data_ ? aggregated_posterior() : Model::cluster_weights(generator);
+  }
   Bound bound(const torch::Tensor&, Generator&) override { return {}; }
   LogWeights log_weights(const torch::Tensor&) override { return {}; }
   std::vector<LayerPosterior> encode(const torch::Tensor&, Generator&) override { return {}; }
   torch::Tensor reconstruct(const torch::Tensor& x) override { return x; }
   std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
                                          Generator& generator) override {
-    const auto y = draw_clusters(n, cluster, generator);
+    const auto y = cluster || follows_data_
+                       ? draw_clusters(n, cluster, generator)
+                       : torch::randint(2, {n}, generator, torch::dtype(torch::kInt64));
     const auto up = torch::arange(n).remainder(2) * y * 2 - 1;  // -1, or in turn -1 and 1
     return std::make_unique<DiagonalGaussian>(up.to(torch::kFloat32).unsqueeze(1),
                                               torch::full({n, 1}, -20.0));
   }
+
+ private:
+  bool follows_data_;
 };
 
-TEST(OneDimension, WeighsWrongModesByTheirClusters) {
-  TwoModes model;
+TEST(OneDimension, WeighsWrongModesAsTheModelDrawsClusters) {
   Dataset data;
   data.x = torch::cat({torch::full({600, 1}, -1.0), torch::full({400, 1}, 1.0)});
   data.labels = torch::cat({torch::zeros({600}, torch::kInt64), torch::ones({400}, torch::kInt64)});
   auto generator = make_generator(2);
-  const auto figures = one_dimension(model, data, generator);
-  EXPECT_NEAR(figures.at("wrong_mode_share"), 0.75 * 0.5, 1e-6);
-  // 3/8 of the draws are at 1 where 4/10 of the data are; with y uniform, 1/4.
-  EXPECT_NEAR(figures.at("wasserstein_1"), 2 * (0.4 - 0.375), 0.06);
-  EXPECT_NEAR(figures.at("wasserstein_1_uniform"), 2 * (0.4 - 0.25), 0.08);
+  TwoModes by_q_y(true), by_p_z(false);
+  auto figures = one_dimension(by_q_y, data, generator);
+  EXPECT_NEAR(figures.at("wrong_mode_share"), 0.75 * 0.5, 1e-3);
+  // 3/8 of the draws are at 1 where 4/10 of the data are; with every cluster alike, 1/4.
+  EXPECT_NEAR(figures.at("wasserstein_1"), 2 * (0.4 - 0.375), 0.01);
+  EXPECT_NEAR(figures.at("wasserstein_1_uniform"), 2 * (0.4 - 0.25), 0.01);
+  // Twice the mean distance of a binomial share from its mean.
+  EXPECT_NEAR(figures.at("wasserstein_1_floor"), 2 * std::sqrt(2 * 0.24 / (M_PI * 1000)), 0.01);
+
+  figures = one_dimension(by_p_z, data, generator);
+  EXPECT_NEAR(figures.at("wrong_mode_share"), 0.5 * 0.5, 1e-3);
+  EXPECT_NEAR(figures.at("wasserstein_1"), 2 * (0.4 - 0.25), 0.01);
+  EXPECT_FALSE(figures.contains("wasserstein_1_uniform"));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ constexpr HeadInit kHeads{1e-3};
 constexpr int64_t kClassifierDraws = 100;
 constexpr int64_t kDrawsAtATime = 10;
 constexpr int64_t kResamplingCandidates = 100;
+constexpr int64_t kWeightDraws = 10000;
 
 }  // namespace
 
@@ -141,6 +142,12 @@ std::unique_ptr<Distribution> Cagem::generate(int64_t n, std::optional<int64_t> 
     y = p_y_given_z2(z2).sample(generator, 1).squeeze(0);
   }
   return p_x_given_y_z1(y, p_z1_given_y_z2(y, z2).sample(generator));
+}
+
+torch::Tensor Cagem::cluster_weights(Generator& generator) {
+  const auto z2 = torch::empty({kWeightDraws, latent2}, aggregated_posterior().options())
+                      .normal_(0, 1, generator);
+  return p_y_given_z2(z2).probs().mean(0);
 }
 
 }  // namespace clade

@@ -37,6 +37,7 @@ class Cagem : public Model {
   /// y ~ p(y | z2). A given cluster k conditions z2: draws of p(z2) are resampled by p(y = k | z2).
   std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
                                          Generator& generator) override;
+  torch::Tensor cluster_weights(Generator& generator) override;
   void begin_epoch(int64_t epoch) override { estimator.begin_epoch(epoch); }
 
  private:

@@ -43,6 +43,7 @@ class ClusteredVae : public Model {
   torch::Tensor reconstruct(const torch::Tensor& x) override;
   std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
                                          Generator& generator) override;
+  torch::Tensor cluster_weights(Generator&) override { return aggregated_posterior(); }
   std::optional<Bound> relaxed_bound(const torch::Tensor& x, Generator& generator) override;
   std::optional<Information> information(const torch::Tensor& x, Generator& generator) override;
   void begin_epoch(int64_t epoch) override { estimator.begin_epoch(epoch); }

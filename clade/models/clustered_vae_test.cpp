@@ -52,6 +52,57 @@ void copy_weights(Model& from, Model& to,
   }
 }
 
+double number(const torch::Tensor& t) {
+  return t.item<double>();
+}
+
+/// q(y | x), q(z | x, y) and p(z | y) for each point, cluster and unit, from the weights alone.
+struct Factors {
+  torch::Tensor q_y;                         // [B, K]
+  torch::Tensor mean, variance;              // [B, K, d]
+  torch::Tensor prior_mean, prior_variance;  // [K, d]
+};
+
+Factors by_hand(const std::string& name, Model& model, const torch::Tensor& x) {
+  auto w = model.named_parameters();
+  const auto both =
+      torch::linear(x, w["hidden_given_x.layer1.weight_x"], w["hidden_given_x.layer1.bias"]);
+  const auto h = both.slice(1, 0, 5) * both.slice(1, 5, 10).sigmoid();
+  const auto logits =
+      torch::linear(h, w["q_y_given_x.logits.weight_hidden"], w["q_y_given_x.logits.bias"]);
+  const bool posterior_given_y = name != "indq" && name != "indqp";
+  const bool prior_given_y = name != "indp" && name != "indqp";
+  const int64_t B = x.size(0), K = logits.size(1), d = 2;
+  const auto empty = torch::empty({B, K, d}, torch::kFloat64);
+  Factors f{torch::empty({B, K}, torch::kFloat64), empty.clone(), empty.clone(),
+            torch::zeros({K, d}, torch::kFloat64), torch::ones({K, d}, torch::kFloat64)};
+  torch::NoGradGuard no_grad;
+  for (int64_t k = 0; k < K; ++k) {
+    for (int64_t i = 0; i < d; ++i) {
+      if (prior_given_y) {
+        f.prior_mean[k][i] = number(w["p_z_given_y.mean"][k][i]);
+        f.prior_variance[k][i] = std::exp(number(w["p_z_given_y.log_variance"][k][i]));
+      }
+      for (int64_t b = 0; b < B; ++b) {
+        const auto head = [&](const std::string& part) {
+          const std::string at =
+              (posterior_given_y ? "q_z_given_x_y." : "q_z_given_x.") + part + ".";
+          const auto from_y = posterior_given_y ? number(w[at + "weight_y"][i][k]) : 0.0;
+          return number(w[at + "weight_hidden"][i].dot(h[b]) + w[at + "bias"][i]) + from_y;
+        };
+        f.mean[b][k][i] = head("mean");
+        f.variance[b][k][i] = std::exp(std::clamp(head("log_variance"), -6.0, 2.0));
+      }
+    }
+  }
+  for (int64_t b = 0; b < B; ++b) {
+    double normaliser = 0;
+    for (int64_t k = 0; k < K; ++k) normaliser += std::exp(number(logits[b][k]));
+    for (int64_t k = 0; k < K; ++k) f.q_y[b][k] = std::exp(number(logits[b][k])) / normaliser;
+  }
+  return f;
+}
+
 class Family : public testing::TestWithParam<std::string> {};
 
 TEST_P(Family, DivergencesAreTheSumOverClustersByHand) {
@@ -60,38 +111,81 @@ TEST_P(Family, DivergencesAreTheSumOverClustersByHand) {
   auto generator = make_generator(3);
   const auto x = points();
   const Bound bound = model->bound(x, generator);
-
-  auto w = model->named_parameters();
-  const auto both =
-      torch::linear(x, w["hidden_given_x.layer1.weight_x"], w["hidden_given_x.layer1.bias"]);
-  const auto h = both.slice(1, 0, 5) * both.slice(1, 5, 10).sigmoid();
-  const auto logits =
-      torch::linear(h, w["q_y_given_x.logits.weight_hidden"], w["q_y_given_x.logits.bias"]);
-  const auto number = [](const torch::Tensor& t) { return t.item<double>(); };
-  const bool posterior_given_y = GetParam() != "indq" && GetParam() != "indqp";
-  const bool prior_given_y = GetParam() != "indp" && GetParam() != "indqp";
+  const Factors f = by_hand(GetParam(), *model, x);
   for (int64_t b = 0; b < x.size(0); ++b) {
-    double kl_y = 0, kl_z = 0, normaliser = 0;
-    for (int64_t k = 0; k < 3; ++k) normaliser += std::exp(number(logits[b][k]));
+    double kl_y = 0, kl_z = 0;
     for (int64_t k = 0; k < 3; ++k) {
-      const double q = std::exp(number(logits[b][k])) / normaliser;
+      const double q = number(f.q_y[b][k]);
       kl_y += q * std::log(3 * q);
       for (int64_t d = 0; d < 2; ++d) {
-        const auto head = [&](const std::string& name) {
-          const std::string at =
-              (posterior_given_y ? "q_z_given_x_y." : "q_z_given_x.") + name + ".";
-          const auto from_y = posterior_given_y ? number(w[at + "weight_y"][d][k]) : 0.0;
-          return number(w[at + "weight_hidden"][d].dot(h[b]) + w[at + "bias"][d]) + from_y;
-        };
-        const double m = head("mean"), v = std::exp(std::clamp(head("log_variance"), -6.0, 2.0));
-        const double pm = prior_given_y ? number(w["p_z_given_y.mean"][k][d]) : 0;
-        const double pv = prior_given_y ? std::exp(number(w["p_z_given_y.log_variance"][k][d])) : 1;
+        const double m = number(f.mean[b][k][d]), v = number(f.variance[b][k][d]);
+        const double pm = number(f.prior_mean[k][d]), pv = number(f.prior_variance[k][d]);
         kl_z += q * 0.5 * (std::log(pv / v) + (v + (m - pm) * (m - pm)) / pv - 1);
       }
     }
     EXPECT_NEAR(number(bound.terms[1].value[b]), kl_z, 1e-10);
     EXPECT_NEAR(number(bound.terms[2].value[b]), kl_y, 1e-10);
   }
+}
+
+TEST_P(Family, InformationAgreesWithIntegration) {
+  const auto options = options_of(GetParam(), 3);
+  const auto model = made(GetParam(), *options);
+  {
+    torch::NoGradGuard no_grad;  // codes that know more of x
+    for (auto& item : model->named_parameters()) {
+      if (item.key().find("weight_hidden") != std::string::npos) item.value().mul_(2.5);
+    }
+  }
+  const auto x = points();
+  const Factors f = by_hand(GetParam(), *model, x);
+  const int64_t B = x.size(0);
+  const double step = 0.05;
+  const auto axis = torch::arange(-15.0, 15.0, step, torch::kFloat64);
+  const auto log_normal = [&](const torch::Tensor& mean, const torch::Tensor& variance) {  // [G, G]
+    const auto line = [&](int64_t d) {
+      const double m = number(mean[d]), v = number(variance[d]);
+      return -0.5 * ((axis - m).square() / v + std::log(2 * M_PI * v));
+    };
+    return line(0).unsqueeze(1) + line(1).unsqueeze(0);
+  };
+  const auto integral = [&](const torch::Tensor& on_grid) {
+    return number(on_grid.sum()) * step * step;
+  };
+  double mutual_information = 0, aggregated_kl = 0, cluster_entropy = 0, mass = 0;
+  for (int64_t k = 0; k < 3; ++k) {
+    auto q_z_y = torch::zeros({axis.numel(), axis.numel()}, torch::kFloat64);  // q(z, y = k)
+    for (int64_t b = 0; b < B; ++b) {
+      q_z_y += f.q_y[b][k] * log_normal(f.mean[b][k], f.variance[b][k]).exp() / B;
+    }
+    mass += integral(q_z_y);
+    const double q_y = number(f.q_y.select(1, k).mean());
+    cluster_entropy -= q_y * std::log(q_y);
+    const auto log_q_z_y = q_z_y.clamp_min(1e-300).log();
+    const auto log_p = log_normal(f.prior_mean[k], f.prior_variance[k]);
+    aggregated_kl += integral(q_z_y * (log_q_z_y - std::log(q_y) - log_p));
+    for (int64_t b = 0; b < B; ++b) {
+      const auto log_own = log_normal(f.mean[b][k], f.variance[b][k]) + f.q_y[b][k].log();
+      mutual_information += integral(log_own.exp() * (log_own - log_q_z_y)) / B;
+    }
+  }
+  auto generator = make_generator(6);
+  torch::NoGradGuard no_grad;
+  constexpr int kRounds = 60;
+  Information found{};
+  for (int round = 0; round < kRounds; ++round) {
+    // The mean over points repeated is the mean over points.
+    const auto one = model->information(x.repeat({100, 1}), generator);
+    found.mutual_information += one->mutual_information / kRounds;
+    found.aggregated_kl += one->aggregated_kl / kRounds;
+    found.cluster_entropy = one->cluster_entropy;
+  }
+  EXPECT_NEAR(mass, 1, 1e-4);           // the grid is wide enough
+  EXPECT_GT(mutual_information, 0.05);  // else this shows nothing
+  EXPECT_GT(aggregated_kl, 0.05);
+  EXPECT_NEAR(found.mutual_information, mutual_information, 0.02 + 0.01 * mutual_information);
+  EXPECT_NEAR(found.aggregated_kl, aggregated_kl, 0.02 + 0.01 * aggregated_kl);
+  EXPECT_NEAR(found.cluster_entropy, cluster_entropy, 1e-6);
 }
 
 TEST_P(Family, ReconstructionIsTheSumOverClustersByHand) {

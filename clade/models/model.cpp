@@ -37,9 +37,17 @@ torch::Tensor Model::cluster_probabilities(const torch::Tensor& x, Generator&) {
   return torch::ones({x.size(0), 1}, x.options());
 }
 
+torch::Tensor Model::cluster_weights(Generator&) {
+  return torch::full_like(aggregated_posterior_, 1.0 / static_cast<double>(clusters_));
+}
+
 void Model::set_aggregated_posterior(const torch::Tensor& q_y) {
   torch::NoGradGuard no_grad;
   aggregated_posterior_.copy_(q_y);
+}
+
+bool all_alike(const torch::Tensor& weights) {
+  return torch::allclose(weights, weights.mean(), 1e-5, 0);
 }
 
 void Model::check(std::optional<int64_t> cluster) const {

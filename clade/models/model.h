@@ -86,6 +86,10 @@ class Model : public torch::nn::Module {
   virtual std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
                                                  Generator& generator) = 0;
 
+  /// How often `generate` draws each cluster where none is given, [K]: a component of a mixture
+  /// p(z) as often as any other; p(y) fixed and uniform, as the aggregated posterior has it.
+  virtual torch::Tensor cluster_weights(Generator& generator);
+
   /// E[x | latents] of such draws, what people look at: [n, D].
   torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) {
     return generate(n, cluster, generator)->mean();
@@ -125,5 +129,8 @@ class Model : public torch::nn::Module {
   int64_t clusters_;
   torch::Tensor aggregated_posterior_;  // [K] buffer
 };
+
+/// Whether clusters of these weights, [K], are drawn alike.
+bool all_alike(const torch::Tensor& weights);
 
 }  // namespace clade

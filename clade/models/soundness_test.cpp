@@ -212,6 +212,24 @@ TEST_P(Soundness, GeneratesFromEveryCluster) {
   EXPECT_EQ(model->reconstruct(every_x()).sizes(), every_x().sizes());
 }
 
+TEST_P(Soundness, DrawsClustersByTheirWeights) {
+  const auto model = small_model(GetParam());
+  const int64_t K = model->clusters();
+  if (K == 1) return;
+  model->set_aggregated_posterior(torch::tensor({0.7, 0.25, 0.05}));
+  auto generator = make_generator(38);
+  torch::NoGradGuard no_grad;
+  constexpr int64_t kDraws = 100000;
+  const auto weights = model->cluster_weights(generator);
+  EXPECT_NEAR(weights.sum().item<double>(), 1, 1e-5);
+  auto expected = torch::zeros({kBits});
+  for (int64_t k = 0; k < K; ++k) {
+    expected += weights[k] * model->sample(kDraws, k, generator).mean(0);
+  }
+  const auto found = model->sample(kDraws, std::nullopt, generator).mean(0);
+  EXPECT_LT((found - expected).abs().max().item<double>(), 0.004) << found << expected;
+}
+
 TEST_P(Soundness, TakesAnyBatchSize) {
   const auto model = small_model(GetParam());
   for (const bool training : {true, false}) {

@@ -26,7 +26,9 @@ std::vector<Option> PriorOptions::options() {
        "posteriors of learned pseudo-inputs (each step encodes them too)"},
       {"components", &components, "components of a mixture, pseudo-inputs of a vampprior"},
       {"pseudo_inputs", &pseudo_inputs,
-       "what the pseudo-inputs of a vampprior start as: noise, or points of the training data"},
+       "what the pseudo-inputs of a vampprior start as: noise, or points of the training data "
+       "(with trainable_prior=false they stay: a prior of exemplars, though without the shared "
+       "variance and the leaving out of a point's own that Norouzi et al. 2020 train with)"},
   };
   for (const Option& option : of_given_y()) all.push_back(option);
   return all;
@@ -70,8 +72,12 @@ GaussianMixture PriorImpl::forward(const torch::TensorOptions& like) {
 void PriorImpl::start_from(const torch::Tensor& x, Generator& generator) {
   if (!pseudo_inputs_.defined() || !start_as_data_) return;
   torch::NoGradGuard no_grad;
-  const auto rows = random_rows(pseudo_inputs_.size(0), x.size(0), x.device(), generator);
-  pseudo_inputs_.copy_(x.index_select(0, rows));  // some twice: there may be few points
+  const int64_t M = pseudo_inputs_.size(0), N = x.size(0);
+  const auto rows =
+      M <= N ? torch::randperm(N, generator, torch::dtype(torch::kInt64).device(x.device()))
+                   .slice(0, 0, M)
+             : random_rows(M, N, x.device(), generator);  // some twice
+  pseudo_inputs_.copy_(x.index_select(0, rows));
 }
 
 torch::Tensor component_probabilities(const DiagonalGaussian& q_z, const GaussianMixture& p_z,

@@ -17,7 +17,7 @@ inline constexpr std::array<const char*, 10> palette = {"#3f90da", "#ffa90e", "#
                                                         "#a96b59", "#e76300", "#92dadd", "#b9ac70",
                                                         "#94a4a2", "#717581"};
 
-/// A reader takes in this many clusters; weaker ones are folded away.
+/// A reader takes in this many clusters; weaker ones are folded away unless they are in use.
 inline constexpr int64_t shown_clusters = 30;
 
 /// Samples shown of each of a label's clusters, and labels shown in all.

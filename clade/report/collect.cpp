@@ -74,7 +74,7 @@ void add_clusters(Report& report, Model& model, const Dataset& data, const torch
   const int64_t K = model.clusters();
   const bool histogram = data.features() == 1;
   const int64_t tiles = std::min(histogram ? kHistogramTiles : kTiles, data.size());
-  report.cluster_share = q_y.mean(0);
+  report.cluster_share = model.aggregated_posterior();
   const auto assigned = q_y.argmax(1);
   std::vector<torch::Tensor> samples, points, confidence;
   for (int64_t k = 0; k < K; ++k) {
@@ -92,6 +92,7 @@ void add_clusters(Report& report, Model& model, const Dataset& data, const torch
     report.confusion = confusion(assigned, data.labels, K, data.labels.max().item<int64_t>() + 1);
     report.cluster_given_label = posterior_given_label(q_y, data.labels);
   }
+  if (all_alike(model.cluster_weights(generator))) return;
   const auto all = report.cluster_samples.flatten(0, 1);  // [K·tiles, D]
   const auto chosen =
       random_rows(histogram ? kHistogramSamples : kSamples, all.size(0), all.device(), generator);
@@ -129,6 +130,13 @@ std::vector<Headline> headlines(const json& metrics) {
 
 }  // namespace
 
+Shown samples_and_originals(Model& model, const Dataset& data, Generator& generator) {
+  const bool histogram = data.features() == 1;
+  return {
+      drawn(model, histogram ? kHistogramSamples : kSamples, std::nullopt, histogram, generator),
+      data.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions)};
+}
+
 PrincipalComponents principal_components(const torch::Tensor& x) {
   const auto centred = (x - x.mean(0)).to(torch::kFloat64);
   const auto covariance = centred.t().matmul(centred) / static_cast<double>(x.size(0));
@@ -165,11 +173,10 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     report.confidence = std::get<0>(q.clusters.max(1)).mean().item<double>();
     add_clusters(report, model, shown, q.clusters, generator);
   }
-  const bool histogram = data.features() == 1;
-  report.originals = shown.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions);
+  const Shown chosen = samples_and_originals(model, shown, generator);
+  report.samples = chosen.samples;
+  report.originals = chosen.originals;
   report.reconstructions = model.reconstruct(report.originals);
-  report.samples =
-      drawn(model, histogram ? kHistogramSamples : kSamples, std::nullopt, histogram, generator);
   for (const LayerSummary& layer : q.layers) {
     const auto pca = principal_components(layer.means);
     Scatter scatter;

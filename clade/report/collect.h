@@ -16,6 +16,13 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
                       const std::filesystem::path& log, const nlohmann::json& metrics,
                       uint64_t seed);
 
+/// What people are shown of a model, not chosen, and as many real points as go with it.
+struct Shown {
+  torch::Tensor samples;    // [n, D] means of p(x | latents); or of one feature, thousands of draws
+  torch::Tensor originals;  // [m, D]
+};
+Shown samples_and_originals(Model& model, const Dataset& data, Generator& generator);
+
 /// The first two principal components of x: [N, d] -> coordinates [N, 2] and their shares of the
 /// variance. A second component that does not exist is 0.
 struct PrincipalComponents {

@@ -8,6 +8,8 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/report/charts.h"
+#include "clade/report/clusters.h"
 #include "clade/report/html.h"
 #include "clade/report/png.h"
 #include "clade/report/sheet.h"
@@ -35,7 +37,8 @@ constexpr Figure kFigures[] = {
     {"mutual information", "/information/mutual_information", 2},
     {"aggregated KL", "/information/aggregated_kl", 2},
     {"Wasserstein-1", "/generation/wasserstein_1", 4},
-    {"Wasserstein-1, p(y)", "/generation/wasserstein_1_uniform", 4},
+    {"Wasserstein-1 of a perfect model", "/generation/wasserstein_1_floor", 4},
+    {"Wasserstein-1, clusters alike", "/generation/wasserstein_1_uniform", 4},
     {"wrong-mode share", "/generation/wrong_mode_share", 4},
 };
 
@@ -109,6 +112,13 @@ torch::Tensor sheet_of(const ComparedRun& run) {
   return make_sheet(run.samples.slice(0, 0, 10 * rows).view({rows, 10, -1}), run.shape);
 }
 
+json chart_of(const ComparedRun& run) {
+  const Profile profile(run.shape, run.originals.defined() ? run.originals : run.samples);
+  json chart = {{"features", profile.features()}, {"samples", profile.of(run.samples)}};
+  if (run.originals.defined()) chart["originals"] = profile.of(run.originals);
+  return chart;
+}
+
 }  // namespace
 
 void write_comparison(const std::vector<ComparedRun>& runs, const std::filesystem::path& folder) {
@@ -124,15 +134,23 @@ void write_comparison(const std::vector<ComparedRun>& runs, const std::filesyste
        << "<p class=\"summary\">Figures on test points, bounds in nats a point; samples are drawn "
           "from each model and not chosen.</p>\n</header>\n"
        << table(runs) << "<section>\n<h2>Samples</h2>\n<div class=\"charts\">\n";
+  json charts = json::array();
   for (const ComparedRun& run : runs) {
-    if (!is_image(run.shape)) continue;
-    const auto sheet = sheet_of(run);
-    write_png(folder / sheet_name(run), sheet);
-    page << "<figure>\n<figcaption><h3>" << escape(run.name) << "</h3></figcaption>\n"
-         << image_tag(sheet, "samples of " + run.name) << "\n</figure>\n";
+    page << "<figure>\n<figcaption><h3>" << escape(run.name) << "</h3></figcaption>\n";
+    if (is_image(run.shape)) {
+      const auto sheet = sheet_of(run);
+      write_png(folder / sheet_name(run), sheet);
+      page << image_tag(sheet, "samples of " + run.name) << "\n";
+    } else {
+      page << canvas_tag("compared", std::to_string(charts.size()),
+                         "Samples of " + run.name + " and real points", "medium");
+      charts.push_back(chart_of(run));
+    }
+    page << "</figure>\n";
   }
-  page << "</div>\n</section>\n<footer class=\"muted\">Written by Clade.</footer>\n</main>\n"
-          "</body>\n</html>\n";
+  page << "</div>\n</section>\n<footer class=\"muted\">Written by Clade.</footer>\n</main>\n";
+  if (!charts.empty()) page << chart_scripts({{"palette", palette}, {"runs", charts}});
+  page << "</body>\n</html>\n";
   write_atomically(folder / "comparison.csv", csv(runs));
   write_atomically(folder / "index.html", page.str());
 }

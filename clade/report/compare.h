@@ -13,13 +13,14 @@ struct ComparedRun {
   std::string name;            ///< What tells it from the others: model, data, number of clusters.
   std::vector<int64_t> shape;  ///< Of one point.
   torch::Tensor samples;       // [n, D] drawn from the model, not chosen
+  torch::Tensor originals;     // [n, D] real points; or undefined: images do without
   nlohmann::json metrics;      ///< RUN/metrics.json.
 };
 
-/// Writes `folder`/index.html, the runs' figures on their test points side by side and a sheet of
-/// samples of each (CP-VAE, figures 14 to 16), with the sheets as NAME.png and the figures as
-/// comparison.csv beside it. Throws Error where the folder cannot be written or two runs have one
-/// name.
+/// Writes `folder`/index.html, the runs' figures on their test points side by side and samples of
+/// each: a sheet of images (CP-VAE, figures 14 to 16), or a chart, a histogram for points of one
+/// feature (figure 3). The sheets are also NAME.png and the figures comparison.csv beside it.
+/// Throws Error where the folder cannot be written or two runs have one name.
 void write_comparison(const std::vector<ComparedRun>& runs, const std::filesystem::path& folder);
 
 }  // namespace clade

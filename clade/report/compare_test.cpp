@@ -47,6 +47,28 @@ TEST_F(Comparison, PutsFiguresAndSheetsSideBySide) {
 #endif
 }
 
+TEST_F(Comparison, DrawsWhatIsNoImage) {
+  ComparedRun numbers = run("vae", -1), rows = run("mog", -2);
+  numbers.shape = {1};
+  numbers.samples = torch::rand({300, 1});
+  numbers.originals = torch::rand({200, 1});
+  rows.shape = {3};
+  rows.samples = torch::rand({20, 3});
+  write_comparison({numbers, rows}, folder_);
+  const std::string page = read_file(folder_ / "index.html");
+  for (const char* place : {"data-draw=\"compared\" data-argument=\"0\"",
+                            "data-draw=\"compared\" data-argument=\"1\""}) {
+    EXPECT_NE(page.find(place), std::string::npos) << place;
+  }
+  const std::string begin = "id=\"report-data\">";
+  const size_t at = page.find(begin) + begin.size();
+  const auto data = nlohmann::json::parse(page.substr(at, page.find("</script>", at) - at));
+  EXPECT_EQ(data["runs"][0]["samples"].size(), 300u);  // a histogram is of all
+  EXPECT_EQ(data["runs"][0]["originals"].size(), 200u);
+  EXPECT_EQ(data["runs"][1]["features"], (std::vector<int>{0, 1, 2}));
+  EXPECT_FALSE(data["runs"][1].contains("originals"));
+}
+
 TEST_F(Comparison, WantsNamesThatDiffer) {
   EXPECT_THROW(write_comparison({run("vae", -1), run("vae", -2)}, folder_), Error);
   EXPECT_FALSE(std::filesystem::exists(folder_));

@@ -5,15 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string_view>
 
+#include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/label_posteriors.h"
+#include "clade/report/charts.h"
 #include "clade/report/clusters.h"
-#include "clade/report/embedded.h"
 #include "clade/report/html.h"
 #include "clade/report/sheet.h"
 
@@ -22,48 +21,9 @@ namespace {
 
 using nlohmann::json;
 
-/// Rows of features drawn as a line: beyond this many, those that vary most between points.
-constexpr int64_t profile_features = 100;
-/// Lines in one profile plot.
-constexpr int64_t profile_lines = 12;
-
-/// Four significant digits: more than a chart shows, and a quarter of the page's size.
-json number(double value) {
-  if (!std::isfinite(value)) return nullptr;
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return std::strtod(text, nullptr);
-}
-
-json numbers(const torch::Tensor& values) {  // any shape -> nested lists
-  if (values.dim() == 0) return number(values.item<double>());
-  json list = json::array();
-  if (values.dim() == 1) {
-    const auto row = values.to(torch::kCPU, torch::kFloat64).contiguous();
-    for (int64_t i = 0; i < row.numel(); ++i) list.push_back(number(row.data_ptr<double>()[i]));
-    return list;
-  }
-  for (const auto& part : values.unbind(0)) list.push_back(numbers(part));
-  return list;
-}
-
 json integers(const torch::Tensor& values) {  // [n]
   const auto row = values.to(torch::kCPU, torch::kInt64).contiguous();
   return std::vector<int64_t>(row.data_ptr<int64_t>(), row.data_ptr<int64_t>() + row.numel());
-}
-
-/// JSON for a <script>: no "</script>" and no "<!--" can appear in it.
-std::string script_json(const json& data) {
-  const std::string text = data.dump(-1, ' ', true, json::error_handler_t::replace);
-  std::string result;
-  for (const char letter : text) {
-    if (letter == '<') {
-      result += "\\u003c";
-    } else {
-      result += letter;
-    }
-  }
-  return result;
 }
 
 bool has_points(const torch::Tensor& points) {
@@ -73,9 +33,10 @@ bool has_points(const torch::Tensor& points) {
 class Page {
  public:
   explicit Page(const Report& report)
-      : report_(report), strongest_(strongest_first(report.cluster_share)) {
+      : report_(report),
+        strongest_(strongest_first(report.cluster_share)),
+        profile_(report.shape, has_points(report.originals) ? report.originals : report.samples) {
     if (has_points(report.confusion)) majority_ = majorities(report.confusion);
-    if (!is_image(report.shape)) choose_features();
   }
 
   std::string render() {
@@ -101,12 +62,11 @@ class Page {
     std::string text = report_.said;
     if (has_clusters(report_)) {
       const auto q = report_.cluster_share.to(torch::kCPU, torch::kFloat64);  // [K]
-      const double even = 1.0 / static_cast<double>(q.numel());
       if (!text.empty()) text += " ";
       text += "Of its " + std::to_string(q.numel()) + " clusters, " +
-              std::to_string((q > even).sum().item<int64_t>()) + " hold more than an even share (" +
-              percent(even) + ") of the data; the largest holds " +
-              percent(q.max().item<double>()) + ".";
+              std::to_string(cluster_use(report_.cluster_share).clusters_in_use) +
+              " hold an even share (" + percent(1.0 / static_cast<double>(q.numel())) +
+              ") of the data or more; the largest holds " + percent(q.max().item<double>()) + ".";
       if (std::isfinite(report_.confidence)) {
         text += " On average it gives a point's own cluster a probability of " +
                 percent(report_.confidence) + ".";
@@ -140,12 +100,9 @@ class Page {
   }
   void end() { out_ << "</section>\n"; }
 
-  /// A chart that page.js draws: `draw` names one of its functions, `argument` what of the data.
   void canvas(const std::string& draw, const std::string& argument, const std::string& said,
               const std::string& kind) {
-    out_ << "<div class=\"chart " << kind << "\"><canvas data-draw=\"" << draw
-         << "\" data-argument=\"" << argument << "\" role=\"img\" aria-label=\"" << escape(said)
-         << "\"></canvas></div>\n";
+    out_ << canvas_tag(draw, argument, said, kind);
   }
 
   void image(const torch::Tensor& point, const std::string& said) {  // [D]
@@ -170,14 +127,20 @@ class Page {
               "real "
               "points it is most sure belong there.";
     begin("Clusters", explanation);
+    const auto in_use = static_cast<size_t>(cluster_use(report_.cluster_share).clusters_in_use);
+    const size_t open = std::max(in_use, static_cast<size_t>(shown_clusters));
     for (size_t rank = 0; rank < strongest_.size(); ++rank) {
-      if (rank == static_cast<size_t>(shown_clusters)) {
+      if (rank == in_use) {
+        out_ << "<p class=\"muted\">From here on each holds less than an even share, "
+             << percent(1 / static_cast<double>(strongest_.size())) << ", of the data.</p>\n";
+      }
+      if (rank == open) {
         out_ << "<details>\n<summary>The other " << strongest_.size() - rank
              << " clusters</summary>\n";
       }
       cluster(rank);
     }
-    if (strongest_.size() > static_cast<size_t>(shown_clusters)) out_ << "</details>\n";
+    if (strongest_.size() > open) out_ << "</details>\n";
     end();
   }
 
@@ -274,8 +237,8 @@ class Page {
             "into its latents and drawn them again.");
       const bool one = report_.shape == std::vector<int64_t>{1};
       const int64_t count = one ? 1 : std::min<int64_t>(report_.originals.size(0), 6);
-      data_["originals"] = features(report_.originals);
-      data_["reconstructions"] = features(report_.reconstructions);
+      data_["originals"] = profile_.of(report_.originals);
+      data_["reconstructions"] = profile_.of(report_.reconstructions);
       out_ << "<div class=\"charts\">\n";
       for (int64_t i = 0; i < count; ++i) {
         canvas("reconstruction", std::to_string(i), "A point and its reconstruction", "medium");
@@ -465,19 +428,19 @@ class Page {
       begin("Random samples",
             "In colour, points drawn from the model, not chosen; in grey, real "
             "points.");
-      data_["samples"] = features(report_.samples);
-      if (has_points(report_.originals)) data_["originals"] = features(report_.originals);
+      data_["samples"] = profile_.of(report_.samples);
+      if (has_points(report_.originals)) data_["originals"] = profile_.of(report_.originals);
       canvas("samples", "", "Random samples and real points", "wide");
     }
     end();
     if (!has_points(report_.samples_uniform)) return;
     begin("With every cluster equally likely",
-          "The same with the cluster drawn from p(y) in place of q(y): what clusters the model has "
+          "The same with every cluster drawn as often as any other: what clusters the model has "
           "no use for would add.");
     if (is_image(report_.shape)) {
       tiles(report_.samples_uniform, "random sample");
     } else {
-      data_["samples_uniform"] = features(report_.samples_uniform);
+      data_["samples_uniform"] = profile_.of(report_.samples_uniform);
       canvas("samples_uniform", "", "Samples with uniform clusters and real points", "wide");
     }
     end();
@@ -500,51 +463,28 @@ class Page {
     data_["order"] = strongest_;
     data_["labels"] = report_.label_names;
     if (!is_image(report_.shape)) {
-      data_["features"] = features_;
+      data_["features"] = profile_.features();
       data_["clusters"] = json::array();
       for (const int64_t k : strongest_) {
         json entry = json::object();
         if (has_points(report_.cluster_samples))
-          entry["drawn"] = features(report_.cluster_samples[k]);
+          entry["drawn"] = profile_.of(report_.cluster_samples[k]);
         const auto real = real_points(k);
         if (!real.empty()) {
-          entry["real"] = features(report_.cluster_points[k].index_select(
+          entry["real"] = profile_.of(report_.cluster_points[k].index_select(
               0, torch::tensor(real, report_.cluster_points.options().dtype(torch::kInt64))));
         }
         data_["clusters"].push_back(std::move(entry));
       }
     }
     out_ << "<footer class=\"muted\">Written by Clade.</footer>\n</main>\n"
-         << "<script type=\"application/json\" id=\"report-data\">" << script_json(data_)
-         << "</script>\n<script>\n"
-         << embedded::chart_js << "\n</script>\n<script>\n"
-         << embedded::page_js << "</script>\n</body>\n</html>\n";
-  }
-
-  /// The features a profile shows: all, or those that vary most over the real points.
-  void choose_features() {
-    const auto& reference = has_points(report_.originals) ? report_.originals : report_.samples;
-    int64_t size = 1;
-    for (const int64_t length : report_.shape) size *= length;
-    auto chosen = torch::arange(std::min(size, profile_features));
-    if (size > profile_features && has_points(reference)) {
-      const auto spread = reference.cpu().var(0, false);  // [D]
-      chosen = std::get<0>(std::get<1>(spread.topk(profile_features)).sort(0));
-    }
-    features_.assign(chosen.data_ptr<int64_t>(), chosen.data_ptr<int64_t>() + chosen.numel());
-  }
-
-  /// [n, D] -> lists of the chosen features; of one feature all n values, which a histogram needs.
-  json features(const torch::Tensor& points) const {
-    const bool one = report_.shape == std::vector<int64_t>{1};
-    const int64_t count = one ? points.size(0) : std::min(points.size(0), profile_lines);
-    return numbers(points.narrow(0, 0, count).cpu().index_select(1, torch::tensor(features_)));
+         << chart_scripts(data_) << "</body>\n</html>\n";
   }
 
   const Report& report_;
   std::vector<int64_t> strongest_;  // cluster numbers by rank
   std::vector<Majority> majority_;  // of cluster k; empty without labels
-  std::vector<int64_t> features_;   // of a point that is no image
+  Profile profile_;                 // of points that are no images
   json data_ = json::object();
   std::ostringstream out_;
 };

@@ -27,14 +27,14 @@
   });
 
   // Points that are no image: each value is drawn over its feature; one value alone as a histogram.
-  const one_feature = () => report.features.length === 1;
-  const lines = (rows, name, stroke, width) => rows.map((row, i) =>
-    line(row.map((y, j) => ({ x: report.features[j], y })), i === 0 ? name : '', stroke, width));
-  const profile = (groups, legend, range) => ({
-    data: { datasets: groups.flatMap(group => lines(...group)) },
+  const one_feature = features => features.length === 1;
+  const lines = (features, rows, name, stroke, width) => rows.map((row, i) =>
+    line(row.map((y, j) => ({ x: features[j], y })), i === 0 ? name : '', stroke, width));
+  const profile = (features, groups, legend, range) => ({
+    data: { datasets: groups.flatMap(group => lines(features, ...group)) },
     options: {
       scales: {
-        x: linear('feature', { min: report.features[0], max: report.features.at(-1), ticks: { precision: 0 } }),
+        x: linear('feature', { min: features[0], max: features.at(-1), ticks: { precision: 0 } }),
         y: axis('value', range && { min: range[0], max: range[1] }),
       },
       plugins: { legend, tooltip: { enabled: false } },
@@ -67,16 +67,14 @@
     const values = groups.flat(2).filter(value => value !== null);
     return [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
   };
-  const compare = (real, model, model_colour, legend, range) => {
+  const compare = (features, real, model, model_colour, legend, range) => {
     const groups = [[real, 'real', css('--faint'), 1], [model, 'model', model_colour, 1.25]]
       .filter(([rows]) => rows.length > 0);
-    return one_feature() ? histogram(groups, range, legend) : profile(groups, legend, range);
+    return one_feature(features) ? histogram(groups, range, legend) : profile(features, groups, legend, range);
   };
 
-  const beside_real = drawn => {
-    const real = report.originals ?? [];
-    return compare(real, drawn, report.palette[0], only_named, range_of([real, drawn]));
-  };
+  const beside_real = (drawn, { features, originals: real = [] } = report) =>
+    compare(features, real, drawn, report.palette[0], only_named, range_of([real, drawn]));
 
   const charts = {
     curve(index) {
@@ -154,7 +152,7 @@
       // One range for all, so that clusters can be compared.
       const { real = [], drawn: model = [] } = report.clusters[rank];
       cluster_range ??= range_of(report.clusters.flatMap(c => [c.real ?? [], c.drawn ?? []]));
-      const chart = compare(real, model, colour(rank), { display: false }, cluster_range);
+      const chart = compare(report.features, real, model, colour(rank), { display: false }, cluster_range);
       for (const scale of Object.values(chart.options.scales)) scale.ticks = { ...scale.ticks, maxTicksLimit: 4 };
       chart.options.scales.x.title.display = false;
       chart.options.scales.y.title.display = false;
@@ -185,10 +183,11 @@
 
     samples: () => beside_real(report.samples),
     samples_uniform: () => beside_real(report.samples_uniform),
+    compared: index => beside_real(report.runs[index].samples, report.runs[index]),
 
     reconstruction(index) {
-      if (!one_feature()) {
-        return profile([[[report.originals[index]], 'original', css('--muted'), 1.25],
+      if (!one_feature(report.features)) {
+        return profile(report.features, [[[report.originals[index]], 'original', css('--muted'), 1.25],
                         [[report.reconstructions[index]], 'reconstruction', report.palette[5], 1.5]], small_legend);
       }
       const [low, high] = range_of([report.originals]);

@@ -246,7 +246,7 @@ std::string histograms_script(const Report& report, int64_t columns,
   };
   panel("data and model", flat(report.samples), 0);
   if (report.samples_uniform.defined()) {
-    panel("every cluster alike, p(y)", flat(report.samples_uniform), 5);
+    panel("every cluster alike", flat(report.samples_uniform), 5);
   }
   for (size_t rank = 0; rank < clusters.size(); ++rank) {
     panel("cluster " + std::to_string(clusters[rank]), flat(report.cluster_samples[clusters[rank]]),

@@ -8,6 +8,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/report/clusters.h"
 #include "clade/report/html.h"
@@ -85,11 +86,14 @@ torch::Tensor arrange(const torch::Tensor& points, int64_t columns) {
   return filled.reshape({rows, columns, points.size(1)});
 }
 
-/// Generated samples, an empty column, real points: a row for each of the strongest clusters.
-torch::Tensor cluster_grid(const Report& report) {  // -> [min(K, 30), n + 1 + m, D]
-  const auto strongest = torch::tensor(strongest_first(report.cluster_share))
-                             .narrow(0, 0, std::min(report.cluster_share.size(0), shown_clusters));
-  const auto rows = [&](const torch::Tensor& tensor) {  // [K, ...] -> [min(K, 30), ...]
+/// Generated samples, an empty column, real points: a row for each cluster in use and, below an
+/// empty one, for as many of the others as make 30.
+torch::Tensor cluster_grid(const Report& report) {  // -> [rows, n + 1 + m, D]
+  const int64_t K = report.cluster_share.size(0);
+  const int64_t in_use = cluster_use(report.cluster_share).clusters_in_use;
+  const int64_t shown = std::max(in_use, std::min(K, shown_clusters));
+  const auto strongest = torch::tensor(strongest_first(report.cluster_share)).narrow(0, 0, shown);
+  const auto rows = [&](const torch::Tensor& tensor) {  // [K, ...] -> [shown, ...]
     return tensor.cpu().to(torch::kFloat32).index_select(0, strongest);
   };
   std::vector<torch::Tensor> columns;
@@ -103,7 +107,10 @@ torch::Tensor cluster_grid(const Report& report) {  // -> [min(K, 30), n + 1 + m
     if (!columns.empty()) columns.push_back(torch::full_like(points.narrow(1, 0, 1), std::nan("")));
     columns.push_back(points);
   }
-  return torch::cat(columns, 1);
+  const auto grid = torch::cat(columns, 1);
+  if (in_use == shown) return grid;
+  const auto empty = torch::full_like(grid.narrow(0, 0, 1), std::nan(""));
+  return torch::cat({grid.narrow(0, 0, in_use), empty, grid.narrow(0, in_use, shown - in_use)});
 }
 
 /// A row for each label: samples of its strongest clusters, a column left empty between two.

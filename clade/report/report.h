@@ -49,8 +49,9 @@ struct Report {
   double confidence = std::numeric_limits<double>::quiet_NaN();
   std::vector<Headline> headline;
   std::vector<Curve> curves;
-  std::vector<int64_t> shape;            ///< Of one point: {28, 28}, {32, 32, 3} or {D}.
-  torch::Tensor cluster_share;           // [K] q(y); no cluster is shown without it or at K = 1
+  std::vector<int64_t> shape;  ///< Of one point: {28, 28}, {32, 32, 3} or {D}.
+  torch::Tensor
+      cluster_share;  // [K] q(y) of the training data; no cluster is shown without it or at K = 1
   torch::Tensor cluster_samples;         // [K, n, D] generated from each cluster
   torch::Tensor cluster_points;          // [K, m, D] real points most sure of it, surest first
   torch::Tensor cluster_confidence;      // [K, m] their probability; NaN where there is no point
@@ -60,13 +61,15 @@ struct Report {
   torch::Tensor originals;               // [n, D] real points …
   torch::Tensor reconstructions;         // [n, D] … and what the model makes of them
   torch::Tensor samples;                 // [n, D] drawn from the model
-  torch::Tensor samples_uniform;         // [n, D] the same with every cluster equally likely
+  torch::Tensor samples_uniform;         // [n, D] the same with every cluster equally likely, where
+                                         // the model does not draw them so
   std::vector<Scatter> latents;
   std::vector<Detail> details;  ///< Resolved experiment, seed, command, machine.
 };
 
 /// Writes `folder`/index.html, one page that opens from disk and needs no other file, and its
-/// pictures beside it as PNG files: clusters (the 30 strongest), labels (drawn from each label's
+/// pictures beside it as PNG files: clusters (those that hold 1/K of the data or more and, below an
+/// empty row, as many others as make 30), labels (drawn from each label's
 /// strongest clusters), reconstructions, samples and samples_uniform where points are images;
 /// curves, q_y, q_y_given_label, confusion, histograms (points of one feature) and latent_NAME
 /// where gnuplot is installed. label_clusters.csv has each label's strongest clusters. Returns

@@ -189,17 +189,22 @@ TEST(Page, SortsClustersByShareAndFoldsTheWeak) {
   const std::string page = markup(render_page(example(150, picture())));
   EXPECT_EQ(count(page, "<article class=\"cluster\">"), 150u);
   EXPECT_LT(page.find("Cluster 149<"), page.find("Cluster 148<"));
-  EXPECT_LT(page.find("Cluster 120<"), page.find("The other 120 clusters"));
-  EXPECT_GT(page.find("Cluster 119<"), page.find("The other 120 clusters"));
+  // Shares are k / 11325: those of 76 and more are above 1/150.
+  EXPECT_EQ(count(page, "less than an even share, 0.7 %"), 1u);
+  EXPECT_LT(page.find("Cluster 75<"), page.find("less than an even share"));
+  EXPECT_GT(page.find("Cluster 74<"), page.find("less than an even share"));
+  EXPECT_LT(page.find("Cluster 75<"), page.find("The other 75 clusters"));
+  EXPECT_GT(page.find("Cluster 74<"), page.find("The other 75 clusters"));
   EXPECT_EQ(markup(render_page(example(10, picture()))).find("The other"), std::string::npos);
 }
 
 TEST(Page, SaysHowManyClustersAreInUse) {
   const std::string page = markup(render_page(example(4, picture())));  // 0.1, 0.2, 0.3, 0.4
-  EXPECT_NE(page.find("A model of squares. Of its 4 clusters, 2 hold more than an even share "
-                      "(25.0 %) of the data; the largest holds 40.0 %. On average it gives a "
-                      "point&#39;s own cluster a probability of 87.5 %."),
-            std::string::npos);
+  EXPECT_NE(
+      page.find("A model of squares. Of its 4 clusters, 2 hold an even share "
+                "(25.0 %) of the data or more; the largest holds 40.0 %. On average it gives a "
+                "point&#39;s own cluster a probability of 87.5 %."),
+      std::string::npos);
   EXPECT_NE(page.find("75.0 % <q>full</q>"), std::string::npos);
 }
 

@@ -117,7 +117,8 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
   load_state(*trained.model, file.tensors, path.string());
   trained.model->to(device);
   if (trained.provenance.contains("epoch")) {
-    trained.model->begin_epoch(trained.provenance["epoch"]);  // for its temperature
+    const int64_t epoch = trained.provenance["epoch"];
+    trained.model->begin_epoch(epoch - 1);  // with the temperature it had
   }
   trained.model->eval();
   return trained;

@@ -445,6 +445,7 @@ TrainingSummary Trainer::run(const std::function<bool()>& stop,
 void Trainer::finish() {
   const auto best = run_ / "model.safetensors";
   load_state(model_, read_safetensors(best).tensors, best.string());
+  if (best_epoch_ > 0) model_.begin_epoch(best_epoch_ - 1);  // with the temperature it had
   const EvaluationMode evaluation(model_);
   Generator generator =
       make_generator(derive_seed(seed_, "aggregated posterior"), data_.train.x.device());

@@ -310,6 +310,43 @@ TEST_P(Training, ResumesBitForBitBetweenEpochsAndWithinOne) {
   }
 }
 
+TEST_F(Clusters, RelaxAtTheTemperatureOfTheBestEpochHoweverComeBy) {
+  const Splits data = three_prototypes();
+  const auto relaxing = [&] {
+    auto options = small_options("cp_vae", 3, "gumbel");
+    from_json({{"temperature_rate", 0.05}}, *options);
+    return make_model("cp_vae", options, data, 3, torch::kCPU);
+  };
+  const auto relaxed = [&](TrainedModel& trained) {
+    auto generator = make_generator(5);
+    return mean_relaxed_bound(*trained.model, data.validation.x, generator)->elbo;
+  };
+  auto trained = relaxing();
+  Trainer(trained, data, quick(6), 3, folder("a")).run();
+  auto loaded = load_model(folder("a"), torch::kCPU);
+  auto resumed = relaxing();
+  Trainer trainer(resumed, data, quick(6), 3, folder("a"));
+  trainer.resume();
+  trainer.run();
+  EXPECT_EQ(relaxed(trained), relaxed(loaded));
+  EXPECT_EQ(relaxed(trained), relaxed(resumed));
+}
+
+TEST_F(Clusters, LearnFromGradientsOverTheirNorms) {
+  const Splits data = three_prototypes();
+  const auto learned = [&](const std::string& optimiser) {
+    auto trained = small("cp_vae", data);
+    TrainOptions options = quick(30);
+    options.optimiser = optimiser;
+    Trainer(trained, data, options, 3, folder(optimiser)).run();
+    auto generator = make_generator(5);
+    return mean_bound(*trained.model, data.validation.x, generator).elbo;
+  };
+  const double plain = learned("adam"), by_norm = learned("adam_norm_grad");
+  EXPECT_NE(plain, by_norm);
+  EXPECT_NEAR(plain, by_norm, 0.5);
+}
+
 TEST_P(Training, SavesAndLoadsTheModel) {
   const Splits data = three_prototypes();
   auto trained = small(GetParam(), data);

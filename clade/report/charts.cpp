@@ -1,0 +1,92 @@
+#include "clade/report/charts.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+
+#include "clade/report/embedded.h"
+#include "clade/report/html.h"
+
+namespace clade {
+namespace {
+
+using nlohmann::json;
+
+/// Features drawn as a line: beyond this many, those that vary most between points.
+constexpr int64_t kFeatures = 100;
+/// Lines in one plot.
+constexpr int64_t kLines = 12;
+
+/// JSON for a <script>: no "</script>" and no "<!--" can appear in it.
+std::string script_json(const json& data) {
+  const std::string text = data.dump(-1, ' ', true, json::error_handler_t::replace);
+  std::string result;
+  for (const char letter : text) {
+    if (letter == '<') {
+      result += "\\u003c";
+    } else {
+      result += letter;
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+/// Four significant digits: more than a chart shows, and a quarter of the page's size.
+json number(double value) {
+  if (!std::isfinite(value)) return nullptr;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return std::strtod(text, nullptr);
+}
+
+json numbers(const torch::Tensor& values) {
+  if (values.dim() == 0) return number(values.item<double>());
+  json list = json::array();
+  if (values.dim() == 1) {
+    const auto row = values.to(torch::kCPU, torch::kFloat64).contiguous();
+    for (int64_t i = 0; i < row.numel(); ++i) list.push_back(number(row.data_ptr<double>()[i]));
+    return list;
+  }
+  for (const auto& part : values.unbind(0)) list.push_back(numbers(part));
+  return list;
+}
+
+std::string canvas_tag(const std::string& draw, const std::string& argument,
+                       const std::string& said, const std::string& kind) {
+  return "<div class=\"chart " + kind + "\"><canvas data-draw=\"" + draw + "\" data-argument=\"" +
+         argument + "\" role=\"img\" aria-label=\"" + escape(said) + "\"></canvas></div>\n";
+}
+
+std::string chart_scripts(const json& data) {
+  std::ostringstream html;
+  html << "<script type=\"application/json\" id=\"report-data\">" << script_json(data)
+       << "</script>\n<script>\n"
+       << embedded::chart_js << "\n</script>\n<script>\n"
+       << embedded::page_js << "</script>\n";
+  return std::move(html).str();
+}
+
+Profile::Profile(const std::vector<int64_t>& shape, const torch::Tensor& reference)
+    : histogram_(shape == std::vector<int64_t>{1}) {
+  int64_t size = 1;
+  for (const int64_t length : shape) size *= length;
+  auto chosen = torch::arange(std::min(size, kFeatures));
+  if (size > kFeatures && reference.defined() && reference.numel() > 0) {
+    const auto spread = reference.cpu().var(0, false);  // [D]
+    chosen = std::get<0>(std::get<1>(spread.topk(kFeatures)).sort(0));
+  }
+  features_.assign(chosen.data_ptr<int64_t>(), chosen.data_ptr<int64_t>() + chosen.numel());
+}
+
+json Profile::of(const torch::Tensor& points) const {
+  const int64_t count = histogram_ ? points.size(0) : std::min(points.size(0), kLines);
+  return numbers(points.narrow(0, 0, count).cpu().index_select(1, torch::tensor(features_)));
+}
+
+}  // namespace clade

@@ -138,6 +138,9 @@ std::vector<Row> load_rows(const BenchArguments& arguments) {
   for (size_t i = 0; i < rows.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
       if (rows[j].name != rows[i].name) continue;
+      if (rows[j].file == rows[i].file) {
+        throw clade::ConfigError(rows[i].name + " is asked for twice; name it once");
+      }
       throw clade::ConfigError(rows[j].file + " and " + rows[i].file + " would both be called " +
                                rows[i].name +
                                " in the table; rename one, or give them another --out each");
@@ -334,7 +337,13 @@ void write_results(const std::vector<Row>& rows, const std::vector<Run>& runs,
   const fs::path out = arguments.out;
   json results = clade::read_json_object(out / "results.json");
   for (const Row& row : rows) results[row.name] = row_json(row, runs, arguments);
-  const std::string table = clade::results_table(results);
+  std::string table;
+  try {
+    table = clade::results_table(results);
+  } catch (const json::exception&) {
+    throw clade::Error((out / "results.json").string() +
+                       " is not as clade bench writes it; delete it, the runs stay");
+  }
   clade::write_json(out / "results.json", results);
   clade::write_atomically(out / "results.md", table);
   if (arguments.into.empty()) return;
@@ -490,15 +499,16 @@ void add_bench(CLI::App& app) {
       ->add_option("EXPERIMENT|DATA", arguments->files,
                    "experiment files (.toml); or, with --models, data as clade train takes them")
       ->required();
-  command
-      ->add_option("--models", arguments->models,
-                   "models to compare on each of them, separated by commas; or all")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  auto* models = command
+                     ->add_option("--models", arguments->models,
+                                  "models to compare on each of them, separated by commas; or all")
+                     ->delimiter(',')
+                     ->allow_extra_args(false);
   command
       ->add_option("--clusters", arguments->clusters,
                    "with --models: clusters, or components of p(z), of those that have them")
-      ->check(counts());
+      ->check(counts())
+      ->needs(models);
   command->add_option("--labels", arguments->labels,
                       "labels to compare clusters with: a file, or a column of the table");
   command->add_option("--seeds", arguments->seeds, "seeds 1 to this, whatever the files say")

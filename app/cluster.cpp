@@ -3,19 +3,24 @@
 
 #include "app/commands.h"
 #include "app/trained_run.h"
+#include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/evaluation/posteriors.h"
 
 namespace {
 
 struct ClusterArguments {
-  std::string run, data, out = "clusters.csv", device;
+  std::string run, data, labels, out = "clusters.csv", device;
   bool all = false;
 };
 
 void cluster(const ClusterArguments& arguments) {
   const TrainedRun run = open_run(arguments.run, arguments.device);
-  const clade::Dataset data = run.points(arguments.data, "");
+  if (run.trained.model->clusters() == 1) {
+    throw clade::ConfigError(
+        run.trained.name + " has no clusters to assign points to; clade embed writes its latents");
+  }
+  const clade::Dataset data = run.points(arguments.data, arguments.labels);
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "cluster"), run.device);
   const auto q_y = clade::posteriors(*run.trained.model, data.x, generator)
                        .clusters.to(torch::kCPU, torch::kFloat64)
@@ -58,6 +63,8 @@ void add_cluster(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--all", arguments->all,
                     "add the probability of every cluster, p_0 to p_{K-1}");
+  command->add_option("--labels", arguments->labels,
+                      "the column of labels, which is left out, of a table without a header");
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer(
       "Columns: index, cluster, probability.\n"

@@ -10,12 +10,12 @@
 namespace {
 
 struct EmbedArguments {
-  std::string run, data, out = "latents.npy", layer, device;
+  std::string run, data, labels, out = "latents.npy", layer, device;
 };
 
 void embed(const EmbedArguments& arguments) {
   const TrainedRun run = open_run(arguments.run, arguments.device);
-  const clade::Dataset data = run.points(arguments.data, "");
+  const clade::Dataset data = run.points(arguments.data, arguments.labels);
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "embed"), run.device);
   const auto layers = clade::posteriors(*run.trained.model, data.x, generator).layers;
   std::vector<std::string> names;
@@ -45,6 +45,8 @@ void add_embed(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--layer", arguments->layer,
                       "which continuous layer; the topmost by default");
+  command->add_option("--labels", arguments->labels,
+                      "the column of labels, which is left out, of a table without a header");
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer("Example:  clade embed runs/cp_vae-points-1 points.csv --out latents.npy");
   command->callback([arguments] { embed(*arguments); });

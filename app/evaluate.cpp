@@ -2,7 +2,6 @@
 #include "app/metrics.h"
 #include "app/trained_run.h"
 #include "clade/core/error.h"
-#include "clade/core/files.h"
 
 namespace {
 
@@ -25,7 +24,7 @@ void evaluate_run(const EvaluateArguments& arguments) {
   std::string name = arguments.split;
   if (!arguments.data.empty()) {
     data = run.points(arguments.data, arguments.labels);
-    name = clade::name_of(arguments.data).string();
+    name = "data " + arguments.data;
   } else {
     const clade::Splits splits = run.splits();
     data = name == "train" ? splits.train : name == "validation" ? splits.validation : splits.test;
@@ -53,11 +52,14 @@ void add_evaluate(CLI::App& app) {
       ->add_option("--importance-samples", arguments->importance_samples,
                    "S of the importance-weighted bound; as in the experiment by default")
       ->check(counts());
-  command->add_option("--split", arguments->split, "test, validation or train")
-      ->check(CLI::IsMember({"test", "validation", "train"}));
-  command->add_option("--data", arguments->data,
-                      "other points: a file, a folder of images or a named set");
-  command->add_option("--labels", arguments->labels, "their labels: a file or a column");
+  auto* split = command->add_option("--split", arguments->split, "test, validation or train")
+                    ->check(CLI::IsMember({"test", "validation", "train"}));
+  auto* data = command
+                   ->add_option("--data", arguments->data,
+                                "other points: a file, a folder of images or a named set")
+                   ->excludes(split);
+  command->add_option("--labels", arguments->labels, "their labels: a file or a column")
+      ->needs(data);
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer(
       "Adds to RUN/metrics.json. Examples:\n"

@@ -88,7 +88,7 @@ void add_generate(CLI::App& app) {
                  "from the whole model; without either, each cluster")
       ->excludes(cluster);
   command->add_option("--count", arguments->count, "how many (of each cluster)")->check(counts());
-  command->add_option("--seed", arguments->seed, "another draw");
+  command->add_option("--seed", arguments->seed, "another draw")->check(CLI::NonNegativeNumber);
   command
       ->add_option("--out", arguments->out,
                    "a .png sheet (images), or .npy values in the data's units")

@@ -1,6 +1,7 @@
 #include <c10/util/Exception.h>
 
 #include <cstdio>
+#include <iostream>
 #include <string>
 
 #include "app/commands.h"
@@ -59,6 +60,10 @@ int main(int argc, char** argv) {
     return report(first_line(error.what_without_backtrace()), kBadInput);
   } catch (const std::exception& error) {
     return report(first_line(error.what()), kBadInput);
+  }
+  std::cout.flush();
+  if (std::fflush(stdout) != 0 || !std::cout) {
+    return report("standard output could not be written: check where it goes", kBadInput);
   }
   return 0;
 }

@@ -76,6 +76,7 @@ void print_metrics(const json& metrics) {
   row(metrics, "information of the latents, nats", Pointer("/information/mutual_information"),
       "%.2f");
   row(metrics, "KL of aggregated codes to prior", Pointer("/information/aggregated_kl"), "%.2f");
+  row(metrics, "entropy of q(y), nats", Pointer("/information/cluster_entropy"), "%.2f");
   row(metrics, "bound with a relaxed cluster", Pointer("/relaxed_elbo"), "%.2f");
   row(metrics, "Wasserstein-1 of generations", Pointer("/generation/wasserstein_1"), "%.4f");
   row(metrics, "the same of a perfect model", Pointer("/generation/wasserstein_1_floor"), "%.4f");

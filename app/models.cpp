@@ -1,7 +1,9 @@
 #include <cstdio>
 
 #include "app/commands.h"
+#include "clade/evaluation/evaluate.h"
 #include "clade/models/registry.h"
+#include "clade/training/trainer.h"
 
 void add_models(CLI::App& app) {
   auto* command = app.add_subcommand("models", "list the models, or the settings of one");
@@ -17,7 +19,12 @@ void add_models(CLI::App& app) {
       return;
     }
     const auto& model = clade::find_model(*name);
-    std::printf("%s: %s\nSettings of [model], with the paper's defaults:\n\n%s", model.name.c_str(),
-                model.summary.c_str(), clade::describe(*model.options()).c_str());
+    clade::TrainOptions train;
+    clade::EvaluateOptions evaluate;
+    std::printf(
+        "%s: %s\nSettings of [model], with their defaults:\n\n%s\nof [train]:\n\n%s\nof "
+        "[evaluate]:\n\n%s",
+        model.name.c_str(), model.summary.c_str(), clade::describe(*model.options()).c_str(),
+        clade::describe(train).c_str(), clade::describe(evaluate).c_str());
   });
 }

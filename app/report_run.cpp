@@ -10,6 +10,7 @@
 #include "app/commands.h"
 #include "app/metrics.h"
 #include "app/run_record.h"
+#include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/models/mean_bound.h"
 #include "clade/report/collect.h"
@@ -111,13 +112,18 @@ void add_report(CLI::App& app) {
   auto folders = std::make_shared<std::vector<std::string>>();
   auto out = std::make_shared<std::string>("runs/comparison");
   command->add_option("RUN", *folders, "folders that clade train wrote")->required();
-  command->add_option("--out", *out, "folder for the page of several runs")->capture_default_str();
+  auto* folder = command->add_option("--out", *out, "folder for the page of several runs")
+                     ->capture_default_str();
   command->footer(
       "Examples:\n"
       "  clade report runs/cp_vae-fashion-mnist-1\n"
       "  clade report runs/vae-mnist-1 runs/hvp-mnist-1 runs/cp_vae-mnist-1 --out runs/priors");
-  command->callback([folders, out] {
+  command->callback([folders, out, folder] {
     if (folders->size() > 1) return compare_runs(*folders, *out);
+    if (folder->count() > 0) {
+      throw clade::ConfigError(
+          "--out is for the page of several runs; that of one is in its folder");
+    }
     const TrainedRun run = open_run(folders->front());
     write_run_report(run, run.splits());
   });

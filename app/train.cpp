@@ -1,3 +1,7 @@
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
@@ -37,12 +41,33 @@ fs::path free_folder(const std::string& name) {
 }
 
 void require_empty(const fs::path& folder) {
-  if (fs::exists(folder) && (!fs::is_directory(folder) || !fs::is_empty(folder))) {
-    throw clade::Error(folder.string() +
-                       " exists and is not an empty folder; give another --out, or go on with it: "
-                       "clade train --resume " +
-                       folder.string());
+  if (!fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder))) return;
+  std::string advice = "give another --out";
+  if (fs::exists(folder / "checkpoint.safetensors")) {
+    advice += ", or go on with it: clade train --resume " + folder.string();
+  } else if (fs::exists(folder / "experiment.toml")) {
+    advice += ", or delete this one, of a run that ended before its first checkpoint";
   }
+  throw clade::Error(folder.string() + " exists and is not an empty folder; " + advice);
+}
+
+/// Held until this process has ended, so that no two train in one folder.
+void lock(const fs::path& folder) {
+  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file >= 0 && ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    throw clade::Error(folder.string() + " is in use by another clade train; wait for it to end");
+  }
+}
+
+void require_alone(const TrainArguments& arguments) {
+  const bool alone = arguments.what.empty() && arguments.model.empty() &&
+                     arguments.labels.empty() && arguments.overrides.empty() &&
+                     arguments.seed.empty() && arguments.device.empty() &&
+                     arguments.threads.empty() && arguments.out.empty();
+  if (alone) return;
+  throw clade::ConfigError("--resume goes on as " + arguments.resume +
+                           "/experiment.toml says and takes nothing beside it; change settings, "
+                           "such as train.epochs, in that file");
 }
 
 std::string progress_text(const clade::TrainingProgress& progress) {
@@ -115,6 +140,7 @@ void train(const TrainArguments& arguments) {
   Prepared prepared;
   const bool resuming = !arguments.resume.empty();
   if (resuming) {
+    require_alone(arguments);
     prepared = {clade::experiment_of(arguments.resume), arguments.resume};
     data = clade::load_splits(prepared.experiment.data,
                               static_cast<uint64_t>(prepared.experiment.run.seed));
@@ -134,8 +160,9 @@ void train(const TrainArguments& arguments) {
   move_to(device, data);
   if (!resuming) {
     clade::make_folder(folder, "give another --out");
-    clade::write_atomically(folder / "experiment.toml", experiment.toml());
   }
+  lock(folder);
+  if (!resuming) clade::write_atomically(folder / "experiment.toml", experiment.toml());
   std::printf(
       "%s on %s: %lld training, %lld validation, %lld test points of %lld values\n",
       experiment.model_name.c_str(), experiment.data_name().c_str(),
@@ -194,7 +221,8 @@ void add_train(CLI::App& app) {
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->add_option("--threads", arguments->threads, "CPU threads; all by default");
   command->add_option("--out", arguments->out, "run folder; runs/MODEL-DATA-SEED by default");
-  command->add_option("--resume", arguments->resume, "go on with the run in this folder");
+  command->add_option("--resume", arguments->resume,
+                      "go on with the run in this folder, as its experiment.toml says");
   command->footer(
       "Examples:\n"
       "  clade train experiments/cp-vae/fashion-mnist-10.toml --seed 2\n"

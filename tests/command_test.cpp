@@ -170,14 +170,7 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   EXPECT_EQ(metrics.at("test").at("log_likelihood").at("importance_samples"), 10);
   EXPECT_TRUE(metrics.at("test").at("clustering").contains("acc_most_confident"));
 
-  ASSERT_EQ(run({"cluster", "run", "points.csv", "--out", "clusters.csv", "--all"}).code, 2)
-      << "the label column is no feature";
-  write_points("same.csv");
-  std::string bare;
-  std::istringstream rows(read(folder_ / "same.csv"));
-  for (std::string line; std::getline(rows, line);) bare += line.substr(0, line.rfind(',')) + "\n";
-  write(folder_ / "same.csv", bare);
-  const Outcome clustered = run({"cluster", "run", "same.csv", "--out", "clusters.csv", "--all"});
+  const Outcome clustered = run({"cluster", "run", "points.csv", "--out", "clusters.csv", "--all"});
   ASSERT_EQ(clustered.code, 0) << clustered.err;
   std::istringstream clusters(read(folder_ / "clusters.csv"));
   std::string line;
@@ -195,7 +188,7 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   }
   EXPECT_EQ(count, 150);
 
-  EXPECT_EQ(run({"embed", "run", "same.csv", "--out", "z.npy"}).code, 0);
+  EXPECT_EQ(run({"embed", "run", "points.csv", "--out", "z.npy"}).code, 0);
   EXPECT_EQ(fs::file_size(folder_ / "z.npy"), 128 + 150 * 2 * 4u);
   EXPECT_EQ(run({"generate", "run", "--cluster", "1", "--count", "7", "--out", "x.npy"}).code, 0);
   EXPECT_EQ(fs::file_size(folder_ / "x.npy"), 128 + 7 * 4 * 4u);
@@ -287,7 +280,7 @@ TEST_F(Command, TrainsOnAFolderOfImagesAndClustersAnother) {
   EXPECT_EQ(lines_of(read(folder_ / "more.csv")), 13);
   EXPECT_EQ(run({"embed", "small", "more", "--out", "z.npy"}).code, 0);
   EXPECT_EQ(run({"evaluate", "small", "--data", "photos/"}).code, 0);
-  EXPECT_TRUE(nlohmann::json::parse(read(folder_ / "small/metrics.json")).contains("photos"));
+  EXPECT_TRUE(nlohmann::json::parse(read(folder_ / "small/metrics.json")).contains("data photos/"));
 }
 
 TEST_F(Command, TakesAsManyClustersAsLikedAndFewRows) {
@@ -557,6 +550,74 @@ TEST_F(Command, RefusesFoldersItMustNotTouch) {
   expect_refusal({"frobnicate"}, {"clade --help"});
 }
 
+TEST_F(Command, ReadsATableByItsColumnsNames) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
+  std::istringstream table(read(folder_ / "points.csv"));
+  std::string swapped, bare;
+  for (std::string line; std::getline(table, line);) {
+    std::vector<std::string> cells;
+    std::istringstream row(line);
+    for (std::string cell; std::getline(row, cell, ',');) cells.push_back(cell);
+    swapped += cells[3] + "," + cells[1] + "," + cells[0] + "," + cells[2] + "\n";
+    if (cells[0] != "a") bare += line + "\n";
+  }
+  write(folder_ / "swapped.csv", swapped);
+  write(folder_ / "bare.csv", bare);
+  ASSERT_EQ(run({"cluster", "made", "points.csv", "--out", "one.csv"}).code, 0);
+  ASSERT_EQ(run({"cluster", "made", "swapped.csv", "--out", "two.csv"}).code, 0);
+  ASSERT_EQ(run({"cluster", "made", "bare.csv", "--labels", "5", "--out", "three.csv"}).code, 0);
+  EXPECT_EQ(read(folder_ / "one.csv"), read(folder_ / "two.csv"));
+  EXPECT_EQ(read(folder_ / "one.csv"), read(folder_ / "three.csv"));
+  EXPECT_EQ(run({"embed", "made", "points.csv"}).code, 0);
+  write(folder_ / "other.csv", "a,b,c,e\n1,2,3,4\n");
+  expect_refusal({"cluster", "made", "other.csv"}, {"other.csv", "'d'"});
+  expect_refusal({"cluster", "made", "bare.csv"}, {"bare.csv", "--labels"});
+}
+
+TEST_F(Command, RefusesOptionsItWouldNotHeed) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
+  const std::string before = read(folder_ / "made/metrics.json");
+  expect_refusal({"train", "--resume", "made", "--set", "train.epochs=9"},
+                 {"made/experiment.toml"});
+  expect_refusal({"train", "points.csv", "--resume", "made"}, {"made/experiment.toml"});
+  expect_refusal({"evaluate", "made", "--labels", "kind"}, {"--data"});
+  expect_refusal({"evaluate", "made", "--split", "train", "--data", "points.csv"}, {"--split"});
+  expect_refusal({"report", "made", "--out", "page"}, {"--out"});
+  expect_refusal({"bench", "points.csv", "--clusters", "3"}, {"--models"});
+  expect_refusal({"bench", "points.csv", "--models", "vae,vae"}, {"points/vae", "twice"});
+  expect_refusal({"generate", "made", "--seed", "-3", "--out", "x.npy"}, {"--seed"});
+  expect_refusal(train("points.csv", {"--labels", "kind", "--set", "threads=100000"}), {"1024"});
+  EXPECT_EQ(read(folder_ / "made/metrics.json"), before);
+  // Figures of other points stand beside the run's own, whatever the file is called.
+  fs::copy_file(folder_ / "points.csv", folder_ / "test");
+  ASSERT_EQ(run({"evaluate", "made", "--data", "test"}).code, 0);
+  const auto metrics = nlohmann::json::parse(read(folder_ / "made/metrics.json"));
+  EXPECT_EQ(metrics.at("test"), nlohmann::json::parse(before).at("test"));
+  EXPECT_EQ(metrics.at("data test").at("points"), 150);
+
+  ASSERT_EQ(run({"train", "points.csv", "--labels", "kind", "--model", "vae", "--out", "plain",
+                 "--threads", "1", "--set", "train.epochs=1", "--set", "model.hidden=[8]"})
+                .code,
+            0);
+  expect_refusal({"cluster", "plain", "points.csv"}, {"vae has no clusters"});
+}
+
+TEST_F(Command, WritesWhereItIsTold) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
+  write(folder_ / "target.csv", "old");
+  fs::create_symlink("target.csv", folder_ / "link.csv");
+  ASSERT_EQ(run({"cluster", "made", "points.csv", "--out", "link.csv"}).code, 0);
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link.csv"));
+  EXPECT_EQ(read(folder_ / "target.csv").rfind("index,cluster", 0), 0U);
+  // A device stays one: replaced it would be gone for everyone.
+  fs::create_symlink("/dev/full", folder_ / "full.csv");
+  expect_refusal({"cluster", "made", "points.csv", "--out", "full.csv"}, {"/dev/full"});
+  EXPECT_TRUE(fs::is_character_file("/dev/full"));
+}
+
 TEST_F(Command, RefusesDamagedRuns) {
   write_points("points.csv");
   ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
@@ -569,7 +630,6 @@ TEST_F(Command, RefusesDamagedRuns) {
   expect_refusal({"generate", "made", "--cluster", "3", "--out", "x.npy"}, {"clusters 0 to 2"});
   expect_refusal({"generate", "made", "--out", "x.png"}, {".npy"});
   expect_refusal({"generate", "made", "--out", "x.jpg"}, {".png or .npy"});
-  expect_refusal({"embed", "made", "points.csv", "--out", "z.npy"}, {"points.csv"});
   write(folder_ / "narrow.csv", "1,2\n3,4\n");
   expect_refusal({"cluster", "made", "narrow.csv"}, {"narrow.csv", "4", "2"});
   expect_refusal({"embed", "made", "narrow.csv", "--layer", "z9"}, {"narrow.csv"});

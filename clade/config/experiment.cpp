@@ -5,6 +5,11 @@
 #include "clade/core/require.h"
 
 namespace clade {
+namespace {
+
+constexpr int64_t kMostThreads = 1024;
+
+}  // namespace
 
 std::vector<Option> RunOptions::options() {
   return {{"seed", &seed, "everything random follows from it"},
@@ -16,6 +21,10 @@ void RunOptions::validate() const {
   require_at_least("seed", static_cast<double>(seed), 0);
   require_one_of("device", device, {"cpu", "cuda"});
   require_at_least("threads", static_cast<double>(threads), 0);
+  if (threads > kMostThreads) {
+    throw ConfigError("threads is " + std::to_string(threads) + "; it must be at most " +
+                      std::to_string(kMostThreads) + ", or 0 for one a processor");
+  }
 }
 
 std::vector<Option> PublishedOptions::options() {

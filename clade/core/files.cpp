@@ -12,13 +12,35 @@
 
 namespace clade {
 
-void write_atomically(const std::filesystem::path& path,
+namespace {
+
+// What `path` links to; devices and pipes are told apart from files to be replaced.
+std::filesystem::path target_of(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto target = std::filesystem::is_symlink(path, error)
+                          ? std::filesystem::weakly_canonical(path, error)
+                          : path;
+  return error || target.empty() ? path : target;
+}
+
+}  // namespace
+
+void write_atomically(const std::filesystem::path& given,
                       const std::function<void(std::ostream&)>& write) {
-  const std::filesystem::path beside = path.string() + ".part" + std::to_string(::getpid());
+  const std::filesystem::path path = target_of(given);
+  std::error_code unknown;
+  const bool stream = std::filesystem::exists(path, unknown) &&
+                      !std::filesystem::is_regular_file(path, unknown) &&
+                      !std::filesystem::is_directory(path, unknown);
+  const std::filesystem::path beside =
+      stream ? path : std::filesystem::path(path.string() + ".part" + std::to_string(::getpid()));
+  const auto clear = [&] {
+    std::error_code ignored;
+    if (!stream) std::filesystem::remove(beside, ignored);
+  };
   const auto fail = [&](const std::string& what) {
     const std::string reason = errno != 0 ? std::strerror(errno) : "write failed";
-    std::error_code ignored;
-    std::filesystem::remove(beside, ignored);
+    clear();
     throw Error("cannot " + what + " " + path.string() + ": " + reason +
                 "; check that its folder exists and is writable, and the free disk space");
   };
@@ -29,14 +51,14 @@ void write_atomically(const std::filesystem::path& path,
     write(out);
   } catch (...) {
     out.close();
-    std::error_code ignored;
-    std::filesystem::remove(beside, ignored);
+    clear();
     throw;
   }
   out.flush();
   if (!out) fail("write");
   out.close();
   if (!out) fail("write");
+  if (stream) return;
   std::error_code error;
   std::filesystem::rename(beside, path, error);
   if (error) {

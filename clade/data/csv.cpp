@@ -189,6 +189,29 @@ std::optional<float> finite_number_in(std::string_view cell) {
   throw DataError(at + " is '" + cell + "', not a number; " + label_hint);
 }
 
+/// The columns called `wanted`, in that order; or all but that of the labels.
+std::vector<size_t> columns_of_numbers(const Row& header, size_t width, size_t label,
+                                       const std::vector<std::string>& wanted,
+                                       const std::string& where) {
+  std::vector<size_t> columns;
+  if (wanted.empty() || header.empty()) {
+    for (size_t i = 0; i < width; ++i) {
+      if (i != label) columns.push_back(i);
+    }
+    return columns;
+  }
+  for (const std::string& name : wanted) {
+    if (std::count(header.begin(), header.end(), name) != 1) {
+      throw DataError(where + " has no column '" + name +
+                      "', which the model was trained on, or several; name its columns as those of "
+                      "the training data");
+    }
+    columns.push_back(
+        static_cast<size_t>(std::find(header.begin(), header.end(), name) - header.begin()));
+  }
+  return columns;
+}
+
 /// Row numbers written beside the data say nothing about the points.
 void drop_row_numbers(Table& table) {
   const bool named = std::any_of(table.columns.begin(), table.columns.end(),
@@ -204,7 +227,7 @@ void drop_row_numbers(Table& table) {
 }  // namespace
 
 Table parse_csv(std::string_view bytes, const std::string& label_column, const std::string& where,
-                Header header_choice) {
+                Header header_choice, const std::vector<std::string>& wanted) {
   if (bytes.substr(0, 3) == "\xef\xbb\xbf") bytes.remove_prefix(3);
   if (bytes.find('\0') != std::string_view::npos) {
     throw DataError(where + " is not plain text (UTF-16 or binary); save it as CSV in UTF-8");
@@ -229,9 +252,8 @@ Table parse_csv(std::string_view bytes, const std::string& label_column, const s
       label_column.empty() ? width : find_label_column(header, width, label_column, where);
 
   Table table;
-  for (size_t i = 0; i < width; ++i) {
-    if (i != label) table.columns.push_back(i < header.size() ? header[i] : "");
-  }
+  const auto columns = columns_of_numbers(header, width, label, wanted, where);
+  for (const size_t i : columns) table.columns.push_back(i < header.size() ? header[i] : "");
   std::vector<float> values;
   int64_t count = 0;
   const auto at = [&] { return where + ": line " + std::to_string(line); };
@@ -241,23 +263,23 @@ Table parse_csv(std::string_view bytes, const std::string& label_column, const s
                       " columns where the first has " + std::to_string(width) +
                       "; complete the row or quote cells with separators");
     }
-    for (size_t i = 0; i < width; ++i) {
+    for (const size_t i : columns) {
       const std::string& cell = (*row)[i];
-      if (i != label) {
-        const auto value = finite_number_in(cell);
-        if (!value) {
-          refuse_cell(cell, at() + ", " + column_text(header, i),
-                      label_column.empty()
-                          ? "if this column is the label, set data.labels to its name or number (" +
-                                std::to_string(i + 1) + "), else drop it"
-                          : "drop the column or give it numbers");
-        }
-        values.push_back(*value);
-      } else if (cell.empty()) {
-        throw DataError(at() + " has no label; fill it in or drop the row");
-      } else {
-        table.labels.push_back(cell);
+      const auto value = finite_number_in(cell);
+      if (!value) {
+        refuse_cell(cell, at() + ", " + column_text(header, i),
+                    label_column.empty() ? "if this column is the label, set --labels or "
+                                           "data.labels to its name or number (" +
+                                               std::to_string(i + 1) + "), else drop it"
+                                         : "drop the column or give it numbers");
       }
+      values.push_back(*value);
+    }
+    if (label < width) {
+      if ((*row)[label].empty()) {
+        throw DataError(at() + " has no label; fill it in or drop the row");
+      }
+      table.labels.push_back((*row)[label]);
     }
     ++count;
     row = std::move(after);
@@ -265,7 +287,7 @@ Table parse_csv(std::string_view bytes, const std::string& label_column, const s
     after = row ? rows.next() : std::nullopt;
   }
   table.values = torch::tensor(values).view({count, static_cast<int64_t>(table.columns.size())});
-  drop_row_numbers(table);
+  if (wanted.empty()) drop_row_numbers(table);
   return table;
 }
 

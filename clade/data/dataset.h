@@ -36,6 +36,7 @@ struct Preprocessing {
   torch::Tensor scale;    // [D] float32, > 0
   bool binarise = false;  ///< Values are probabilities of a one, drawn anew at each presentation.
   ImageReading images = {};  ///< What comes before all this where the points are an image folder.
+  std::vector<std::string> columns = {};  ///< Names of the features of a table; or empty.
 
   torch::Tensor apply(const torch::Tensor& raw) const;  // [N, D] -> [N, D]
 };

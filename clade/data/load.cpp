@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
+#include <set>
 
 #include "clade/core/error.h"
 #include "clade/core/require.h"
@@ -88,6 +89,12 @@ std::string known_names() {
 
 int64_t count(const std::vector<int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+// Whether each has a name of its own.
+bool names_apart(const std::vector<std::string>& columns) {
+  const std::set<std::string> names(columns.begin(), columns.end());
+  return names.size() == columns.size() && names.count("") == 0;
 }
 
 bool asked(const ImageReading& images) {
@@ -177,6 +184,7 @@ Splits load_splits(const DataOptions& options, uint64_t seed) {
   }
   auto [preprocessing, said] = choose_preprocessing(points, rows.train, values, options.binarise);
   preprocessing.images = options.images;
+  if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
   if (!points.note.empty()) said += "; " + points.note;
   Splits splits{take(points, rows.train, preprocessing),
                 take(points, rows.validation, preprocessing),
@@ -196,14 +204,15 @@ Dataset load_points(const std::string& path, const std::string& labels,
   const bool named = set != nullptr && !std::filesystem::is_regular_file(path, ignored);
   if (named) check_labels(*set, labels);
   Points points = named ? read_named_set(path, /*folder=*/"", labels, /*seed=*/0).test
-                        : read_points(path, labels, label_names, preprocessing.images, shape);
+                        : read_points(path, labels, label_names, preprocessing.images, shape,
+                                      preprocessing.columns);
   const int64_t expected = count(shape);
   if (points.values.size(1) != expected) {
     throw DataError(path + ": points have " + std::to_string(points.values.size(1)) +
                     " features (" + shape_text(points.shape) + "), the model was trained on " +
                     std::to_string(expected) + " (" + shape_text(shape) + "); give such points" +
                     (points.values.size(1) == expected + 1 && labels.empty()
-                         ? ", or name the column of labels if there is one"
+                         ? ", or name the column of labels with --labels if there is one"
                          : ""));
   }
   points.shape = shape;

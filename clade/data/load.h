@@ -38,8 +38,9 @@ struct DataOptions : Options {
 Splits load_splits(const DataOptions& options, uint64_t seed);
 
 /// Points for a trained model: read as DataOptions::path and labels are (or the test points of a
-/// named set), with the training data's preprocessing (also that of images), point shape and label
-/// names (so that labels keep their numbers; new ones come after). Grey levels are binarised as
+/// named set), with the training data's preprocessing (also that of images), point shape, columns
+/// (by name, where both tables have names) and label names (so that labels keep their numbers; new
+/// ones come after). Grey levels are binarised as
 /// test data are. Throws DataError where the points are of another size, or grey levels outside
 /// what the model was trained on.
 Dataset load_points(const std::string& path, const std::string& labels,

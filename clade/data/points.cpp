@@ -131,12 +131,14 @@ void flatten(const torch::Tensor& array, Points& points) {
 
 using LabelTexts = std::optional<std::vector<std::string>>;
 
-LabelTexts read_single_file(const std::string& labels, bool labels_are_a_file, Points& points) {
+LabelTexts read_single_file(const std::string& labels, bool labels_are_a_file,
+                            const std::vector<std::string>& columns, Points& points) {
   const std::string& path = points.name;
   const ArrayPath array_path = split_array_path(path);
   const DataFile file = read_data_file(array_path.file);
   if (file.format == Format::kCsv) {
-    Table table = parse_csv(file.bytes, labels_are_a_file ? "" : labels, path);
+    Table table =
+        parse_csv(file.bytes, labels_are_a_file ? "" : labels, path, Header::kGuess, columns);
     if (table.columns.empty()) {
       throw DataError(path + " has no column but the label; give it columns of numbers");
     }
@@ -208,7 +210,7 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
 
 Points read_points(const std::string& path, const std::string& labels,
                    const std::vector<std::string>& known_labels, const ImageReading& reading,
-                   const std::vector<int64_t>& expected) {
+                   const std::vector<int64_t>& expected, const std::vector<std::string>& columns) {
   std::error_code ignored;
   const bool labels_are_a_file =
       std::filesystem::is_regular_file(split_array_path(labels).file, ignored);
@@ -216,7 +218,7 @@ Points read_points(const std::string& path, const std::string& labels,
   points.name = path;
   auto label_texts = std::filesystem::is_directory(path, ignored)
                          ? read_folder(labels, labels_are_a_file, reading, expected, points)
-                         : read_single_file(labels, labels_are_a_file, points);
+                         : read_single_file(labels, labels_are_a_file, columns, points);
   check_finite(points);
   if (labels_are_a_file) label_texts = read_label_file(labels, points.values.size(0));
   if (label_texts) {

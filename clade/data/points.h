@@ -30,13 +30,15 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
 /// them (any format, one a point), a column of a table (its name, or its number from 1), an array
 /// of the same .npz, or "": none, except that a .npz with an array "y" or "labels" and a folder
 /// with subfolders bring their own. Without ARRAY, a .npz gives its "x", "images" or "data", or the
-/// only array that is not labels. `reading` and `expected` are read_image_folder()'s.
+/// only array that is not labels. `reading` and `expected` are read_image_folder()'s, `columns`
+/// parse_csv()'s.
 ///
 /// Labels are numbered by encode_labels(). Throws DataError where a file cannot be read, holds NaN
 /// or infinities, or labels are not whole numbers or words, or of another length than the points.
 Points read_points(const std::string& path, const std::string& labels,
                    const std::vector<std::string>& known_labels = {},
-                   const ImageReading& reading = {}, const std::vector<int64_t>& expected = {});
+                   const ImageReading& reading = {}, const std::vector<int64_t>& expected = {},
+                   const std::vector<std::string>& columns = {});
 
 /// "row 3 (counted from 0), column 'age'", "…, feature 5" or "…, pixel [4, 7]".
 std::string position_text(const Points& points, int64_t row, int64_t feature);

@@ -45,9 +45,10 @@ enum class Header { kGuess, kNo };
 /// most. `label_column` is a name, or a number that counts columns from 1; "" for none. All other
 /// columns must be finite numbers. The first line is taken for a header where it holds
 /// `label_column` or nothing numeric, or where numbers stand below its words and its own numbers
-/// only count columns. An unnamed first column that counts the rows is left out, and noted.
+/// only count columns. An unnamed first column that counts the rows is left out, and noted. Where
+/// there is a header and `wanted` names columns, they are taken, in that order, and no others.
 Table parse_csv(std::string_view bytes, const std::string& label_column, const std::string& where,
-                Header header = Header::kGuess);
+                Header header = Header::kGuess, const std::vector<std::string>& wanted = {});
 
 enum class Format { kIdx, kNpy, kNpz, kCsv };
 

@@ -206,6 +206,18 @@ TEST(Csv, TakesTheLabelColumnByNameOrNumber) {
   expect_error<DataError>([&] { parse_csv("1,2\n3,4\n", "kind", "a.csv"); }, {"header line"});
 }
 
+TEST(Csv, TakesTheColumnsOfATrainedModelByName) {
+  const auto read = [](const std::string& bytes, const std::string& labels = "") {
+    return parse_csv(bytes, labels, "f.csv", Header::kGuess, {"a", "b"});
+  };
+  for (const char* bytes : {"b,kind,a\n2,x,1\n4,y,3\n", "a,b\n1,2\n3,4\n", "1,2\n3,4\n"}) {
+    EXPECT_TRUE(torch::equal(read(bytes).values, torch::tensor({{1.F, 2.F}, {3.F, 4.F}}))) << bytes;
+  }
+  EXPECT_EQ(read("b,kind,a\n2,x,1\n", "kind").labels, (std::vector<std::string>{"x"}));
+  EXPECT_THROW(read("a,c\n1,2\n"), DataError);
+  EXPECT_THROW(read("a,b,b\n1,2,3\n"), DataError);
+}
+
 TEST(Csv, LeavesOutRowNumbersThatHaveNoName) {
   const Table table = parse_csv(",a\n0,5\n1,6\n", "", "a.csv");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"a"}));

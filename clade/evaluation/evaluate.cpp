@@ -1,7 +1,9 @@
 #include "clade/evaluation/evaluate.h"
 
 #include <chrono>
+#include <cmath>
 
+#include "clade/core/error.h"
 #include "clade/core/require.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/label_posteriors.h"
@@ -49,6 +51,11 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
   json metrics;
 
   const MeanBound mean = mean_bound(model, data.x, generator);
+  if (!std::isfinite(mean.elbo)) {
+    throw NumericalError(
+        "the bound on " + (data.name.empty() ? "these points" : data.name) +
+        " is not finite; see that its values are like those the model was trained on");
+  }
   metrics["elbo"] = mean.elbo;
   for (const auto& [name, value] : mean.terms) metrics["terms"][name] = value;
   const int64_t S = options.importance_samples;

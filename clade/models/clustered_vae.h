@@ -29,7 +29,11 @@ struct ClusteredVaeOptions : OneLayerOptions {
 ///   indp       p(x | z, y) p(z)       q(z | x, y) q(y | x)   (M2 of Kingma et al. 2014, no labels)
 ///   indqp      p(x | z, y) p(z)       q(z | x) q(y | x)
 ///   gm_dgm     p(x | z) p(z | y)      q(z | x, y) q(y | x)   (Willetts, Roberts & Holmes 2019)
-/// The encoder's hidden layers are computed once per data point; y enters at the heads of q(z|x,y).
+/// The encoder's hidden layers are computed once per data point; y enters at the heads of q(z|x,y),
+/// as in the authors' code (their figure 2 has one more gated layer of hidden units and y). A
+/// relaxed y has the prior N(Σ_k y_k μ_k, exp Σ_k y_k log σ²_k), which the exact sum is the limit
+/// of as the temperature falls; the authors' code weighs the KL to every p(z | y_k) by q(y_k | x)
+/// instead, whatever cluster q(z | x, y) was given.
 class ClusteredVae : public Model {
  public:
   using Options = ClusteredVaeOptions;

@@ -26,7 +26,7 @@ std::vector<Option> PriorOptions::options() {
        "posteriors of learned pseudo-inputs (each step encodes them too)"},
       {"components", &components, "components of a mixture, pseudo-inputs of a vampprior"},
       {"pseudo_inputs", &pseudo_inputs,
-       "what the pseudo-inputs of a vampprior start as: noise, or points of the training data "
+       "what the pseudo-inputs of a vampprior start as: noise, or data, points of the training set "
        "(with trainable_prior=false they stay: a prior of exemplars, though without the shared "
        "variance and the leaving out of a point's own that Norouzi et al. 2020 train with)"},
   };

@@ -61,7 +61,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   const std::string content = read_file(path);
   const auto refuse = [&](const std::string& why) -> DataError {
     return DataError(path.string() + " is not a complete safetensors file (" + why +
-                     "); take it from its source again");
+                     "); it was cut short or is of another kind: train anew, or copy it again");
   };
   if (content.size() < 8) throw refuse("shorter than its header length");
   uint64_t length = 0;

@@ -68,6 +68,7 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
                       {"binarise", trained.preprocessing.binarise},
                       {"resize", trained.preprocessing.images.resize},
                       {"greyscale", trained.preprocessing.images.greyscale},
+                      {"columns", trained.preprocessing.columns},
                       {"label_names", trained.label_names},
                       {"provenance", trained.provenance}};
   TensorFile file;
@@ -100,6 +101,7 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
     ImageReading& images = trained.preprocessing.images;  // of which older files say nothing
     images.resize = description.value("resize", images.resize);
     images.greyscale = description.value("greyscale", images.greyscale);
+    trained.preprocessing.columns = description.value("columns", trained.preprocessing.columns);
     trained.label_names = description.at("label_names").get<std::vector<std::string>>();
     trained.provenance = description.at("provenance");
   } catch (const json::exception&) {

@@ -14,6 +14,7 @@
 #include "app/trained_run.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/json_file.h"
 #include "clade/core/progress.h"
 #include "clade/ops/precision.h"
 
@@ -52,7 +53,7 @@ void require_empty(const fs::path& folder) {
 }
 
 /// Held until this process has ended, so that no two train in one folder.
-void lock(const fs::path& folder) {
+void lock_run(const fs::path& folder) {
   const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file >= 0 && ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     throw clade::Error(folder.string() + " is in use by another clade train; wait for it to end");
@@ -144,6 +145,9 @@ void train(const TrainArguments& arguments) {
     prepared = {clade::experiment_of(arguments.resume), arguments.resume};
     data = clade::load_splits(prepared.experiment.data,
                               static_cast<uint64_t>(prepared.experiment.run.seed));
+    const auto model = clade::read_json_object(fs::path(arguments.resume) / "model.json");
+    require_same_points(model.value("provenance", nlohmann::json::object()), data,
+                        prepared.experiment);
   } else {
     prepared = prepare_new(arguments, data);
   }
@@ -157,11 +161,12 @@ void train(const TrainArguments& arguments) {
 
   auto trained = clade::make_model(experiment.model_name, experiment.model, data, seed, device);
   trained.provenance = {{"data", experiment.data_name()}, {"seed", experiment.run.seed}};
+  if (!data.fingerprint.empty()) trained.provenance["fingerprint"] = data.fingerprint;
   move_to(device, data);
   if (!resuming) {
     clade::make_folder(folder, "give another --out");
   }
-  lock(folder);
+  lock_run(folder);
   if (!resuming) clade::write_atomically(folder / "experiment.toml", experiment.toml());
   std::printf(
       "%s on %s: %lld training, %lld validation, %lld test points of %lld values\n",

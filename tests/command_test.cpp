@@ -575,6 +575,22 @@ TEST_F(Command, ReadsATableByItsColumnsNames) {
   expect_refusal({"cluster", "made", "bare.csv"}, {"bare.csv", "--labels"});
 }
 
+TEST_F(Command, NoticesThatItsDataHaveChanged) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
+  const std::string before = read(folder_ / "made/metrics.json");
+  const std::string table = read(folder_ / "points.csv");
+  write(folder_ / "points.csv", table + "1,2,3,4,x\n");
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"evaluate", "made"},
+                                                  {"report", "made"},
+                                                  {"train", "--resume", "made"}}) {
+    expect_refusal(command, {"points.csv", "150x4", "151x4"});
+  }
+  EXPECT_EQ(read(folder_ / "made/metrics.json"), before);
+  write(folder_ / "points.csv", table);
+  EXPECT_EQ(run({"evaluate", "made"}).code, 0);
+}
+
 TEST_F(Command, RefusesOptionsItWouldNotHeed) {
   write_points("points.csv");
   ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);

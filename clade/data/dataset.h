@@ -50,6 +50,8 @@ struct Splits {
   Dataset test;        ///< As validation.
   Preprocessing preprocessing;
   std::string said;  ///< What was found out about the values and chosen, one sentence.
+  /// Tells a user's own points from others: the same for the same values. "" for a named set.
+  std::string fingerprint = {};
 };
 
 }  // namespace clade

@@ -10,6 +10,7 @@
 #include "clade/core/error.h"
 #include "clade/core/require.h"
 #include "clade/data/codecs.h"
+#include "clade/data/md5.h"
 #include "clade/data/named_sets.h"
 #include "clade/data/numbers.h"
 #include "clade/data/points.h"
@@ -89,6 +90,12 @@ std::string known_names() {
 
 int64_t count(const std::vector<int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+std::string fingerprint_of(const torch::Tensor& values) {  // [N, D]
+  const auto rows = values.contiguous();
+  return shape_text(rows.sizes().vec()) + " " +
+         md5_of({static_cast<const char*>(rows.data_ptr()), rows.nbytes()});
 }
 
 // Whether each has a name of its own.
@@ -189,6 +196,7 @@ Splits load_splits(const DataOptions& options, uint64_t seed) {
   Splits splits{take(points, rows.train, preprocessing),
                 take(points, rows.validation, preprocessing),
                 take(points, rows.test, preprocessing), preprocessing, said};
+  if (options.name.empty()) splits.fingerprint = fingerprint_of(points.values);
   if (preprocessing.binarise) {
     splits.validation.x = binarised_once(splits.validation.x);
     splits.test.x = binarised_once(splits.test.x);

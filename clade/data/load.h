@@ -40,9 +40,8 @@ Splits load_splits(const DataOptions& options, uint64_t seed);
 /// Points for a trained model: read as DataOptions::path and labels are (or the test points of a
 /// named set), with the training data's preprocessing (also that of images), point shape, columns
 /// (by name, where both tables have names) and label names (so that labels keep their numbers; new
-/// ones come after). Grey levels are binarised as
-/// test data are. Throws DataError where the points are of another size, or grey levels outside
-/// what the model was trained on.
+/// ones come after). Grey levels are binarised as test data are. Throws DataError where the points
+/// are of another size, or grey levels outside what the model was trained on.
 Dataset load_points(const std::string& path, const std::string& labels,
                     const Preprocessing& preprocessing, const std::vector<int64_t>& shape,
                     const std::vector<std::string>& label_names = {});

@@ -15,10 +15,9 @@ double wasserstein_1(const torch::Tensor& a, const torch::Tensor& b);
 
 /// What generations of one-dimensional data are measured by (CP-VAE, section 6.1, has histograms):
 ///   wasserstein_1           of generated points to `data`
-///   wasserstein_1_floor     of as many of `data`'s own points, drawn again: what a perfect model
-///   has wasserstein_1_uniform   with every cluster drawn alike, where the model draws them
-///   otherwise wrong_mode_share        of points generated from a cluster outside its main mode,
-///   clusters
+///   wasserstein_1_floor     of `data` drawn from themselves to `data`: what a perfect model has
+///   wasserstein_1_uniform   with every cluster drawn alike, where the model does otherwise
+///   wrong_mode_share        of points generated from a cluster outside its main mode, clusters
 ///                           weighed as the model draws them
 /// The last two only where there are clusters, the last where there are labels to tell modes by.
 nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& generator);

@@ -74,9 +74,9 @@ Bound Cagem::bound(const torch::Tensor& x, Generator& generator) {
   const auto p_z1 = p_z1_given_y_z2(y, z2);  // [K, B, d1]
   const auto p_x = p_x_given_y_z1(y, z1);    // [K, B, D]
   return {{{"log p(x|y,z1)", draws.expectation(p_x->log_prob(x))},
-           {"KL(z1)", q_z1.log_prob(z1) - draws.expectation(p_z1.log_prob(z1)), true},
-           {"KL(y)", draws.expectation(q_y.log_prob(y) - p_y.log_prob(y)), true},
-           {"KL(z2)", draws.expectation(kl(q_z2, p_z2)), true}}};
+           {"KL(z1)", q_z1.log_prob(z1) - draws.expectation(p_z1.log_prob(z1)), Role::divergence},
+           {"KL(y)", draws.expectation(q_y.log_prob(y) - p_y.log_prob(y)), Role::divergence},
+           {"KL(z2)", draws.expectation(kl(q_z2, p_z2)), Role::divergence}}};
 }
 
 LogWeights Cagem::log_weights(const torch::Tensor& x) {

@@ -100,8 +100,8 @@ Bound ClusteredVae::bound_over(const torch::Tensor& x, const torch::Tensor& h,
   const auto z = q.rsample(generator);
   return {
       {{given_y.decoder ? "log p(x|z,y)" : "log p(x|z)", draws.expectation(p_x(z, y)->log_prob(x))},
-       {"KL(z)", draws.expectation(kl(q, p_z(y), z)), true},
-       {"KL(y)", kl_to_uniform(q_y), true, /*warms_up=*/false}}};
+       {"KL(z)", draws.expectation(kl(q, p_z(y), z)), Role::divergence},
+       {"KL(y)", kl_to_uniform(q_y), Role::divergence, /*warms_up=*/false}}};
 }
 
 LogWeights ClusteredVae::log_weights(const torch::Tensor& x) {

@@ -72,8 +72,8 @@ Bound Hvae::bound(const torch::Tensor& x, Generator& generator) {
   const auto q = q_z1(q_z1_from_x(x), z2);  // [B, d1]
   const auto z1 = q.rsample(generator);
   return {{{"log p(x|z1,z2)", p_x(z1, z2)->log_prob(x)},
-           {"KL(z1)", kl(q, p_z1_given_z2(z2)), true},
-           {"KL(z2)", kl(q_z2, p_z2(x.options()), z2), true}}};
+           {"KL(z1)", kl(q, p_z1_given_z2(z2)), Role::divergence},
+           {"KL(z2)", kl(q_z2, p_z2(x.options()), z2), Role::divergence}}};
 }
 
 LogWeights Hvae::log_weights(const torch::Tensor& x) {

@@ -39,7 +39,7 @@ TEST_P(Decomposition, SumsToTheKlOfTheBound) {
   for (int round = 0; round < kRounds; ++round) {
     parts += model->information(points(), generator)->total() / kRounds;
     for (const Term& term : model->bound(points(), generator).terms) {
-      if (term.divergence) bound += term.value.mean().item<double>() / kRounds;
+      if (term.role == Role::divergence) bound += term.value.mean().item<double>() / kRounds;
     }
   }
   EXPECT_GT(bound, 0.3);  // else this shows nothing

@@ -19,15 +19,6 @@ void ModelOptions::validate() const {
   require_one_of("model.likelihood", likelihood, likelihoods());
 }
 
-torch::Tensor Bound::elbo() const {
-  torch::Tensor sum;
-  for (const Term& term : terms) {
-    const auto value = term.divergence ? -term.value : term.value;
-    sum = sum.defined() ? sum + value : value;
-  }
-  return sum;
-}
-
 Model::Model(int64_t clusters)
     : clusters_(clusters),
       aggregated_posterior_(register_buffer(

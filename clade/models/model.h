@@ -10,26 +10,10 @@
 #include "clade/core/options.h"
 #include "clade/core/random.h"
 #include "clade/distributions/distribution.h"
+#include "clade/models/bound.h"
 #include "clade/models/information.h"
 
 namespace clade {
-
-/// One named part of a bound, per data point, in nats. Divergences are stored positive and lower
-/// the bound: they are what KL warm-up weighs.
-struct Term {
-  std::string name;
-  torch::Tensor value;  // [B]
-  bool divergence = false;
-  bool warms_up = divergence;  ///< Whether KL warm-up weighs it.
-};
-
-/// The evidence lower bound of each data point, split into named terms.
-struct Bound {
-  std::vector<Term> terms;
-
-  /// Σ terms − Σ divergences = E_q[log p(x, latents) − log q(latents | x)].
-  torch::Tensor elbo() const;  // [B]
-};
 
 /// S draws of log p(x, latents) − log q(latents | x) for some x, [S, B].
 using LogWeights = std::function<torch::Tensor(int64_t samples, Generator& generator)>;

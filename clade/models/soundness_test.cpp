@@ -108,7 +108,7 @@ TEST_P(Soundness, TermsSumToTheElbo) {
   torch::Tensor sum = torch::zeros({16});
   for (const Term& term : bound.terms) {
     ASSERT_EQ(term.value.sizes(), (std::vector<int64_t>{16})) << term.name;
-    sum = term.divergence ? sum - term.value : sum + term.value;
+    sum = term.role == Role::divergence ? sum - term.value : sum + term.value;
   }
   EXPECT_TRUE(torch::allclose(sum, bound.elbo()));
 }
@@ -193,7 +193,8 @@ TEST_P(Soundness, EncodesClustersAndLayers) {
       layers += layer.divergence.sum().item<double>() / 3000;
     }
     for (const auto& term : model->bound(every_x(), generator).terms) {
-      if (term.divergence && term.name != "KL(y)") terms += term.value.sum().item<double>() / 3000;
+      if (term.role == Role::divergence && term.name != "KL(y)")
+        terms += term.value.sum().item<double>() / 3000;
     }
   }
   EXPECT_NEAR(layers / 16, terms / 16, 0.03);

@@ -31,7 +31,7 @@ Bound Vae::bound(const torch::Tensor& x, Generator& generator) {
   const auto q_z = q_z_given_x(x);  // [B, d]
   const auto z = q_z.rsample(generator);
   return {{{"log p(x|z)", p_x_given_z(z)->log_prob(x)},  // [B]
-           {"KL(z)", kl(q_z, p_z(x.options()), z), true}}};
+           {"KL(z)", kl(q_z, p_z(x.options()), z), Role::divergence}}};
 }
 
 LogWeights Vae::log_weights(const torch::Tensor& x) {

@@ -212,7 +212,7 @@ void Trainer::step_on(const torch::Tensor& rows) {
   torch::Tensor loss;
   for (const Term& term : bound.terms) {
     const auto mean = term.value.mean();
-    const auto cost = (term.divergence ? mean : -mean) * (term.warms_up ? beta : 1.0);
+    const auto cost = (term.role == Role::divergence ? mean : -mean) * (term.warms_up ? beta : 1.0);
     loss = loss.defined() ? loss + cost : cost;
     watched.push_back(mean.detach());
   }
@@ -236,7 +236,7 @@ void Trainer::step_on(const torch::Tensor& rows) {
   if (term_names_.empty()) {
     for (const Term& term : bound.terms) {
       term_names_.push_back(term.name);
-      term_divergence_.push_back(term.divergence);
+      term_divergence_.push_back(term.role == Role::divergence);
     }
   }
   totals_ += values * rows.size(0);

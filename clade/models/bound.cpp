@@ -1,0 +1,17 @@
+#include "clade/models/bound.h"
+
+#include <torch/torch.h>
+
+namespace clade {
+
+torch::Tensor Bound::elbo() const {
+  torch::Tensor sum;
+  for (const Term& term : terms) {
+    if (term.role == Role::classification) continue;
+    const auto value = term.role == Role::divergence ? -term.value : term.value;
+    sum = sum.defined() ? sum + value : value;
+  }
+  return sum;
+}
+
+}  // namespace clade

@@ -1,0 +1,34 @@
+#pragma once
+#include <torch/types.h>
+
+#include <string>
+#include <vector>
+
+namespace clade {
+
+/// What a term is to the objective.
+enum class Role {
+  likelihood,      ///< Raises the bound: log p(x | latents).
+  divergence,      ///< Lowers it, stored positive: what KL warm-up and floors weigh.
+  classification,  ///< No part of the bound: a loss on labels, stored positive, weighed by α.
+};
+
+/// One named part of a bound, per data point, in nats.
+struct Term {
+  std::string name;
+  torch::Tensor value;  // [B], or [S, B] for S draws of the latents
+  Role role = Role::likelihood;
+  bool warms_up = role == Role::divergence;  ///< Whether KL warm-up weighs it.
+  double floor = 0;  ///< Training charges at least this for its mean (Dilokthanakul et al. 2016).
+};
+
+/// The evidence lower bound of each data point, split into named terms.
+struct Bound {
+  std::vector<Term> terms;
+
+  /// Σ likelihoods − Σ divergences = log p(x, latents) − log q(latents | x), in expectation or a
+  /// draw: the honest bound, without floors, weights or labels.
+  torch::Tensor elbo() const;  // [B] or [S, B]
+};
+
+}  // namespace clade

@@ -4,8 +4,8 @@
 #include "app/trained_run.h"
 #include "clade/core/error.h"
 #include "clade/core/words.h"
-#include "clade/data/write_npy.h"
 #include "clade/evaluation/posteriors.h"
+#include "clade/formats/npy.h"
 
 namespace {
 

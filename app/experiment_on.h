@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-#include "clade/config/experiment_file.h"
+#include "clade/formats/experiment_file.h"
 
 /// Whether `what` is an experiment file, by its name.
 bool is_experiment(const std::string& what);

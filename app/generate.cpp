@@ -4,8 +4,8 @@
 #include "app/commands.h"
 #include "app/trained_run.h"
 #include "clade/core/error.h"
-#include "clade/data/write_npy.h"
-#include "clade/report/png.h"
+#include "clade/formats/npy.h"
+#include "clade/formats/png.h"
 #include "clade/report/sheet.h"
 
 namespace fs = std::filesystem;

@@ -8,8 +8,7 @@ get_property(rooms GLOBAL PROPERTY CLADE_ROOMS)
 install(TARGETS clade ${rooms} EXPORT cladeTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT cladeTargets NAMESPACE clade:: DESTINATION ${package_folder})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/clade/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/clade
-  FILES_MATCHING PATTERN "*.h" PATTERN "test_files.h" EXCLUDE
-  PATTERN "small_models_for_tests.h" EXCLUDE)
+  FILES_MATCHING PATTERN "*.h" PATTERN "test_files.h" EXCLUDE PATTERN "*_for_tests.h" EXCLUDE)
 if(CLADE_BUILD_COMMAND)
   install(TARGETS clade_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -2,9 +2,9 @@
 #include <filesystem>
 #include <memory>
 
-#include "clade/config/experiment_file.h"
 #include "clade/data/load.h"
 #include "clade/evaluation/evaluate.h"
+#include "clade/formats/experiment_file.h"
 #include "clade/models/registry.h"
 #include "clade/training/trainer.h"
 

@@ -12,7 +12,7 @@
 #include <memory>
 
 #include "clade/core/files.h"
-#include "clade/data/md5.h"
+#include "clade/formats/md5.h"
 #endif
 
 namespace clade {

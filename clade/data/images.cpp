@@ -7,8 +7,8 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
-#include "clade/data/codecs.h"
-#include "clade/data/numbers.h"
+#include "clade/formats/image.h"
+#include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {
@@ -64,20 +64,6 @@ std::vector<std::string> classes_of(const std::vector<fs::path>& files, const fs
 }
 
 }  // namespace
-
-void check_sides(int64_t height, int64_t width, const std::string& where) {
-  if (height >= 1 && width >= 1 && height <= kMostPixelsASide && width <= kMostPixelsASide) return;
-  throw DataError(where + " is said to have " + shape_text(std::vector<int64_t>{height, width}) +
-                  " pixels; images of 1 to " + std::to_string(kMostPixelsASide) +
-                  " pixels a side are read: copy it again, or shrink it");
-}
-
-torch::Tensor decode_image(std::string_view bytes, const std::string& where) {
-  if (is_png(bytes)) return decode_png(bytes, where);
-  if (is_jpeg(bytes)) return decode_jpeg(bytes, where);
-  throw DataError(where + (bytes.empty() ? " is empty (0 bytes)" : " is neither PNG nor JPEG") +
-                  "; copy it again or remove it");
-}
 
 torch::Tensor conform(const torch::Tensor& image, const ImageReading& reading) {
   auto pixels = image.to(torch::kFloat32);

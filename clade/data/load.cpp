@@ -9,12 +9,12 @@
 
 #include "clade/core/error.h"
 #include "clade/core/require.h"
-#include "clade/data/codecs.h"
-#include "clade/data/md5.h"
 #include "clade/data/named_sets.h"
-#include "clade/data/numbers.h"
 #include "clade/data/points.h"
 #include "clade/data/preprocessing.h"
+#include "clade/formats/image_sides.h"
+#include "clade/formats/md5.h"
+#include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {

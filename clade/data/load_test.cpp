@@ -8,7 +8,7 @@
 #include "clade/core/error.h"
 #include "clade/data/label_budget.h"
 #include "clade/data/named_sets.h"
-#include "clade/data/test_files.h"
+#include "clade/formats/test_files.h"
 
 namespace clade {
 namespace {

@@ -12,7 +12,7 @@
 #include "clade/core/words.h"
 #include "clade/data/download.h"
 #include "clade/data/omniglot.h"
-#include "clade/data/readers.h"
+#include "clade/formats/data_file.h"
 
 namespace clade {
 namespace {

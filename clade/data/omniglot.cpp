@@ -7,9 +7,10 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/data/images.h"
-#include "clade/data/mat.h"
-#include "clade/data/numbers.h"
-#include "clade/data/readers.h"
+#include "clade/formats/data_file.h"
+#include "clade/formats/image.h"
+#include "clade/formats/mat.h"
+#include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {

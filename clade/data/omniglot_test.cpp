@@ -4,13 +4,9 @@
 
 #include "clade/core/error.h"
 #include "clade/data/load.h"
-#include "clade/data/mat.h"
 #include "clade/data/named_sets.h"
-#include "clade/data/test_files.h"
-
-#ifdef CLADE_WITH_MATIO
-#include <matio.h>
-#endif
+#include "clade/formats/mat_for_tests.h"
+#include "clade/formats/test_files.h"
 
 namespace clade {
 namespace {
@@ -19,6 +15,10 @@ using testing::big;
 using testing::expect_error;
 using testing::idx_bytes;
 using testing::TestFolder;
+#ifdef CLADE_WITH_MATIO
+using testing::Matrix;
+using testing::write_mat;
+#endif
 
 constexpr int64_t kPixels = 28 * 28;
 
@@ -27,23 +27,6 @@ std::string label_of(const Points& points, int64_t i) {
 }
 
 #ifdef CLADE_WITH_MATIO
-
-using Matrix = std::pair<std::string, torch::Tensor>;  // [R, C] as MATLAB shows it
-
-std::string write_mat(const std::string& path, const std::vector<Matrix>& matrices,
-                      matio_compression compression = MAT_COMPRESSION_NONE) {
-  mat_t* file = Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5);
-  for (const auto& [name, matrix] : matrices) {
-    auto columns = matrix.to(torch::kFloat64).t().contiguous();
-    size_t sizes[] = {static_cast<size_t>(matrix.size(0)), static_cast<size_t>(matrix.size(1))};
-    matvar_t* variable = Mat_VarCreate(name.c_str(), MAT_C_DOUBLE, MAT_T_DOUBLE, 2, sizes,
-                                       columns.data_ptr<double>(), 0);
-    Mat_VarWrite(file, variable, compression);
-    Mat_VarFree(variable);
-  }
-  Mat_Close(file);
-  return path;
-}
 
 /// Classes 1 to C as rows of ones, [C, N].
 torch::Tensor one_hot(const std::vector<int64_t>& classes, int64_t c) {
@@ -63,32 +46,6 @@ std::vector<Matrix> small_chardata() {
           {"testdata", images(10, 2)},
           {"testtarget", one_hot({1, 3}, 3)},
           {"testtargetchar", torch::tensor({{2, 7}})}};
-}
-
-TEST(Mat, ReadsAMatrixColumnByColumn) {
-  const TestFolder folder;
-  const auto matrix = torch::arange(6).view({2, 3}) / 2.0;
-  for (const auto compression : {MAT_COMPRESSION_NONE, MAT_COMPRESSION_ZLIB}) {
-    const std::string path = write_mat(folder.path("a.mat"), {{"x", matrix}}, compression);
-    EXPECT_TRUE(read_mat(path, "x").equal(matrix.t()));
-    expect_error<DataError>([&] { read_mat(path, "y"); }, {"a.mat", "no variable y"});
-  }
-  expect_error<DataError>([&] { read_mat(folder.write("b.mat", std::string(500, 'x')), "x"); },
-                          {"b.mat", "-v7"});
-}
-
-TEST(Mat, EveryTruncationIsRefused) {
-  const TestFolder folder;
-  for (const auto compression : {MAT_COMPRESSION_NONE, MAT_COMPRESSION_ZLIB}) {
-    const std::string path =
-        write_mat(folder.path("a.mat"), {{"x", torch::arange(40).view({5, 8})}}, compression);
-    std::ifstream in(path, std::ios::binary);
-    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
-    for (size_t size = 0; size < bytes.size(); ++size) {
-      const std::string cut = folder.write("cut.mat", bytes.substr(0, size));
-      EXPECT_THROW(read_mat(cut, "x"), DataError) << "cut to " << size << " bytes";
-    }
-  }
 }
 
 TEST(Omniglot, ReadsChardataUprightWithItsSplit) {

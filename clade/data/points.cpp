@@ -12,8 +12,12 @@
 #include "clade/core/error.h"
 #include "clade/core/words.h"
 #include "clade/data/images.h"
-#include "clade/data/numbers.h"
-#include "clade/data/readers.h"
+#include "clade/formats/csv.h"
+#include "clade/formats/data_file.h"
+#include "clade/formats/idx.h"
+#include "clade/formats/npy.h"
+#include "clade/formats/npz.h"
+#include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {

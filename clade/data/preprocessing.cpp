@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "clade/core/error.h"
-#include "clade/data/numbers.h"
+#include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {

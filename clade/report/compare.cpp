@@ -8,10 +8,10 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/formats/png.h"
 #include "clade/report/charts.h"
 #include "clade/report/clusters.h"
 #include "clade/report/html.h"
-#include "clade/report/png.h"
 #include "clade/report/sheet.h"
 
 namespace clade {

@@ -4,8 +4,8 @@
 
 #include <cstdio>
 
+#include "clade/formats/png.h"
 #include "clade/report/embedded.h"
-#include "clade/report/png.h"
 
 namespace clade {
 namespace {

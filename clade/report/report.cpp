@@ -10,11 +10,11 @@
 #include "clade/core/files.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/label_posteriors.h"
+#include "clade/formats/png.h"
 #include "clade/report/clusters.h"
 #include "clade/report/html.h"
 #include "clade/report/page.h"
 #include "clade/report/plots.h"
-#include "clade/report/png.h"
 #include "clade/report/sheet.h"
 
 namespace clade {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "clade/data/dataset.h"
+#include "clade/formats/safetensors.h"
 #include "clade/models/registry.h"
-#include "clade/training/safetensors.h"
 
 namespace clade {
 

@@ -1,4 +1,4 @@
-#include "clade/data/gzip.h"
+#include "clade/formats/gzip.h"
 
 #include "clade/core/error.h"
 

@@ -1,4 +1,4 @@
-#include "clade/data/mat.h"
+#include "clade/formats/mat.h"
 
 #include "clade/core/error.h"
 
@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "clade/core/files.h"
-#include "clade/data/numbers.h"
+#include "clade/formats/bytes.h"
 #endif
 
 namespace clade {
@@ -21,7 +21,7 @@ constexpr size_t kHeader = 128;
 constexpr size_t kTag = 8;
 constexpr uint64_t kMostNumbersAByte = 1032;  // deflate packs no better
 
-DataError broken(const std::string& path, const std::string& why) {
+DataError broken_mat(const std::string& path, const std::string& why) {
   return DataError(path + " is a broken .mat file (" + why + "); copy it again");
 }
 
@@ -37,9 +37,9 @@ void check_whole(const std::string& bytes, const std::string& path) {
   }
   size_t at = kHeader;
   while (at < bytes.size()) {
-    if (bytes.size() - at < kTag) throw broken(path, "truncated");
+    if (bytes.size() - at < kTag) throw broken_mat(path, "truncated");
     const auto size = load_number<uint32_t>(&bytes[at + 4], big_endian);
-    if (size > bytes.size() - at - kTag) throw broken(path, "truncated");
+    if (size > bytes.size() - at - kTag) throw broken_mat(path, "truncated");
     at += kTag + size;
   }
 }
@@ -69,7 +69,7 @@ torch::Tensor read_mat(const std::string& path, const std::string& variable) {
   check_whole(bytes, path);
   const std::unique_ptr<mat_t, decltype(&Mat_Close)> file(Mat_Open(path.c_str(), MAT_ACC_RDONLY),
                                                           Mat_Close);
-  if (!file) throw broken(path, "no header");
+  if (!file) throw broken_mat(path, "no header");
   const std::unique_ptr<matvar_t, decltype(&Mat_VarFree)> matrix(
       Mat_VarReadInfo(file.get(), variable.c_str()), Mat_VarFree);
   if (!matrix) throw DataError(path + " has no variable " + variable + "; copy it again");
@@ -80,12 +80,12 @@ torch::Tensor read_mat(const std::string& path, const std::string& variable) {
   const uint64_t rows = matrix->dims[0], columns = matrix->dims[1];
   const uint64_t most = kMostNumbersAByte * bytes.size();
   if (rows == 0 || columns == 0 || rows > most || columns > most / rows) {
-    throw broken(where, std::to_string(rows) + "x" + std::to_string(columns) + " numbers in " +
-                            std::to_string(bytes.size()) + " bytes");
+    throw broken_mat(where, std::to_string(rows) + "x" + std::to_string(columns) + " numbers in " +
+                                std::to_string(bytes.size()) + " bytes");
   }
   if (Mat_VarReadDataAll(file.get(), matrix.get()) != 0 || matrix->data == nullptr ||
       matrix->nbytes != rows * columns * c10::elementSize(type)) {
-    throw broken(where, "its numbers cannot be read");
+    throw broken_mat(where, "its numbers cannot be read");
   }
   return torch::from_blob(matrix->data, {static_cast<int64_t>(columns), static_cast<int64_t>(rows)},
                           type)

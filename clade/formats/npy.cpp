@@ -1,12 +1,14 @@
-#include <torch/torch.h>
+#include "clade/formats/npy.h"
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <vector>
 
 #include "clade/core/error.h"
-#include "clade/data/numbers.h"
-#include "clade/data/readers.h"
+#include "clade/core/files.h"
+#include "clade/formats/bytes.h"
+#include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {
@@ -74,7 +76,7 @@ class HeaderParser {
   }
 
   void expect(char c) {
-    if (!take(c)) fail(std::string("no '") + c + "' where one belongs");
+    if (!take(c)) fail("no '" + std::string(1, c) + "' where one belongs");
   }
 
   bool take_word(std::string_view word) {
@@ -132,7 +134,7 @@ class HeaderParser {
   const std::string& where_;
 };
 
-NumberFormat number_format(const std::string& descr, const std::string& where) {
+NumberFormat npy_number_format(const std::string& descr, const std::string& where) {
   // '<f4': byte order, kind, bytes. Python's own order mark '|' stands where bytes have none.
   if (descr.size() == 3 && std::string_view("<>|=").find(descr[0]) != std::string_view::npos) {
     const NumberFormat format{descr[1], descr[2] - '0', descr[0] == '>'};
@@ -173,7 +175,7 @@ Array parse_npy(std::string_view bytes, const std::string& where) {
   }
   NpyHeader header = HeaderParser(bytes.substr(width, header_size), where).parse();
   bytes.remove_prefix(width + header_size);
-  const auto format = number_format(header.descr, where);
+  const auto format = npy_number_format(header.descr, where);
   if (!header.fortran_order) return {read_numbers(bytes, format, header.shape, where)};
 
   // Fortran order is C order with the dimensions reversed.
@@ -182,6 +184,27 @@ Array parse_npy(std::string_view bytes, const std::string& where) {
   std::vector<int64_t> reversed;
   for (int64_t i = values.dim() - 1; i >= 0; --i) reversed.push_back(i);
   return {values.permute(reversed).contiguous()};
+}
+
+void write_npy(const std::filesystem::path& path, const torch::Tensor& values) {
+  const auto data = values.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+  std::string shape;
+  for (const int64_t size : data.sizes()) shape += std::to_string(size) + ", ";
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + shape + "), }";
+  // Format 1.0: magic, version and header length are 10 bytes; data start at a multiple of 64.
+  constexpr size_t kPrefix = 10;
+  constexpr size_t kAlignment = 64;
+  const size_t padded = (kPrefix + header.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
+  header.resize(padded - kPrefix - 1, ' ');
+  header += '\n';
+  write_atomically(path, [&](std::ostream& out) {
+    out << kMagic;
+    out.write("\x01\x00", 2);
+    out.put(static_cast<char>(header.size() & 0xff)).put(static_cast<char>(header.size() >> 8));
+    out << header;
+    out.write(static_cast<const char*>(data.data_ptr()),
+              static_cast<std::streamsize>(data.nbytes()));
+  });
 }
 
 }  // namespace clade

@@ -1,4 +1,4 @@
-#include <torch/torch.h>
+#include "clade/formats/csv.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,8 +6,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
-#include "clade/data/numbers.h"
-#include "clade/data/readers.h"
+#include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {

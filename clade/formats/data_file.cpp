@@ -1,8 +1,8 @@
-#include "clade/data/readers.h"
+#include "clade/formats/data_file.h"
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
-#include "clade/data/gzip.h"
+#include "clade/formats/gzip.h"
 
 namespace clade {
 namespace {

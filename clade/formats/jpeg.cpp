@@ -1,5 +1,7 @@
+#include "clade/formats/jpeg.h"
+
 #include "clade/core/error.h"
-#include "clade/data/codecs.h"
+#include "clade/formats/image_sides.h"
 
 #ifdef CLADE_WITH_JPEG
 #include <cstdio>

@@ -1,12 +1,16 @@
-#include "clade/data/readers.h"
-
+#include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include <random>
 
 #include "clade/core/error.h"
-#include "clade/data/gzip.h"
-#include "clade/data/test_files.h"
+#include "clade/formats/csv.h"
+#include "clade/formats/data_file.h"
+#include "clade/formats/gzip.h"
+#include "clade/formats/idx.h"
+#include "clade/formats/npy.h"
+#include "clade/formats/npz.h"
+#include "clade/formats/test_files.h"
 
 namespace clade {
 namespace {

@@ -1,11 +1,7 @@
 #pragma once
 #include <torch/types.h>
 
-#include <algorithm>
-#include <bit>
 #include <cstdint>
-#include <cstring>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,19 +15,6 @@ struct NumberFormat {
   int64_t bytes;  ///< per number
   bool big_endian;
 };
-
-/// The number at `at`, whatever its alignment and the machine's byte order.
-template <class T>
-T load_number(const char* at, bool big_endian) {
-  unsigned char bytes[sizeof(T)];
-  std::memcpy(bytes, at, sizeof(T));
-  if (big_endian != (std::endian::native == std::endian::big)) {
-    std::reverse(std::begin(bytes), std::end(bytes));
-  }
-  T value;
-  std::memcpy(&value, bytes, sizeof(T));
-  return value;
-}
 
 /// `bytes` as a tensor of `shape` in C order: uint8 (also for bool), int64 for all other whole
 /// numbers, float32 for floating ones. Throws DataError, before allocating anything, where a

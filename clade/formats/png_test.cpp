@@ -1,4 +1,4 @@
-#include "clade/report/png.h"
+#include "clade/formats/png.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>

@@ -1,4 +1,4 @@
-#include "clade/config/experiment_file.h"
+#include "clade/formats/experiment_file.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,11 +1,15 @@
+#include "clade/formats/idx.h"
+
+#include <vector>
+
 #include "clade/core/error.h"
-#include "clade/data/numbers.h"
-#include "clade/data/readers.h"
+#include "clade/formats/bytes.h"
+#include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {
 
-NumberFormat number_format(unsigned char code, const std::string& where) {
+NumberFormat idx_number_format(unsigned char code, const std::string& where) {
   switch (code) {
     case 0x08:
       return {'u', 1, true};
@@ -33,7 +37,7 @@ Array parse_idx(std::string_view bytes, const std::string& where) {
                     " is not an IDX file: it must start with two zero bytes, a number type " +
                     "and a count of dimensions; copy or download it again");
   }
-  const auto format = number_format(static_cast<unsigned char>(bytes[2]), where);
+  const auto format = idx_number_format(static_cast<unsigned char>(bytes[2]), where);
   const size_t dimensions = static_cast<unsigned char>(bytes[3]);
   bytes.remove_prefix(4);
   if (bytes.size() < 4 * dimensions) {

@@ -1,4 +1,4 @@
-#include "clade/config/experiment_file.h"
+#include "clade/formats/experiment_file.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

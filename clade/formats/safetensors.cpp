@@ -1,4 +1,4 @@
-#include "clade/training/safetensors.h"
+#include "clade/formats/safetensors.h"
 
 #include <cstring>
 #include <nlohmann/json.hpp>

@@ -1,11 +1,11 @@
-#include "clade/data/md5.h"
+#include "clade/formats/md5.h"
 
 #include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 
-#include "clade/data/numbers.h"
+#include "clade/formats/bytes.h"
 
 namespace clade {
 namespace {

@@ -1,11 +1,10 @@
-#include "clade/data/numbers.h"
-
-#include <torch/torch.h>
+#include "clade/formats/numbers.h"
 
 #include <charconv>
 #include <cmath>
 
 #include "clade/core/error.h"
+#include "clade/formats/bytes.h"
 
 namespace clade {
 namespace {

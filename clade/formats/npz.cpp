@@ -1,10 +1,12 @@
+#include "clade/formats/npz.h"
+
 #include <algorithm>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
-#include "clade/data/gzip.h"
-#include "clade/data/numbers.h"
-#include "clade/data/readers.h"
+#include "clade/formats/bytes.h"
+#include "clade/formats/gzip.h"
+#include "clade/formats/npy.h"
 
 namespace clade {
 namespace {

@@ -1,0 +1,31 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace clade {
+
+enum class Format { kIdx, kNpy, kNpz, kCsv };
+
+/// A data file in memory, unpacked where it was gzipped.
+struct DataFile {
+  Format format;
+  std::string bytes;
+};
+
+/// Reads `path` and tells its format from its content first, from its name second. Throws DataError
+/// where the file is missing, empty, truncated or of no format above.
+DataFile read_data_file(const std::string& path);
+
+/// folder/name or folder/name.gz, whichever is there.
+std::optional<std::filesystem::path> find_data_file(const std::filesystem::path& folder,
+                                                    const std::string& name);
+
+/// A file and the array of it to take: "cells.npz:counts" is {"cells.npz", "counts"}.
+struct ArrayPath {
+  std::string file;
+  std::string entry;  ///< "" where none is named.
+};
+ArrayPath split_array_path(const std::string& path);
+
+}  // namespace clade

@@ -1,0 +1,17 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "clade/formats/array.h"
+
+namespace clade {
+
+/// NumPy's .npy, versions 1 to 3: floating 2, 4 and 8 bytes, whole numbers and bool, either byte
+/// order, C and Fortran order.
+Array parse_npy(std::string_view bytes, const std::string& where);
+
+/// Writes a tensor of any shape as float32 .npy, all or nothing.
+void write_npy(const std::filesystem::path& path, const torch::Tensor& values);
+
+}  // namespace clade

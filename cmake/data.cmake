@@ -1,9 +1,0 @@
-# What the data room can read. PUBLIC: its tests ask too, and so does the report, which draws PNGs.
-foreach(library ZLIB PNG JPEG MATIO CURL)
-  target_compile_definitions(clade_data PUBLIC
-    $<$<BOOL:${CLADE_WITH_${library}}>:CLADE_WITH_${library}>)
-endforeach()
-if(CLADE_WITH_MATIO)
-  # Its tests write with it.
-  target_include_directories(clade_data PUBLIC $<BUILD_INTERFACE:${CLADE_MATIO_INCLUDE}>)
-endif()

@@ -8,6 +8,7 @@ namespace {
 struct EvaluateArguments {
   std::string run;
   int64_t importance_samples = 0;
+  bool sum_clusters = false;
   std::string split = "test";
   std::string data;
   std::string labels;
@@ -18,6 +19,7 @@ void evaluate_run(const EvaluateArguments& arguments) {
   const TrainedRun run = open_run(arguments.run, arguments.device);
   clade::EvaluateOptions options = run.experiment.evaluate;
   if (arguments.importance_samples > 0) options.importance_samples = arguments.importance_samples;
+  if (arguments.sum_clusters) options.sum_clusters = true;
   options.validate();
 
   clade::Dataset data;
@@ -52,6 +54,8 @@ void add_evaluate(CLI::App& app) {
       ->add_option("--importance-samples", arguments->importance_samples,
                    "S of the importance-weighted bound; as in the experiment by default")
       ->check(counts());
+  command->add_flag("--sum-clusters", arguments->sum_clusters,
+                    "sum every cluster inside each weight: a tighter bound, at K times the cost");
   auto* split = command->add_option("--split", arguments->split, "test, validation or train")
                     ->check(CLI::IsMember({"test", "validation", "train"}));
   auto* data = command

@@ -55,10 +55,11 @@ void generate(const GenerateArguments& arguments) {
   if (each_cluster) {
     std::vector<torch::Tensor> rows;
     for (int64_t k = 0; k < model.clusters(); ++k)
-      rows.push_back(model.sample(count, k, generator));
+      rows.push_back(model.sample_means(count, model.given_cluster(k), generator));
     sheet = torch::stack(rows);
   } else {
-    sheet = model.sample(count, arguments.cluster, generator).unsqueeze(0);
+    sheet =
+        model.sample_means(count, model.given_cluster(arguments.cluster), generator).unsqueeze(0);
   }
   if (out.extension() == ".png") {
     clade::write_png(

@@ -93,7 +93,7 @@ void compare_runs(const std::vector<std::string>& folders, const std::string& ou
     const clade::EvaluationMode evaluation(*run.trained.model);
     clade::ComparedRun compared{names[i], run.trained.shape, {}, {}, read_metrics(run.folder)};
     if (clade::is_image(compared.shape)) {
-      compared.samples = run.trained.model->sample(kComparedImages, std::nullopt, generator);
+      compared.samples = run.trained.model->sample_means(kComparedImages, {}, generator);
     } else {
       const clade::Splits data = run.splits();
       const auto shown = clade::samples_and_originals(*run.trained.model, unseen(data), generator);

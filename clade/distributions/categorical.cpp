@@ -46,6 +46,12 @@ torch::Tensor Categorical::sample(Generator& generator, int64_t samples) const {
   return index.clamp_max(clusters() - 1).movedim(-1, 0);
 }
 
+Categorical Categorical::repeated(int64_t times) const {
+  auto shape = log_probs_.sizes().vec();
+  shape.insert(shape.begin(), times);
+  return Categorical(log_probs_.expand(shape));
+}
+
 RelaxedCategorical::RelaxedCategorical(const Categorical& base, double temperature)
     : log_probs_(base.log_probs()), temperature_(temperature) {}
 

@@ -19,6 +19,9 @@ class Categorical {
 
   torch::Tensor sample(Generator& generator, int64_t samples) const;  // [samples, ...]
 
+  /// The same distribution along a new leading dimension: [...] -> [times, ...].
+  Categorical repeated(int64_t times) const;
+
  private:
   torch::Tensor log_probs_;
 };

@@ -30,9 +30,10 @@ torch::Tensor DiagonalGaussian::rsample(Generator& generator) const {
   return mean_ + (0.5 * log_variance_).exp() * draw_normals(shape, mean_, generator);
 }
 
-torch::Tensor DiagonalGaussian::rsample(Generator& generator, int64_t samples) const {
-  auto shape = at::infer_size(mean_.sizes(), log_variance_.sizes());
-  shape.insert(shape.begin(), samples);
+torch::Tensor DiagonalGaussian::rsample(Generator& generator, at::IntArrayRef leading) const {
+  const auto own = at::infer_size(mean_.sizes(), log_variance_.sizes());
+  auto shape = at::infer_size(at::IntArrayRef(own).slice(0, own.size() - 1), leading);
+  shape.push_back(own.back());
   return mean_ + (0.5 * log_variance_).exp() * draw_normals(shape, mean_, generator);
 }
 
@@ -40,28 +41,17 @@ torch::Tensor DiagonalGaussian::sample(Generator& generator) const {
   return rsample(generator).detach();
 }
 
-torch::Tensor StandardNormal::log_prob_per_unit(const torch::Tensor& z) const {
-  return -0.5 * (z.square() + kLog2Pi);
-}
-
-torch::Tensor StandardNormal::log_prob(const torch::Tensor& z) const {
-  return log_prob_per_unit(z).sum(-1);
+DiagonalGaussian StandardNormal::on(const torch::TensorOptions& like) const {
+  const auto zeros = torch::zeros({size}, like);
+  return {zeros, zeros};
 }
 
 torch::Tensor kl_per_unit(const DiagonalGaussian& q, const DiagonalGaussian& p) {
   return gaussian_kl_per_unit(q.mean(), q.log_variance(), p.mean(), p.log_variance());
 }
 
-torch::Tensor kl_per_unit(const DiagonalGaussian& q, const StandardNormal&) {
-  return 0.5 * (q.log_variance().exp() + q.mean().square() - 1 - q.log_variance());
-}
-
 torch::Tensor kl(const DiagonalGaussian& q, const DiagonalGaussian& p) {
   return gaussian_kl(q.mean(), q.log_variance(), p.mean(), p.log_variance());
-}
-
-torch::Tensor kl(const DiagonalGaussian& q, const StandardNormal& p) {
-  return kl_per_unit(q, p).sum(-1);
 }
 
 }  // namespace clade

@@ -17,25 +17,28 @@ class DiagonalGaussian : public Distribution {
   torch::Tensor entropy() const;  // [...]
 
   /// Reparameterised: gradients reach mean and log-variance.
-  torch::Tensor rsample(Generator& generator) const;                   // [..., D]
-  torch::Tensor rsample(Generator& generator, int64_t samples) const;  // [samples, ..., D]
+  torch::Tensor rsample(Generator& generator) const;  // [..., D]
+  /// Draws whose leading dimensions are those of the Gaussian broadcast with `leading`: of one with
+  /// [B, D], {S, 1} gives [S, B, D] and {K, 1, 1} would give [K, 1, B, D].
+  torch::Tensor rsample(Generator& generator, at::IntArrayRef leading) const;
   torch::Tensor sample(Generator& generator) const override;
+
+  /// The same density, whose parameters no gradient reaches.
+  DiagonalGaussian without_gradient() const { return {mean_.detach(), log_variance_.detach()}; }
 
  private:
   torch::Tensor mean_;
   torch::Tensor log_variance_;
 };
 
-/// N(0, I) over D dimensions.
+/// N(0, I), as a distribution yet without a type and device.
 struct StandardNormal {
-  torch::Tensor log_prob(const torch::Tensor& z) const;           // [..., D] -> [...]
-  torch::Tensor log_prob_per_unit(const torch::Tensor& z) const;  // [..., D] -> [..., D]
+  int64_t size;                                                 ///< d
+  DiagonalGaussian on(const torch::TensorOptions& like) const;  // [d]
 };
 
 /// KL(q ‖ p) in closed form, in nats; `per_unit` keeps the last dimension, [..., D].
 torch::Tensor kl_per_unit(const DiagonalGaussian& q, const DiagonalGaussian& p);
-torch::Tensor kl_per_unit(const DiagonalGaussian& q, const StandardNormal& p);
 torch::Tensor kl(const DiagonalGaussian& q, const DiagonalGaussian& p);  // [...]
-torch::Tensor kl(const DiagonalGaussian& q, const StandardNormal& p);    // [...]
 
 }  // namespace clade

@@ -91,7 +91,7 @@ TEST(GaussianMixture, KlIsItsIntegral) {
       (q.log_prob(z).exp() * (q.log_prob(z) - mixture().log_prob(z))).sum().item<double>() * kStep *
       kStep;
   auto generator = make_generator(1);
-  const auto draws = q.rsample(generator, 400000);  // [S, 1, 2]
+  const auto draws = q.rsample(generator, {400000, 1});  // [S, 1, 2]
   EXPECT_NEAR(kl(q, mixture(), draws).mean().item<double>(), expected, 0.01);
   EXPECT_NEAR(kl_per_unit(q, mixture(), draws).sum(-1).mean().item<double>(), expected, 0.01);
 }

@@ -11,6 +11,7 @@ namespace clade {
 /// What is measured when training ends.
 struct EvaluateOptions : Options {
   int64_t importance_samples = 1;
+  bool sum_clusters = false;
   std::string precision = "fp32";  ///< Of matrix products in F_S; see precisions().
 
   std::vector<Option> options() override;

@@ -12,7 +12,7 @@ namespace {
 
 std::shared_ptr<Model> small(const std::string& name) {
   auto generator = make_generator(1);
-  return find_model(name).make(*small_options(name), 4, generator);
+  return find_model(name).make(*small_options(name), Parent{"x", 4}, generator);
 }
 
 torch::Tensor bits(int64_t n) {
@@ -29,8 +29,8 @@ TEST(LogLikelihood, StreamsToTheSameNumberAsAllAtOnce) {
   auto direct = make_generator(3);
   torch::NoGradGuard no_grad;
   model->eval();
-  const auto first = model->log_weights(x)(3333, direct);
-  const auto second = model->log_weights(x)(1667, direct);
+  const auto first = model->log_weights(x)(3333, direct).elbo();
+  const auto second = model->log_weights(x)(1667, direct).elbo();
   const auto expected =
       torch::logsumexp(torch::cat({first, second}).to(torch::kFloat64), 0) - std::log(5000.0);
   EXPECT_TRUE(torch::allclose(by_chunks, expected, 1e-9, 1e-9));
@@ -41,10 +41,11 @@ TEST(LogLikelihood, AveragesOverPointsAndReportsProgress) {
   const auto x = bits(250);
   auto a = make_generator(4), b = make_generator(4);
   std::vector<int64_t> reported;
-  const double mean = log_likelihood(*model, x, 7, a, [&](int64_t done, int64_t total) {
-    EXPECT_EQ(total, 250);
-    reported.push_back(done);
-  });
+  const double mean =
+      log_likelihood(*model, x, 7, a, /*sum_clusters=*/false, [&](int64_t done, int64_t total) {
+        EXPECT_EQ(total, 250);
+        reported.push_back(done);
+      });
   EXPECT_EQ(reported, (std::vector<int64_t>{100, 200, 250}));
   double sum = 0;
   for (int64_t start = 0; start < 250; start += 100) {

@@ -15,13 +15,14 @@ constexpr int64_t kPointsAtATime = 100;
 }  // namespace
 
 torch::Tensor log_likelihood_per_point(Model& model, const torch::Tensor& x, int64_t samples,
-                                       Generator& generator) {
+                                       Generator& generator, bool sum_clusters) {
   const EvaluationMode evaluation(model);
-  const int64_t at_a_time = std::max<int64_t>(1, kRows / x.size(0));
-  const LogWeights log_weights = model.log_weights(x);
+  const int64_t decodings = sum_clusters ? model.decodings() : 1;
+  const int64_t at_a_time = std::max<int64_t>(1, kRows / (x.size(0) * decodings));
+  const Draws log_weights = model.log_weights(x, {.sum_clusters = sum_clusters});
   torch::Tensor log_sum;  // [B]
   for (int64_t done = 0; done < samples; done += at_a_time) {
-    const auto log_w = log_weights(std::min(at_a_time, samples - done), generator);
+    const auto log_w = log_weights(std::min(at_a_time, samples - done), generator).elbo();
     const auto chunk = torch::logsumexp(log_w.to(torch::kFloat64), 0);
     log_sum = log_sum.defined() ? torch::logaddexp(log_sum, chunk) : chunk;
   }
@@ -29,13 +30,14 @@ torch::Tensor log_likelihood_per_point(Model& model, const torch::Tensor& x, int
 }
 
 double log_likelihood(Model& model, const torch::Tensor& x, int64_t samples, Generator& generator,
-                      const Progress& progress) {
+                      bool sum_clusters, const Progress& progress) {
   const int64_t n = x.size(0);
   torch::Tensor sum;
   for (int64_t start = 0; start < n; start += kPointsAtATime) {
     const int64_t end = std::min(n, start + kPointsAtATime);
     const auto batch =
-        log_likelihood_per_point(model, x.slice(0, start, end), samples, generator).sum();
+        log_likelihood_per_point(model, x.slice(0, start, end), samples, generator, sum_clusters)
+            .sum();
     sum = sum.defined() ? sum + batch : batch;
     if (progress) progress(end, n);
   }

@@ -32,7 +32,9 @@ nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& gener
   const auto truth = data.x.squeeze(1);  // [N]
   const int64_t N = data.size(), draws = N * std::max<int64_t>(1, kDraws / N);
   const auto draw = [&](int64_t n, std::optional<int64_t> cluster) {
-    return model.generate(n, cluster, generator)->sample(generator).squeeze(1);  // [n]
+    return model.generations(n, model.given_cluster(cluster), generator)
+        ->sample(generator)
+        .squeeze(1);  // [n]
   };
   nlohmann::json figures;
   figures["wasserstein_1"] = wasserstein_1(truth, draw(draws, {}));
@@ -45,7 +47,7 @@ nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& gener
   const int64_t K = model.clusters();
   if (K == 1) return figures;
 
-  const auto weights = model.cluster_weights(generator);
+  const auto weights = model.cluster_weights(model.main_discrete(), generator);
   torch::Tensor means;  // [C]
   if (data.labelled()) {
     const auto one_hot = torch::one_hot(data.labels).to(torch::kFloat32);  // [N, C]

@@ -30,24 +30,19 @@ TEST(WassersteinOne, IsTheIntegralBetweenTheDistributionFunctions) {
 /// Generates from cluster 0 at −1, from cluster 1 half at −1 and half at 1.
 class TwoModes : public Model {
  public:
-  explicit TwoModes(bool follows_data) : Model(2), follows_data_(follows_data) {
+  explicit TwoModes(bool follows_data) : Model({{"y", 2}}), follows_data_(follows_data) {
     set_aggregated_posterior(torch::tensor({0.25, 0.75}));
   }
-  torch::Tensor cluster_weights(Generator& generator) override {
-    return follows_data_ ? aggregated_posterior() : Model::cluster_weights(generator);
-  }
-  Bound bound(const torch::Tensor&, Generator&) override { return {}; }
-  LogWeights log_weights(const torch::Tensor&) override { return {}; }
-  std::vector<LayerPosterior> encode(const torch::Tensor&, Generator&) override { return {}; }
-  torch::Tensor reconstruct(const torch::Tensor& x) override { return x; }
-  std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
-                                         Generator& generator) override {
-    const auto y = cluster || follows_data_
-                       ? draw_clusters(n, cluster, generator)
-                       : torch::randint(2, {n}, generator, torch::dtype(torch::kInt64));
+
+ protected:
+  void infer(Trace&, const torch::Tensor&) override {}
+  void generate(Trace& p) override {
+    const auto y = follows_data_ ? p.cluster("y", UniformClusters{2})
+                                 : p.cluster("y", Categorical(torch::zeros({2}, p.like())));
+    const int64_t n = y.size(0);
     const auto up = torch::arange(n).remainder(2) * y * 2 - 1;  // -1, or in turn -1 and 1
-    return std::make_unique<DiagonalGaussian>(up.to(torch::kFloat32).unsqueeze(1),
-                                              torch::full({n, 1}, -20.0));
+    p.data("x|y", std::make_unique<DiagonalGaussian>(up.to(torch::kFloat32).unsqueeze(1),
+                                                     torch::full({n, 1}, -20.0)));
   }
 
  private:

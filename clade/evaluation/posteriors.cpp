@@ -17,7 +17,7 @@ Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator
   Posteriors result;
   for (int64_t start = 0; start < n; start += rows_at_a_time(model)) {
     const auto rows = x.slice(0, start, std::min(n, start + rows_at_a_time(model)));
-    clusters.push_back(model.cluster_probabilities(rows, generator));
+    clusters.push_back(model.cluster_probabilities(rows, generator)[model.main_discrete()]);
     const auto layers = model.encode(rows, generator);
     means.resize(layers.size());
     result.layers.resize(layers.size());

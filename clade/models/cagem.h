@@ -23,22 +23,12 @@ struct CagemOptions : ModelOptions {
 class Cagem : public Model {
  public:
   using Options = CagemOptions;
-  Cagem(const CagemOptions& options, int64_t features, Generator& generator);
 
-  Bound bound(const torch::Tensor& x, Generator& generator) override;
-  LogWeights log_weights(const torch::Tensor& x) override;
+  Cagem(const CagemOptions& options, const Parent& x, Generator& generator);
 
-  /// q(y | x) = E_{q(z1|x)} q(y | z1, x), over 100 draws of z1.
-  torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
-
-  std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
-  torch::Tensor reconstruct(const torch::Tensor& x) override;
-
-  /// y ~ p(y | z2). A given cluster k conditions z2: draws of p(z2) are resampled by p(y = k | z2).
-  std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
-                                         Generator& generator) override;
-  torch::Tensor cluster_weights(Generator& generator) override;
-  void begin_epoch(int64_t epoch) override { estimator.begin_epoch(epoch); }
+ protected:
+  void infer(Trace& q, const torch::Tensor& x) override;
+  void generate(Trace& p) override;
 
  private:
   GaussianConditional q_z1_given_x{nullptr};
@@ -48,8 +38,6 @@ class Cagem : public Model {
   CategoricalConditional p_y_given_z2{nullptr};
   GaussianConditional p_z1_given_y_z2{nullptr};
   Likelihood p_x_given_y_z1{nullptr};
-  Estimator estimator;
-  int64_t latent2;
 };
 
 }  // namespace clade

@@ -14,6 +14,7 @@ struct ClusterFactors {
 
 struct ClusteredVaeOptions : OneLayerOptions {
   ClusterFactors given_y;  ///< Not a setting: the model's name says it.
+  bool labels = false;     ///< Whether it learns from labels; not a setting either.
   int64_t clusters = 10;
   PriorOptions prior;  ///< Of p(z); of p(z | y) as far as of_given_y() goes.
   EstimatorOptions estimator;
@@ -26,9 +27,10 @@ struct ClusteredVaeOptions : OneLayerOptions {
 ///              p(x, y, z) / p(y)      q(y, z | x)
 ///   cp_vae     p(x | z, y) p(z | y)   q(z | x, y) q(y | x)   with conditional priors N(μ_k, σ_k)
 ///   indq       p(x | z, y) p(z | y)   q(z | x) q(y | x)      (the assumptions of VaDE)
-///   indp       p(x | z, y) p(z)       q(z | x, y) q(y | x)   (M2 of Kingma et al. 2014, no labels)
+///   indp       p(x | z, y) p(z)       q(z | x, y) q(y | x)
 ///   indqp      p(x | z, y) p(z)       q(z | x) q(y | x)
 ///   gm_dgm     p(x | z) p(z | y)      q(z | x, y) q(y | x)   (Willetts, Roberts & Holmes 2019)
+///   m2         as indp, with y known for labelled points     (Kingma et al. 2014)
 /// The encoder's hidden layers are computed once per data point; y enters at the heads of q(z|x,y),
 /// as in the authors' code (their figure 2 has one more gated layer of hidden units and y). A
 /// relaxed y has the prior N(Σ_k y_k μ_k, exp Σ_k y_k log σ²_k), which the exact sum is the limit
@@ -38,38 +40,23 @@ class ClusteredVae : public Model {
  public:
   using Options = ClusteredVaeOptions;
 
-  ClusteredVae(const ClusteredVaeOptions& options, int64_t features, Generator& generator);
+  ClusteredVae(const ClusteredVaeOptions& options, const Parent& x, Generator& generator);
 
-  Bound bound(const torch::Tensor& x, Generator& generator) override;
-  LogWeights log_weights(const torch::Tensor& x) override;
-  torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
-  std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
-  torch::Tensor reconstruct(const torch::Tensor& x) override;
-  std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
-                                         Generator& generator) override;
-  torch::Tensor cluster_weights(Generator&) override { return aggregated_posterior(); }
-  std::optional<Bound> relaxed_bound(const torch::Tensor& x, Generator& generator) override;
-  std::optional<Information> information(const torch::Tensor& x, Generator& generator) override;
-  void begin_epoch(int64_t epoch) override { estimator.begin_epoch(epoch); }
-  void start_from(const torch::Tensor& x, Generator& generator) override;
+  bool takes_labels() const override { return labels; }
+
+ protected:
+  void infer(Trace& q, const torch::Tensor& x) override;
+  void generate(Trace& p) override;
 
  private:
-  Bound bound_over(const torch::Tensor& x, const torch::Tensor& h, const Categorical& q_y,
-                   const ClusterDraws& draws, Generator& generator);
-
-  // Each takes y whether or not its distribution depends on it. h: [B, H].
-  DiagonalGaussian q_z(const torch::Tensor& h, const torch::Tensor& y);
-  GaussianMixture p_z(const torch::Tensor& y);
-  std::unique_ptr<Distribution> p_x(const torch::Tensor& z, const torch::Tensor& y);
-
   ClusterFactors given_y;
+  bool labels;
   Trunk hidden_given_x{nullptr};
   CategoricalConditional q_y_given_x{nullptr};
-  GaussianConditional posterior{nullptr};   // q(z | x, y) or q(z | x)
-  GaussianPerCluster p_z_given_y{nullptr};  // this …
-  Prior p_z_alone{nullptr};                 // … or this
-  Likelihood decoder{nullptr};              // p(x | z, y) or p(x | z)
-  Estimator estimator;
+  GaussianConditional q_z_given_x_y{nullptr};  // or q(z | x)
+  GaussianPerCluster p_z_given_y{nullptr};     // this …
+  Prior p_z{nullptr};                          // … or this
+  Likelihood p_x_given_z_y{nullptr};           // or p(x | z)
 };
 
 }  // namespace clade

@@ -26,7 +26,7 @@ std::shared_ptr<ClusteredVaeOptions> options_of(const std::string& name, int64_t
 /// In float64 and evaluation mode, with weights that make every factor matter.
 std::shared_ptr<Model> made(const std::string& name, const ModelOptions& options) {
   auto generator = make_generator(1);
-  auto model = find_model(name).make(options, kFeatures, generator);
+  auto model = find_model(name).make(options, Parent{"x", kFeatures}, generator);
   model->to(torch::kFloat64);
   model->eval();
   torch::NoGradGuard no_grad;
@@ -205,11 +205,11 @@ TEST_P(Family, ReconstructionIsTheSumOverClustersByHand) {
   }
   auto generator = make_generator(4);
   const auto x = points();
-  const auto q_y = model->cluster_probabilities(x, generator);  // [B, K]
+  const auto q_y = model->cluster_probabilities(x, generator).front();  // [B, K]
   torch::Tensor expected = torch::zeros({x.size(0)}, torch::kFloat64);
   for (int64_t k = 0; k < 3; ++k) {
     // Under one cluster the decoder's bits are those of generated points, up to z's small part.
-    const auto on = model->sample(2000, k, generator).mean(0);  // [D]
+    const auto on = model->sample_means(2000, model->given_cluster(k), generator).mean(0);  // [D]
     expected += q_y.select(1, k) * (x * on.log() + (1 - x) * (1 - on).log()).sum(1);
   }
   const auto found = model->bound(x, generator).terms[0].value;
@@ -280,7 +280,7 @@ TEST(CpVae, WithItsPriorsTiedIsIndp) {
   }
   const auto value = [](Model& model, bool weights) {
     auto generator = make_generator(7);
-    return weights ? model.log_weights(points())(5, generator)
+    return weights ? model.log_weights(points())(5, generator).elbo()
                    : model.bound(points(), generator).elbo();
   };
   EXPECT_TRUE(torch::allclose(value(*cp_vae, false), value(*indp, false)));

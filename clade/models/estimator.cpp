@@ -12,16 +12,17 @@ namespace clade {
 namespace {
 
 ClusterDraws sum_and_sample(const Categorical& q_y, int64_t summed, Generator& generator) {
-  const auto log_probs = q_y.log_probs();                                 // [B, K]
-  const auto largest = std::get<1>(log_probs.detach().topk(summed, -1));  // [B, m]
+  const auto log_probs = q_y.log_probs();                                 // [(S,) B, K]
+  const auto largest = std::get<1>(log_probs.detach().topk(summed, -1));  // [(S,) B, m]
   const auto taken = torch::zeros_like(log_probs, torch::kBool).scatter_(-1, largest, true);
   const Categorical others(
       log_probs.detach().masked_fill(taken, -std::numeric_limits<double>::infinity()));
-  const auto drawn = others.sample(generator, 1);  // [1, B]
+  const auto drawn = others.sample(generator, 1);  // [1, (S,) B]
   const auto probs = q_y.probs();
-  const auto rest = probs.masked_fill(taken, 0).sum(-1);  // [B]
-  return {torch::cat({largest.t(), drawn}),
-          torch::cat({probs.gather(-1, largest).t(), rest.unsqueeze(0)}), q_y.log_prob(drawn[0])};
+  const auto rest = probs.masked_fill(taken, 0).sum(-1);  // [(S,) B]
+  return {torch::cat({largest.movedim(-1, 0), drawn}),
+          torch::cat({probs.gather(-1, largest).movedim(-1, 0), rest.unsqueeze(0)}),
+          q_y.log_prob(drawn[0])};
 }
 
 }  // namespace
@@ -56,9 +57,12 @@ void Estimator::begin_epoch(int64_t epoch) {
                           options_.temperature * std::exp(-options_.temperature_rate * exponent));
 }
 
-torch::Tensor ClusterDraws::expectation(const torch::Tensor& f) const {
-  if (f.dim() == 1) return f;
-  if (!log_q_drawn.defined()) return (weight * f).sum(0);
+torch::Tensor ClusterDraws::expectation(const torch::Tensor& f, int64_t trailing) const {
+  if (f.dim() - trailing < weight.dim()) return f;
+  if (f.size(0) == 1 && weight.size(0) > 1) return f.squeeze(0);
+  auto weights = weight;
+  for (int64_t i = 0; i < trailing; ++i) weights = weights.unsqueeze(-1);
+  if (!log_q_drawn.defined()) return (weights * f).sum(0);
   const int64_t last = weight.size(0) - 1;
   const auto summed = (weight.slice(0, 0, last) * f.slice(0, 0, last)).sum(0);  // [B]
   const auto rest = weight[last];                                               // q(not summed)
@@ -71,19 +75,22 @@ torch::Tensor ClusterDraws::expectation(const torch::Tensor& f) const {
          rest_now * (f[last].detach() - baseline) * score;
 }
 
-ClusterDraws Estimator::draw(const Categorical& q_y, bool training, Generator& generator) const {
-  const auto log_probs = q_y.log_probs();
-  if (training && relaxes()) {
-    const RelaxedCategorical relaxed(q_y, temperature_);
-    return {relaxed.rsample(generator, options_.straight_through).unsqueeze(0),
-            torch::ones({1, 1}, log_probs.options()),
-            {}};
+ClusterDraws Estimator::draw(const Categorical& one, bool training, int64_t samples,
+                             Generator& generator) const {
+  const bool every =
+      !training || options_.kind == "exact" ||
+      (options_.kind == "sum_and_sample" && options_.summed_clusters + 1 >= one.clusters());
+  if (every) {
+    return {
+        every_cluster(one.clusters(), one.log_probs().device()), one.probs().movedim(-1, 0), {}};
   }
-  if (training && options_.kind == "sum_and_sample" &&
-      options_.summed_clusters + 1 < q_y.clusters()) {
-    return sum_and_sample(q_y, options_.summed_clusters, generator);
-  }
-  return {every_cluster(q_y.clusters(), log_probs.device()), q_y.probs().t(), {}};
+  const bool lacks_samples = samples > 0 && one.log_probs().dim() == 2;
+  const Categorical q_y = lacks_samples ? one.repeated(samples) : one;
+  if (!relaxes()) return sum_and_sample(q_y, options_.summed_clusters, generator);
+  const RelaxedCategorical relaxed(q_y, temperature_);
+  return {relaxed.rsample(generator, options_.straight_through).unsqueeze(0),
+          torch::ones({1, 1}, q_y.log_probs().options()),
+          {}};
 }
 
 }  // namespace clade

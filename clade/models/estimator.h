@@ -23,15 +23,16 @@ struct EstimatorOptions {
 
 /// The clusters an expectation runs over and their weights.
 struct ClusterDraws {
-  torch::Tensor y;       // int64 [C, 1 or B], or relaxed [1, B, K]
-  torch::Tensor weight;  // [C, 1 or B]
-  /// log q of the last cluster where that was drawn and stands, with its weight, for all that are
-  /// not summed; else undefined. [B]
-  torch::Tensor log_q_drawn;
+  torch::Tensor y;       // int64 [C, 1 or (S,) B], or relaxed [1, (S,) B, K]
+  torch::Tensor weight;  // [C, 1 or (S,) B]
+  /// log q(y|x) of the sampled cluster (the last row of y), whose weight stands for all clusters
+  /// that are not summed. Undefined if every cluster is summed.
+  torch::Tensor log_q_drawn;  // [(S,) B]
 
   /// E_q[f(y)], or its estimate: unbiased, in value and gradient, but for relaxed draws. An f that
-  /// does not depend on y, [B], is its own.
-  torch::Tensor expectation(const torch::Tensor& f) const;  // [C, B] -> [B]
+  /// does not depend on y, of fewer dimensions than the weights or one of size 1 there, is its own.
+  /// f: [C, (S,) B] with `trailing` more dimensions behind -> the same without C.
+  torch::Tensor expectation(const torch::Tensor& f, int64_t trailing = 0) const;
 };
 
 class Estimator {
@@ -43,13 +44,15 @@ class Estimator {
   /// Whether training draws relaxed clusters.
   bool relaxes() const { return options_.kind == "gumbel"; }
 
-  /// The clusters to take E_q over. q_y: [B, K]. `training` false always gives the exact sum.
+  /// The clusters to take E_q over. q_y: [(S,) B, K]. `training` false always gives the exact sum.
+  /// What is drawn is drawn for each of `samples`, if there are any.
   ///   exact           C = K, every cluster by its probability
   ///   gumbel          C = 1, a relaxed draw (Jang et al. 2017; Maddison et al. 2017)
   ///   sum_and_sample  the most probable clusters by their probability, one more drawn from the
   ///                   others (Liu et al. 2019): the cost of a step does not grow with K.
   ///                   Unbiased but for batch norm, whose statistics are of these clusters alone
-  ClusterDraws draw(const Categorical& q_y, bool training, Generator& generator) const;
+  ClusterDraws draw(const Categorical& q_y, bool training, int64_t samples,
+                    Generator& generator) const;
 
  private:
   EstimatorOptions options_;

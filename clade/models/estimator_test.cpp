@@ -28,7 +28,8 @@ Estimate estimate(const std::string& kind, int64_t rows, int64_t summed) {
       torch::tensor({0.3F, 1.2F, -0.5F, 0.9F, 0.0F}).expand({rows, 5}).clone().requires_grad_(true);
   const auto f_of = torch::tensor({2.F, -1.F, 5.F, 0.5F, -7.F}).requires_grad_(true);
   auto generator = make_generator(1);
-  const auto draws = Estimator(options).draw(Categorical(logits), /*training=*/true, generator);
+  const auto draws =
+      Estimator(options).draw(Categorical(logits), /*training=*/true, /*samples=*/0, generator);
   const auto f = torch::embedding(f_of.unsqueeze(1), draws.y)
                      .squeeze(-1)
                      .expand({draws.y.size(0), rows});  // [C, B]
@@ -86,7 +87,7 @@ TEST(Estimator, TemperatureFallsAsTheProductOfTheEpochs) {
   const auto sharpness = [&](int64_t epoch) {
     estimator.begin_epoch(epoch);
     auto generator = make_generator(2);
-    const auto y = estimator.draw(q, /*training=*/true, generator).y;
+    const auto y = estimator.draw(q, /*training=*/true, /*samples=*/0, generator).y;
     return std::get<0>(y.max(-1)).mean().item<double>();
   };
   const auto expected = [&](double temperature) {
@@ -102,7 +103,8 @@ TEST(Estimator, TemperatureFallsAsTheProductOfTheEpochs) {
 TEST(Estimator, WeighsEveryClusterByItsProbability) {
   const Categorical q(torch::tensor({{0.3, 1.0, -2.0}}));
   auto generator = make_generator(3);
-  const auto draws = Estimator(EstimatorOptions{}).draw(q, /*training=*/true, generator);
+  const auto draws =
+      Estimator(EstimatorOptions{}).draw(q, /*training=*/true, /*samples=*/0, generator);
   const auto f = torch::tensor({{1.0}, {10.0}, {100.0}});  // f(y_k), [K, B]
   EXPECT_NEAR(draws.expectation(f).item<double>(),
               (q.probs()[0] * f.squeeze(1)).sum().item<double>(), 1e-5);

@@ -24,23 +24,13 @@ class Hvae : public Model {
  public:
   using Options = HvaeOptions;
 
-  Hvae(const HvaeOptions& options, int64_t features, Generator& generator);
+  Hvae(const HvaeOptions& options, const Parent& x, Generator& generator);
 
-  int64_t decodings() const override { return 1; }
-  Bound bound(const torch::Tensor& x, Generator& generator) override;
-  LogWeights log_weights(const torch::Tensor& x) override;
-  torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
-  std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
-  torch::Tensor reconstruct(const torch::Tensor& x) override;
-  std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
-                                         Generator& generator) override;
-  void start_from(const torch::Tensor& x, Generator& generator) override;
+ protected:
+  void infer(Trace& q, const torch::Tensor& x) override;
+  void generate(Trace& p) override;
 
  private:
-  /// q(z1 | x, z2), with q_z1_from_x(x) for x.
-  DiagonalGaussian q_z1(const torch::Tensor& h, const torch::Tensor& z2);
-  std::unique_ptr<Distribution> p_x(const torch::Tensor& z1, const torch::Tensor& z2);
-
   GaussianConditional q_z2_given_x{nullptr};
   Trunk q_z1_from_x{nullptr}, q_z1_from_z2{nullptr};
   GaussianConditional q_z1_given_x_z2{nullptr};

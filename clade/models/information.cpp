@@ -5,20 +5,6 @@
 #include <cmath>
 
 namespace clade {
-namespace {
-
-constexpr int64_t kRowsAtATime = 500;  // of a matrix of all points by all points
-
-}  // namespace
-
-torch::Tensor log_mean_density(const DiagonalGaussian& q, const torch::Tensor& log_w,
-                               const torch::Tensor& z) {
-  std::vector<torch::Tensor> sums;
-  for (const auto& rows : z.split(kRowsAtATime)) {
-    sums.push_back(torch::logsumexp(q.log_prob(rows.unsqueeze(1)) + log_w, 1));
-  }
-  return torch::cat(sums) - std::log(static_cast<double>(log_w.numel()));
-}
 
 Information information(const JointDraws& draws) {
   const auto log_q_y = draws.q_y.clamp_min(1e-30).log();  // [K]

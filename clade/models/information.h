@@ -1,5 +1,5 @@
 #pragma once
-#include "clade/distributions/gaussian.h"
+#include <torch/types.h>
 
 namespace clade {
 
@@ -28,9 +28,5 @@ struct JointDraws {
 };
 
 Information information(const JointDraws& draws);
-
-/// log 1/N Σ_m w_m q_m(z) at each z. q: [N, d], log_w: [N], z: [n, d] -> [n].
-torch::Tensor log_mean_density(const DiagonalGaussian& q, const torch::Tensor& log_w,
-                               const torch::Tensor& z);
 
 }  // namespace clade

@@ -14,7 +14,7 @@ constexpr int64_t kPoints = 40;
 
 std::shared_ptr<Model> made(const std::string& name, double weights) {
   auto generator = make_generator(1);
-  auto model = find_model(name).make(*small_options(name), 4, generator);
+  auto model = find_model(name).make(*small_options(name), Parent{"x", 4}, generator);
   torch::NoGradGuard no_grad;
   for (auto& parameter : model->parameters()) {
     parameter.add_(torch::empty_like(parameter).normal_(0, 0.4, generator)).mul_(weights);

@@ -8,15 +8,43 @@
 #include <vector>
 
 #include "clade/core/options.h"
-#include "clade/core/random.h"
-#include "clade/distributions/distribution.h"
 #include "clade/models/bound.h"
 #include "clade/models/information.h"
+#include "clade/models/trace.h"
 
 namespace clade {
 
-/// S draws of log p(x, latents) − log q(latents | x) for some x, [S, B].
-using LogWeights = std::function<torch::Tensor(int64_t samples, Generator& generator)>;
+/// A latent that takes one of finitely many values: which cluster.
+struct Discrete {
+  std::string name;  ///< "y"; or "y2", "y3", from the data up.
+  int64_t clusters;  ///< K
+  /// The component of a mixture p(z): known through z alone, no latent of infer's own.
+  bool is_component = false;
+};
+
+/// The discrete latents of a model whose only clusters are the components of its p(z).
+std::vector<Discrete> components_of(const PriorOptions& prior);
+
+/// A latent as a list of them shows it.
+struct LatentInfo {
+  std::string name;
+  bool is_cluster;
+  int64_t size;  ///< d, or K.
+};
+
+/// S draws of the summands of log p(x, latents) − log q(latents | x), each [S, B], under the names
+/// of the bound's terms: their elbo() is log w.
+using Draws = std::function<Bound(int64_t samples, Generator& generator)>;
+
+/// How importance weights are drawn.
+struct WeightOptions {
+  /// Sums every cluster inside the weight, log Σ_y p(x, y, z_y) / q(z_y | x, y), in place of one
+  /// draw of it: a tighter bound, at K times the cost. The weight is then one term.
+  bool sum_clusters = false;
+  /// Leaves the parameters of q out of the gradient of log q(z): that of the draw itself stays.
+  /// What doubly reparameterised gradients are made of (Tucker et al. 2019).
+  bool posterior_without_gradient = false;
+};
 
 /// The posterior of one continuous layer.
 struct LayerPosterior {
@@ -34,84 +62,133 @@ struct ModelOptions : Options {
   void validate() const override;
 };
 
-/// A deep generative model with continuous and possibly discrete latents. All sizes follow
-/// [samples S, clusters K, batch B, features D], leading ones optional. A model knows nothing of
-/// files, optimisers or pictures. Draws come from the generator that each call is given.
+/// A deep generative model with continuous and possibly discrete latents. A model writes its two
+/// factorisations, once each, as `infer` and `generate` (see Trace); everything else is derived
+/// from them here, the same way for all. A model knows nothing of files, optimisers or pictures.
+/// Draws come from the generator that each call is given.
 ///
-/// In training mode expectations over the cluster follow the model's estimator; in evaluation mode
-/// they are always sums over all K clusters, so that a reported bound is an honest one.
+/// In training mode expectations over clusters follow the model's estimator; in evaluation mode
+/// they are always sums over all of them, so that a reported bound is an honest one.
 class Model : public torch::nn::Module {
  public:
-  explicit Model(int64_t clusters);
+  /// `discrete`: in the order of infer; empty for none.
+  explicit Model(std::vector<Discrete> discrete = {}, const EstimatorOptions& estimator = {});
 
-  /// Number of clusters K: of the discrete latent, or the components of a mixture prior; 1 where
-  /// there is neither.
-  int64_t clusters() const { return clusters_; }
+  /// From the data up.
+  const std::vector<Discrete>& discrete() const { return discrete_; }
+
+  /// Every latent, in the order in which they are generated.
+  const std::vector<LatentInfo>& latents();
+
+  /// Which of discrete() is meant where one must be: the largest, the first of equals.
+  size_t main_discrete() const;
+  /// The clusters K of that one; 1 for a model without.
+  int64_t clusters() const;
 
   /// How often a bound decodes each data point: what its memory grows with.
-  virtual int64_t decodings() const { return clusters_; }
+  int64_t decodings() const;
 
-  /// x: [B, D].
-  virtual Bound bound(const torch::Tensor& x, Generator& generator) = 0;
+  /// The evidence lower bound of x, [B, D], a term for the data and one for each latent. A latent's
+  /// KL has its closed form exactly if everything generated before it was also inferred before it,
+  /// and p is a Gaussian or categorical; else it is log q − log p of the draw. Terms are [B], or
+  /// [S, B] for `samples` S > 0.
+  Bound bound(const torch::Tensor& x, Generator& generator, int64_t samples = 0);
 
-  /// What draws log p(x, latents) − log q(latents | x) for x, [B, D]: the mean over draws is the
-  /// ELBO, the log-mean-exp the importance-weighted bound F_S (Burda et al. 2016). What depends on
-  /// x alone is computed here, once, however often it draws; it refers to the model.
-  virtual LogWeights log_weights(const torch::Tensor& x) = 0;
-
-  /// q(y | x), or that of the prior's component: [B, D] -> [B, K]. Ones where K is 1.
-  virtual torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator);
-
-  /// Every continuous layer, from the data up. x: [B, D].
-  virtual std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) = 0;
-
-  /// p(x | latents), [n, D], for n draws of the latents from the generative model. `cluster` fixes
-  /// y; without it y is drawn as the model says (see aggregated_posterior).
-  virtual std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
-                                                 Generator& generator) = 0;
-
-  /// How often `generate` draws each cluster where none is given, [K]: a component of a mixture
-  /// p(z) as often as any other; p(y) fixed and uniform, as the aggregated posterior has it.
-  virtual torch::Tensor cluster_weights(Generator& generator);
-
-  /// E[x | latents] of such draws, what people look at: [n, D].
-  torch::Tensor sample(int64_t n, std::optional<int64_t> cluster, Generator& generator) {
-    return generate(n, cluster, generator)->mean();
-  }
-
-  /// E[x | latents] at the posterior means of x's most probable cluster: [B, D] -> [B, D].
-  virtual torch::Tensor reconstruct(const torch::Tensor& x) = 0;
+  /// What draws the importance weights of x, [B, D]: the mean of log w over draws is the ELBO, its
+  /// log-mean-exp the importance-weighted bound F_S (Burda et al. 2016). What depends on x alone is
+  /// computed once, at the first draw. It refers to the model. Clusters are drawn without a
+  /// gradient, but for a relaxed one in training mode.
+  Draws log_weights(const torch::Tensor& x, const WeightOptions& how = {});
 
   /// The bound with a relaxed draw of the cluster in place of the sum: no bound on log p(x), but
-  /// what some publish. Nothing where the model's estimator relaxes nothing.
-  virtual std::optional<Bound> relaxed_bound(const torch::Tensor&, Generator&) { return {}; }
+  /// what some publish. Nothing if the model's estimator relaxes nothing.
+  std::optional<Bound> relaxed_bound(const torch::Tensor& x, Generator& generator);
 
-  /// The KL of the latents over x, [N, D], taken apart; nothing where that is not known.
-  virtual std::optional<Information> information(const torch::Tensor&, Generator&) { return {}; }
+  /// Whether training can use labels (see labelled_bound).
+  virtual bool takes_labels() const { return false; }
+
+  /// What labelled points add to the objective: the bound of log p(x, y) with y, int64 [B], known,
+  /// and −log q(y|x) as a classification term (Kingma et al. 2014). Label and cluster are the same
+  /// number. For models that take labels.
+  virtual Bound labelled_bound(const torch::Tensor& x, const torch::Tensor& y,
+                               Generator& generator);
+
+  /// q(y | x) of each of discrete(), or of the prior's component: [B, D] -> [B, K_l]. What depends
+  /// on draws of a continuous latent is their mean over a hundred. One of ones for a model without
+  /// clusters.
+  std::vector<torch::Tensor> cluster_probabilities(const torch::Tensor& x, Generator& generator);
+
+  /// Every continuous layer, from the data up. x: [B, D].
+  std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator);
+
+  /// E[x | latents] at the posterior means of x's most probable cluster: [B, D] -> [B, D].
+  torch::Tensor reconstruct(const torch::Tensor& x);
+
+  /// p(x | latents), [n, D], for n draws of the latents from the generative model. Of the latents
+  /// held fixed in `given`, a continuous one is set and a cluster conditioned on: what is generated
+  /// before it is resampled by how probable it makes that cluster. Throws Error for a name or
+  /// cluster that does not exist.
+  std::unique_ptr<Distribution> generations(int64_t n, const Given& given, Generator& generator);
+
+  /// E[x | latents] of such draws, what people look at: [n, D].
+  torch::Tensor sample_means(int64_t n, const Given& given, Generator& generator) {
+    return generations(n, given, generator)->mean();
+  }
+
+  /// One of the main discrete latent's clusters as a Given; nothing held for nothing.
+  Given given_cluster(std::optional<int64_t> cluster) const;
+
+  /// The probability with which `generations` picks each cluster of a discrete latent if none is
+  /// given, [K]: uniform for a mixture prior; q(y) of the training data if p(y) is fixed and
+  /// uniform; else the mean of p(y | …) over draws.
+  torch::Tensor cluster_weights(size_t latent, Generator& generator);
+
+  /// The KL of the latents over x, [N, D], taken apart; nothing unless the model has one continuous
+  /// latent and, above it, one cluster at most.
+  std::optional<Information> information(const torch::Tensor& x, Generator& generator);
 
   /// Called once with the training points [N, D], before the first step of a new model.
-  virtual void start_from(const torch::Tensor&, Generator&) {}
+  void start_from(const torch::Tensor& x, Generator& generator);
 
   /// Called before each epoch of training, from 0; temperature schedules live here.
-  virtual void begin_epoch(int64_t) {}
+  void begin_epoch(int64_t epoch) { estimator_.begin_epoch(epoch); }
 
-  /// q(y), the mean of q(y | x) over the training data, [K]: stored with a trained model, and what
-  /// `sample` draws y from where p(y) is fixed and uniform. Uniform until it is set.
-  const torch::Tensor& aggregated_posterior() const { return aggregated_posterior_; }
-  void set_aggregated_posterior(const torch::Tensor& q_y);  // [K]
+  /// q(y), the mean of q(y | x) over the training data, [K]: stored with a trained model for each
+  /// of discrete(). Uniform until it is set.
+  const torch::Tensor& aggregated_posterior(size_t latent = 0) const;
+  void set_aggregated_posterior(const torch::Tensor& q_y, size_t latent = 0);  // [K]
 
  protected:
-  /// y for n generated points, int64 [n]: all `cluster`, or drawn from the aggregated
-  /// posterior.
-  torch::Tensor draw_clusters(int64_t n, std::optional<int64_t> cluster,
-                              Generator& generator) const;
+  /// q(latents | x), in the order of inference. x: [B, D].
+  virtual void infer(Trace& q, const torch::Tensor& x) = 0;
 
-  /// Throws Error where there is no such cluster.
-  void check(std::optional<int64_t> cluster) const;
+  /// p(x, latents), from the top down.
+  virtual void generate(Trace& p) = 0;
 
  private:
-  int64_t clusters_;
-  torch::Tensor aggregated_posterior_;  // [K] buffer
+  torch::TensorOptions like() const { return aggregated_posteriors_.front().options(); }
+  Posterior posterior(Clusters clusters, int64_t samples, Generator& generator,
+                      OnceCache* cache = nullptr) const;
+  /// Runs infer, until `last` is stated if that is given.
+  void run(Posterior& q, const torch::Tensor& x, const std::string& last = "");
+  void run(Trace& p, const std::string& last = "");
+  std::map<std::string, torch::Tensor> aggregated_posteriors() const;
+  Bound bound_over(Posterior& q, const torch::Tensor& x);
+  Bound weights_over(Posterior& q, const torch::Tensor& x, const WeightOptions& how,
+                     OnceCache* cache);
+  torch::Tensor component_probabilities_of(const torch::Tensor& x, Generator& generator);
+  std::vector<torch::Tensor> inferred_probabilities(const torch::Tensor& x, Generator& generator);
+  bool infers_clusters() const;
+  const Discrete* find_discrete(const std::string& name) const;
+  void check(const Given& given);
+  void condition(Given& held, const std::vector<std::string>& above, const std::string& name,
+                 int64_t n, Generator& generator);
+  torch::Tensor log_mean_posterior(const Posterior& q, const torch::Tensor& x, OnceCache& cache);
+
+  std::vector<Discrete> discrete_;
+  Estimator estimator_;
+  std::vector<LatentInfo> latents_;                   // once they have been asked for
+  std::vector<torch::Tensor> aggregated_posteriors_;  // buffers, [K] each; one of [1] for none
 };
 
 /// Whether clusters of these weights, [K], are drawn alike.

@@ -20,8 +20,8 @@ ModelEntry entry(const std::string& name, const std::string& summary,
             if (preset) preset(*options);
             return options;
           },
-          [](const ModelOptions& options, int64_t features, Generator& generator) {
-            return std::make_shared<M>(dynamic_cast<const typename M::Options&>(options), features,
+          [](const ModelOptions& options, const Parent& x, Generator& generator) {
+            return std::make_shared<M>(dynamic_cast<const typename M::Options&>(options), x,
                                        generator);
           }};
 }
@@ -56,6 +56,11 @@ const std::vector<ModelEntry>& models() {
                 {.prior = false, .posterior = false, .decoder = true}),
       clustered("gm_dgm", "cp_vae whose decoder does not know the cluster",
                 {.prior = true, .posterior = true, .decoder = false}),
+      entry<ClusteredVae>("m2", "indp that learns its clusters from some labels",
+                          [](auto& options) {
+                            options.given_y = {.prior = false, .posterior = true, .decoder = true};
+                            options.labels = true;
+                          }),
       entry<Hvae>("hvae", "two continuous layers, no cluster"),
       with_prior<Hvae>("hvp", "hvae with a vampprior as p(z2)", "vampprior"),
       entry<Cagem>("cagem", "two continuous layers, the cluster chosen by the upper one"),

@@ -14,9 +14,10 @@ struct ModelEntry {
   std::string summary;
   std::function<std::shared_ptr<ModelOptions>()> options;
 
-  /// `options` must come from this entry's own `options()`. Weights are drawn on the CPU, so that a
+  /// `options` must come from this entry's own `options()`; `x` is a data point as a network reads
+  /// it. Weights are drawn on the CPU, so that a
   /// seed means the same model on every device.
-  std::function<std::shared_ptr<Model>(const ModelOptions& options, int64_t features,
+  std::function<std::shared_ptr<Model>(const ModelOptions& options, const Parent& x,
                                        Generator& generator)>
       make;
 };

@@ -19,18 +19,11 @@ class Vae : public Model {
  public:
   using Options = VaeOptions;
 
-  Vae(const VaeOptions& options, int64_t features, Generator& generator);
+  Vae(const VaeOptions& options, const Parent& x, Generator& generator);
 
-  int64_t decodings() const override { return 1; }
-  Bound bound(const torch::Tensor& x, Generator& generator) override;
-  LogWeights log_weights(const torch::Tensor& x) override;
-  torch::Tensor cluster_probabilities(const torch::Tensor& x, Generator& generator) override;
-  std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator) override;
-  torch::Tensor reconstruct(const torch::Tensor& x) override;
-  std::unique_ptr<Distribution> generate(int64_t n, std::optional<int64_t> cluster,
-                                         Generator& generator) override;
-  std::optional<Information> information(const torch::Tensor& x, Generator& generator) override;
-  void start_from(const torch::Tensor& x, Generator& generator) override;
+ protected:
+  void infer(Trace& q, const torch::Tensor& x) override;
+  void generate(Trace& p) override;
 
  private:
   GaussianConditional q_z_given_x{nullptr};

@@ -65,8 +65,7 @@ GaussianMixture PriorImpl::forward(const torch::TensorOptions& like) {
     return GaussianMixture(posterior_(bounded_ ? pseudo_inputs_.clamp(0, 1) : pseudo_inputs_));
   }
   if (!components_.is_empty()) return GaussianMixture(components_->all());
-  const auto zeros = torch::zeros({1, latent_}, like);
-  return GaussianMixture({zeros, zeros});
+  return GaussianMixture::of_one(StandardNormal{latent_}.on(like));
 }
 
 void PriorImpl::start_from(const torch::Tensor& x, Generator& generator) {

@@ -65,7 +65,7 @@ std::vector<Curve> read_curves(const std::filesystem::path& log) {
 /// What people are shown of the model: means, or where a histogram is drawn of them, draws.
 torch::Tensor drawn(Model& model, int64_t n, std::optional<int64_t> cluster, bool histogram,
                     Generator& generator) {
-  const auto p_x = model.generate(n, cluster, generator);
+  const auto p_x = model.generations(n, model.given_cluster(cluster), generator);
   return histogram ? p_x->sample(generator) : p_x->mean();
 }
 
@@ -74,7 +74,7 @@ void add_clusters(Report& report, Model& model, const Dataset& data, const torch
   const int64_t K = model.clusters();
   const bool histogram = data.features() == 1;
   const int64_t tiles = std::min(histogram ? kHistogramTiles : kTiles, data.size());
-  report.cluster_share = model.aggregated_posterior();
+  report.cluster_share = model.aggregated_posterior(model.main_discrete());
   const auto assigned = q_y.argmax(1);
   std::vector<torch::Tensor> samples, points, confidence;
   for (int64_t k = 0; k < K; ++k) {
@@ -92,7 +92,7 @@ void add_clusters(Report& report, Model& model, const Dataset& data, const torch
     report.confusion = confusion(assigned, data.labels, K, data.labels.max().item<int64_t>() + 1);
     report.cluster_given_label = posterior_given_label(q_y, data.labels);
   }
-  if (all_alike(model.cluster_weights(generator))) return;
+  if (all_alike(model.cluster_weights(model.main_discrete(), generator))) return;
   const auto all = report.cluster_samples.flatten(0, 1);  // [K·tiles, D]
   const auto chosen =
       random_rows(histogram ? kHistogramSamples : kSamples, all.size(0), all.device(), generator);

@@ -449,15 +449,19 @@ void Trainer::finish() {
   const EvaluationMode evaluation(model_);
   Generator generator =
       make_generator(derive_seed(seed_, "aggregated posterior"), data_.train.x.device());
-  torch::Tensor sum;
+  std::vector<torch::Tensor> sums(1 + model_.discrete().size());  // [K_l] each
   const int64_t n = data_.train.size();
   for (int64_t start = 0; start < n; start += rows_at_a_time(model_)) {
     const auto rows = data_.train.x.slice(0, start, std::min(n, start + rows_at_a_time(model_)));
     const auto x = present(rows, data_.preprocessing.binarise, generator);
-    const auto q_y = model_.cluster_probabilities(x, generator).sum(0);
-    sum = sum.defined() ? sum + q_y : q_y;
+    const auto q_y = model_.cluster_probabilities(x, generator);
+    for (size_t l = 0; l < q_y.size(); ++l) {
+      sums[l] = sums[l].defined() ? sums[l] + q_y[l].sum(0) : q_y[l].sum(0);
+    }
   }
-  model_.set_aggregated_posterior(sum / static_cast<double>(n));
+  for (size_t l = 0; l < sums.size() && sums[l].defined(); ++l) {
+    model_.set_aggregated_posterior(sums[l] / static_cast<double>(n), l);
+  }
   save_best();
 }
 

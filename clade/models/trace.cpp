@@ -1,0 +1,169 @@
+#include "clade/models/trace.h"
+
+#include <torch/torch.h>
+
+#include "clade/core/error.h"
+
+namespace clade {
+
+int64_t Site::size() const {
+  if (is_cluster()) return clusters().clusters();
+  if (const auto* mixture = std::get_if<GaussianMixture>(&distribution)) {
+    return mixture->components().mean().size(-1);
+  }
+  return std::get<DiagonalGaussian>(distribution).mean().size(-1);
+}
+
+torch::Tensor Site::log_prob(const torch::Tensor& of) const {
+  return std::visit([&of](const auto& p) { return p.log_prob(of); }, distribution);
+}
+
+torch::Tensor Trace::latent(const std::string& name, const DiagonalGaussian& given) {
+  return add({name, given});
+}
+
+torch::Tensor Trace::latent(const std::string& name, const GaussianMixture& prior) {
+  return add({name, prior});
+}
+
+torch::Tensor Trace::latent(const std::string& name, const StandardNormal& prior) {
+  return add({name, prior.on(like_)});
+}
+
+torch::Tensor Trace::latent(const std::string& name, Prior& prior) {
+  return add({name, cached(prior.get(), [&] { return prior(like_); })});
+}
+
+torch::Tensor Trace::cluster(const std::string& name, const Categorical& given) {
+  return add({name, given});
+}
+
+torch::Tensor Trace::cluster(const std::string& name, const UniformClusters& prior) {
+  return add(
+      {name, Categorical(torch::zeros({prior.clusters}, like_)), /*uniform=*/true, prior.warms_up});
+}
+
+void Trace::data(const std::string& given, std::unique_ptr<Distribution> p_x) {
+  data_name_ = given;
+  p_x_ = std::move(p_x);
+}
+
+const Site* Trace::find(const std::string& name) const {
+  for (const Site& site : sites_) {
+    if (site.name == name) return &site;
+  }
+  return nullptr;
+}
+
+const Site& Trace::at(const std::string& name) const {
+  const Site* site = find(name);
+  if (site == nullptr) throw Error("the model states no latent " + name + " here");
+  return *site;
+}
+
+torch::Tensor Trace::add(Site site) {
+  sites_.push_back(std::move(site));
+  if (sites_.back().name == last_) throw Reached();
+  auto value = value_of(sites_.back());
+  sites_.back().value = value;
+  return value;
+}
+
+Posterior::Posterior(Clusters clusters, const Estimator& estimator, int64_t samples,
+                     Generator& generator, torch::TensorOptions like, OnceCache* cache)
+    : Trace(std::move(like), cache),
+      clusters_(clusters),
+      estimator_(estimator),
+      samples_(samples),
+      generator_(generator) {}
+
+torch::Tensor Posterior::value_of(const Site& site) {
+  if (const auto known = observed_.find(site.name); known != observed_.end()) return known->second;
+  if (site.is_cluster()) return draw(site.clusters());
+  const auto& q = std::get<DiagonalGaussian>(site.distribution);
+  if (clusters_ == Clusters::likeliest) return q.mean();
+  if (samples_ == 0) return q.rsample(generator_);
+  return q.rsample(generator_, {samples_, 1});
+}
+
+torch::Tensor Posterior::draw(const Categorical& q_y) {
+  if (clusters_ == Clusters::likeliest) return q_y.probs().argmax(-1);
+  if (clusters_ != Clusters::drawn) return enumerate(q_y);
+  const bool samples_inside = samples_ == 0 || q_y.log_probs().dim() > 2;
+  if (samples_inside) return q_y.sample(generator_, 1).squeeze(0);
+  return q_y.sample(generator_, samples_);
+}
+
+torch::Tensor Posterior::enumerate(const Categorical& q_y) {
+  // Of the batch, the samples, the clusters so far, and this one.
+  const int64_t rank = 2 + (samples_ > 0 ? 1 : 0) + enumerated();
+  const auto widened = [](torch::Tensor t, int64_t to) {
+    while (t.dim() < to) t = t.unsqueeze(1);
+    return t;
+  };
+  ClusterDraws draws = estimator_.draw(q_y, clusters_ == Clusters::estimated, samples_, generator_);
+  draws.weight = widened(draws.weight, rank);
+  draws.y = widened(draws.y, rank + (draws.y.is_floating_point() ? 1 : 0));
+  enumerated_.push_back(draws);
+  return draws.y;
+}
+
+torch::Tensor Posterior::expectation(torch::Tensor f, int64_t trailing) const {
+  for (auto draws = enumerated_.rbegin(); draws != enumerated_.rend(); ++draws) {
+    f = draws->expectation(f, trailing);
+  }
+  return f;
+}
+
+torch::Tensor Replay::value_of(const Site& site) {
+  const auto known = values_.find(site.name);
+  if (known == values_.end()) {
+    throw Error("the model states a latent " + site.name + " in only one of its two programs");
+  }
+  return known->second;
+}
+
+Replay::Values values_of(const Trace& trace) {
+  Replay::Values values;
+  for (const Site& site : trace.sites()) values[site.name] = site.value;
+  return values;
+}
+
+Ancestral::Ancestral(int64_t n, Given given, std::map<std::string, torch::Tensor> q_y,
+                     Generator& generator, torch::TensorOptions like)
+    : Trace(std::move(like)),
+      n_(n),
+      given_(std::move(given)),
+      q_y_(std::move(q_y)),
+      generator_(generator) {}
+
+torch::Tensor Ancestral::held(const Site& site, const torch::Tensor& value) const {
+  const auto here = value.to(like().device());
+  if (site.is_cluster()) return here.to(torch::kInt64).expand({n_});
+  return here.to(like().dtype()).expand({n_, site.size()});
+}
+
+torch::Tensor Ancestral::value_of(const Site& site) {
+  if (const auto fixed = given_.find(site.name); fixed != given_.end()) {
+    return held(site, fixed->second);
+  }
+  if (site.uniform) {
+    return Categorical(q_y_.at(site.name).clamp_min(1e-30).log()).sample(generator_, n_);
+  }
+  if (site.is_cluster()) {
+    const auto& p_y = site.clusters();
+    return p_y.log_probs().dim() == 1 ? p_y.sample(generator_, n_)
+                                      : p_y.sample(generator_, 1).squeeze(0);
+  }
+  if (const auto* mixture = std::get_if<GaussianMixture>(&site.distribution)) {
+    std::optional<int64_t> component;
+    if (const auto fixed = given_.find("component"); fixed != given_.end()) {
+      component = fixed->second.item<int64_t>();
+    }
+    return mixture->sample(generator_, n_, component);
+  }
+  const auto& p = std::get<DiagonalGaussian>(site.distribution);
+  return p.mean().dim() > 1 ? p.sample(generator_) : p.rsample(generator_, {n_}).detach();
+}
+
+}  // namespace clade

@@ -1,0 +1,203 @@
+#pragma once
+#include <any>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "clade/models/estimator.h"
+#include "clade/nets/prior.h"
+
+namespace clade {
+
+/// A model is stated once, as two short programs over a Trace. `infer` names the latents in the
+/// order of q(latents | x), `generate` in that of p(x, latents), each with its distribution given
+/// what came before:
+///
+///     void Hvae::infer(Trace& q, const torch::Tensor& x) {
+///       const auto z2 = q.latent("z2", q_z2_given_x(x));
+///       q.latent("z1", q_z1_given_x_z2(x, z2));
+///     }
+///     void Hvae::generate(Trace& p) {
+///       const auto z2 = p.latent("z2", p_z2);
+///       const auto z1 = p.latent("z1", p_z1_given_z2(z2));
+///       p.data("x|z1,z2", p_x_given_z1_z2(z1, z2));
+///     }
+///
+/// The kind of Trace decides which value a program goes on with: a draw, a value held fixed, or
+/// what another Trace took. Bounds, importance weights, posteriors and generations are read off the
+/// sites afterwards (see Model).
+
+/// p(y) = 1/K, fixed. The clusters that generation draws are then those of the aggregated posterior
+/// q(y), which the fixed p(y) stands in for.
+struct UniformClusters {
+  int64_t clusters;
+  bool warms_up = false;  ///< Whether KL warm-up weighs KL(y).
+};
+
+/// A latent as one program has it.
+struct Site {
+  std::string name;
+  std::variant<DiagonalGaussian, GaussianMixture, Categorical> distribution;
+  bool uniform = false;   ///< Stated as UniformClusters.
+  bool warms_up = true;   ///< Whether KL warm-up weighs its divergence.
+  torch::Tensor value{};  // [..., B, d]; of a cluster int64 [..., B], or relaxed [..., B, K]
+
+  bool is_cluster() const { return std::holds_alternative<Categorical>(distribution); }
+  const Categorical& clusters() const { return std::get<Categorical>(distribution); }
+  int64_t size() const;                                   ///< d, or K.
+  torch::Tensor log_prob(const torch::Tensor& of) const;  // [..., B]
+};
+
+/// What networks make of x alone, kept from one run of a program to the next.
+using OnceCache = std::unordered_map<const torch::nn::Module*, std::any>;
+
+class Trace {
+ public:
+  /// `like`: type and device of the model's numbers. `cache` outlives the Trace; without it
+  /// `once` computes anew.
+  explicit Trace(torch::TensorOptions like, OnceCache* cache = nullptr)
+      : like_(std::move(like)), cache_(cache) {}
+  virtual ~Trace() = default;
+  Trace(const Trace&) = delete;
+  Trace& operator=(const Trace&) = delete;
+
+  /// A continuous latent: its value, [..., B, d]. A Prior is read once however often it is asked.
+  torch::Tensor latent(const std::string& name, const DiagonalGaussian& given);
+  torch::Tensor latent(const std::string& name, const GaussianMixture& prior);
+  torch::Tensor latent(const std::string& name, const StandardNormal& prior);
+  torch::Tensor latent(const std::string& name, Prior& prior);
+
+  /// A discrete latent: its value, int64 [..., B] or relaxed [..., B, K].
+  torch::Tensor cluster(const std::string& name, const Categorical& given);
+  torch::Tensor cluster(const std::string& name, const UniformClusters& prior);
+
+  /// The end of `generate`: p(x | latents). `given` names its factor, "x|y,z1".
+  void data(const std::string& given, std::unique_ptr<Distribution> p_x);
+
+  /// net(x) for an x that no draw has a part in: computed once however many samples are drawn.
+  template <class Network>
+  auto once(Network& net, const torch::Tensor& x) {
+    return cached(net.get(), [&] { return net(x); });
+  }
+
+  /// Ends the program, by throwing Reached, as soon as the latent of this name is stated: before
+  /// its value is drawn.
+  void stop_at(const std::string& name) { last_ = name; }
+  struct Reached {};
+
+  const std::vector<Site>& sites() const { return sites_; }
+  const Site* find(const std::string& name) const;
+  const Site& at(const std::string& name) const;  ///< Throws Error if there is none.
+  const std::string& data_name() const { return data_name_; }
+  const Distribution& p_x() const { return *p_x_; }
+  std::unique_ptr<Distribution> take_p_x() { return std::move(p_x_); }
+  const torch::TensorOptions& like() const { return like_; }
+
+ protected:
+  virtual torch::Tensor value_of(const Site& site) = 0;
+
+ private:
+  template <class F>
+  auto cached(const torch::nn::Module* module, const F& compute) -> decltype(compute()) {
+    if (cache_ == nullptr) return compute();
+    std::any& slot = (*cache_)[module];
+    if (!slot.has_value()) slot = compute();
+    return std::any_cast<decltype(compute())>(slot);
+  }
+  torch::Tensor add(Site site);
+
+  torch::TensorOptions like_;
+  OnceCache* cache_;
+  std::string last_;
+  std::vector<Site> sites_;
+  std::string data_name_;
+  std::unique_ptr<Distribution> p_x_;
+};
+
+/// Which clusters a Posterior goes on with.
+enum class Clusters {
+  estimated,  ///< As the model's estimator has it in training, else every one.
+  every,      ///< Every one, along a new leading dimension.
+  drawn,      ///< One draw a point and sample.
+  likeliest,  ///< The most probable, and the means of the continuous latents with it.
+};
+
+/// Runs `infer`: draws the latents from q. Sizes are [K_l … K_1, S, B, d]: each enumerated cluster
+/// takes a new dimension to the left of all before it, the samples S stand next to the batch.
+class Posterior : public Trace {
+ public:
+  /// `samples` 0: one draw without a dimension of its own.
+  Posterior(Clusters clusters, const Estimator& estimator, int64_t samples, Generator& generator,
+            torch::TensorOptions like, OnceCache* cache = nullptr);
+
+  /// Holds a latent at values that are known: labels.
+  void observe(const std::string& name, const torch::Tensor& value) { observed_[name] = value; }
+  bool is_observed(const std::string& name) const { return observed_.count(name) > 0; }
+
+  /// E over the clusters of f, nested where there are several; [B], or [S, B] with samples. f:
+  /// [K…, (S,) B] with `trailing` more dimensions behind.
+  torch::Tensor expectation(torch::Tensor f, int64_t trailing = 0) const;
+
+  /// How many leading dimensions are clusters.
+  int64_t enumerated() const { return static_cast<int64_t>(enumerated_.size()); }
+
+ protected:
+  torch::Tensor value_of(const Site& site) override;
+
+ private:
+  torch::Tensor draw(const Categorical& q_y);
+  torch::Tensor enumerate(const Categorical& q_y);
+
+  Clusters clusters_;
+  const Estimator& estimator_;
+  int64_t samples_;
+  Generator& generator_;
+  std::map<std::string, torch::Tensor> observed_;
+  std::vector<ClusterDraws> enumerated_;  // weights [C, (K…, S,) B], in the order of infer
+};
+
+/// Runs a program over values that are known: scores what another Trace drew.
+class Replay : public Trace {
+ public:
+  using Values = std::map<std::string, torch::Tensor>;
+  Replay(Values values, torch::TensorOptions like, OnceCache* cache = nullptr)
+      : Trace(std::move(like), cache), values_(std::move(values)) {}
+
+ protected:
+  torch::Tensor value_of(const Site& site) override;
+
+ private:
+  Values values_;
+};
+
+/// What a Trace drew, by name.
+Replay::Values values_of(const Trace& trace);
+
+/// Latents held fixed, by name: a cluster's number, int64 [] or [n]; a value, or values that
+/// broadcast to [n, d]. "component" is that of a mixture p(z).
+using Given = std::map<std::string, torch::Tensor>;
+
+/// Runs `generate` from the top: n draws of the latents from p, some held fixed.
+class Ancestral : public Trace {
+ public:
+  /// `q_y`: what clusters with a fixed uniform p(y) are drawn from, [K] by name.
+  Ancestral(int64_t n, Given given, std::map<std::string, torch::Tensor> q_y, Generator& generator,
+            torch::TensorOptions like);
+
+ protected:
+  torch::Tensor value_of(const Site& site) override;
+
+ private:
+  torch::Tensor held(const Site& site, const torch::Tensor& value) const;
+
+  int64_t n_;
+  Given given_;
+  std::map<std::string, torch::Tensor> q_y_;
+  Generator& generator_;
+};
+
+}  // namespace clade

@@ -1,0 +1,78 @@
+#pragma once
+#include <torch/torch.h>
+
+#include <cmath>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace clade {
+
+/// A model's networks from its weights alone, for tests that write a bound down once more.
+struct ByHand {
+  torch::OrderedDict<std::string, torch::Tensor> weights;
+  using Inputs = std::vector<std::pair<std::string, torch::Tensor>>;
+
+  /// Σ W_parent·parent + b.
+  torch::Tensor join(const std::string& at, const Inputs& parents) const {
+    torch::Tensor sum = weights[at + ".bias"];
+    for (const auto& [name, value] : parents) {
+      sum = sum + value.matmul(weights[at + ".weight_" + name].t());
+    }
+    return sum;
+  }
+  torch::Tensor gated(const std::string& at, const Inputs& parents) const {
+    const auto both = join(at, parents);
+    const int64_t half = both.size(-1) / 2;
+    return both.slice(-1, 0, half) * both.slice(-1, half).sigmoid();
+  }
+};
+
+/// Σ_d log N(z_d; mean_d, e^log_variance_d), in loops. z: [B, d] -> [B].
+inline std::vector<double> log_normal_by_hand(const torch::Tensor& z, const torch::Tensor& mean,
+                                              const torch::Tensor& log_variance) {
+  std::vector<double> sums;
+  for (int64_t b = 0; b < z.size(0); ++b) {
+    double sum = 0;
+    for (int64_t d = 0; d < z.size(1); ++d) {
+      const double v = std::exp(log_variance[b][d].item<double>());
+      const double e = z[b][d].item<double>() - mean[b][d].item<double>();
+      sum -= 0.5 * (std::log(2 * M_PI * v) + e * e / v);
+    }
+    sums.push_back(sum);
+  }
+  return sums;
+}
+
+/// Σ_d KL(N(m_d, v_d) ‖ N(pm_d, pv_d)), in loops; log-variances. [B, d] each -> [B].
+inline std::vector<double> kl_by_hand(const torch::Tensor& m, const torch::Tensor& log_v,
+                                      const torch::Tensor& pm, const torch::Tensor& log_pv) {
+  std::vector<double> sums;
+  for (int64_t b = 0; b < m.size(0); ++b) {
+    double sum = 0;
+    for (int64_t d = 0; d < m.size(1); ++d) {
+      const double lv = log_v[b][d].item<double>(), lpv = log_pv[b][d].item<double>();
+      const double e = m[b][d].item<double>() - pm[b][d].item<double>();
+      sum += 0.5 * (lpv - lv + (std::exp(lv) + e * e) / std::exp(lpv) - 1);
+    }
+    sums.push_back(sum);
+  }
+  return sums;
+}
+
+/// Σ_d log Bernoulli(x_d; sigmoid(logits_d)), in loops. [B, D] each -> [B].
+inline std::vector<double> log_bits_by_hand(const torch::Tensor& x, const torch::Tensor& logits) {
+  std::vector<double> sums;
+  for (int64_t b = 0; b < x.size(0); ++b) {
+    double sum = 0;
+    for (int64_t d = 0; d < x.size(1); ++d) {
+      const double on = 1 / (1 + std::exp(-logits[b][d].item<double>()));
+      sum += x[b][d].item<double>() > 0.5 ? std::log(on) : std::log(1 - on);
+    }
+    sums.push_back(sum);
+  }
+  return sums;
+}
+
+}  // namespace clade

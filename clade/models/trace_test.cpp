@@ -1,0 +1,185 @@
+// What Model derives from two programs, on programs small enough to check by integration.
+#include "clade/models/trace.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "clade/core/error.h"
+#include "clade/models/model.h"
+
+namespace clade {
+namespace {
+
+DiagonalGaussian gaussian(const torch::Tensor& mean, double variance) {
+  return {mean, torch::full({1}, std::log(variance))};
+}
+
+/// p(b) p(a | b) p(x | a, b), with q(a) q(b) inferred in either order.
+class TwoLayers : public Model {
+ public:
+  explicit TwoLayers(bool a_first) : a_first_(a_first) {}
+
+ protected:
+  void infer(Trace& q, const torch::Tensor& x) override {
+    const auto a = [&] { q.latent("a", gaussian(0.5 * x, 0.4)); };
+    if (a_first_) a();
+    q.latent("b", gaussian(x - 0.2, 0.3));
+    if (!a_first_) a();
+  }
+  void generate(Trace& p) override {
+    const auto b = p.latent("b", StandardNormal{1});
+    const auto a = p.latent("a", gaussian(b, 0.7));
+    p.data("x|a,b", std::make_unique<DiagonalGaussian>(gaussian(a + b, 1)));
+  }
+
+ private:
+  bool a_first_;
+};
+
+const torch::Tensor kX = torch::tensor({{0.4f}, {-1.0f}});
+
+double kl_by_formula(double m, double v, double pm, double pv) {
+  return 0.5 * (std::log(pv / v) + (v + (m - pm) * (m - pm)) / pv - 1);
+}
+
+TEST(ClosedForm, IsTakenIfAllThatIsGeneratedBeforeWasInferredBefore) {
+  // q(a) knows nothing of b, so the term KL(a) has the same mean in either order: an integral over
+  // b of the closed form, E_b KL(q(a) ‖ p(a | b)).
+  for (const bool a_first : {false, true}) {
+    TwoLayers model(a_first);
+    auto generator = make_generator(1);
+    const Bound one = model.bound(kX, generator);
+    const Bound other = model.bound(kX, generator);
+    ASSERT_EQ(one.terms[1].name, "KL(a)");
+    ASSERT_EQ(one.terms[2].name, "KL(b)");
+    // Nothing is generated before b: closed, and no draw has a part in it.
+    EXPECT_TRUE(torch::equal(one.terms[2].value, other.terms[2].value));
+    EXPECT_NEAR(one.terms[2].value[0].item<double>(), kl_by_formula(0.2, 0.3, 0, 1), 1e-6);
+
+    const auto many = model.bound(kX, generator, 400000).terms[1].value;  // [M, B]
+    const double expected = kl_by_formula(0.2, 0.4, 0.2, 0.7) + 0.5 * 0.3 / 0.7;
+    EXPECT_NEAR(many.select(1, 0).mean().item<double>(), expected, 0.01);
+    // The closed form is a square in b alone, Var = ½ (0.3 / 0.7)²; a draw of a adds its own.
+    const double spread = many.select(1, 0).var().item<double>();
+    if (a_first) {
+      EXPECT_GT(spread, 0.2);
+    } else {
+      EXPECT_NEAR(spread, 0.5 * (0.3 / 0.7) * (0.3 / 0.7), 0.01);
+    }
+  }
+}
+
+TEST(Generations, HoldALatentAndDrawTheOthersGivenIt) {
+  TwoLayers model(true);
+  auto generator = make_generator(2);
+  const auto at = [&](const Given& given) {
+    return model.sample_means(200000, given, generator).squeeze(1);  // a + b
+  };
+  const auto b_held = at({{"b", torch::tensor(2.0)}});
+  EXPECT_NEAR(b_held.mean().item<double>(), 4, 0.02);  // a ~ N(2, 0.7)
+  EXPECT_NEAR(b_held.var().item<double>(), 0.7, 0.02);
+  const auto grid = model.sample_means(
+      3, {{"a", torch::zeros({1})}, {"b", torch::tensor({{1.0}, {2.0}, {3.0}})}}, generator);
+  EXPECT_TRUE(torch::equal(grid, torch::tensor({{1.0f}, {2.0f}, {3.0f}})));
+  EXPECT_THROW(at({{"c", torch::tensor(0.0)}}), Error);
+}
+
+/// p(z) p(y | z) p(x | z): a cluster below a continuous latent.
+class ClusterBelow : public Model {
+ public:
+  ClusterBelow() : Model({{"y", 2}}) {}
+
+ protected:
+  void infer(Trace& q, const torch::Tensor& x) override {
+    const auto z = q.latent("z", gaussian(x, 0.5));
+    q.cluster("y", Categorical(torch::cat(std::vector<torch::Tensor>{-z, z}, -1)));
+  }
+  void generate(Trace& p) override {
+    const auto z = p.latent("z", StandardNormal{1});
+    p.cluster("y", Categorical(torch::cat(std::vector<torch::Tensor>{-2 * z, 2 * z}, -1)));
+    p.data("x|z", std::make_unique<DiagonalGaussian>(gaussian(z, 1)));
+  }
+};
+
+TEST(Generations, AreConditionedOnAClusterThatIsGeneratedLater) {
+  ClusterBelow model;
+  auto generator = make_generator(3);
+  double expected = 0, mass = 0;  // E[z | y = 1] by integration
+  for (double z = -8; z < 8; z += 0.01) {
+    const double joint = std::exp(-z * z / 2) / (1 + std::exp(-4 * z));
+    expected += z * joint;
+    mass += joint;
+  }
+  const auto z = model.sample_means(20000, model.given_cluster(1), generator);
+  EXPECT_NEAR(z.mean().item<double>(), expected / mass, 0.03);
+  EXPECT_NEAR(model.cluster_weights(0, generator)[1].item<double>(), 0.5, 0.02);
+  EXPECT_THROW(model.sample_means(3, model.given_cluster(2), generator), Error);
+}
+
+TEST(ClusterProbabilities, AreAveragesOverWhatIsInferredBefore) {
+  ClusterBelow model;
+  auto generator = make_generator(4);
+  const auto x = torch::full({4000, 1}, 0.3);
+  const auto q_y = model.cluster_probabilities(x, generator).front();  // [B, 2], 100 draws each
+  double expected = 0, mass = 0;  // E_z σ(2z), z ~ N(0.3, 0.5)
+  for (double z = -6; z < 6; z += 0.01) {
+    const double density = std::exp(-(z - 0.3) * (z - 0.3));
+    expected += density / (1 + std::exp(-2 * z));
+    mass += density;
+  }
+  EXPECT_NEAR(q_y.select(1, 1).mean().item<double>(), expected / mass, 0.003);
+}
+
+TEST(Latents, AreListedFromTheTop) {
+  ClusterBelow model;
+  const auto& latents = model.latents();
+  ASSERT_EQ(latents.size(), 2u);
+  EXPECT_EQ(latents[0].name, "z");
+  EXPECT_FALSE(latents[0].is_cluster);
+  EXPECT_EQ(latents[0].size, 1);
+  EXPECT_EQ(latents[1].name, "y");
+  EXPECT_TRUE(latents[1].is_cluster);
+  EXPECT_EQ(latents[1].size, 2);
+}
+
+TEST(Once, ComputesWhatDependsOnXAloneAtTheFirstDraw) {
+  struct CountingImpl : torch::nn::Module {
+    int calls = 0;
+    DiagonalGaussian given(const std::vector<torch::Tensor>& parents) {
+      ++calls;
+      return gaussian(parents.front(), 0.5);
+    }
+  };
+  struct Counted : Model {
+    Net<CountingImpl> q_z_given_x{std::make_shared<CountingImpl>()};
+    void infer(Trace& q, const torch::Tensor& x) override { q.latent("z", q.once(q_z_given_x, x)); }
+    void generate(Trace& p) override {
+      const auto z = p.latent("z", StandardNormal{1});
+      p.data("x|z", std::make_unique<DiagonalGaussian>(gaussian(z, 1)));
+    }
+  };
+  Counted model;
+  auto generator = make_generator(5);
+  const auto draws = model.log_weights(kX);
+  for (int chunk = 0; chunk < 3; ++chunk) {
+    EXPECT_EQ(draws(4, generator).elbo().sizes(), (std::vector<int64_t>{4, 2}));
+  }
+  EXPECT_EQ(model.q_z_given_x->calls, 1);
+  model.bound(kX, generator);
+  EXPECT_EQ(model.q_z_given_x->calls, 2);
+}
+
+TEST(Replay, SaysWhichLatentOneProgramForgot) {
+  struct Forgetful : Model {
+    void infer(Trace&, const torch::Tensor&) override {}
+    void generate(Trace& p) override { p.latent("z", StandardNormal{1}); }
+  };
+  Forgetful model;
+  auto generator = make_generator(6);
+  EXPECT_THROW(model.bound(kX, generator), Error);
+}
+
+}  // namespace
+}  // namespace clade

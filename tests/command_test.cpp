@@ -1,78 +1,30 @@
 // The command through its real binary, as a stranger would use it.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <sstream>
 #include <thread>
+
+#include "tests/command_folder.h"
 
 namespace fs = std::filesystem;
 
 namespace {
 
-std::string read(const fs::path& path) {
-  std::ostringstream content;
-  content << std::ifstream(path, std::ios::binary).rdbuf();
-  return content.str();
-}
-
-void write(const fs::path& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
-}
-
 int lines_of(const std::string& text) {
   return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
 }
 
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-class Command : public testing::Test {
+class Command : public CommandFolder {
  protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::path(testing::TempDir()) /
-              ("clade_command_" + std::to_string(::getpid()) + "_" + test->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-    ::unsetenv("CLADE_DATA");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  /// Starts the command in the test's folder, its streams in files.
+  /// Starts the command in the test's folder.
   pid_t start(const std::vector<std::string>& arguments) const {
-    std::fflush(nullptr);  // or the child would print what this process has not yet
-    const pid_t child = ::fork();
-    if (child == 0) {
-      if (::chdir(folder_.c_str()) != 0 || !std::freopen("out.txt", "w", stdout) ||
-          !std::freopen("err.txt", "w", stderr)) {
-        ::_exit(99);
-      }
-      std::vector<std::string> words = {CLADE_COMMAND};
-      words.insert(words.end(), arguments.begin(), arguments.end());
-      std::vector<char*> argv;
-      for (auto& word : words) argv.push_back(word.data());
-      argv.push_back(nullptr);
-      ::execv(CLADE_COMMAND, argv.data());
-      ::_exit(98);
-    }
-    return child;
-  }
-
-  Outcome finish(pid_t child) const {
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(folder_ / "out.txt"),
-            read(folder_ / "err.txt")};
+    std::vector<std::string> words = {CLADE_COMMAND};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    return start_program(words);
   }
 
   Outcome run(const std::vector<std::string>& arguments) const { return finish(start(arguments)); }
@@ -126,8 +78,6 @@ class Command : public testing::Test {
     }
     EXPECT_FALSE(fs::exists(folder_ / "run")) << command << "left a run folder";
   }
-
-  fs::path folder_;
 };
 
 TEST_F(Command, HelpFitsAScreenAndEverySubcommandHasAnExample) {

@@ -1,5 +1,5 @@
-// A VAE without hidden layers and with a Gaussian likelihood is a linear-Gaussian model, whose p(x)
-// and posterior have a closed form.
+// The bound by sums written by hand; and, without hidden layers and with a Gaussian likelihood, a
+// linear-Gaussian model, whose p(x) and posterior have a closed form.
 #include "clade/models/vae.h"
 
 #include <gtest/gtest.h>
@@ -7,8 +7,47 @@
 
 #include <cmath>
 
+#include "clade/models/by_hand_for_tests.h"
+#include "clade/ops/noise.h"
+
 namespace clade {
 namespace {
+
+TEST(Vae, BoundIsTheSumWrittenByHand) {
+  VaeOptions options;
+  options.latent = 2;
+  options.trunk.hidden = {4};
+  auto generator = make_generator(1);
+  Vae model(options, Parent{"x", 4}, generator);
+  model.to(torch::kFloat64);
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : model.parameters()) {
+    parameter.add_(torch::empty_like(parameter).normal_(0, 0.4, generator));
+  }
+  const auto x = torch::empty({3, 4}, torch::kFloat64).bernoulli_(0.5, generator);
+
+  auto noise = make_generator(2);
+  const auto e = draw_normals({3, 2}, x, noise);
+  const ByHand w{model.named_parameters()};
+  const ByHand::Inputs h = {{"hidden", w.gated("q_z_given_x.trunk.layer1", {{"x", x}})}};
+  const auto mean = w.join("q_z_given_x.mean", h);
+  const auto log_variance = w.join("q_z_given_x.log_variance", h).clamp(-6, 2);
+  const auto z = mean + (log_variance / 2).exp() * e;
+  const auto logits =
+      w.join("p_x_given_z.logits", {{"hidden", w.gated("p_x_given_z.trunk.layer1", {{"z", z}})}});
+  const auto log_p = log_bits_by_hand(x, logits);
+  const auto divergence =
+      kl_by_hand(mean, log_variance, torch::zeros_like(mean), torch::zeros_like(mean));
+
+  auto same_noise = make_generator(2);
+  const Bound bound = model.bound(x, same_noise);
+  ASSERT_EQ(bound.terms.size(), 2u);
+  for (int64_t b = 0; b < 3; ++b) {
+    EXPECT_NEAR(bound.terms[0].value[b].item<double>(), log_p[b], 1e-9);
+    EXPECT_NEAR(bound.terms[1].value[b].item<double>(), divergence[b], 1e-9);
+    EXPECT_NEAR(bound.elbo()[b].item<double>(), log_p[b] - divergence[b], 1e-9);
+  }
+}
 
 constexpr int64_t kFeatures = 3;
 constexpr int64_t kPoints = 5;

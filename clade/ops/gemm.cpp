@@ -4,8 +4,9 @@
 
 #ifdef CLADE_WITH_ONEDNN
 #include <array>
-#include <dnnl.hpp>
 #include <map>
+
+#include "clade/ops/onednn.h"
 #endif
 
 namespace clade::ops {
@@ -24,16 +25,6 @@ void reference_gemm(const torch::Tensor& c, const torch::Tensor& a, const torch:
 #ifdef CLADE_WITH_ONEDNN
 using dnnl::memory;
 
-struct Engine {
-  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream{engine};
-};
-
-Engine& cpu() {
-  thread_local Engine engine;
-  return engine;
-}
-
 bool plain(const torch::Tensor& t) {  // row after row, or column after column
   return (t.stride(1) == 1 && t.stride(0) >= t.size(1)) ||
          (t.stride(0) == 1 && t.stride(1) >= t.size(0));
@@ -44,12 +35,8 @@ torch::Tensor readable(const torch::Tensor& t) {
   return plain(t) && t.size(0) > 1 && t.size(1) > 1 ? t : t.contiguous();
 }
 
-memory::data_type type_of(const torch::Tensor& t) {
-  return t.scalar_type() == torch::kBFloat16 ? memory::data_type::bf16 : memory::data_type::f32;
-}
-
 memory::desc layout_of(const torch::Tensor& t) {
-  return {{t.size(0), t.size(1)}, type_of(t), {t.stride(0), t.stride(1)}};
+  return {{t.size(0), t.size(1)}, onednn_type(t), {t.stride(0), t.stride(1)}};
 }
 
 // Everything a primitive depends on: making one costs more than a small product.
@@ -89,13 +76,13 @@ const Product& product_for(const torch::Tensor& c, const torch::Tensor& a, const
 #if DNNL_VERSION_MAJOR >= 3
   using Description = dnnl::matmul::primitive_desc;
   const auto description =
-      with_bias ? Description(cpu().engine, product.a, product.b, product.bias, product.c)
-                : Description(cpu().engine, product.a, product.b, product.c);
+      with_bias ? Description(onednn().engine, product.a, product.b, product.bias, product.c)
+                : Description(onednn().engine, product.a, product.b, product.c);
 #else
   const auto operation = with_bias
                              ? dnnl::matmul::desc(product.a, product.b, product.bias, product.c)
                              : dnnl::matmul::desc(product.a, product.b, product.c);
-  const dnnl::matmul::primitive_desc description(operation, cpu().engine);
+  const dnnl::matmul::primitive_desc description(operation, onednn().engine);
 #endif
   product.primitive = dnnl::matmul(description);
   return made.emplace(shape, std::move(product)).first->second;
@@ -129,16 +116,13 @@ void gemm(const torch::Tensor& c, const torch::Tensor& a, const torch::Tensor& b
     const auto left = readable(a);
     const auto right = readable(b);
     const Product& product = product_for(c, left, right, bias.defined());
-    Engine& engine = cpu();
-    const auto handle = [&](const memory::desc& desc, const torch::Tensor& t) {
-      return memory(desc, engine.engine, t.data_ptr());
-    };
-    std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, handle(product.a, left)},
-                                                 {DNNL_ARG_WEIGHTS, handle(product.b, right)},
-                                                 {DNNL_ARG_DST, handle(product.c, c)}};
-    if (bias.defined()) arguments.emplace(DNNL_ARG_BIAS, handle(product.bias, bias));
-    product.primitive.execute(engine.stream, arguments);
-    engine.stream.wait();
+    std::unordered_map<int, memory> arguments = {
+        {DNNL_ARG_SRC, onednn_memory(product.a, left)},
+        {DNNL_ARG_WEIGHTS, onednn_memory(product.b, right)},
+        {DNNL_ARG_DST, onednn_memory(product.c, c)}};
+    if (bias.defined()) arguments.emplace(DNNL_ARG_BIAS, onednn_memory(product.bias, bias));
+    product.primitive.execute(onednn().stream, arguments);
+    onednn().stream.wait();
     return;
   }
 #endif

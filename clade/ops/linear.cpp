@@ -12,16 +12,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-torch::Tensor column_sums(const torch::Tensor& rows) {  // [N, D] -> [D] float32
-  const int64_t width = rows.size(1);
-  const ops::Rows values{rows.data_ptr(), rows.scalar_type() == torch::kBFloat16, nullptr};
-  ops::ThreadSums<float> sums(width);
-  ops::parallel_rows(rows.size(0), width, [&](int64_t begin, int64_t end, float* scratch) {
-    ops::kernels().column_sums(values, width, begin, end, sums.mine(), scratch);
-  });
-  return ops::tensor_of(sums, {width}, torch::kFloat32);
-}
-
 struct Linear : torch::autograd::Function<Linear> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
                                const torch::Tensor& weight,
@@ -60,7 +50,7 @@ struct Linear : torch::autograd::Function<Linear> {
       to_weight = torch::empty(w.sizes(), w.options().dtype(torch::kFloat32));
       ops::gemm(to_weight, narrow.t(), rows);
     }
-    if (context->saved_data["bias"].toBool()) to_bias = column_sums(g);
+    if (context->saved_data["bias"].toBool()) to_bias = ops::column_sums(g);
     return {to_x, to_weight, to_bias, torch::Tensor()};
   }
 };

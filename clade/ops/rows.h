@@ -82,4 +82,7 @@ class ThreadSums {
 /// The total of all threads as a tensor of its own.
 torch::Tensor tensor_of(ThreadSums<float>& sums, at::IntArrayRef shape, at::ScalarType type);
 
+/// rows: [N, D], contiguous and such that fits_kernels() -> [D] float32.
+torch::Tensor column_sums(const torch::Tensor& rows);
+
 }  // namespace clade::ops

@@ -325,6 +325,9 @@ torch::Tensor activate_by_aten(const std::vector<torch::Tensor>& parts, const to
     case Activation::relu:
       h = torch::relu(h);
       break;
+    case Activation::leaky_relu:
+      h = torch::leaky_relu(h, static_cast<double>(ops::kLeak));
+      break;
     case Activation::tanh:
       h = torch::tanh(h);
       break;

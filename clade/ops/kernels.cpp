@@ -103,6 +103,7 @@ template <ActivationKind kind>
 CLADE_INLINE Lanes activated(const Lanes* in) {
   const Lanes x = in[0];
   if constexpr (kind == ActivationKind::relu) return x < 0.0F ? 0.0F : x;
+  if constexpr (kind == ActivationKind::leaky_relu) return x < 0.0F ? kLeak * x : x;
   if constexpr (kind == ActivationKind::tanh) return hyperbolic_tangent(x);
   if constexpr (kind == ActivationKind::elu) return x > 0.0F ? x : exponential(x) - 1.0F;
   if constexpr (kind == ActivationKind::gated) return x * sigmoid(in[1]);
@@ -115,6 +116,7 @@ CLADE_INLINE void gradient_lanes(const Lanes* in, Lanes g, Lanes* d) {
   const Lanes x = in[0];
   d[0] = g;
   if constexpr (kind == ActivationKind::relu) d[0] = x > 0.0F ? g : 0.0F;
+  if constexpr (kind == ActivationKind::leaky_relu) d[0] = x > 0.0F ? g : kLeak * g;
   if constexpr (kind == ActivationKind::tanh) {
     const Lanes t = hyperbolic_tangent(x);
     d[0] = g * (1.0F - t * t);
@@ -289,6 +291,8 @@ CLADE_INLINE void by_kind(ActivationKind kind, const F& f) {
       return f(Kind<ActivationKind::identity>{});
     case ActivationKind::relu:
       return f(Kind<ActivationKind::relu>{});
+    case ActivationKind::leaky_relu:
+      return f(Kind<ActivationKind::leaky_relu>{});
     case ActivationKind::tanh:
       return f(Kind<ActivationKind::tanh>{});
     case ActivationKind::elu:

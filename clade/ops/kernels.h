@@ -14,7 +14,9 @@ struct Rows {
   const int32_t* row;
 };
 
-enum class ActivationKind { identity, relu, tanh, elu, gated };
+enum class ActivationKind { identity, relu, leaky_relu, tanh, elu, gated };
+
+constexpr float kLeak = 0.1F;  // the slope of leaky_relu below zero
 
 constexpr int kMostParts = 8;
 constexpr int kMostSinks = kMostParts + 1;  // and one for the bias

@@ -113,8 +113,8 @@ std::vector<Shapes> joins(int64_t width) {
 // Less than a register of numbers, and some registers and a rest, also of a gated half.
 constexpr int64_t kWidths[] = {10, 70};
 
-constexpr Activation kKinds[] = {Activation::identity, Activation::relu, Activation::tanh,
-                                 Activation::elu, Activation::gated};
+constexpr Activation kKinds[] = {Activation::identity, Activation::relu, Activation::leaky_relu,
+                                 Activation::tanh,     Activation::elu,  Activation::gated};
 
 TEST(Activate, AgreesWithTheReference) {
   auto generator = make_generator(4);

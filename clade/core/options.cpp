@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <type_traits>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
@@ -48,6 +49,15 @@ struct Assign {
     value.get_to(*field);
     return true;
   }
+  bool operator()(std::vector<std::string>* field) const {
+    const auto is_word = [](const json& item) { return item.is_string() || is_int64(item); };
+    if (!value.is_array() || !std::all_of(value.begin(), value.end(), is_word)) return false;
+    field->clear();
+    for (const json& item : value) {
+      field->push_back(item.is_string() ? item.get<std::string>() : item.dump());
+    }
+    return true;
+  }
 };
 
 struct Expected {
@@ -57,6 +67,9 @@ struct Expected {
   std::string operator()(std::string*) const { return "text in quotes, such as \"auto\","; }
   std::string operator()(std::vector<int64_t>*) const {
     return "a list of whole numbers, such as [500, 500],";
+  }
+  std::string operator()(std::vector<std::string>*) const {
+    return "a list of words and whole numbers, such as [\"16c6\", 500],";
   }
 };
 
@@ -89,8 +102,24 @@ std::string spell(const json& value, json::error_handler_t not_utf8) {
   return text;
 }
 
+/// As a number if reading the number gives the word again.
+json value_of_word(const std::string& word) {
+  const json number = json::parse(word, nullptr, /*allow_exceptions=*/false);
+  return is_int64(number) && number.dump() == word ? number : json(word);
+}
+
 json value_of(const Option& option) {
-  const json value = std::visit([](const auto* field) { return json(*field); }, option.value);
+  const json value = std::visit(
+      [](const auto* field) {
+        if constexpr (std::is_same_v<decltype(field), const std::vector<std::string>*>) {
+          json list = json::array();
+          for (const std::string& word : *field) list.push_back(value_of_word(word));
+          return list;
+        } else {
+          return json(*field);
+        }
+      },
+      option.value);
   if (value.is_number_float() && !std::isfinite(value.get<double>())) {
     throw ConfigError(option.name + " is not finite and cannot be stored; set it to a number");
   }
@@ -155,8 +184,8 @@ void from_json(const json& object, Options& options, const std::string& where) {
   }
   const std::vector<Option> known = options.options();
   for (const auto& [name, value] : object.items()) {
-    const auto option =
-        std::find_if(known.begin(), known.end(), [&](const Option& o) { return o.name == name; });
+    const auto option = std::find_if(known.begin(), known.end(),
+                                     [&](const Option& o) { return o.is_called(name); });
     if (option == known.end()) {
       std::vector<std::string> names;
       for (const Option& o : known) names.push_back(o.name);

@@ -9,10 +9,17 @@ namespace clade {
 
 /// One setting a user can write in an experiment file: where its value lives, and what it means.
 struct Option {
-  using Value = std::variant<bool*, int64_t*, double*, std::string*, std::vector<int64_t>*>;
+  /// A list of words may hold whole numbers: each is the word of its digits.
+  using Value = std::variant<bool*, int64_t*, double*, std::string*, std::vector<int64_t>*,
+                             std::vector<std::string>*>;
   std::string name;
   Value value;
-  std::string help;  ///< One sentence: what it does and what it costs.
+  std::string help;         ///< One sentence: what it does and what it costs.
+  std::string former = "";  ///< A name it once had, which older files may still call it by.
+
+  bool is_called(const std::string& word) const {
+    return word == name || (!former.empty() && word == former);
+  }
 };
 
 /// A struct of settings with documented defaults. Experiment files, `--set`, checkpoints and

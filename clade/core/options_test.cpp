@@ -101,6 +101,43 @@ TEST(OptionsJson, WhatCannotBeStoredIsRefused) {
   EXPECT_THROW(to_json(options), ConfigError);
 }
 
+struct Worded : Options {
+  std::vector<std::string> layers = {"16c6", "500"};
+
+  std::vector<Option> options() override {
+    return {{"layers", &layers, "Hidden layers.", "hidden"}};
+  }
+  void validate() const override {}
+};
+
+TEST(OptionsJson, AListOfWordsMayHoldNumbers) {
+  Worded options;
+  EXPECT_EQ(to_json(options).dump(), R"({"layers":["16c6",500]})");
+  from_json(json::parse(R"({"layers": [300, "64c4s2p1", "007", "1e3", "200"]})"), options);
+  EXPECT_EQ(options.layers, (std::vector<std::string>{"300", "64c4s2p1", "007", "1e3", "200"}));
+  EXPECT_EQ(spelled(options.options()[0]), R"([300, "64c4s2p1", "007", "1e3", 200])");
+  Worded read;
+  from_json(to_json(options), read);
+  EXPECT_EQ(read.layers, options.layers);
+  try {
+    from_json(json::parse(R"({"layers": [0.5]})"), options);
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_STREQ(error.what(),
+                 "layers = [0.5] is a list where a list of words and whole numbers, such as "
+                 "[\"16c6\", 500], is expected");
+  }
+}
+
+TEST(OptionsJson, ASettingIsStillReadByItsFormerName) {
+  Worded old, present;
+  from_json(json::parse(R"({"hidden": [300, 200]})"), old);
+  from_json(json::parse(R"({"layers": ["300", "200"]})"), present);
+  EXPECT_EQ(to_json(old), to_json(present));
+  EXPECT_EQ(to_json(old).dump(), R"({"layers":[300,200]})");
+  EXPECT_THROW(from_json(json::parse(R"({"hiden": [300]})"), old), ConfigError);
+}
+
 TEST(OptionsText, ValuesAreSpelledAsInAFile) {
   Sample options;
   std::vector<std::string> texts;

@@ -229,8 +229,11 @@ void ExperimentFile::read(const std::string& section, Options& options) {
   std::vector<std::string>& known = known_[section];
   for (const Option& option : options.options()) {
     known.push_back(option.name);
+    if (!option.former.empty()) known.push_back(option.former);
     for (const Setting& setting : settings_) {
-      if (setting.section == section && setting.key == option.name) assign_setting(setting, option);
+      if (setting.section == section && option.is_called(setting.key)) {
+        assign_setting(setting, option);
+      }
     }
   }
 }

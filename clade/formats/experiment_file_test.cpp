@@ -32,13 +32,15 @@ struct ModelOptions : Options {
   double temperature = 0.5;
   std::string estimator = "exact";
   std::vector<int64_t> hidden = {500, 500};
+  std::vector<std::string> words = {"a"};
 
   std::vector<Option> options() override {
     return {{"batch_norm", &batch_norm, "Batch norm."},
             {"clusters", &clusters, "Clusters."},
             {"temperature", &temperature, "Temperature."},
             {"estimator", &estimator, "Estimator."},
-            {"hidden", &hidden, "Hidden."}};
+            {"hidden", &hidden, "Hidden."},
+            {"words", &words, "Words.", "former_words"}};
   }
   void validate() const override {}
 };
@@ -360,6 +362,23 @@ TEST_F(Extends, RefusesWhatLeadsNowhereOrInACircle) {
             "top.toml:1: top.toml extends top.toml, a circle; take one extends out");
 }
 
+TEST_F(Extends, ASettingMayGoByItsFormerName) {
+  write("base.toml", "[model]\nformer_words = [300, 'b']\n");
+  write("top.toml", "extends = 'base.toml'\n");
+  const auto read = [&](const std::vector<std::string>& overrides) {
+    ExperimentFile file = ExperimentFile::parse(folder_ / "top.toml");
+    for (const auto& assignment : overrides) file.override(assignment);
+    ModelOptions model;
+    file.read("model", model);
+    file.finish();
+    return model.words;
+  };
+  EXPECT_EQ(read({}), (std::vector<std::string>{"300", "b"}));
+  // Whichever name they use, what is said last counts.
+  EXPECT_EQ(read({"model.words=[7, 'c']"}), (std::vector<std::string>{"7", "c"}));
+  EXPECT_EQ(read({"model.words=[7]", "model.former_words=[8]"}), (std::vector<std::string>{"8"}));
+}
+
 class ToToml : public ExperimentFileTest {};
 
 TEST_F(ToToml, IsReadable) {
@@ -376,7 +395,8 @@ TEST_F(ToToml, IsReadable) {
             "clusters = 10\n"
             "temperature = 0.0005\n"
             "estimator = \"exact\"\n"
-            "hidden = [500, 500]\n");
+            "hidden = [500, 500]\n"
+            "words = [\"a\"]\n");
 }
 
 TEST_F(ToToml, RoundTrip) {

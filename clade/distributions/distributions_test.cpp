@@ -6,6 +6,7 @@
 
 #include "clade/distributions/bernoulli.h"
 #include "clade/distributions/categorical.h"
+#include "clade/distributions/discretised_logistic.h"
 #include "clade/distributions/gaussian.h"
 
 namespace clade {
@@ -105,6 +106,76 @@ TEST(Bernoulli, IsFiniteForExtremeLogits) {
   const auto p = Bernoulli(torch::tensor({200.0, -200.0}, kDouble));
   EXPECT_NEAR(value(p.log_prob(torch::tensor({0.0, 1.0}, kDouble))), -400, 1e-9);
   EXPECT_NEAR(value(p.log_prob(torch::tensor({1.0, 0.0}, kDouble))), 0, 1e-9);
+}
+
+const auto kLevels = torch::arange(256, kDouble) / 255;
+
+// Scales from far less than a level to wider than all, locations at both ends and between levels.
+constexpr double kLocations[] = {0, 0.4321, 100.0 / 255, 1};
+constexpr double kLogScales[] = {-8, -4, -1.5, 0.5};
+
+DiscretisedLogistic logistic(double location, double log_scale) {
+  return {torch::full({256, 1}, location, kDouble), torch::full({1}, log_scale, kDouble)};
+}
+
+TEST(DiscretisedLogistic, ProbabilitiesOfAllLevelsSumToOneAndGiveTheMean) {
+  for (const double location : kLocations) {
+    for (const double log_scale : kLogScales) {
+      const auto p = logistic(location, log_scale);
+      const auto probs = p.log_prob(kLevels.unsqueeze(1)).exp();  // [256]
+      EXPECT_NEAR(value(probs.sum()), 1, 1e-10);
+      EXPECT_NEAR(value((probs * kLevels).sum()), value(p.mean()[0]), 1e-10);
+    }
+  }
+}
+
+TEST(DiscretisedLogistic, IsTheMassOfALogisticAboutEachLevel) {
+  const auto p = logistic(0.3, -2);
+  const auto log_probs = p.log_prob(kLevels.unsqueeze(1));
+  const auto below = [](double x) { return 1 / (1 + std::exp(-(x - 0.3) / std::exp(-2.0))); };
+  for (const int k : {1, 76, 254}) {
+    EXPECT_NEAR(value(log_probs[k]), std::log(below((k + 0.5) / 255) - below((k - 0.5) / 255)),
+                1e-10);
+  }
+  EXPECT_NEAR(value(log_probs[0]), std::log(below(0.5 / 255)), 1e-12);
+  EXPECT_NEAR(value(log_probs[255]), std::log(1 - below(254.5 / 255)), 1e-12);
+}
+
+TEST(DiscretisedLogistic, IsFiniteAndHasTheGradientsOfItsDifferences) {
+  for (const double location : kLocations) {
+    for (const double log_scale : kLogScales) {
+      auto mean = torch::full({1}, location, kDouble).requires_grad_();
+      auto scale = torch::full({1}, log_scale, kDouble).requires_grad_();
+      for (const int k : {0, 1, 100, 254, 255}) {
+        const auto log_prob = [&](double by_mean, double by_scale) {
+          return DiscretisedLogistic(mean + by_mean, scale + by_scale)
+              .log_prob(kLevels.slice(0, k, k + 1));
+        };
+        const auto gradients = torch::autograd::grad({log_prob(0, 0)}, {mean, scale});
+        const double h = 1e-7;
+        const double by_mean = (value(log_prob(h, 0)) - value(log_prob(-h, 0))) / (2 * h);
+        const double by_scale = (value(log_prob(0, h)) - value(log_prob(0, -h))) / (2 * h);
+        EXPECT_NEAR(value(gradients[0]), by_mean, 1e-5 * std::abs(by_mean) + 1e-4);
+        EXPECT_NEAR(value(gradients[1]), by_scale, 1e-5 * std::abs(by_scale) + 1e-4);
+      }
+      const DiscretisedLogistic narrow(torch::full({1}, location), torch::full({1}, log_scale));
+      for (const double x : {0.0, 1.0}) {
+        EXPECT_TRUE(std::isfinite(narrow.log_prob(torch::full({1}, x)).item<float>()));
+      }
+    }
+  }
+}
+
+TEST(DiscretisedLogistic, DrawsLevelsWithTheirProbabilities) {
+  const DiscretisedLogistic p(torch::full({200000, 1}, 0.1, kDouble),
+                              torch::full({1}, -2.5, kDouble));
+  auto generator = make_generator(6);
+  const auto levels = (p.sample(generator) * 255).squeeze(1);
+  EXPECT_LT(value((levels - levels.round()).abs().max()), 1e-9);
+  const auto share = levels.round().to(torch::kInt64).bincount({}, 256).to(kDouble) / 200000;
+  const auto probs = logistic(0.1, -2.5).log_prob(kLevels.unsqueeze(1)).exp();
+  EXPECT_GT(value(probs[0]), 0.2);  // all below the first level are drawn as it
+  EXPECT_LT(value((share - probs).abs().max()), 0.005);
 }
 
 TEST(Categorical, EntropyKlAndSamplesMatchTheProbabilities) {

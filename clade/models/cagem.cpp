@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+
 #include "clade/core/require.h"
 #include "clade/models/joined.h"
 
@@ -39,11 +41,17 @@ Cagem::Cagem(const CagemOptions& options, const Parent& x, Generator& generator)
   const Parent y{"y", options.clusters};
   const Parent z1{"z1", options.latent1};
   const Parent z2{"z2", options.latent2};
+  // What x has no part in reads no maps.
+  const auto trunk_of = [&](const Parents& parents) {
+    const auto is_x = [](const Parent& parent) { return parent.name == "x"; };
+    const bool reads_x = std::any_of(parents.begin(), parents.end(), is_x);
+    return reads_x ? options.trunk : options.trunk.without_convolutions();
+  };
   const auto gaussian = [&](const Parents& parents, int64_t width) {
-    return GaussianConditional(parents, options.trunk, width, kRange, generator, kHeads);
+    return GaussianConditional(parents, trunk_of(parents), width, kRange, generator, kHeads);
   };
   const auto categorical = [&](const Parents& parents) {
-    return CategoricalConditional(parents, options.trunk, options.clusters, generator, kHeads);
+    return CategoricalConditional(parents, trunk_of(parents), options.clusters, generator, kHeads);
   };
 
   q_z1_given_x = register_module("q_z1_given_x", gaussian({x}, z1.width));
@@ -53,7 +61,7 @@ Cagem::Cagem(const CagemOptions& options, const Parent& x, Generator& generator)
   p_z1_given_y_z2 = register_module("p_z1_given_y_z2", gaussian({y, z2}, z1.width));
   p_x_given_y_z1 = register_module(
       "p_x_given_y_z1",
-      Likelihood(options.likelihood, Parents{y, z1}, options.trunk, x.width, generator, kHeads));
+      Likelihood(options.likelihood, Parents{y, z1}, options.trunk, x, generator, kHeads));
 }
 
 void Cagem::infer(Trace& q, const torch::Tensor& x) {

@@ -10,7 +10,7 @@ struct CagemOptions : ModelOptions {
   int64_t clusters = 10;
   int64_t latent1 = 64;
   int64_t latent2 = 32;
-  TrunkOptions trunk{"dense", {1024, 512}, "relu", true};
+  TrunkOptions trunk{"dense", {"1024", "512"}, "relu", true};
   EstimatorOptions estimator;
 
   std::vector<Option> options() override;

@@ -17,7 +17,7 @@ std::vector<Option> ClusteredVaeOptions::options() {
 void ClusteredVaeOptions::validate() const {
   OneLayerOptions::validate();
   require_at_least("model.clusters", static_cast<double>(clusters), 1);
-  require_at_least("number of model.hidden layers", static_cast<double>(trunk.hidden.size()), 1);
+  require_at_least("number of model.layers", static_cast<double>(trunk.layers.size()), 1);
   prior.validate();
   estimator.validate();
 }
@@ -29,15 +29,15 @@ ClusteredVae::ClusteredVae(const ClusteredVaeOptions& options, const Parent& x,
       labels(options.labels) {
   const int64_t K = options.clusters;
   const int64_t d = options.latent;
-  const Parent hidden{"hidden", options.trunk.hidden.back()};
   // At first only the conditional priors tell clusters apart. Were the decoder to prefer one of
   // them by the accident of its weights, q(y|x) would give it every point before z has learned
   // anything.
   const Parent y{"y", K, /*silent_at_first=*/true};
-  const TrunkOptions heads_only{.hidden = {}};
+  const TrunkOptions heads_only{.layers = {}};
   const LogVarianceRange range;
 
   hidden_given_x = register_module("hidden_given_x", Trunk(Parents{x}, options.trunk, generator));
+  const Parent& hidden = hidden_given_x->output();
   q_y_given_x = register_module("q_y_given_x",
                                 CategoricalConditional(Parents{hidden}, heads_only, K, generator));
   q_z_given_x_y =
@@ -62,7 +62,7 @@ ClusteredVae::ClusteredVae(const ClusteredVaeOptions& options, const Parent& x,
   p_x_given_z_y =
       register_module(given_y.decoder ? "p_x_given_z_y" : "p_x_given_z",
                       Likelihood(options.likelihood, given_y.decoder ? Parents{z, y} : Parents{z},
-                                 options.trunk, x.width, generator));
+                                 options.trunk, x, generator));
 }
 
 void ClusteredVae::infer(Trace& q, const torch::Tensor& x) {

@@ -19,7 +19,7 @@ std::shared_ptr<ClusteredVaeOptions> options_of(const std::string& name, int64_t
   auto options = std::dynamic_pointer_cast<ClusteredVaeOptions>(find_model(name).options());
   options->clusters = clusters;
   options->latent = 2;
-  options->trunk.hidden = {5};
+  options->trunk.layers = {"5"};
   return options;
 }
 
@@ -221,7 +221,7 @@ TEST_P(Family, OneClusterOfAStandardNormalIsTheVae) {
   const auto model = made(GetParam(), *options);
   VaeOptions plain;
   plain.latent = 2;
-  plain.trunk.hidden = {5};
+  plain.trunk.layers = {"5"};
   const auto vae = made("vae", plain);
   {
     torch::NoGradGuard no_grad;

@@ -17,7 +17,7 @@ void HvaeOptions::validate() const {
   ModelOptions::validate();
   require_at_least("model.latent1", static_cast<double>(latent1), 1);
   require_at_least("model.latent2", static_cast<double>(latent2), 1);
-  require_at_least("number of model.hidden layers", static_cast<double>(trunk.hidden.size()), 1);
+  require_at_least("number of model.layers", static_cast<double>(trunk.layers.size()), 1);
   trunk.validate();
   prior.validate();
 }
@@ -27,15 +27,15 @@ Hvae::Hvae(const HvaeOptions& options, const Parent& x, Generator& generator)
   const Parent z1{"z1", options.latent1};
   const Parent z2{"z2", options.latent2};
   const LogVarianceRange range;
-  const auto& hidden = options.trunk.hidden;
+  const auto& layers = options.trunk.layers;
   TrunkOptions own = options.trunk, joint = options.trunk;
-  own.hidden = {hidden.front()};
-  joint.hidden = {hidden.begin() + 1, hidden.end()};
+  own.layers = {layers.front()};
+  joint.layers = {layers.begin() + 1, layers.end()};
   const auto first_layer = [&](const Parent& parent) {
     return Trunk(Parents{parent}, own, generator);
   };
   const auto h = [&](const Parent& parent) {
-    return Parent{"hidden_" + parent.name, hidden.front()};
+    return Layer(layers.front()).output("hidden_" + parent.name, {parent});
   };
 
   q_z2_given_x = register_module(
@@ -49,9 +49,9 @@ Hvae::Hvae(const HvaeOptions& options, const Parent& x, Generator& generator)
       "p_z1_given_z2", GaussianConditional(Parents{z2}, options.trunk, z1.width, range, generator));
   p_x_from_z1 = register_module("p_x_from_z1", first_layer(z1));
   p_x_from_z2 = register_module("p_x_from_z2", first_layer(z2));
-  p_x_given_z1_z2 = register_module(
-      "p_x_given_z1_z2",
-      Likelihood(options.likelihood, Parents{h(z1), h(z2)}, joint, x.width, generator));
+  p_x_given_z1_z2 =
+      register_module("p_x_given_z1_z2",
+                      Likelihood(options.likelihood, Parents{h(z1), h(z2)}, joint, x, generator));
   p_z2 = register_module(
       "p_z2", Prior(options.prior, z2.width, x.width, is_bounded(options.likelihood), range,
                     q_z2_given_x, generator));

@@ -8,7 +8,7 @@ namespace clade {
 struct HvaeOptions : ModelOptions {
   int64_t latent1 = 40;
   int64_t latent2 = 40;
-  TrunkOptions trunk{"gated", {300, 300}, "relu", false};
+  TrunkOptions trunk{"gated", {"300", "300"}, "relu", false};
   PriorOptions prior;  ///< Of z2.
 
   std::vector<Option> options() override;

@@ -13,7 +13,7 @@ TEST(Hvae, BoundIsTheSumWrittenByHand) {
   HvaeOptions options;
   options.latent1 = 3;
   options.latent2 = 2;
-  options.trunk.hidden = {4};
+  options.trunk.layers = {"4"};
   auto generator = make_generator(1);
   Hvae model(options, Parent{"x", 4}, generator);
   model.to(torch::kFloat64);

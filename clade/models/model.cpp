@@ -105,7 +105,8 @@ torch::Tensor log_q(const Site& site, const WeightOptions& how) {
 std::vector<Option> ModelOptions::options() {
   return {{"likelihood", &likelihood,
            "p(x | ...): bernoulli for bits and grey levels, gaussian (one learned variance per "
-           "feature) for real values"}};
+           "feature) for real values, discretised_logistic (256 levels, one learned scale per "
+           "feature) for colour images"}};
 }
 
 void ModelOptions::validate() const {

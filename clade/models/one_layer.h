@@ -9,7 +9,7 @@ namespace clade {
 /// 2020).
 struct OneLayerOptions : ModelOptions {
   int64_t latent = 40;
-  TrunkOptions trunk{"gated", {300, 300}, "relu", false};
+  TrunkOptions trunk{"gated", {"300", "300"}, "relu", false};
 
   std::vector<Option> options() override;
   void validate() const override;

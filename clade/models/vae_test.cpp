@@ -16,7 +16,7 @@ namespace {
 TEST(Vae, BoundIsTheSumWrittenByHand) {
   VaeOptions options;
   options.latent = 2;
-  options.trunk.hidden = {4};
+  options.trunk.layers = {"4"};
   auto generator = make_generator(1);
   Vae model(options, Parent{"x", 4}, generator);
   model.to(torch::kFloat64);
@@ -61,7 +61,7 @@ std::shared_ptr<Vae> linear_gaussian(int64_t latent) {
   VaeOptions options;
   options.likelihood = "gaussian";
   options.latent = latent;
-  options.trunk.hidden = {};
+  options.trunk.layers = {};
   auto generator = make_generator(1);
   auto model = std::make_shared<Vae>(options, Parent{"x", kFeatures}, generator);
   model->to(torch::kFloat64);

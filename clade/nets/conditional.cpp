@@ -3,15 +3,16 @@
 #include <torch/torch.h>
 
 #include "clade/distributions/bernoulli.h"
+#include "clade/distributions/discretised_logistic.h"
 #include "clade/ops/linear.h"
 
 namespace clade {
 namespace {
 
 // What the heads of a conditional read: the last hidden layer, or the parents themselves.
-Parents head_parents(const Parents& parents, const TrunkOptions& trunk) {
-  if (trunk.hidden.empty()) return parents;
-  return {{"hidden", trunk.hidden.back()}};
+Parents head_parents(const Trunk& trunk, const Parents& parents) {
+  if (trunk.is_empty()) return parents;
+  return {trunk->output()};
 }
 
 std::vector<torch::Tensor> head_inputs(Trunk& trunk, const std::vector<torch::Tensor>& parents) {
@@ -23,14 +24,20 @@ std::vector<torch::Tensor> head_inputs(Trunk& trunk, const std::vector<torch::Te
 constexpr double kMinLogVariance = -12;
 constexpr double kMaxLogVariance = 6;
 
+// Of a logistic distribution over [0, 1]: from a few levels wide to wider than all of them. A tenth
+// of a level, the least, has all its probability in one.
+constexpr double kFirstLogScale = -2.3;
+constexpr double kMinLogScale = -8;
+constexpr double kMaxLogScale = 1;
+
 }  // namespace
 
 GaussianConditionalImpl::GaussianConditionalImpl(const Parents& parents, const TrunkOptions& trunk,
                                                  int64_t features, const LogVarianceRange& range,
                                                  Generator& generator, const HeadInit& init)
     : range_(range) {
-  if (!trunk.hidden.empty()) trunk_ = register_module("trunk", Trunk(parents, trunk, generator));
-  const auto inputs = head_parents(parents, trunk);
+  if (!trunk.layers.empty()) trunk_ = register_module("trunk", Trunk(parents, trunk, generator));
+  const auto inputs = head_parents(trunk_, parents);
   const JoinInit head{init.deviation, 0};
   mean_ = register_module("mean", Join(inputs, features, generator, head));
   log_variance_ = register_module("log_variance", Join(inputs, features, generator, head));
@@ -44,8 +51,8 @@ DiagonalGaussian GaussianConditionalImpl::given(const std::vector<torch::Tensor>
 CategoricalConditionalImpl::CategoricalConditionalImpl(const Parents& parents,
                                                        const TrunkOptions& trunk, int64_t clusters,
                                                        Generator& generator, const HeadInit& init) {
-  if (!trunk.hidden.empty()) trunk_ = register_module("trunk", Trunk(parents, trunk, generator));
-  logits_ = register_module("logits", Join(head_parents(parents, trunk), clusters, generator,
+  if (!trunk.layers.empty()) trunk_ = register_module("trunk", Trunk(parents, trunk, generator));
+  logits_ = register_module("logits", Join(head_parents(trunk_, parents), clusters, generator,
                                            JoinInit{init.deviation, 0}));
 }
 
@@ -54,35 +61,44 @@ Categorical CategoricalConditionalImpl::given(const std::vector<torch::Tensor>& 
 }
 
 const std::vector<std::string>& likelihoods() {
-  static const std::vector<std::string> names = {"bernoulli", "gaussian"};
+  static const std::vector<std::string> names = {"bernoulli", "gaussian", "discretised_logistic"};
   return names;
 }
 
 bool is_bounded(const std::string& kind) {
-  return kind == "bernoulli";
+  return kind == "bernoulli" || kind == "discretised_logistic";
 }
 
 LikelihoodImpl::LikelihoodImpl(const std::string& kind, const Parents& parents,
-                               const TrunkOptions& trunk, int64_t features, Generator& generator,
+                               const TrunkOptions& trunk, const Parent& x, Generator& generator,
                                const HeadInit& init) {
-  if (!trunk.hidden.empty()) trunk_ = register_module("trunk", Trunk(parents, trunk, generator));
+  const Mirror mirror = mirrored(trunk.layers, x);
+  TrunkOptions own = trunk;
+  own.layers = mirror.hidden;
+  if (!own.layers.empty()) trunk_ = register_module("trunk", Trunk(parents, own, generator));
   output_ = register_module(
       kind == "gaussian" ? "mean" : "logits",
-      Join(head_parents(parents, trunk), features, generator, JoinInit{init.deviation, 0}));
+      Join(head_parents(trunk_, parents), mirror.last, generator, JoinInit{init.deviation, 0}));
   if (kind == "gaussian") {
-    log_variance_ = register_parameter("log_variance", torch::zeros({features}));
+    log_variance_ = register_parameter("log_variance", torch::zeros({x.width}));
+  } else if (kind == "discretised_logistic") {
+    log_scale_ = register_parameter("log_scale", torch::full({x.width}, kFirstLogScale));
   }
 }
 
 std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Tensor>& parents) {
   const auto inputs = head_inputs(trunk_, parents);
-  if (!log_variance_.defined()) {
-    // The widest numbers of a step: kept as narrow as they were computed where they must be kept.
-    const auto type = torch::GradMode::is_enabled() ? activation_type() : torch::kFloat32;
-    return std::make_unique<Bernoulli>(output_(inputs, type));
+  if (log_variance_.defined()) {
+    return std::make_unique<DiagonalGaussian>(
+        output_(inputs), log_variance_.clamp(kMinLogVariance, kMaxLogVariance));
   }
-  return std::make_unique<DiagonalGaussian>(output_(inputs),
-                                            log_variance_.clamp(kMinLogVariance, kMaxLogVariance));
+  if (log_scale_.defined()) {
+    return std::make_unique<DiscretisedLogistic>(output_(inputs).sigmoid(),
+                                                 log_scale_.clamp(kMinLogScale, kMaxLogScale));
+  }
+  // The widest numbers of a step: kept as narrow as they were computed where they must be kept.
+  const auto type = torch::GradMode::is_enabled() ? activation_type() : torch::kFloat32;
+  return std::make_unique<Bernoulli>(output_(inputs, type));
 }
 
 GaussianPerClusterImpl::GaussianPerClusterImpl(int64_t clusters, int64_t features,

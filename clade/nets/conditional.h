@@ -62,12 +62,15 @@ const std::vector<std::string>& likelihoods();
 /// Whether x lies in [0, 1] under the likelihood called `kind`.
 bool is_bounded(const std::string& kind);
 
-/// p(x | parents): "bernoulli" (logits), or "gaussian" with a mean from the network and one learned
-/// variance per feature.
+/// p(x | parents): "bernoulli" (logits), "gaussian" with a mean from the network and one learned
+/// variance per feature, or "discretised_logistic", over 256 levels, likewise with a scale.
+///
+/// `trunk` says what leads from x to its latents; the likelihood's own layers are the way back, see
+/// mirrored().
 class LikelihoodImpl : public torch::nn::Module {
  public:
   LikelihoodImpl(const std::string& kind, const Parents& parents, const TrunkOptions& trunk,
-                 int64_t features, Generator& generator, const HeadInit& init = {});
+                 const Parent& x, Generator& generator, const HeadInit& init = {});
 
   std::unique_ptr<Distribution> given(const std::vector<torch::Tensor>& parents);
 
@@ -75,6 +78,7 @@ class LikelihoodImpl : public torch::nn::Module {
   Trunk trunk_{nullptr};
   Join output_{nullptr};
   torch::Tensor log_variance_;  // [D], of the Gaussian only
+  torch::Tensor log_scale_;     // [D], of the logistic only
 };
 using Likelihood = Net<LikelihoodImpl>;
 

@@ -45,7 +45,7 @@ TEST(Join, DoesNotDependOnASilentParentUntilItLearnsTo) {
 
 TEST(Trunk, GatedLayerIsValueTimesSigmoidOfGate) {
   auto generator = make_generator(3);
-  Trunk trunk(Parents{{"x", 3}}, TrunkOptions{"gated", {4}, "relu", false}, generator);
+  Trunk trunk(Parents{{"x", 3}}, TrunkOptions{"gated", {"4"}, "relu", false}, generator);
   const auto x = torch::empty({2, 3}).normal_(0, 1, generator);
   const auto named = trunk->named_parameters();
   const auto both = torch::linear(x, named["layer1.weight_x"], named["layer1.bias"]);
@@ -68,7 +68,7 @@ TEST(BatchNorm, NormalisesOverAllLeadingDimensions) {
 
 TEST(BatchNorm, CollectsStatisticsOnlyWhenTold) {
   auto generator = make_generator(5);
-  Trunk trunk(Parents{{"x", 3}}, TrunkOptions{"dense", {4}, "relu", true}, generator);
+  Trunk trunk(Parents{{"x", 3}}, TrunkOptions{"dense", {"4"}, "relu", true}, generator);
   const auto running = [&] { return trunk->named_buffers()["norm1.running_mean"].clone(); };
   const auto x = torch::empty({8, 3}).normal_(1, 1, generator);
   const auto before = running();
@@ -97,10 +97,19 @@ TEST(GaussianPerCluster, IsLinearInAOneHotCluster) {
 
 TEST(Likelihood, GaussianHasOneVarianceAFeature) {
   auto generator = make_generator(7);
-  Likelihood p("gaussian", Parents{{"z", 2}}, TrunkOptions{.hidden = {5}}, 3, generator);
+  Likelihood p("gaussian", Parents{{"z", 2}}, TrunkOptions{.layers = {"5"}}, Parent{"x", 3},
+               generator);
   const auto z = torch::empty({4, 2}).normal_(0, 1, generator);
   EXPECT_EQ(p(z)->log_prob(torch::zeros({4, 3})).sizes(), (std::vector<int64_t>{4}));
   EXPECT_EQ(p->named_parameters()["log_variance"].numel(), 3);
+}
+
+TEST(TrunkOptions, LeaveConvolutionsOut) {
+  const TrunkOptions options{"dense", {"16c6", "32c4s2p1", "500", "200"}, "tanh", true};
+  const TrunkOptions dense = options.without_convolutions();
+  EXPECT_EQ(dense.layers, (std::vector<std::string>{"500", "200"}));
+  EXPECT_EQ(dense.activation, "tanh");
+  EXPECT_TRUE(dense.batch_norm);
 }
 
 TEST(TrunkOptions, SaysWhatIsWrong) {
@@ -108,7 +117,9 @@ TEST(TrunkOptions, SaysWhatIsWrong) {
   options.kind = "conv";
   EXPECT_THROW(options.validate(), ConfigError);
   options = {};
-  options.hidden = {300, 0};
+  options.layers = {"300", "0"};
+  EXPECT_THROW(options.validate(), ConfigError);
+  options.layers = {"500", "16c6"};
   EXPECT_THROW(options.validate(), ConfigError);
 }
 

@@ -13,8 +13,8 @@ namespace {
 const auto kDouble = torch::dtype(torch::kFloat64);
 
 GaussianConditional small_encoder(Generator& generator) {
-  GaussianConditional encoder(Parents{{"x", 3}}, TrunkOptions{.hidden = {5}}, 2, LogVarianceRange{},
-                              generator);
+  GaussianConditional encoder(Parents{{"x", 3}}, TrunkOptions{.layers = {"5"}}, 2,
+                              LogVarianceRange{}, generator);
   encoder->to(torch::kFloat64);
   return encoder;
 }
@@ -69,7 +69,7 @@ TEST(Prior, PseudoInputsStayWhereTheDataAre) {
 
 TEST(Prior, PseudoInputsAreNoDataToABatchNorm) {
   auto generator = make_generator(7);
-  const TrunkOptions trunk{.hidden = {5}, .batch_norm = true};
+  const TrunkOptions trunk{.layers = {"5"}, .batch_norm = true};
   GaussianConditional encoder(Parents{{"x", 3}}, trunk, 2, LogVarianceRange{}, generator);
   PriorOptions options{.kind = "vampprior", .components = 4};
   Prior prior = small_prior(options, encoder, generator);

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "clade/core/require.h"
+#include "clade/core/words.h"
 #include "clade/ops/precision.h"
 
 namespace clade {
@@ -12,51 +13,70 @@ Activation activation_of(const TrunkOptions& options) {
   if (options.kind == "gated") return Activation::gated;
   if (options.activation == "tanh") return Activation::tanh;
   if (options.activation == "elu") return Activation::elu;
+  if (options.activation == "leaky_relu") return Activation::leaky_relu;
   return Activation::relu;
 }
 
+const std::vector<std::string>& activations() {
+  static const std::vector<std::string> names = {"relu", "leaky_relu", "tanh", "elu"};
+  return names;
+}
+
 }  // namespace
+
+TrunkOptions TrunkOptions::without_convolutions() const {
+  TrunkOptions dense = *this;
+  std::erase_if(dense.layers, [](const auto& word) { return Layer(word).window.has_value(); });
+  return dense;
+}
 
 std::vector<Option> TrunkOptions::options() {
   return {
       {"trunk", &kind,
        "hidden layers of every network: gated (twice the cost of a width, trains better without "
        "batch norm) or dense"},
-      {"hidden", &hidden, "widths of the hidden layers, from the input on"},
-      {"activation", &activation, "of dense layers: relu, tanh or elu"},
+      {"layers", &layers,
+       "hidden layers, from the data on: widths, before which images may have convolutions, as in "
+       "[\"16c6\", \"64c4s2p1\", 500]: 16 channels of 6 x 6 pixels, then 64 of 4 x 4 with stride 2 "
+       "and padding 1; what decodes images has them backwards",
+       "hidden"},
+      {"activation", &activation, "of layers that are not gated: " + one_of(activations())},
       {"batch_norm", &batch_norm, "batch normalisation between a layer's sum and its activation"},
   };
 }
 
 void TrunkOptions::validate() const {
   require_one_of("model.trunk", kind, {"gated", "dense"});
-  require_one_of("model.activation", activation, {"relu", "tanh", "elu"});
-  for (const int64_t width : hidden) require_at_least("model.hidden", width, 1);
+  require_one_of("model.activation", activation, activations());
+  layers_of(layers);
 }
 
-TrunkImpl::TrunkImpl(Parents parents, const TrunkOptions& options, Generator& generator)
+TrunkImpl::TrunkImpl(const Parents& parents, const TrunkOptions& options, Generator& generator)
     : activation_(activation_of(options)) {
   const bool gated = activation_ == Activation::gated;
-  for (size_t i = 0; i < options.hidden.size(); ++i) {
-    const int64_t width = options.hidden[i];
-    const std::string number = std::to_string(i + 1);
+  Parents inputs = parents;
+  for (const Layer& layer : layers_of(options.layers)) {
+    const std::string number = std::to_string(layers_.size() + 1);
+    output_ = layer.output("hidden", inputs);
     // Value and gate of a gated layer are one product of twice the width.
-    layers_.push_back(register_module(
-        "layer" + number, Join(parents, gated ? 2 * width : width, generator, JoinInit{0, width})));
+    Layer joined = layer;
+    if (gated) joined.width *= 2;
+    layers_.push_back(register_module("layer" + number,
+                                      Join(inputs, joined, generator, JoinInit{0, layer.width})));
     if (options.batch_norm) {
-      norms_.push_back(register_module("norm" + number, BatchNorm(gated ? 2 * width : width)));
+      norms_.push_back(register_module("norm" + number, BatchNorm(joined.width)));
     }
-    parents = {{"hidden", width}};
+    inputs = {output_};
   }
 }
 
 torch::Tensor TrunkImpl::given(const std::vector<torch::Tensor>& parents) {
   torch::Tensor h;
   for (size_t i = 0; i < layers_.size(); ++i) {
-    const auto products = layers_[i]->products(i == 0 ? parents : std::vector<torch::Tensor>{h});
     std::optional<Normalisation> norm;
     if (!norms_.empty()) norm = norms_[i]->normalisation();
-    h = activate(products, layers_[i]->bias(), activation_, activation_type(), norm);
+    h = layers_[i]->activated(i == 0 ? parents : std::vector<torch::Tensor>{h}, activation_,
+                              activation_type(), norm);
   }
   return h;
 }

@@ -28,7 +28,7 @@ TrainedModel make_model(const std::string& name, std::shared_ptr<ModelOptions> o
   Generator generator = make_generator(derive_seed(seed, "weights"));
   TrainedModel trained;
   trained.name = name;
-  trained.model = find_model(name).make(*options, Parent{"x", data.train.features()}, generator);
+  trained.model = find_model(name).make(*options, data_parent(data.train.shape), generator);
   trained.model->to(device);
   trained.options = std::move(options);
   trained.preprocessing = data.preprocessing;
@@ -115,8 +115,7 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
   trained.preprocessing.scale = file.tensors[kScale];
   Generator unused = make_generator(0);
   trained.model =
-      find_model(trained.name)
-          .make(*trained.options, Parent{"x", trained.preprocessing.shift.numel()}, unused);
+      find_model(trained.name).make(*trained.options, data_parent(trained.shape), unused);
   load_state(*trained.model, file.tensors, path.string());
   trained.model->to(device);
   if (trained.provenance.contains("epoch")) {

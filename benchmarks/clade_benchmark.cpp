@@ -1,6 +1,7 @@
-// Times what users wait for: a training step, importance-weighted evaluation, clustering; and the
-// matrix products of a step alone, which nothing built on them can beat. benchmarks/run puts
-// eager PyTorch beside it. `clade_benchmark --first_step=CASE` takes one step and ends.
+// Times what users wait for: a training step, importance-weighted evaluation, clustering; the
+// matrix products of a step alone, which nothing built on them can beat; and networks of
+// convolutions, forward and backward. benchmarks/run puts eager PyTorch beside it.
+// `clade_benchmark --first_step=CASE` takes one step and ends.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
 #include <torch/torch.h>
@@ -14,6 +15,7 @@
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
 #include "clade/evaluation/log_likelihood.h"
+#include "clade/nets/conditional.h"
 #include "clade/ops/gemm.h"
 #include "clade/ops/threads.h"
 #include "clade/training/trainer.h"
@@ -178,6 +180,56 @@ void limit(benchmark::State& state, const Case& c, const std::string& precision,
   state.counters["flop"] = flop;
 }
 
+/// From images to a latent and back.
+struct Network {
+  std::string name;
+  std::vector<int64_t> image;
+  TrunkOptions trunk;
+  int64_t latent, batch;
+  std::string likelihood;
+};
+
+const std::vector<Network>& networks() {
+  static const std::vector<Network> all = {
+      // GMVAE's on MNIST (Dilokthanakul et al. 2016, table A.2).
+      {"gmvae_mnist",
+       {28, 28},
+       {"dense", {"16c6", "32c6", "64c4s2", "500"}, "relu", true},
+       200,
+       50,
+       "bernoulli"},
+      // VLAC's on SVHN, its four levels in a row (Willetts, Roberts & Holmes 2019).
+      {"vlac_svhn",
+       {32, 32, 3},
+       {"dense",
+        {"64c4s2p1", "64c4same", "128c4s2p1", "128c4same", "256c4s2p1", "256c4same", "1024c4s2p1",
+         "1024c4same"},
+        "leaky_relu",
+        true},
+       10,
+       100,
+       "discretised_logistic"},
+  };
+  return all;
+}
+
+/// log p(x|z) and its gradients, of a batch that is there.
+void network_step(benchmark::State& state, const Network& network, const std::string& precision) {
+  auto generator = make_generator(1);
+  const Parent x = data_parent(network.image);
+  GaussianConditional q_z(Parents{x}, network.trunk, network.latent, LogVarianceRange{}, generator);
+  Likelihood p_x(network.likelihood, Parents{{"z", network.latent}}, network.trunk, x, generator);
+  const auto images = torch::empty({network.batch, x.width}).uniform_(0, 1, generator).square_();
+  auto parameters = q_z->parameters();
+  for (const auto& parameter : p_x->parameters()) parameters.push_back(parameter);
+  const PrecisionScope scope(precision_for("precision", precision, torch::kCPU));
+  for (auto _ : state) {
+    for (auto& parameter : parameters) parameter.mutable_grad().reset();
+    p_x(q_z(images).rsample(generator))->log_prob(images).mean().backward();
+  }
+  state.counters["peak_mib"] = peak_mib();
+}
+
 using Measured = void (*)(benchmark::State&, const Case&, const std::string&, const std::string&);
 
 void add(const std::string& what, Measured f, const Case& c, const std::string& precision,
@@ -199,6 +251,16 @@ void add_all() {
       if (c.model == "cp_vae") add("train_step", train_step, c, precision, "sum_and_sample");
     }
     if (c.model != "vae") add("cluster", cluster, c, "fp32");
+  }
+  for (const Network& network : networks()) {
+    for (const std::string precision : {"fp32", "bf16"}) {
+      const std::string name = "network_step/" + network.name + "/" + precision;
+      benchmark::RegisterBenchmark(
+          name.c_str(),
+          [=, &network](benchmark::State& state) { network_step(state, network, precision); })
+          ->UseRealTime()
+          ->Unit(benchmark::kMillisecond);
+    }
   }
 }
 

@@ -11,6 +11,8 @@ those of clade/models, on 784 features under a Bernoulli likelihood.
   evaluate    log importance weights of 100 points and their log-mean-exp over 1000 samples, 100
               samples at a time. S = 5000 on 10,000 points is 500 times that.
   cluster     q(y|x) of 10,000 points; of 1000 points over 100 draws of z1 for cagem.
+  network_step  of gmvae_mnist and vlac_svhn: log p(x|z) of a batch that is there through networks of
+              convolutions, from images to a latent and back, and its gradient.
   setup       from the start of the process to the end of its first train step, once.
 
 bf16 is torch.autocast over the forward pass: parameters, densities and sums stay in float32. Of the
@@ -28,14 +30,17 @@ import time
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("case", choices=["vae", "cp_vae_10", "cp_vae_150", "cp_vae_500", "cagem"])
-parser.add_argument("what", choices=["train_step", "evaluate", "cluster", "setup"])
+parser.add_argument("case", choices=["vae", "cp_vae_10", "cp_vae_150", "cp_vae_500", "cagem", "gmvae_mnist",
+                                     "vlac_svhn"])
+parser.add_argument("what", choices=["train_step", "evaluate", "cluster", "network_step", "setup"])
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
 parser.add_argument("--seconds", type=float, default=3, help="of repeats; there are three at least")
 OPTIONS = parser.parse_args()
 if OPTIONS.case == "vae" and OPTIONS.what == "cluster":
   parser.error("vae has no clusters")
+if (OPTIONS.case in ("gmvae_mnist", "vlac_svhn")) != (OPTIONS.what == "network_step"):
+  parser.error("network_step is for gmvae_mnist and vlac_svhn, which have nothing else")
 os.environ.pop("OPENBLAS_CORETYPE", None)  # it may hold OpenBLAS to older kernels than the CPU's
 os.environ["OMP_NUM_THREADS"] = str(OPTIONS.threads)  # OpenMP and OpenBLAS read it as they load
 
@@ -262,7 +267,92 @@ class Cagem(nn.Module):
                for _ in range(draws // at_a_time)) / draws
 
 
+class Convolutions(NamedTuple):
+  image: Tuple[int, int, int]  # [C, H, W]
+  layers: Tuple[Tuple[int, int, int, int], ...]  # channels, window, stride, padding; -1: same size
+  dense: Tuple[int, ...]
+  latent: int
+  batch: int
+  leak: float  # slope of the activation below zero
+  bits: bool  # Bernoulli; otherwise 256 levels of a logistic distribution
+
+
+NETWORKS = {
+    "gmvae_mnist": Convolutions((1, 28, 28), ((16, 6, 1, 0), (32, 6, 1, 0), (64, 4, 2, 0)), (500,),
+                                200, 50, 0, True),
+    "vlac_svhn": Convolutions(
+        (3, 32, 32), tuple((c, 4, s, p) for c in (64, 128, 256, 1024) for s, p in ((2, 1), (1, -1))),
+        (), 10, 100, 0.1, False),
+}
+
+
+class Cropped(nn.Module):
+  """One row and column less at the end: what a transposed convolution of a window of 4 has over."""
+
+  def forward(self, maps: Tensor) -> Tensor:  # [B, C, H + 1, W + 1] -> [B, C, H, W]
+    return maps[..., :-1, :-1]
+
+
+class Autoencoder(nn.Module):
+  """From images to a latent and back by convolutions, batch normalisation and (leaky) ReLU."""
+
+  def __init__(self, network: Convolutions):
+    super().__init__()
+    self.network = network
+
+    def activation() -> nn.Module:
+      return nn.LeakyReLU(network.leak, inplace=True) if network.leak else nn.ReLU(inplace=True)
+
+    channels, height, width = network.image
+    encoder, decoder = [], []  # the decoder from its end
+    for out, window, stride, padding in network.layers:
+      same = padding < 0
+      encoder += [nn.Conv2d(channels, out, window, stride, "same" if same else padding, bias=False),
+                  nn.BatchNorm2d(out), activation()]
+      last = not decoder
+      if not last:
+        decoder += [activation(), nn.BatchNorm2d(channels)]
+      if same:
+        decoder.append(Cropped())
+      decoder.append(nn.ConvTranspose2d(out, channels, window, stride, 1 if same else padding,
+                                        bias=last))
+      channels = out
+      if not same:
+        height, width = ((n + 2 * padding - window) // stride + 1 for n in (height, width))
+    encoder.append(nn.Flatten())
+    units = channels * height * width
+    decoder += [nn.Unflatten(1, (channels, height, width)), activation(), nn.BatchNorm1d(units)]
+    for out in network.dense:
+      encoder += [nn.Linear(units, out, bias=False), nn.BatchNorm1d(out), activation()]
+      decoder += [nn.Linear(out, units, bias=False), activation(), nn.BatchNorm1d(out)]
+      units = out
+    encoder.append(nn.Linear(units, 2 * network.latent))
+    decoder.append(nn.Linear(network.latent, units, bias=False))
+    self.encoder, self.decoder = nn.Sequential(*encoder), nn.Sequential(*reversed(decoder))
+    self.log_scale = nn.Parameter(torch.full(network.image, -2.3))
+
+  def log_likelihood(self, x: Tensor) -> Tensor:  # [B, C, H, W] -> [B]
+    z = gaussian(self.encoder(x), -6, 2).rsample()
+    output = self.decoder(z)
+    if self.network.bits:
+      return bits_log_prob(output.flatten(1), x.flatten(1))
+    return levels_log_prob(output.float().sigmoid(), self.log_scale.clamp(-8, 1), x).flatten(1).sum(-1)
+
+
+def levels_log_prob(location: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:
+  """log P of the level k / 255 nearest to x under a logistic distribution, of each number."""
+  level = (x * 255).round() / 255
+  inverse_scale = (-log_scale).exp()
+  below = (level - 0.5 / 255 - location) * inverse_scale
+  above = (level + 0.5 / 255 - location) * inverse_scale
+  first, last = level == 0, level == 1
+  inner = (-torch.expm1(-inverse_scale / 255)).log().masked_fill(first | last, 0)
+  return F.logsigmoid(above).masked_fill(last, 0) + F.logsigmoid(-below).masked_fill(first, 0) + inner
+
+
 def make_model(case: str) -> nn.Module:
+  if case in NETWORKS:
+    return Autoencoder(NETWORKS[case])
   kind, _, clusters = case.rpartition("_")
   return CpVae(int(clusters)) if kind == "cp_vae" else {"vae": Vae, "cagem": Cagem}[case]()
 
@@ -316,6 +406,19 @@ def cluster(model: nn.Module, autocast: Callable) -> Callable[[], Tensor]:
   return run
 
 
+def network_step(model: nn.Module, autocast: Callable) -> Callable[[], Tensor]:
+  x = torch.rand(model.network.batch, *model.network.image).square_()
+
+  def run() -> Tensor:
+    model.zero_grad(set_to_none=True)
+    with autocast():
+      loss = -model.log_likelihood(x).mean()
+    loss.backward()
+    return loss.detach()
+
+  return run
+
+
 def seconds_since_process_start() -> float:
   with open("/proc/self/stat") as stat:
     ticks = int(stat.read().rpartition(")")[2].split()[19])
@@ -332,7 +435,8 @@ def main() -> None:
   torch.set_num_threads(OPTIONS.threads)
   torch.manual_seed(1)
   autocast = functools.partial(torch.autocast, "cpu", torch.bfloat16, OPTIONS.precision == "bf16")
-  work = {"evaluate": evaluate, "cluster": cluster}.get(OPTIONS.what, train_step)
+  work = {"evaluate": evaluate, "cluster": cluster,
+          "network_step": network_step}.get(OPTIONS.what, train_step)
   run = work(make_model(OPTIONS.case), autocast)
   run()
   times = [seconds_since_process_start()]

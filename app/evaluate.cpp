@@ -1,3 +1,5 @@
+#include <cstdio>
+
 #include "app/commands.h"
 #include "app/metrics.h"
 #include "app/trained_run.h"
@@ -39,6 +41,7 @@ void evaluate_run(const EvaluateArguments& arguments) {
       throw clade::DataError("the run's data have no " + name + " points; give --data FILE");
     }
   }
+  if (!data.note.empty()) std::printf("%s\n", data.note.c_str());
   evaluate_split(run, name, data, options);
   print_metrics({{name, read_metrics(run.folder).at(name)}});
 }

@@ -66,6 +66,7 @@ void print_metrics(const json& metrics) {
     row(metrics, "log-likelihood, S = " + std::to_string(samples), Pointer("/log_likelihood/value"),
         "%.2f");
   }
+  row(metrics, "points with a label", Pointer("/clustering/points"), "%.0f");
   row(metrics, "accuracy, one-to-one", Pointer("/clustering/acc_hungarian"), "%.3f");
   row(metrics, "accuracy, majority label", Pointer("/clustering/acc_majority"), "%.3f");
   row(metrics, "accuracy, most confident", Pointer("/clustering/acc_most_confident"), "%.3f");

@@ -147,6 +147,35 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   EXPECT_EQ(run({"report", "run"}).code, 0);
 }
 
+TEST_F(Command, ScoresOnlyPointsWithALabel) {
+  std::mt19937 random(1);
+  std::normal_distribution<double> noise;
+  std::ostringstream csv;
+  csv << "a,b,kind\n";
+  for (int i = 0; i < 160; ++i) {
+    csv << i % 2 * 3 + noise(random) << "," << noise(random) << ",";
+    csv << (i % 4 == 1 ? "" : std::string(1, "xy"[i % 2])) << "\n";
+  }
+  write(folder_ / "points.csv", csv.str());
+  const Outcome trained = run(train("points.csv", {"--labels", "kind", "--out", "some"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_NE(trained.out.find("40 of 160 points have no label; scores leave them out"),
+            std::string::npos)
+      << trained.out;
+  const auto model = nlohmann::json::parse(read(folder_ / "some/model.json"));
+  EXPECT_EQ(model.at("label_names"), (nlohmann::json{"x", "y"}));
+
+  const Outcome measured = run({"evaluate", "some", "--data", "points.csv", "--labels", "kind"});
+  ASSERT_EQ(measured.code, 0) << measured.err;
+  EXPECT_NE(measured.out.find("40 of 160 points have no label"), std::string::npos) << measured.out;
+  const auto metrics = nlohmann::json::parse(read(folder_ / "some/metrics.json"));
+  EXPECT_EQ(metrics.at("data points.csv").at("points"), 160);
+  EXPECT_EQ(metrics.at("data points.csv").at("clustering").at("points"), 120);
+  EXPECT_EQ(run({"report", "some"}).code, 0);
+  EXPECT_EQ(run({"cluster", "some", "points.csv", "--out", "c.csv"}).code, 0);
+  EXPECT_EQ(lines_of(read(folder_ / "c.csv")), 161);
+}
+
 TEST_F(Command, TrainsOnImagesAndDrawsThem) {
   // IDX: 60 pictures of 6x6, a bright half left or right.
   std::string images("\0\0\x08\x03\0\0\0\x3c\0\0\0\x06\0\0\0\x06", 16);

@@ -6,6 +6,14 @@
 
 namespace clade {
 
+torch::Tensor labelled_rows(const torch::Tensor& labels) {
+  return labels.ne(kUnknownLabel).nonzero().squeeze(1);
+}
+
+bool Dataset::labelled() const {
+  return labels.defined() && labels.ne(kUnknownLabel).any().item<bool>();
+}
+
 Dataset Dataset::to(const torch::Device& device) const {
   Dataset moved = *this;
   if (x.defined()) moved.x = x.to(device);

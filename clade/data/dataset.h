@@ -9,17 +9,25 @@
 
 namespace clade {
 
+/// The label of a point whose class nobody noted: no score counts it, nothing learns from it.
+inline constexpr int64_t kUnknownLabel = -1;
+
+/// The points whose labels are known, in their order. labels: [N] int64 -> [n] int64.
+torch::Tensor labelled_rows(const torch::Tensor& labels);
+
 /// Points and, where known, their labels, on one device.
 struct Dataset {
   std::string name;
   torch::Tensor x;                       // [N, D] float32, as the likelihood reads it
-  torch::Tensor labels;                  // [N] int64, or undefined where there are none
+  torch::Tensor labels;                  // [N] int64, kUnknownLabel among them; or undefined
   std::vector<int64_t> shape;            ///< Of one point: {28, 28} for an image, {D} for a row.
   std::vector<std::string> label_names;  ///< label_names[label]; empty where there are no labels.
+  std::string note = {};                 ///< What their reader left out or found; may be empty.
 
   int64_t size() const { return x.defined() ? x.size(0) : 0; }
   int64_t features() const { return x.size(1); }
-  bool labelled() const { return labels.defined(); }
+  /// Whether any label is known. Reads them: not for a training step.
+  bool labelled() const;
   Dataset to(const torch::Device& device) const;
 };
 

@@ -76,6 +76,7 @@ Dataset take(const Points& points, const torch::Tensor& rows, const Preprocessin
   if (points.labels.defined()) data.labels = points.labels.index_select(0, rows);
   data.shape = points.shape;
   data.label_names = points.label_names;
+  data.note = points.note;
   return data;
 }
 
@@ -119,7 +120,7 @@ std::vector<Option> DataOptions::options() {
       {"labels", &labels,
        "labels for scores, never for training: a file, a column of the table (name, or number from "
        "1), an array of the .npz, or one of the kinds a named set has; a folder of images has its "
-       "subfolders"},
+       "subfolders. An empty cell, NaN or -1 is an unknown label"},
       {"resize", &images.resize,
        "[H, W] to which the images of a folder are resized; [] leaves them and wants one size"},
       {"greyscale", &images.greyscale, "the colours of an image folder become grey levels"},

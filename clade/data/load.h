@@ -33,6 +33,8 @@ struct DataOptions : Options {
 /// are grey levels, validation and test are binarised once, by a seed that is the same everywhere;
 /// train stays grey for present().
 ///
+/// Labels that are unknown are counted in Splits::said.
+///
 /// Throws ConfigError for settings that do not fit the data (no training points left),
 /// DataError for data that cannot be used.
 Splits load_splits(const DataOptions& options, uint64_t seed);

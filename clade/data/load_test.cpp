@@ -4,10 +4,12 @@
 
 #include <cstdlib>
 #include <map>
+#include <sstream>
 
 #include "clade/core/error.h"
 #include "clade/data/label_budget.h"
 #include "clade/data/named_sets.h"
+#include "clade/data/points.h"
 #include "clade/formats/test_files.h"
 
 namespace clade {
@@ -230,6 +232,97 @@ TEST(LoadSplits, WholeNumbersAreLabelsInOrderOfSize) {
   DataOptions options = file_options(folder.write("a.csv", "x,y\n1,10\n2,9\n3,2\n"));
   options.labels = "y";
   EXPECT_EQ(load_splits(options, 1).train.label_names, (std::vector<std::string>{"2", "9", "10"}));
+}
+
+/// The names of the labels of a table's rows, "" where unknown, and what was said of them.
+struct ReadLabels {
+  std::string names;
+  std::string note;
+};
+
+ReadLabels read_labels(const std::string& path, const std::string& labels,
+                       const std::vector<std::string>& known = {}) {
+  const Points points = read_points(path, labels, known);
+  ReadLabels read{"", points.note};
+  for (int64_t i = 0; points.labels.defined() && i < points.labels.size(0); ++i) {
+    const auto label = points.labels[i].item<int64_t>();
+    read.names += label == kUnknownLabel ? "" : points.label_names[static_cast<size_t>(label)];
+    read.names += ",";
+  }
+  return read;
+}
+
+TEST(UnknownLabels, AreEmptyCellsNanAndMinusOne) {
+  const TestFolder folder;
+  const auto column = [&](const std::string& cells) {
+    std::string text = "x,kind\n";
+    std::istringstream lines(cells);
+    for (std::string cell; std::getline(lines, cell, ' ');) text += "1," + cell + "\n";
+    return read_labels(folder.write("a.csv", text), "kind");
+  };
+  EXPECT_EQ(column("B  T NaN").names, "B,,T,,");
+  EXPECT_EQ(column("B  T NaN").note, "2 of 4 points have no label; scores leave them out");
+  EXPECT_EQ(column("7  3 nan").names, "7,,3,,");
+  EXPECT_EQ(column("B -1 T").names, "B,,T,");
+  EXPECT_EQ(column("0 -1 1 2").names, "0,,1,2,");
+  EXPECT_EQ(column("0 -1.0 1 \"\"").names, "0,,1,,");
+  EXPECT_EQ(column("2 1 2").note, "");
+  EXPECT_EQ(column(" NaN -1").names, "");
+  EXPECT_EQ(column(" NaN -1").note, "3 of 3 points have no label; scores leave them out");
+
+  const std::string x = folder.write("x.csv", "1\n2\n3\n");
+  const auto file = [&](const std::string& bytes) {
+    return read_labels(x, folder.write("labels", bytes)).names;
+  };
+  EXPECT_EQ(file(npy_bytes(npy_header("<f8", "(3,)"), little<double>({5, std::nan(""), 0}))),
+            "5,,0,");
+  EXPECT_EQ(file(npy_bytes(npy_header("<i8", "(3,)"), little<int64_t>({-1, 4, 0}))), ",4,0,");
+  EXPECT_EQ(file("kind\nnan\n2\n-1\n"), ",2,,");
+  EXPECT_EQ(file("\nB\nT\n"), ",B,T,");
+  EXPECT_EQ(file("kind\r\n\r\nB\r\n\r\n"), ",B,,");
+  EXPECT_EQ(file("B\n\nT\nB\n\n"), "B,T,B,");  // as many without the empty lines
+}
+
+TEST(UnknownLabels, MinusOneIsAClassAmongNegativeOnesAndBesideOneAlone) {
+  const TestFolder folder;
+  const std::string x = folder.write("x.csv", "1\n2\n3\n4\n");
+  const auto read = [&](const std::string& labels, const std::vector<std::string>& known = {}) {
+    return read_labels(x, folder.write("labels", labels), known);
+  };
+  EXPECT_EQ(read("-1\n1\n1\n-1\n").names, "-1,1,1,-1,");
+  EXPECT_NE(read("-1\n1\n1\n-1\n").note.find("-1 and 1 are taken for two classes"),
+            std::string::npos);
+  EXPECT_EQ(read("-1\n1\nnan\n-1\n").names, "-1,1,,-1,");
+  EXPECT_EQ(read("-2\n-1\n0\n1\n").names, "-2,-1,0,1,");
+  EXPECT_EQ(read("-2\n-1\n0\n1\n").note, "");
+  // A trained model knows what its labels are.
+  EXPECT_EQ(read("-1\n1\n1\n-1\n", {"0", "1"}).names, ",1,1,,");
+  EXPECT_EQ(read("-1\n-1\n-1\n-1\n", {"-1", "1"}).names, "-1,-1,-1,-1,");
+  EXPECT_EQ(read("B\n-1\n1\n0\n", {"A", "B"}).names, "B,,B,A,");
+}
+
+TEST(UnknownLabels, WordsForThemAreClassesAndSaid) {
+  const TestFolder folder;
+  const auto read = read_labels(folder.write("a.csv", "x,kind\n1,NA\n2,B\n3,\n"), "kind");
+  EXPECT_EQ(read.names, "NA,B,,");
+  EXPECT_NE(read.note.find("the label 'NA' counts as a class"), std::string::npos) << read.note;
+}
+
+TEST(UnknownLabels, LeaveASetWithoutAnyUnlabelled) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("a.csv", "x,kind\n1,\n2,\n3,nan\n"));
+  options.labels = "kind";
+  const Splits splits = load_splits(options, 1);
+  EXPECT_FALSE(splits.train.labelled());
+  EXPECT_TRUE(splits.train.label_names.empty());
+  EXPECT_NE(splits.said.find("3 of 3 points have no label"), std::string::npos) << splits.said;
+
+  Dataset data;
+  data.labels = torch::full({3}, kUnknownLabel, torch::kInt64);
+  EXPECT_FALSE(data.labelled());
+  data.labels[1] = 0;
+  EXPECT_TRUE(data.labelled());
+  EXPECT_TRUE(labelled_rows(data.labels).equal(torch::tensor({1}, torch::kInt64)));
 }
 
 #ifdef CLADE_WITH_ZLIB

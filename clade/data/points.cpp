@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
@@ -26,7 +28,8 @@ bool is_whole(double value) {
   return value == std::floor(value) && std::abs(value) < 0x1p53;
 }
 
-/// Labels as text, whole numbers in one spelling ("3" for 3.0). [N] or [N, 1] -> N texts.
+/// Labels as text, whole numbers in one spelling ("3" for 3.0), NaN as "", which is unknown. [N] or
+/// [N, 1] -> N texts.
 std::vector<std::string> spell_labels(const torch::Tensor& values, const std::string& where) {
   const int64_t n = values.size(0);
   if (values.numel() != n) {
@@ -37,6 +40,10 @@ std::vector<std::string> spell_labels(const torch::Tensor& values, const std::st
   std::vector<std::string> texts;
   for (int64_t i = 0; i < n; ++i) {
     const double number = numbers.data_ptr<double>()[i];
+    if (std::isnan(number)) {
+      texts.emplace_back();
+      continue;
+    }
     if (!is_whole(number)) {
       throw DataError(where + ": row " + std::to_string(i) + " (counted from 0) is " +
                       std::to_string(number) + "; labels must be whole numbers or words");
@@ -47,12 +54,14 @@ std::vector<std::string> spell_labels(const torch::Tensor& values, const std::st
 }
 
 std::vector<std::string> spell_labels(std::vector<std::string> texts, const std::string& where) {
-  const bool numeric = std::all_of(texts.begin(), texts.end(),
-                                   [](const std::string& text) { return parse_number(text); });
-  if (!numeric) return texts;
   std::vector<double> numbers;
-  for (const std::string& text : texts) numbers.push_back(*parse_number(text));
-  return spell_labels(torch::tensor(numbers, torch::kFloat64), where);
+  for (std::string& text : texts) {
+    const auto number = text.empty() ? std::nan("") : parse_number(text);
+    if (number && std::isnan(*number)) text.clear();
+    if (number) numbers.push_back(*number);
+  }
+  const bool words = numbers.size() < texts.size();
+  return words ? texts : spell_labels(torch::tensor(numbers, torch::kFloat64), where);
 }
 
 std::string choose_array(const std::vector<std::string>& names, const std::string& where) {
@@ -83,6 +92,16 @@ Array read_array(const DataFile& file, const ArrayPath& path) {
   }
 }
 
+/// A file of labels whose empty lines are empty cells.
+std::string with_empty_cells(const std::string& bytes) {
+  std::string text;
+  std::istringstream lines(bytes);
+  for (std::string line; std::getline(lines, line);) {
+    text += (line.empty() || line == "\r" ? "\"\"" : line) + "\n";
+  }
+  return text;
+}
+
 std::vector<std::string> read_label_file(const std::string& labels, int64_t n) {
   ArrayPath path = split_array_path(labels);
   const DataFile file = read_data_file(path.file);
@@ -94,18 +113,23 @@ std::vector<std::string> read_label_file(const std::string& labels, int64_t n) {
     }
     return spell_labels(read_array(file, path).values, labels);
   }
-  const auto read = [&](Header header) {
-    Table table = parse_csv(file.bytes, "1", labels, header);
+  const auto read = [&](const std::string& bytes, Header header) {
+    Table table = parse_csv(bytes, "1", labels, header);
     if (!table.columns.empty()) {
       throw DataError(labels + " has " + std::to_string(table.columns.size() + 1) +
                       " columns; a file of labels has one");
     }
     return table.labels;
   };
-  auto texts = read(Header::kGuess);
-  // The first of words alone may be a header or a label: the count decides.
-  if (static_cast<int64_t>(texts.size()) == n - 1) texts = read(Header::kNo);
-  return spell_labels(texts, labels);
+  // The first of words alone may be a header or a label, an empty line an unknown label or none:
+  // the count decides.
+  for (const std::string& bytes : {file.bytes, with_empty_cells(file.bytes)}) {
+    for (const Header header : {Header::kGuess, Header::kNo}) {
+      auto texts = read(bytes, header);
+      if (static_cast<int64_t>(texts.size()) == n) return spell_labels(std::move(texts), labels);
+    }
+  }
+  return spell_labels(read(file.bytes, Header::kGuess), labels);
 }
 
 void check_finite(const Points& points) {
@@ -131,6 +155,47 @@ void flatten(const torch::Tensor& array, Points& points) {
 [[noreturn]] void refuse_labels(const std::string& labels) {
   throw DataError("there is no file of labels " + labels + "; check data.labels (columns are " +
                   "named for CSV and TSV only)");
+}
+
+bool is_negative(const std::string& text) {
+  return parse_number(text).value_or(0) < 0;
+}
+
+void add_note(const std::string& note, Points& points) {
+  points.note += (points.note.empty() ? "" : "; ") + note;
+}
+
+/// Makes each "-1" among `texts` an unknown label, "", unless it is a class.
+void read_minus_ones(const std::vector<std::string>& known, std::vector<std::string>& texts,
+                     Points& points) {
+  std::set<std::string> labels(texts.begin(), texts.end());
+  labels.erase("");
+  if (labels.erase("-1") == 0) return;
+  if (std::any_of(known.begin(), known.end(), is_negative)) return;
+  if (std::any_of(labels.begin(), labels.end(), is_negative)) return;
+  if (known.empty() && labels == std::set<std::string>{"1"}) {
+    add_note("labels -1 and 1 are taken for two classes; if -1 means unknown, leave it empty",
+             points);
+    return;
+  }
+  std::replace(texts.begin(), texts.end(), std::string("-1"), std::string());
+}
+
+/// Says how many labels are unknown, and which of the new ones may have been meant to be.
+void note_unknown(const std::vector<std::string>& texts, const std::vector<std::string>& fresh,
+                  Points& points) {
+  const auto unknown = std::count(texts.begin(), texts.end(), "");
+  if (unknown > 0) {
+    add_note(std::to_string(unknown) + " of " + std::to_string(texts.size()) +
+                 " points have no label; scores leave them out",
+             points);
+  }
+  for (const char* word : {"NA", "N/A", "NULL", "None", "?"}) {
+    if (std::find(fresh.begin(), fresh.end(), word) == fresh.end()) continue;
+    add_note("the label '" + std::string(word) +
+                 "' counts as a class; if it means unknown, leave it empty",
+             points);
+  }
 }
 
 using LabelTexts = std::optional<std::vector<std::string>>;
@@ -183,6 +248,7 @@ LabelTexts read_folder(const std::string& labels, bool labels_are_a_file,
 
 void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
                    Points& points) {
+  read_minus_ones(known, texts, points);
   if (std::none_of(known.begin(), known.end(), parse_number)) {
     for (std::string& text : texts) {
       const double place = parse_number(text).value_or(-1);
@@ -199,11 +265,14 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
   const auto before = [&](const std::string& a, const std::string& b) { return key(a) < key(b); };
   std::set<std::string, decltype(before)> fresh(before);
   fresh.insert(texts.begin(), texts.end());
-  points.label_names = known;
+  fresh.erase("");
   for (const std::string& name : known) fresh.erase(name);
+  note_unknown(texts, {fresh.begin(), fresh.end()}, points);
+  if (std::all_of(texts.begin(), texts.end(), std::mem_fn(&std::string::empty))) return;
+  points.label_names = known;
   points.label_names.insert(points.label_names.end(), fresh.begin(), fresh.end());
 
-  std::map<std::string, int64_t> number;
+  std::map<std::string, int64_t> number = {{"", kUnknownLabel}};
   for (size_t i = 0; i < points.label_names.size(); ++i) {
     number.emplace(points.label_names[i], static_cast<int64_t>(i));
   }

@@ -15,7 +15,7 @@ struct Points {
   torch::Tensor values;                  ///< [N, D] uint8, int64 or finite float32, C order.
   std::vector<int64_t> shape;            ///< Of one point, D numbers in all; sizes of one left out.
   std::vector<std::string> columns;      ///< Names of the D features; empty where they have none.
-  torch::Tensor labels;                  ///< [N] int64, or undefined.
+  torch::Tensor labels;                  ///< [N] int64, or undefined where none is known.
   std::vector<std::string> label_names;  ///< label_names[label].
   std::string note;                      ///< What the reader left out or found; may be empty.
 };
@@ -23,6 +23,10 @@ struct Points {
 /// Numbers each of `texts`, sets points.labels and points.label_names: first `known`, a trained
 /// model's, then those not among them, numbers by size and words by alphabet. Where all known
 /// labels are words, a number stands for the known label of that place, from 0.
+///
+/// "" is an unknown label, kUnknownLabel and no class. So is -1, but for three cases: one of
+/// `known` or another of `texts` is negative too, or -1 and 1 are all there are, the classes of
+/// many a table. How many are unknown, and what could be meant otherwise, is added to points.note.
 void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
                    Points& points);
 
@@ -33,8 +37,9 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
 /// only array that is not labels. `reading` and `expected` are read_image_folder()'s, `columns`
 /// parse_csv()'s.
 ///
-/// Labels are numbered by encode_labels(). Throws DataError where a file cannot be read, holds NaN
-/// or infinities, or labels are not whole numbers or words, or of another length than the points.
+/// Labels are numbered by encode_labels(); an empty cell and NaN are unknown ones. Throws DataError
+/// where a file cannot be read, holds NaN or infinities, or labels are not whole numbers or words,
+/// or of another length than the points.
 Points read_points(const std::string& path, const std::string& labels,
                    const std::vector<std::string>& known_labels = {},
                    const ImageReading& reading = {}, const std::vector<int64_t>& expected = {},

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "clade/core/error.h"
+#include "clade/data/dataset.h"
 
 namespace clade {
 namespace {
@@ -114,18 +115,26 @@ torch::Tensor confusion(const torch::Tensor& clusters, const torch::Tensor& labe
     throw Error("clusters " + shape_of(clusters) + " and labels " + shape_of(labels) +
                 " do not fit; give one of each per point");
   }
-  check_indices("cluster", clusters, cluster_count);
-  check_indices("label", labels, label_count);
-  return torch::bincount(clusters * label_count + labels, {}, cluster_count * label_count)
+  const torch::Tensor rows = labelled_rows(labels);  // [n]
+  const torch::Tensor cluster = clusters.index_select(0, rows),
+                      label = labels.index_select(0, rows);
+  check_indices("cluster", cluster, cluster_count);
+  check_indices("label", label, label_count);
+  return torch::bincount(cluster * label_count + label, {}, cluster_count * label_count)
       .view({cluster_count, label_count});
 }
 
-ClusteringScores score_clusters(const torch::Tensor& probabilities, const torch::Tensor& labels) {
-  if (probabilities.dim() != 2 || labels.dim() != 1 || probabilities.numel() == 0 ||
-      probabilities.size(0) != labels.size(0)) {
-    throw Error("cluster probabilities " + shape_of(probabilities) + " and labels " +
-                shape_of(labels) + " do not fit; give [N, K] and [N] with N and K at least 1");
+ClusteringScores score_clusters(const torch::Tensor& all_probabilities,
+                                const torch::Tensor& all_labels) {
+  if (all_probabilities.dim() != 2 || all_labels.dim() != 1 || all_probabilities.numel() == 0 ||
+      all_probabilities.size(0) != all_labels.size(0)) {
+    throw Error("cluster probabilities " + shape_of(all_probabilities) + " and labels " +
+                shape_of(all_labels) + " do not fit; give [N, K] and [N] with N and K at least 1");
   }
+  const torch::Tensor rows = labelled_rows(all_labels);                         // [n]
+  const torch::Tensor probabilities = all_probabilities.index_select(0, rows);  // [n, K]
+  const torch::Tensor labels = all_labels.index_select(0, rows);                // [n]
+  if (rows.numel() == 0) throw Error("no label is known; score only points with labels");
   const torch::Tensor not_finite = (~torch::isfinite(probabilities)).any(1).nonzero();
   if (not_finite.size(0) > 0) {
     throw NumericalError("cluster probabilities of point " +

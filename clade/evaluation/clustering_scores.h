@@ -6,8 +6,8 @@
 namespace clade {
 
 /// How well clusters agree with labels nobody trained on. Every point belongs to the cluster of
-/// highest probability, the first of them on a tie. Accuracies are shares of all points, in [0, 1];
-/// the literature mixes the three up, so all are reported.
+/// highest probability, the first of them on a tie. Accuracies are shares of all points whose label
+/// is known, in [0, 1]; the literature mixes the three up, so all are reported.
 struct ClusteringScores {
   /// Each cluster takes a label of its own (and each label at most one cluster), in the best of all
   /// ways; the points of clusters left over, where K > C, count as wrong.
@@ -26,14 +26,15 @@ struct ClusteringScores {
   double ari = 0;
 };
 
-/// Scores posterior probabilities against labels 0 … C-1. Clusters and labels may differ in number,
-/// and either may go without points. Throws Error for shapes that do not fit, no points or a
-/// negative label, NumericalError for a probability that is NaN or infinite.
+/// Scores posterior probabilities against labels 0 … C-1, or kUnknownLabel: points of which are as
+/// if they were not there. Clusters and labels may differ in number, and either may go without
+/// points. Throws Error for shapes that do not fit, no labelled points or another negative label,
+/// NumericalError for a probability of a labelled point that is NaN or infinite.
 ClusteringScores score_clusters(const torch::Tensor& probabilities,  // [N, K] float
                                 const torch::Tensor& labels);        // [N] int64
 
-/// Points of each cluster (row) with each label (column). Throws Error for shapes that do not fit
-/// or an index outside 0 … K-1 or 0 … C-1.
+/// Points of each cluster (row) with each label (column), unknown labels aside. Throws Error for
+/// shapes that do not fit or an index outside 0 … K-1 or 0 … C-1.
 torch::Tensor confusion(const torch::Tensor& clusters,                // [N] int64
                         const torch::Tensor& labels,                  // [N] int64
                         int64_t cluster_count, int64_t label_count);  // -> [K, C] int64

@@ -188,16 +188,36 @@ TEST(ClusteringScores, Refuses) {
   EXPECT_THROW(score_clusters(q[0], indices({0, 1, 2})), Error);
   EXPECT_THROW(score_clusters(torch::empty({0, 3}), indices({})), Error);
   EXPECT_THROW(score_clusters(torch::empty({2, 0}), indices({0, 1})), Error);
-  EXPECT_THROW(score_clusters(q, indices({0, -1})), Error);
+  EXPECT_THROW(score_clusters(q, indices({0, -2})), Error);
+  EXPECT_THROW(score_clusters(q, indices({-1, -1})), Error);
   torch::Tensor broken = q.clone();
   broken[1][2] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THROW(score_clusters(broken, indices({0, 1})), NumericalError);
+}
+
+TEST(ClusteringScores, AreThoseOfTheLabelledPoints) {
+  const torch::Tensor rows = indices({0, 2, 3, 5, 6, 8, 9});
+  auto generator = make_generator(1);
+  torch::Tensor q = torch::rand({10, 3}, generator);
+  q[1][0] = 9;  // Surest of all, and of no known label.
+  q[4][2] = std::numeric_limits<float>::quiet_NaN();
+  const torch::Tensor labels = indices({0, -1, 1, 2, -1, 1, 0, -1, 2, 1});
+  const ClusteringScores all = score_clusters(q, labels);
+  const ClusteringScores labelled =
+      score_clusters(q.index_select(0, rows), labels.index_select(0, rows));
+  EXPECT_EQ(all.acc_hungarian, labelled.acc_hungarian);
+  EXPECT_EQ(all.acc_majority, labelled.acc_majority);
+  EXPECT_EQ(all.acc_most_confident, labelled.acc_most_confident);
+  EXPECT_EQ(all.nmi, labelled.nmi);
+  EXPECT_EQ(all.ari, labelled.ari);
 }
 
 TEST(Confusion, CountsPointsByClusterThenLabel) {
   const torch::Tensor counts = confusion(indices({0, 0, 2, 2, 2}), indices({1, 1, 0, 1, 1}), 4, 2);
   EXPECT_TRUE(torch::equal(counts, indices({0, 2, 0, 0, 1, 2, 0, 0}).view({4, 2})));
   EXPECT_EQ(confusion(indices({}), indices({}), 2, 3).sum().item<int64_t>(), 0);
+  EXPECT_TRUE(torch::equal(confusion(indices({0, 1, 1}), indices({-1, 0, -1}), 2, 1),
+                           indices({0, 1}).view({2, 1})));
   EXPECT_THROW(confusion(indices({4}), indices({0}), 4, 2), Error);
   EXPECT_THROW(confusion(indices({0}), indices({2}), 4, 2), Error);
   EXPECT_THROW(confusion(indices({0, 1}), indices({0}), 4, 2), Error);

@@ -92,6 +92,8 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
                              {"ari", scores.ari}};
     const auto strongest = strongest_of_label(posterior_given_label(q.clusters, data.labels));
     metrics["clustering"]["label_shared_clusters"] = shared_by_labels(strongest).size();
+    const int64_t labelled = labelled_rows(data.labels).size(0);
+    if (labelled < data.size()) metrics["clustering"]["points"] = labelled;
   }
   if (const auto relaxed = mean_relaxed_bound(model, data.x, generator)) {
     metrics["relaxed_elbo"] = relaxed->elbo;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/evaluate.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/models/small_models_for_tests.h"
@@ -93,6 +94,28 @@ TEST(Evaluate, HasEveryFigureTheFormatPromises) {
   EXPECT_EQ(evaluate(*model, data, options, 1)["elbo"], metrics["elbo"]);
   data.labels = torch::Tensor();
   EXPECT_FALSE(evaluate(*model, data, options, 1).contains("clustering"));
+}
+
+TEST(Evaluate, LeavesPointsWithoutALabelOutOfScoresAndOfNothingElse) {
+  const auto model = small("cp_vae");
+  Dataset data;
+  data.x = bits(40);
+  const auto whole = torch::arange(40).remainder(3);
+  data.labels = whole.masked_fill(torch::arange(40).lt(25), kUnknownLabel);
+  const auto metrics = evaluate(*model, data, {}, 1);
+  auto generator = make_generator(1);
+  const auto q = posteriors(*model, data.x, generator).clusters;  // exact: no draw matters
+  const auto scores = score_clusters(q.slice(0, 25), whole.slice(0, 25));
+  EXPECT_EQ(metrics["clustering"]["nmi"], scores.nmi);
+  EXPECT_EQ(metrics["clustering"]["acc_majority"], scores.acc_majority);
+  EXPECT_EQ(metrics["clustering"]["points"], 15);
+  data.labels = whole;
+  auto labelled = evaluate(*model, data, {}, 1);
+  EXPECT_FALSE(labelled["clustering"].contains("points"));
+  EXPECT_EQ(labelled["elbo"], metrics["elbo"]);
+  EXPECT_EQ(labelled["points"], 40);
+  data.labels = torch::full_like(whole, kUnknownLabel);
+  EXPECT_FALSE(evaluate(*model, data, {}, 1).contains("clustering"));
 }
 
 }  // namespace

@@ -5,13 +5,17 @@
 #include <algorithm>
 #include <map>
 
+#include "clade/data/dataset.h"
+
 namespace clade {
 
 torch::Tensor posterior_given_label(const torch::Tensor& probabilities,
                                     const torch::Tensor& labels) {
-  const auto one_hot = torch::one_hot(labels).to(probabilities.scalar_type());  // [N, C]
-  const auto points = one_hot.sum(0).clamp_min(1).unsqueeze(1);                 // [C, 1]
-  return one_hot.t().matmul(probabilities) / points;
+  const auto rows = labelled_rows(labels);  // [n]
+  const auto one_hot =
+      torch::one_hot(labels.index_select(0, rows)).to(probabilities.scalar_type());  // [n, C]
+  const auto points = one_hot.sum(0).clamp_min(1).unsqueeze(1);                      // [C, 1]
+  return one_hot.t().matmul(probabilities.index_select(0, rows)) / points;
 }
 
 std::vector<std::vector<int64_t>> strongest_of_label(const torch::Tensor& q, int64_t count) {

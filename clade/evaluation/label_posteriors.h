@@ -6,8 +6,9 @@
 
 namespace clade {
 
-/// q(y | label), the mean of q(y | x) over the points of each label; zeros for a label without
-/// points. probabilities: [N, K], labels: [N] int64 -> [C, K]. (CP-VAE, figures 10 to 12.)
+/// q(y | label), the mean of q(y | x) over the points of each label, unknown ones aside; zeros for
+/// a label without points. probabilities: [N, K], labels: [N] int64 -> [C, K]. (CP-VAE, figures 10
+/// to 12.)
 torch::Tensor posterior_given_label(const torch::Tensor& probabilities,
                                     const torch::Tensor& labels);
 

@@ -13,6 +13,12 @@ TEST(LabelPosteriors, AverageThePointsOfALabel) {
   EXPECT_TRUE(torch::allclose(posterior_given_label(q, labels), expected));
 }
 
+TEST(LabelPosteriors, LeaveOutUnknownLabels) {
+  const auto q = torch::tensor({{0.8, 0.2}, {0.0, 1.0}, {0.4, 0.6}});
+  const auto expected = torch::tensor({{0.8, 0.2}, {0.4, 0.6}});
+  EXPECT_TRUE(torch::allclose(posterior_given_label(q, torch::tensor({0, -1, 1})), expected));
+}
+
 TEST(LabelPosteriors, StrongestAreAboveAnEvenShareAndSharedOnesAreFound) {
   const auto q =
       torch::tensor({{0.5, 0.3, 0.1, 0.1}, {0.05, 0.6, 0.3, 0.05}, {0.0, 0.0, 0.0, 1.0}});

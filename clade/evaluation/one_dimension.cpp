@@ -11,9 +11,18 @@ constexpr int64_t kDraws = 100'000;  // so that the distance is the model's, not
 constexpr int64_t kLeastDrawsOfACluster = 1000;
 constexpr int64_t kResamplings = 20;
 
-// The label whose points' mean is nearest. x: [n], label_means: [C] -> [n] int64.
-torch::Tensor nearest_mode(const torch::Tensor& x, const torch::Tensor& label_means) {
-  return (x.unsqueeze(1) - label_means).abs().argmin(1);
+// The mean of the points of each label that has any. x: [N], labels: [N] int64 -> [C'].
+torch::Tensor modes_of(const torch::Tensor& x, const torch::Tensor& labels) {
+  const auto rows = labelled_rows(labels);                                          // [n]
+  const auto one_hot = torch::one_hot(labels.index_select(0, rows)).to(x.dtype());  // [n, C]
+  const auto points = one_hot.sum(0);                                               // [C]
+  const auto means = x.index_select(0, rows).matmul(one_hot) / points;              // [C]
+  return means.masked_select(points > 0);
+}
+
+// Which of the modes is nearest. x: [n], modes: [C'] -> [n] int64.
+torch::Tensor nearest_mode(const torch::Tensor& x, const torch::Tensor& modes) {
+  return (x.unsqueeze(1) - modes).abs().argmin(1);
 }
 
 }  // namespace
@@ -48,18 +57,15 @@ nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& gener
   if (K == 1) return figures;
 
   const auto weights = model.cluster_weights(model.main_discrete(), generator);
-  torch::Tensor means;  // [C]
-  if (data.labelled()) {
-    const auto one_hot = torch::one_hot(data.labels).to(torch::kFloat32);  // [N, C]
-    means = truth.matmul(one_hot) / one_hot.sum(0);
-  }
+  torch::Tensor modes;  // [C']
+  if (data.labelled()) modes = modes_of(truth, data.labels);
   const int64_t of_each = std::max(kLeastDrawsOfACluster, (draws + K - 1) / K);
   std::vector<torch::Tensor> of_clusters;
   double wrong = 0;
   for (int64_t k = 0; k < K; ++k) {
     of_clusters.push_back(draw(of_each, k));
-    if (!means.defined()) continue;
-    const auto count = torch::bincount(nearest_mode(of_clusters.back(), means));
+    if (!modes.defined()) continue;
+    const auto count = torch::bincount(nearest_mode(of_clusters.back(), modes));
     const double main_mode = count.max().item<double>() / static_cast<double>(of_each);
     wrong += weights[k].item<double>() * (1 - main_mode);
   }
@@ -70,7 +76,7 @@ nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& gener
     figures["wasserstein_1_uniform"] =
         wasserstein_1(truth, torch::cat(of_clusters).index_select(0, chosen));
   }
-  if (means.defined()) figures["wrong_mode_share"] = wrong;
+  if (modes.defined()) figures["wrong_mode_share"] = wrong;
   return figures;
 }
 

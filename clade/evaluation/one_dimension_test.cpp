@@ -69,5 +69,19 @@ TEST(OneDimension, WeighsWrongModesAsTheModelDrawsClusters) {
   EXPECT_FALSE(figures.contains("wasserstein_1_uniform"));
 }
 
+TEST(OneDimension, ModesAreOfLabelsThatArePresentAndKnown) {
+  Dataset data;
+  data.x = torch::cat({torch::full({600, 1}, -1.0), torch::full({400, 1}, 1.0)});
+  // Labels 1 and 3 are of no point here; of each mode, and halfway, some are unknown.
+  data.labels =
+      torch::cat({torch::zeros({600}, torch::kInt64), torch::full({400}, 2, torch::kInt64)});
+  data.labels.slice(0, 500, 700).fill_(kUnknownLabel);
+  auto generator = make_generator(2);
+  TwoModes model(true);
+  EXPECT_NEAR(one_dimension(model, data, generator).at("wrong_mode_share"), 0.75 * 0.5, 1e-3);
+  data.labels.fill_(kUnknownLabel);
+  EXPECT_FALSE(one_dimension(model, data, generator).contains("wrong_mode_share"));
+}
+
 }  // namespace
 }  // namespace clade

@@ -274,12 +274,7 @@ Table parse_csv(std::string_view bytes, const std::string& label_column, const s
       }
       values.push_back(*value);
     }
-    if (label < width) {
-      if ((*row)[label].empty()) {
-        throw DataError(at() + " has no label; fill it in or drop the row");
-      }
-      table.labels.push_back((*row)[label]);
-    }
+    if (label < width) table.labels.push_back((*row)[label]);
     ++count;
     row = std::move(after);
     line = rows.line();

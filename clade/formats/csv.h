@@ -11,7 +11,7 @@ namespace clade {
 struct Table {
   std::vector<std::string> columns;  ///< Names of the D columns of numbers; "" without a header.
   torch::Tensor values;              ///< [N, D] float32; D = 0 where all columns are labels.
-  std::vector<std::string> labels;   ///< [N], or empty where no column was asked for.
+  std::vector<std::string> labels;   ///< [N], "" an empty cell; none where no column was asked for.
   std::string note;                  ///< What was left out and why; empty where nothing was.
 };
 

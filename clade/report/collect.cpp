@@ -118,12 +118,15 @@ std::vector<Headline> headlines(const json& metrics) {
     const auto percent = [&](const char* key) {
       return figure(100 * scores.at(key).get<double>(), 1) + " %";
     };
+    const int64_t points = test->at("points"), labelled = scores.value("points", points);
+    const std::string among =
+        labelled < points ? ", of the " + std::to_string(labelled) + " points with a label" : "";
     all.push_back({"Accuracy, one-to-one", percent("acc_hungarian"),
-                   "Each cluster takes a label of its own, in the best way."});
+                   "Each cluster takes a label of its own, in the best way" + among + "."});
     all.push_back({"Accuracy, majority", percent("acc_majority"),
-                   "Each cluster takes the label most frequent in it."});
+                   "Each cluster takes the label most frequent in it" + among + "."});
     all.push_back({"NMI", figure(scores.at("nmi"), 3),
-                   "Shared information of clusters and labels: 0 none, 1 all."});
+                   "Shared information of clusters and labels" + among + ": 0 none, 1 all."});
   }
   return all;
 }

@@ -207,7 +207,9 @@
 
   function group_name(by, group, rank, order) {
     if (!group) return '';
-    if (rank === report.shown || rank >= order.length) return 'others';
+    if (rank === report.shown || rank >= order.length) {
+      return by === 'label' && order.length <= report.shown ? 'no label' : 'others';
+    }
     return by === 'cluster' ? `cluster ${order[rank]}` : label_name(order[rank]);
   }
   function legend(index, chart) {

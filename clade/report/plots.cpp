@@ -259,10 +259,12 @@ std::string histograms_script(const Report& report, int64_t columns,
   return std::move(script).str();
 }
 
-/// One scatter plot, a colour and symbol for each of `groups` in their order. `group` is [n].
+/// One scatter plot, a colour and symbol for each of `groups` in their order; points of none are
+/// called `none`. `group` is [n].
 std::string scatter_script(const Scatter& latent, const std::string& block, torch::Tensor group,
                            const std::vector<int64_t>& groups,
-                           const std::function<std::string(int64_t)>& name) {
+                           const std::function<std::string(int64_t)>& name,
+                           const std::string& none) {
   const auto points = latent.points.to(torch::kCPU, torch::kFloat64).contiguous();  // [n, 2]
   group = group.to(torch::kCPU, torch::kInt64).contiguous();
   std::map<int64_t, size_t> ranks;
@@ -287,7 +289,7 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
           << " linecolor rgb '" << (rank < shown ? colour(rank) : "#c3c7cd") << "' title "
           << quoted(title);
   };
-  add(shown, "others");
+  add(shown, shown < groups.size() ? "others" : none);
   for (size_t rank = 0; rank < shown; ++rank) add(rank, name(groups[rank]));
   const auto axis = [&](size_t component, const char* which) {
     std::ostringstream label;
@@ -311,19 +313,21 @@ std::string latent_script(const Report& report, const Scatter& latent, bool by_c
          << "\nset key outside right top samplen 0.5\n";
   if (by_cluster) {
     script << "set title " << quoted(latent.name + " by cluster") << "\n"
-           << scatter_script(latent, "$cluster", latent.cluster,
-                             strongest_first(report.cluster_share),
-                             [](int64_t k) { return "cluster " + std::to_string(k); });
+           << scatter_script(
+                  latent, "$cluster", latent.cluster, strongest_first(report.cluster_share),
+                  [](int64_t k) { return "cluster " + std::to_string(k); }, "others");
   }
   if (by_label) {
     script << "set title " << quoted(latent.name + " by label") << "\n"
-           << scatter_script(latent, "$label", latent.label, labels_in_order(latent.label),
-                             [&](int64_t c) { return label_name(report.label_names, c); });
+           << scatter_script(
+                  latent, "$label", latent.label, labels_in_order(latent.label),
+                  [&](int64_t c) { return label_name(report.label_names, c); }, "no label");
   }
   if (!by_cluster && !by_label) {
     script << "unset key\nset title " << quoted(latent.name) << "\n"
-           << scatter_script(latent, "$points", torch::zeros({latent.points.size(0)}), {0},
-                             [](int64_t) { return std::string(); });
+           << scatter_script(
+                  latent, "$points", torch::zeros({latent.points.size(0)}), {0},
+                  [](int64_t) { return std::string(); }, "");
   }
   return std::move(script).str();
 }

@@ -30,7 +30,7 @@ struct Scatter {
   torch::Tensor points;           // [n, 2]
   std::vector<double> explained;  ///< Share of the variance along each component; may be empty.
   torch::Tensor cluster;          // [n] int64, or undefined
-  torch::Tensor label;            // [n] int64, or undefined
+  torch::Tensor label;            // [n] int64, negative where unknown; or undefined
 };
 
 /// One row of the table of details.

@@ -16,7 +16,7 @@ torch::Device prepare_device(const clade::RunOptions& options) {
 }
 
 void move_to(const torch::Device& device, clade::Splits& data) {
-  for (clade::Dataset* split : {&data.train, &data.validation, &data.test}) {
+  for (clade::Dataset* split : {&data.train, &data.validation, &data.test, &data.labelled}) {
     *split = split->to(device);
   }
 }

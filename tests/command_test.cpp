@@ -147,7 +147,7 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   EXPECT_EQ(run({"report", "run"}).code, 0);
 }
 
-TEST_F(Command, ScoresOnlyPointsWithALabel) {
+TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
   std::mt19937 random(1);
   std::normal_distribution<double> noise;
   std::ostringstream csv;
@@ -157,11 +157,14 @@ TEST_F(Command, ScoresOnlyPointsWithALabel) {
     csv << (i % 4 == 1 ? "" : std::string(1, "xy"[i % 2])) << "\n";
   }
   write(folder_ / "points.csv", csv.str());
-  const Outcome trained = run(train("points.csv", {"--labels", "kind", "--out", "some"}));
+  const Outcome trained = run(
+      train("points.csv", {"--labels", "kind", "--out", "some", "--set", "data.label_budget=10"}));
   ASSERT_EQ(trained.code, 0) << trained.err;
   EXPECT_NE(trained.out.find("40 of 160 points have no label; scores leave them out"),
             std::string::npos)
       << trained.out;
+  EXPECT_NE(trained.out.find("10 training labels"), std::string::npos) << trained.out;
+  EXPECT_NE(read(folder_ / "some/experiment.toml").find("label_budget = 10\n"), std::string::npos);
   const auto model = nlohmann::json::parse(read(folder_ / "some/model.json"));
   EXPECT_EQ(model.at("label_names"), (nlohmann::json{"x", "y"}));
 
@@ -174,6 +177,13 @@ TEST_F(Command, ScoresOnlyPointsWithALabel) {
   EXPECT_EQ(run({"report", "some"}).code, 0);
   EXPECT_EQ(run({"cluster", "some", "points.csv", "--out", "c.csv"}).code, 0);
   EXPECT_EQ(lines_of(read(folder_ / "c.csv")), 161);
+
+  write(folder_ / "numbers.csv", "1,2\n3,4\n");
+  expect_refusal(train("numbers.csv", {"--out", "run", "--set", "data.label_budget=10"}),
+                 {"data.label_budget is 10", "numbers.csv has no labels"});
+  expect_refusal(
+      train("points.csv", {"--labels", "kind", "--out", "run", "--set", "data.label_budget=100"}),
+      {"data.label_budget is 100", "50 of class 'y'", "lower it to"});
 }
 
 TEST_F(Command, TrainsOnImagesAndDrawsThem) {

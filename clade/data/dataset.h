@@ -60,6 +60,9 @@ struct Splits {
   std::string said;  ///< What was found out about the values and chosen, one sentence.
   /// Tells a user's own points from others: the same for the same values. "" for a named set.
   std::string fingerprint = {};
+  /// The training points whose labels a model may learn from, data.label_budget of them, all known;
+  /// otherwise as `train`. Training reads no label but these.
+  Dataset labelled = {};
 };
 
 }  // namespace clade

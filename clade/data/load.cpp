@@ -9,6 +9,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/require.h"
+#include "clade/data/label_budget.h"
 #include "clade/data/named_sets.h"
 #include "clade/data/points.h"
 #include "clade/data/preprocessing.h"
@@ -80,6 +81,19 @@ Dataset take(const Points& points, const torch::Tensor& rows, const Preprocessin
   return data;
 }
 
+/// The rows among `train`, [n] int64, whose labels a model may learn from.
+torch::Tensor rows_to_learn_from(const Points& points, const torch::Tensor& train, int64_t budget,
+                                 uint64_t seed) {
+  if (budget == 0) return train.slice(0, 0, 0);
+  if (!points.labels.defined()) {
+    throw ConfigError("data.label_budget is " + std::to_string(budget) + ", but " + points.name +
+                      " has no labels; name them by data.labels (--labels), or set it to 0");
+  }
+  Generator generator = make_generator(derive_seed(seed, "labels"));
+  return train.index_select(0, draw_labelled(points.labels.index_select(0, train), budget,
+                                             points.label_names, generator));
+}
+
 std::string known_names() {
   std::string names;
   for (const NamedSet& set : named_sets()) {
@@ -118,9 +132,12 @@ std::vector<Option> DataOptions::options() {
        "your data: .npy, .npz, IDX, CSV or TSV, also gzipped, or a folder of PNG and JPEG images; "
        "with name, the folder of that set"},
       {"labels", &labels,
-       "labels for scores, never for training: a file, a column of the table (name, or number from "
-       "1), an array of the .npz, or one of the kinds a named set has; a folder of images has its "
-       "subfolders. An empty cell, NaN or -1 is an unknown label"},
+       "labels for scores, and label_budget of them for training: a file, a column of the table "
+       "(name, or number from 1), an array of the .npz, or one of the kinds a named set has; a "
+       "folder of images has its subfolders. An empty cell, NaN or -1 is an unknown label"},
+      {"label_budget", &label_budget,
+       "how many labels of training points a model that learns from labels may see, drawn by the "
+       "seed, evenly over the classes; 0 for none"},
       {"resize", &images.resize,
        "[H, W] to which the images of a folder are resized; [] leaves them and wants one size"},
       {"greyscale", &images.greyscale, "the colours of an image folder become grey levels"},
@@ -138,6 +155,7 @@ std::vector<Option> DataOptions::options() {
 void DataOptions::validate() const {
   require_one_of("data.values", values, {"auto", "binary", "grey", "standardised", "raw"});
   require_one_of("data.binarise", binarise, {"auto", "dynamic", "none"});
+  require_at_least("data.label_budget", static_cast<double>(label_budget), 0);
   require_at_least("data.validation", static_cast<double>(validation), -1);
   require_at_least("data.test", static_cast<double>(test), -1);
   if (name.empty() && path.empty()) {
@@ -194,10 +212,16 @@ Splits load_splits(const DataOptions& options, uint64_t seed) {
   preprocessing.images = options.images;
   if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
   if (!points.note.empty()) said += "; " + points.note;
+  if (options.label_budget > 0) {
+    said += "; " + std::to_string(options.label_budget) +
+            " training labels are for a model that learns from labels";
+  }
   Splits splits{take(points, rows.train, preprocessing),
                 take(points, rows.validation, preprocessing),
                 take(points, rows.test, preprocessing), preprocessing, said};
   if (options.name.empty()) splits.fingerprint = fingerprint_of(points.values);
+  splits.labelled = take(points, rows_to_learn_from(points, rows.train, options.label_budget, seed),
+                         preprocessing);
   if (preprocessing.binarise) {
     splits.validation.x = binarised_once(splits.validation.x);
     splits.test.x = binarised_once(splits.test.x);

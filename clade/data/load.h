@@ -15,6 +15,7 @@ struct DataOptions : Options {
   std::string name;
   std::string path;
   std::string labels;
+  int64_t label_budget = 0;  ///< Of training labels, for Splits::labelled; 0 for none.
   ImageReading images;
   std::string values = "auto";
   std::string binarise = "auto";
@@ -33,10 +34,11 @@ struct DataOptions : Options {
 /// are grey levels, validation and test are binarised once, by a seed that is the same everywhere;
 /// train stays grey for present().
 ///
-/// Labels that are unknown are counted in Splits::said.
+/// Labels that are unknown are counted in Splits::said. `label_budget` of the training labels are
+/// drawn by `seed`, as evenly over the classes as possible.
 ///
-/// Throws ConfigError for settings that do not fit the data (no training points left),
-/// DataError for data that cannot be used.
+/// Throws ConfigError for settings that do not fit the data (no training points left, more labels
+/// than there are), DataError for data that cannot be used.
 Splits load_splits(const DataOptions& options, uint64_t seed);
 
 /// Points for a trained model: read as DataOptions::path and labels are (or the test points of a

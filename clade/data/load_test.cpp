@@ -480,7 +480,8 @@ TEST(CheckValues, ABernoulliTakesZeroToOne) {
 TEST(DrawLabelled, IsEvenOverTheClasses) {
   const auto labels = torch::arange(100, torch::kInt64).remainder(3);
   Generator generator = make_generator(1);
-  const auto drawn = draw_labelled(labels, 10, 3, generator);
+  const std::vector<std::string> classes = {"a", "b", "c"};
+  const auto drawn = draw_labelled(labels, 10, classes, generator);
   ASSERT_EQ(drawn.size(0), 10);
   const auto counts = labels.index_select(0, drawn).bincount();
   EXPECT_EQ(counts.min().item<int64_t>(), 3);
@@ -488,16 +489,104 @@ TEST(DrawLabelled, IsEvenOverTheClasses) {
   EXPECT_EQ(std::get<0>(torch::_unique(drawn)).size(0), 10);
 
   Generator same = make_generator(1);
-  EXPECT_TRUE(draw_labelled(labels, 10, 3, same).equal(drawn));
-  EXPECT_FALSE(draw_labelled(labels, 10, 3, same).equal(drawn));
+  EXPECT_TRUE(draw_labelled(labels, 10, classes, same).equal(drawn));
+  EXPECT_FALSE(draw_labelled(labels, 10, classes, same).equal(drawn));
 }
 
 TEST(DrawLabelled, NamesAClassWithTooFewPoints) {
-  const auto labels = torch::tensor({0, 0, 0, 1}, torch::kInt64);
+  const auto labels = torch::tensor({0, 0, -1, 0, 1, -1}, torch::kInt64);
   Generator generator = make_generator(1);
-  expect_error<ConfigError>([&] { draw_labelled(labels, 4, 2, generator); },
-                            {"budget of 4 labels", "2 for class 1", "has 1"});
-  EXPECT_EQ(draw_labelled(labels, 2, 2, generator).size(0), 2);
+  expect_error<ConfigError>(
+      [&] {
+        draw_labelled(labels, 4, {"a", "b"}, generator);
+      },
+      {"data.label_budget is 4", "2 of class 'b'", "has 1", "to 2"});
+  EXPECT_EQ(draw_labelled(labels, 2, {"a", "b"}, generator).size(0), 2);
+}
+
+/// A table of `rows` points, x = row, of which `labels` has the kinds.
+std::string labelled_table(const std::vector<std::string>& labels) {
+  std::string text = "x,y,kind\n";
+  for (size_t i = 0; i < labels.size(); ++i) {
+    text += std::to_string(i) + ",0," + labels[i] + "\n";
+  }
+  return text;
+}
+
+TEST(LabelBudget, IsAllThatTrainingSeesOfLabels) {
+  const TestFolder folder;
+  std::vector<std::string> kinds;
+  for (int i = 0; i < 90; ++i) kinds.push_back(i % 5 == 4 ? "" : std::string(1, "abc"[i % 3]));
+  DataOptions options = file_options(folder.write("a.csv", labelled_table(kinds)));
+  options.labels = "kind";
+  EXPECT_EQ(load_splits(options, 1).labelled.size(), 0);
+
+  options.label_budget = 13;
+  Splits splits = load_splits(options, 1);
+  const Dataset& labelled = splits.labelled;
+  ASSERT_EQ(labelled.size(), 13);
+  EXPECT_EQ(labelled.features(), 2);
+  EXPECT_EQ(labelled.label_names, splits.train.label_names);
+  EXPECT_NE(splits.said.find("13 training labels"), std::string::npos) << splits.said;
+  const auto counts = labelled.labels.bincount();
+  EXPECT_EQ(counts.numel(), 3);
+  EXPECT_GE(counts.min().item<int64_t>(), 4);
+  EXPECT_LE(counts.max().item<int64_t>(), 5);
+
+  // Each is a training point, once, with its own label.
+  const auto row_of = [&](const torch::Tensor& x) {  // [n, 2] -> [n]
+    const Preprocessing& how = splits.preprocessing;
+    return (x * how.scale + how.shift).select(1, 0).round().to(torch::kInt64);
+  };
+  const auto rows = row_of(labelled.x), train = row_of(splits.train.x);
+  std::vector<std::string> only(kinds.size());
+  for (int64_t i = 0; i < 13; ++i) {
+    const auto row = static_cast<size_t>(rows[i].item<int64_t>());
+    EXPECT_EQ(train.eq(rows[i]).sum().item<int64_t>(), 1);
+    EXPECT_EQ(labelled.label_names[static_cast<size_t>(labelled.labels[i].item<int64_t>())],
+              kinds[row]);
+    only[row] = kinds[row];
+  }
+
+  EXPECT_TRUE(load_splits(options, 1).labelled.x.equal(labelled.x));
+  EXPECT_FALSE(load_splits(options, 2).labelled.x.equal(labelled.x));
+  // A file without any other label has the same to learn from.
+  options.path = folder.write("b.csv", labelled_table(only));
+  const Dataset alone = load_splits(options, 1).labelled;
+  EXPECT_TRUE(alone.x.equal(labelled.x));
+  EXPECT_TRUE(alone.labels.equal(labelled.labels));
+  // Nor does what happens to the other labels later reach it.
+  splits.train.labels.copy_(splits.train.labels.flip(0));
+  splits.train.x.zero_();
+  EXPECT_TRUE(alone.labels.equal(labelled.labels));
+  EXPECT_TRUE(alone.x.equal(labelled.x));
+}
+
+TEST(LabelBudget, StaysGreyWhereTrainingPointsDo) {
+  const TestFolder folder;
+  DataOptions options =
+      file_options(folder.write("a.idx", images({0, 255, 51, 128, 10, 20, 30, 40})));
+  options.labels = folder.write("labels", idx_bytes(8, {2}, std::string("\3\3")));
+  options.label_budget = 2;
+  const Splits splits = load_splits(options, 1);
+  EXPECT_TRUE(splits.preprocessing.binarise);
+  EXPECT_TRUE(std::get<0>(splits.labelled.x.sort(0)).equal(std::get<0>(splits.train.x.sort(0))));
+}
+
+TEST(LabelBudget, RefusesWhatThereIsNot) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("a.csv", "1,2\n3,4\n"));
+  options.label_budget = 10;
+  expect_error<ConfigError>([&] { load_splits(options, 1); },
+                            {"data.label_budget is 10", "a.csv", "data.labels"});
+  options.path = folder.write("b.csv", table(50));
+  options.labels = "3";
+  EXPECT_EQ(load_splits(options, 1).labelled.size(), 10);
+  options.label_budget = 60;
+  expect_error<ConfigError>([&] { load_splits(options, 1); },
+                            {"data.label_budget is 60", "30 of class", "lower it to"});
+  options.label_budget = -1;
+  expect_error<ConfigError>([&] { options.validate(); }, {"data.label_budget is -1"});
 }
 
 TEST(NamedSets, AreDescribed) {

@@ -121,7 +121,8 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   if (!arguments.out.empty()) require_empty(arguments.out);
 
   const auto seed = static_cast<uint64_t>(experiment.run.seed);
-  data = clade::load_splits(experiment.data, seed);
+  data = clade::load_splits(experiment.data, seed,
+                            likelihood_given ? experiment.model->likelihood : "");
   if (!likelihood_given) {
     experiment.model->likelihood = clade::suggested_likelihood(data);
     data.said += "; likelihood " + experiment.model->likelihood;
@@ -144,7 +145,8 @@ void train(const TrainArguments& arguments) {
     require_alone(arguments);
     prepared = {clade::experiment_of(arguments.resume), arguments.resume};
     data = clade::load_splits(prepared.experiment.data,
-                              static_cast<uint64_t>(prepared.experiment.run.seed));
+                              static_cast<uint64_t>(prepared.experiment.run.seed),
+                              prepared.experiment.model->likelihood);
     const auto model = clade::read_json_object(fs::path(arguments.resume) / "model.json");
     require_same_points(model.value("provenance", nlohmann::json::object()), data,
                         prepared.experiment);

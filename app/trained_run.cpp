@@ -29,7 +29,7 @@ clade::Dataset TrainedRun::points(const std::string& data, const std::string& la
 }
 
 clade::Splits TrainedRun::splits() const {
-  clade::Splits all = clade::load_splits(experiment.data, seed());
+  clade::Splits all = clade::load_splits(experiment.data, seed(), experiment.model->likelihood);
   require_same_points(trained.provenance, all, experiment);
   move_to(device, all);
   return all;

@@ -203,8 +203,8 @@ TEST_F(Command, TrainsOnImagesAndDrawsThem) {
   EXPECT_EQ(run({"generate", "run", "--random", "--count", "5", "--out", "five.npy"}).code, 0);
 }
 
-/// A PNG of one grey in colour, its pixels stored without compression.
-std::string png(int width, int height, int level) {
+/// A PNG of one colour, its pixels stored without compression.
+std::string png(int width, int height, const std::string& red_green_blue) {
   const auto big = [](uint32_t value) {
     std::string bytes;
     for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
@@ -220,7 +220,8 @@ std::string png(int width, int height, int level) {
   };
   std::string lines;
   for (int row = 0; row < height; ++row) {
-    lines += '\0' + std::string(static_cast<size_t>(3 * width), static_cast<char>(level));
+    lines += '\0';
+    for (int column = 0; column < width; ++column) lines += red_green_blue;
   }
   uint32_t a = 1, b = 0;  // Adler-32
   for (const char c : lines) b = (b + (a = (a + static_cast<unsigned char>(c)) % 65521)) % 65521;
@@ -233,6 +234,39 @@ std::string png(int width, int height, int level) {
          chunk("IHDR" + big(static_cast<uint32_t>(width)) + big(static_cast<uint32_t>(height)) +
                std::string("\x08\x02\0\0\0", 5)) +
          chunk("IDAT" + stored + lines + big(b << 16 | a)) + chunk("IEND");
+}
+
+/// The same in one grey.
+std::string png(int width, int height, int level) {
+  return png(width, height, std::string(3, static_cast<char>(level)));
+}
+
+TEST_F(Command, TrainsOnColoursAndDrawsThem) {
+  for (const char* kind : {"red", "blue"}) {
+    fs::create_directories(folder_ / "photos" / kind);
+    for (int i = 0; i < 20; ++i) {
+      const char strong = static_cast<char>(200 + i), weak = static_cast<char>(2 * i);
+      const bool red = kind[0] == 'r';
+      const std::string colour = {red ? strong : weak, weak, red ? weak : strong};
+      write(folder_ / "photos" / kind / (std::to_string(i) + ".png"), png(6, 6, colour));
+    }
+  }
+  const Outcome trained = run(train("photos", {"--out", "run"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_NE(trained.out.find("40 points of size 6x6x3: colours from 0 to 255, divided by 255"),
+            std::string::npos)
+      << trained.out;
+  EXPECT_EQ(run({"evaluate", "run", "--data", "photos"}).code, 0);
+  EXPECT_EQ(run({"report", "run"}).code, 0);
+  ASSERT_EQ(run({"generate", "run", "--random", "--count", "5", "--out", "x.png"}).code, 0);
+  constexpr size_t colour_type = 25;  // of the header; 2 is RGB
+  for (const char* picture : {"x.png", "run/report/clusters.png", "run/report/labels.png",
+                              "run/report/reconstructions.png", "run/report/samples.png"}) {
+    ASSERT_GT(read(folder_ / picture).size(), colour_type) << picture;
+    EXPECT_EQ(read(folder_ / picture)[colour_type], 2) << picture;
+  }
+  ASSERT_EQ(run({"generate", "run", "--random", "--count", "5", "--out", "x.npy"}).code, 0);
+  EXPECT_NE(read(folder_ / "x.npy").find("(5, 6, 6, 3,"), std::string::npos);
 }
 
 TEST_F(Command, TrainsOnAFolderOfImagesAndClustersAnother) {

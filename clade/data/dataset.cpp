@@ -14,6 +14,10 @@ bool Dataset::labelled() const {
   return labels.defined() && labels.ne(kUnknownLabel).any().item<bool>();
 }
 
+bool is_colour(const std::vector<int64_t>& shape) {
+  return shape.size() == 3 && shape[2] == 3;
+}
+
 Dataset Dataset::to(const torch::Device& device) const {
   Dataset moved = *this;
   if (x.defined()) moved.x = x.to(device);

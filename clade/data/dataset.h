@@ -18,9 +18,9 @@ torch::Tensor labelled_rows(const torch::Tensor& labels);
 /// Points and, where known, their labels, on one device.
 struct Dataset {
   std::string name;
-  torch::Tensor x;                       // [N, D] float32, as the likelihood reads it
-  torch::Tensor labels;                  // [N] int64, kUnknownLabel among them; or undefined
-  std::vector<int64_t> shape;            ///< Of one point: {28, 28} for an image, {D} for a row.
+  torch::Tensor x;             // [N, D] float32, as the likelihood reads it
+  torch::Tensor labels;        // [N] int64, kUnknownLabel among them; or undefined
+  std::vector<int64_t> shape;  ///< Of one point: {D}, {H, W} a grey image, {H, W, 3} a colour one.
   std::vector<std::string> label_names;  ///< label_names[label]; empty where there are no labels.
   std::string note = {};                 ///< What their reader left out or found; may be empty.
 
@@ -30,6 +30,9 @@ struct Dataset {
   bool labelled() const;
   Dataset to(const torch::Device& device) const;
 };
+
+/// Whether points of this shape are colour images: H x W pixels of red, green and blue.
+bool is_colour(const std::vector<int64_t>& shape);
 
 /// How the files of an image folder become images of one shape.
 struct ImageReading {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
@@ -22,14 +23,10 @@ bool is_image_name(const fs::path& name) {
   return end == ".png" || end == ".jpg" || end == ".jpeg";
 }
 
-bool has_channels(const std::vector<int64_t>& shape) {
-  return shape.size() == 3 && shape[2] == 3;
-}
-
 /// "28x28 grey".
 std::string image_text(const std::vector<int64_t>& shape) {
   return shape_text(std::vector<int64_t>{shape[0], shape[1]}) +
-         (has_channels(shape) ? " RGB" : " grey");
+         (is_colour(shape) ? " RGB" : " grey");
 }
 
 /// The settings under which an image of `shape` becomes one of `wanted`.
@@ -39,10 +36,27 @@ std::string settings_for(const std::vector<int64_t>& shape, const std::vector<in
     settings =
         "--set data.resize=[" + std::to_string(wanted[0]) + "," + std::to_string(wanted[1]) + "]";
   }
-  if (has_channels(shape) != has_channels(wanted)) {
+  if (is_colour(shape) != is_colour(wanted)) {
     settings += std::string(settings.empty() ? "" : " ") + "--set data.greyscale=true";
   }
   return settings;
+}
+
+/// changes: in how many images each.
+std::string changes_text(const std::map<std::string, int64_t>& changes) {
+  std::string text;
+  for (const auto& [change, images] : changes) {
+    text += (text.empty() ? "" : "; ") + change + " (" + std::to_string(images) +
+            (images == 1 ? " image)" : " images)");
+  }
+  return text;
+}
+
+/// Whether colours are three times the same. values: [N, H, W] or [N, H, W, 3].
+bool are_grey_colours(const torch::Tensor& values) {
+  if (values.dim() < 4) return false;
+  const auto red = values.select(3, 0);
+  return red.equal(values.select(3, 1)) && red.equal(values.select(3, 2));
 }
 
 std::vector<std::string> classes_of(const std::vector<fs::path>& files, const fs::path& folder) {
@@ -116,11 +130,14 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
   }
   ImageFolder images;
   images.classes = classes_of(files, folder);
-  const bool known = expected.size() == 2 || has_channels(expected);
+  const bool known = expected.size() == 2 || is_colour(expected);
   std::vector<int64_t> shape = known ? expected : std::vector<int64_t>();
+  std::map<std::string, int64_t> changes;
   for (size_t i = 0; i < files.size(); ++i) {
     const std::string name = files[i].string();
-    const auto image = conform(decode_image(read_file(name), name), reading);
+    const DecodedImage decoded = decode_image(read_file(name), name);
+    for (const std::string& change : decoded.changes) ++changes[change];
+    const auto image = conform(decoded.pixels, reading);
     const auto own = image.sizes().vec();
     if (shape.empty()) shape = own;
     if (own != shape) {
@@ -137,6 +154,12 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
       images.values = torch::empty(all, torch::kUInt8);
     }
     images.values[static_cast<int64_t>(i)].copy_(image);
+  }
+  images.note = changes_text(changes);
+  if (!known && are_grey_colours(images.values)) {
+    images.note += std::string(images.note.empty() ? "" : "; ") +
+                   "red, green and blue are equal throughout: data.greyscale = true makes a third "
+                   "as many numbers";
   }
   return images;
 }

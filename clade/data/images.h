@@ -21,6 +21,8 @@ std::vector<std::filesystem::path> image_files(const std::filesystem::path& fold
 struct ImageFolder {
   torch::Tensor values;              // [N, H, W] or [N, H, W, 3] uint8
   std::vector<std::string> classes;  ///< [N] names of subfolders; empty where there are none.
+  /// What of the files is left out, and in how many: "16 bits became 8 (3 images)"; may be empty.
+  std::string note;
 };
 
 /// The images of a folder in the order of image_files(). Where they stand in subfolders, the first

@@ -148,11 +148,30 @@ TEST(ImageFolder, ColoursAreThreeNumbersAPixel) {
   folder.write("1.png", png_bytes(2, 1, 8, 2, kZero + "\x01\x02\x03\xfa\xfb\xfc"));
   DataOptions options;
   options.path = folder.path();
-  options.binarise = "none";
   const Splits splits = load_splits(options, 1);
-  EXPECT_EQ(splits.train.shape, (std::vector<int64_t>{2, 3}));  // sizes of one are left out
+  EXPECT_EQ(splits.train.shape, (std::vector<int64_t>{1, 2, 3}));
   EXPECT_TRUE(splits.train.x.mul(255).round().equal(
       torch::tensor({1.0F, 2.0F, 3.0F, 250.0F, 251.0F, 252.0F}).view({1, 6})));
+  EXPECT_EQ(splits.said.find("greyscale"), std::string::npos) << splits.said;
+}
+
+TEST(ImageFolder, SaysWhatItLeavesOut) {
+  const TestFolder folder;
+  folder.write("1.png", png_bytes(2, 1, 8, 6, kZero + "aaa\xff" + "bbb\xff"));
+  folder.write("2.png", png_bytes(2, 1, 8, 6, kZero + "ccc\xff" + "dddz"));
+  folder.write("3.png", png_bytes(2, 1, 16, 2, kZero + "eeeeeeffffff"));
+  DataOptions options;
+  options.path = folder.path();
+  const Splits splits = load_splits(options, 1);
+  for (const char* part : {"16 bits became 8 (1 image)", "alpha channel lies on white (2 images)",
+                           "data.greyscale = true"}) {
+    EXPECT_NE(splits.said.find(part), std::string::npos) << splits.said;
+  }
+  const Dataset again = load_points(folder.path(), "", splits.preprocessing, splits.train.shape);
+  EXPECT_NE(again.note.find("16 bits became 8"), std::string::npos) << again.note;
+  EXPECT_EQ(again.note.find("greyscale"), std::string::npos) << again.note;
+  options.images.greyscale = true;
+  EXPECT_EQ(load_splits(options, 1).train.shape, (std::vector<int64_t>{2}));
 }
 
 #endif

@@ -119,6 +119,18 @@ bool names_apart(const std::vector<std::string>& columns) {
   return names.size() == columns.size() && names.count("") == 0;
 }
 
+/// Whether the model was trained on levels from 0 to 255.
+bool are_bytes(const Preprocessing& how) {
+  return how.shift.eq(0).logical_and(how.scale.eq(255)).all().item<bool>();
+}
+
+/// Whether x, [N, D], are 256 levels from 0 to 1.
+bool are_levels(const torch::Tensor& x) {
+  const auto levels = x.mul(255).round_();
+  const auto same = x.sub(levels.div(255)).abs_().lt(1e-5);
+  return same.logical_and_(levels.ge(0)).logical_and_(levels.le(255)).all().item<bool>();
+}
+
 bool asked(const ImageReading& images) {
   return images.greyscale || !images.resize.empty();
 }
@@ -145,7 +157,8 @@ std::vector<Option> DataOptions::options() {
        "what the values are: auto (looked at, and said), binary, grey (0 to 1 or 0 to 255), "
        "standardised (each feature to mean 0, deviation 1) or raw"},
       {"binarise", &binarise,
-       "grey levels as bits drawn at each presentation: auto and dynamic do, none does not"},
+       "levels as bits drawn at each presentation: dynamic does, none does not, auto does but for "
+       "colours, and for those under a Bernoulli likelihood"},
       {"validation", &validation,
        "points for early stopping; -1 for a tenth, or as many as usual of a named set"},
       {"test", &test, "points for the final figures; -1 for all of a named set, a tenth of a file"},
@@ -187,7 +200,7 @@ void DataOptions::validate() const {
   }
 }
 
-Splits load_splits(const DataOptions& options, uint64_t seed) {
+Splits load_splits(const DataOptions& options, uint64_t seed, const std::string& likelihood) {
   options.validate();
   Points points;
   Indices rows;
@@ -208,7 +221,8 @@ Splits load_splits(const DataOptions& options, uint64_t seed) {
     points.labels = torch::cat({points.labels, named.test.labels});
     if (values == "auto") values = named_set(options.name).values;
   }
-  auto [preprocessing, said] = choose_preprocessing(points, rows.train, values, options.binarise);
+  auto [preprocessing, said] =
+      choose_preprocessing(points, rows.train, values, options.binarise, likelihood);
   preprocessing.images = options.images;
   if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
   if (!points.note.empty()) said += "; " + points.note;
@@ -251,15 +265,15 @@ Dataset load_points(const std::string& path, const std::string& labels,
   points.shape = shape;
   Dataset data = take(points, all_indices(0, points.values.size(0)), preprocessing);
   if (preprocessing.binarise) {
-    const double white = preprocessing.scale.max().item<double>();
-    check_range(points.values, 0, white, points,
-                "the model was trained on grey levels in that range; rescale the values to it");
-    if (white > 1 && points.values.is_floating_point() && points.values.max().item<double>() <= 1) {
-      throw DataError(path + " holds fractions up to 1, but the model was trained on grey levels " +
-                      "from 0 to 255; multiply the values by 255");
-    }
-    data.x = binarised_once(data.x);
+    check_range(points.values, 0, preprocessing.scale.max().item<double>(), points,
+                "the model was trained on levels in that range; rescale the values to it");
   }
+  if (are_bytes(preprocessing) && points.values.is_floating_point() &&
+      points.values.max().item<double>() <= 1) {
+    throw DataError(path + " holds fractions up to 1, but the model was trained on levels from 0 " +
+                    "to 255; multiply the values by 255");
+  }
+  if (preprocessing.binarise) data.x = binarised_once(data.x);
   return data;
 }
 
@@ -269,7 +283,8 @@ std::string suggested_likelihood(const Splits& splits) {
   const bool as_read = done.shift.eq(0).logical_and(done.scale.eq(1)).all().item<bool>();
   const auto& x = splits.train.x;
   const bool bits = as_read && x.eq(0).logical_or_(x.eq(1)).all().item<bool>();
-  return done.binarise || bits ? "bernoulli" : "gaussian";
+  if (done.binarise || bits) return "bernoulli";
+  return is_colour(splits.train.shape) && are_levels(x) ? kColourLikelihood : "gaussian";
 }
 
 void check_values(const Dataset& data, const std::string& likelihood) {

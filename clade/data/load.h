@@ -10,6 +10,9 @@
 
 namespace clade {
 
+/// Of colour images, whose levels are no bits.
+inline constexpr const char* kColourLikelihood = "gaussian";
+
 /// Which data to train on and what to do with their values.
 struct DataOptions : Options {
   std::string name;
@@ -37,9 +40,12 @@ struct DataOptions : Options {
 /// Labels that are unknown are counted in Splits::said. `label_budget` of the training labels are
 /// drawn by `seed`, as evenly over the classes as possible.
 ///
+/// `likelihood` is the model's where it is given already: colours are levels for every likelihood
+/// but "bernoulli", which takes bits.
+///
 /// Throws ConfigError for settings that do not fit the data (no training points left, more labels
 /// than there are), DataError for data that cannot be used.
-Splits load_splits(const DataOptions& options, uint64_t seed);
+Splits load_splits(const DataOptions& options, uint64_t seed, const std::string& likelihood = "");
 
 /// Points for a trained model: read as DataOptions::path and labels are (or the test points of a
 /// named set), with the training data's preprocessing (also that of images), point shape, columns
@@ -50,7 +56,8 @@ Dataset load_points(const std::string& path, const std::string& labels,
                     const Preprocessing& preprocessing, const std::vector<int64_t>& shape,
                     const std::vector<std::string>& label_names = {});
 
-/// The likelihood for these values: "bernoulli" where they are bits or binarised, else "gaussian".
+/// The likelihood for these values: "bernoulli" where they are bits or binarised, kColourLikelihood
+/// for colours in 256 levels, else "gaussian".
 std::string suggested_likelihood(const Splits& splits);
 
 /// Throws DataError, naming row and feature, where `data` hold a value the likelihood cannot take:

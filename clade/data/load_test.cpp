@@ -176,6 +176,85 @@ TEST(LoadSplits, TellsKindsOfValuesApart) {
   EXPECT_EQ(suggested_likelihood(read(floats("(1, 2, 2)", {0, 0.5, -1, 0.25}))), "gaussian");
 }
 
+TEST(LoadSplits, ColoursAreLevelsOfRedGreenAndBlue) {
+  const TestFolder folder;
+  std::string bytes;  // two images of 2 x 3 pixels
+  for (int i = 0; i < 36; ++i) bytes += static_cast<char>(7 * i);
+  std::vector<std::string> files = {
+      folder.write("a.idx", idx_bytes(8, {2, 2, 3, 3}, bytes)),
+      folder.write("a.npy", npy_bytes(npy_header("|u1", "(2, 2, 3, 3)"), bytes))};
+#ifdef CLADE_WITH_ZLIB
+  const std::string x = npy_bytes(npy_header("|u1", "(2, 2, 3, 3)"), bytes);
+  files.push_back(folder.write("a.npz", testing::zip_bytes({{"x.npy", x}}, true)));
+#endif
+  for (const std::string& file : files) {
+    DataOptions options = file_options(file);
+    options.validation = 0;
+    options.test = 1;
+    const Splits splits = load_splits(options, 1);
+    EXPECT_EQ(splits.train.shape, (std::vector<int64_t>{2, 3, 3})) << file;
+    EXPECT_FALSE(splits.preprocessing.binarise);
+    EXPECT_EQ(suggested_likelihood(splits), kColourLikelihood);
+    EXPECT_NE(splits.said.find("2 points of size 2x3x3: colours from 0 to 255, divided by 255"),
+              std::string::npos)
+        << splits.said;
+    const auto x_of_both = std::get<0>(torch::cat({splits.train.x, splits.test.x}).sort(0));
+    const auto expected = torch::arange(36, torch::kFloat32).mul(7).div(255).view({2, 18});
+    EXPECT_TRUE(x_of_both.allclose(expected)) << file;
+
+    // What Bernoulli models of earlier versions read.
+    EXPECT_TRUE(load_splits(options, 1, "bernoulli").preprocessing.binarise);
+    EXPECT_FALSE(load_splits(options, 1, "gaussian").preprocessing.binarise);
+    options.binarise = "dynamic";
+    const Splits bits = load_splits(options, 1);
+    EXPECT_TRUE(bits.preprocessing.binarise);
+    EXPECT_EQ(suggested_likelihood(bits), "bernoulli");
+  }
+}
+
+TEST(LoadSplits, ColoursFromZeroToOneAreLevelsWhereTheyAreOf255) {
+  const TestFolder folder;
+  const auto read = [&](std::initializer_list<float> values) {
+    const auto shape = npy_header("<f4", "(1, 1, 2, 3)");
+    return load_splits(file_options(folder.write("a.npy", npy_bytes(shape, little<float>(values)))),
+                       1);
+  };
+  const Splits levels = read({0, 0.2F, 0.4F, 1, 3 / 255.0F, 254 / 255.0F});
+  EXPECT_EQ(levels.train.shape, (std::vector<int64_t>{1, 2, 3}));
+  EXPECT_EQ(levels.preprocessing.scale[0].item<float>(), 1);
+  EXPECT_EQ(suggested_likelihood(levels), kColourLikelihood);
+  EXPECT_EQ(suggested_likelihood(read({0, 0.2F, 0.4F, 1, 0.5F, 0.3F})), "gaussian");
+}
+
+TEST(LoadSplits, ImagesHaveOneChannelOrThree) {
+  const TestFolder folder;
+  const auto options = [&](std::initializer_list<uint32_t> shape) {
+    uint32_t size = 1;
+    for (const uint32_t side : shape) size *= side;
+    std::string bytes;
+    for (uint32_t i = 0; i < size; ++i) bytes += static_cast<char>(i);
+    return file_options(folder.write("a.idx", idx_bytes(8, shape, bytes)));
+  };
+  const Splits grey = load_splits(options({2, 4, 5, 1}), 1);
+  EXPECT_EQ(grey.train.shape, (std::vector<int64_t>{4, 5}));
+  EXPECT_TRUE(grey.preprocessing.binarise);
+  EXPECT_EQ(suggested_likelihood(grey), "bernoulli");
+
+  expect_error<DataError>(
+      [&] {
+        load_splits(options({2, 5, 4, 4}), 1);
+      },
+      {"a.idx", "5x4x4", "4 channels, as RGBA", "[N, H, W, 3]"});
+  expect_error<DataError>([&] { load_splits(options({2, 5, 4, 2}), 1); }, {"5x4x2", "2 channels"});
+  DataOptions plain = options({2, 5, 4, 4});
+  plain.values = "standardised";
+  EXPECT_EQ(load_splits(plain, 1).train.features(), 80);
+
+  const Splits channels_first = load_splits(options({2, 3, 5, 6}), 1);
+  EXPECT_NE(channels_first.said.find("put the colours last: [N, H, W, 3]"), std::string::npos)
+      << channels_first.said;
+}
+
 TEST(LoadSplits, RefusesValuesThatAreNotWhatIsSaid) {
   const TestFolder folder;
   DataOptions options = file_options(folder.write("a.csv", "height,age\n0,1\n1,200\n"));
@@ -456,11 +535,13 @@ TEST(LoadPoints, BinarisesAsTestDataAre) {
         load_points(floats({0, 1, 2, 256}), "", grey, {2, 2});
       },
       {"b.npy", "row 0", "pixel [1, 1]", "256"});
-  expect_error<DataError>(
-      [&] {
-        load_points(floats({0, 1, 0.5, 0.2F}), "", grey, {2, 2});
-      },
-      {"b.npy", "multiply", "255"});
+  for (const bool binarise : {true, false}) {
+    expect_error<DataError>(
+        [&] {
+          load_points(floats({0, 1, 0.5, 0.2F}), "", {all(0), all(255), binarise}, {2, 2});
+        },
+        {"b.npy", "multiply", "255"});
+  }
 }
 
 TEST(CheckValues, ABernoulliTakesZeroToOne) {

@@ -145,9 +145,9 @@ void check_finite(const Points& points) {
 }
 
 void flatten(const torch::Tensor& array, Points& points) {
-  for (int64_t i = 1; i < array.dim(); ++i) {
-    if (array.size(i) != 1) points.shape.push_back(array.size(i));
-  }
+  points.shape = array.sizes().slice(1).vec();
+  // Sizes of one say nothing, {28, 28, 1} is a grey image; but for one row of coloured pixels.
+  if (!is_colour(points.shape)) std::erase(points.shape, 1);
   if (points.shape.empty()) points.shape = {1};
   points.values = array.reshape({array.size(0), -1});
 }
@@ -241,6 +241,7 @@ LabelTexts read_folder(const std::string& labels, bool labels_are_a_file,
   if (!labels.empty() && !labels_are_a_file) refuse_labels(labels);
   ImageFolder images = read_image_folder(points.name, reading, expected);
   flatten(images.values, points);
+  points.note = images.note;
   return images.classes.empty() ? LabelTexts() : std::move(images.classes);
 }
 

@@ -11,9 +11,9 @@ namespace clade {
 
 /// Points as a file or a named set holds them, before any preprocessing.
 struct Points {
-  std::string name;                      ///< The file or named set, for messages.
-  torch::Tensor values;                  ///< [N, D] uint8, int64 or finite float32, C order.
-  std::vector<int64_t> shape;            ///< Of one point, D numbers in all; sizes of one left out.
+  std::string name;            ///< The file or named set, for messages.
+  torch::Tensor values;        ///< [N, D] uint8, int64 or finite float32, C order.
+  std::vector<int64_t> shape;  ///< Of one point, D numbers in all; no sizes of one but of colours.
   std::vector<std::string> columns;      ///< Names of the D features; empty where they have none.
   torch::Tensor labels;                  ///< [N] int64, or undefined where none is known.
   std::vector<std::string> label_names;  ///< label_names[label].

@@ -56,6 +56,41 @@ void standardise(const torch::Tensor& train, Preprocessing& preprocessing) {
       torch::where(constant.logical_or(deviation.eq(0)), torch::ones_like(deviation), deviation);
 }
 
+/// Whether levels are drawn as bits. A colour hardly is one, but what an earlier version trained on
+/// colours under a Bernoulli likelihood read their bits.
+bool as_bits(const std::string& binarise, bool colour, const std::string& likelihood) {
+  if (binarise != "auto") return binarise == "dynamic";
+  return !colour || likelihood == "bernoulli";
+}
+
+std::string levels_text(const std::vector<int64_t>& shape, bool bytes, bool bits) {
+  const bool colour = is_colour(shape);
+  std::string text = std::string(colour ? "colours" : "grey levels") + " from 0 to " +
+                     (bytes ? "255, divided by 255" : "1");
+  if (bits) {
+    text += std::string(bytes ? " and" : ",") +
+            " drawn as bits at each presentation, for a Bernoulli likelihood";
+  } else {
+    text += std::string(bytes ? "" : ", taken as they are") + ", not binarised";
+    if (!colour) text += ", for a Gaussian likelihood";
+  }
+  if (shape.size() == 3 && shape[0] == 3 && !colour) {
+    text += " (if they are colour images, put the colours last: [N, H, W, 3])";
+  }
+  return text;
+}
+
+/// A fourth channel, or a second, is neither drawn nor meant to be learnt from.
+void refuse_alpha(const Points& points) {
+  const auto& shape = points.shape;
+  if (points.values.scalar_type() != torch::kUInt8 || shape.size() != 3) return;
+  if (shape[2] != 2 && shape[2] != 4) return;
+  throw DataError(points.name + ": points of size " + shape_text(shape) + " have " +
+                  std::to_string(shape[2]) + " channels" + (shape[2] == 4 ? ", as RGBA" : "") +
+                  "; images are grey, [N, H, W], or colour, [N, H, W, 3]: leave out the others, or "
+                  "set data.values = \"standardised\" to take all as plain numbers");
+}
+
 }  // namespace
 
 void check_range(const torch::Tensor& x, double least, double most, const Points& points,
@@ -68,10 +103,13 @@ void check_range(const torch::Tensor& x, double least, double most, const Points
 }
 
 ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tensor& train,
-                                         const std::string& values, const std::string& binarise) {
+                                         const std::string& values, const std::string& binarise,
+                                         const std::string& likelihood) {
   const int64_t features = points.values.size(1);
   const Range range = range_of(points.values);
   const std::string kind = values == "auto" ? kind_of(points, range) : values;
+  // An opened run has a likelihood, and its earlier version took such points.
+  if (values == "auto" && likelihood.empty()) refuse_alpha(points);
 
   ChosenPreprocessing chosen;
   Preprocessing& preprocessing = chosen.preprocessing;
@@ -93,13 +131,8 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                 "grey levels lie in 0 to 1 or 0 to 255; set data.values = \"standardised\"");
     const bool bytes = range.most > 1;
     if (bytes) preprocessing.scale.fill_(kBrightest);
-    preprocessing.binarise = binarise != "none";
-    what = std::string("grey levels from 0 to ") + (bytes ? "255, divided by 255" : "1,") +
-           (preprocessing.binarise ? std::string(bytes ? " and" : "") +
-                                         " drawn as bits at each presentation, for a Bernoulli "
-                                         "likelihood"
-                                   : std::string(bytes ? "" : " taken as they are") +
-                                         ", not binarised, for a Gaussian likelihood");
+    preprocessing.binarise = as_bits(binarise, is_colour(points.shape), likelihood);
+    what = levels_text(points.shape, bytes, preprocessing.binarise);
   } else if (kind == "standardised") {
     standardise(points.values.index_select(0, train), preprocessing);
     what =

@@ -14,10 +14,12 @@ struct ChosenPreprocessing {
 };
 
 /// Chooses by `values` and `binarise` (DataOptions) what to do with `points`: the kind of values
-/// from all of them, the statistics from the rows `train`, [n] int64. Throws DataError where the
-/// values are not what `values` says, ConfigError where `binarise` cannot be had with them.
+/// from all of them, the statistics from the rows `train`, [n] int64. `likelihood` is the model's,
+/// "" where it is not chosen yet: colours are bits under "bernoulli" alone. Throws DataError where
+/// the values are not what `values` says, ConfigError where `binarise` cannot be had with them.
 ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tensor& train,
-                                         const std::string& values, const std::string& binarise);
+                                         const std::string& values, const std::string& binarise,
+                                         const std::string& likelihood);
 
 /// Throws DataError with `advice` where a value of x, [N, D], lies outside [least, most]. `points`
 /// names the position.

@@ -6,9 +6,9 @@
 
 namespace clade {
 
-torch::Tensor decode_image(std::string_view bytes, const std::string& where) {
+DecodedImage decode_image(std::string_view bytes, const std::string& where) {
   if (is_png(bytes)) return decode_png(bytes, where);
-  if (is_jpeg(bytes)) return decode_jpeg(bytes, where);
+  if (is_jpeg(bytes)) return {decode_jpeg(bytes, where)};
   throw DataError(where + (bytes.empty() ? " is empty (0 bytes)" : " is neither PNG nor JPEG") +
                   "; copy it again or remove it");
 }

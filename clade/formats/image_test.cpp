@@ -22,7 +22,7 @@ torch::Tensor pixels(std::vector<int64_t> values, std::vector<int64_t> shape) {
 }
 
 torch::Tensor decode(const std::string& bytes) {
-  return decode_image(bytes, "a.png");
+  return decode_image(bytes, "a.png").pixels;
 }
 
 #ifdef CLADE_WITH_JPEG
@@ -100,6 +100,17 @@ TEST(Png, WhatIsTransparentLiesOnWhite) {
   const std::string colours("\x01\x02\x03\xff\x01\x02\x03\0", 8);
   EXPECT_TRUE(decode(png_bytes(2, 1, 8, 6, kZero + colours))
                   .equal(pixels({1, 2, 3, 255, 255, 255}, {1, 2, 3})));
+}
+
+TEST(Png, SaysWhatItLeavesOut) {
+  const auto changes = [](const std::string& bytes) { return decode_image(bytes, "a").changes; };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(changes(grey_png(2, 2, "abcd")), Texts());
+  EXPECT_EQ(changes(png_bytes(2, 1, 8, 2, kZero + "abcdef")), Texts());
+  EXPECT_EQ(changes(png_bytes(1, 1, 16, 6, kZero + "abcdefgh")),
+            (Texts{"16 bits became 8", "an alpha channel lies on white"}));
+  EXPECT_EQ(changes(png_bytes(2, 1, 1, 3, kZero + "\x40", "PLTE\x01\x02\x03\xfa\xfb\xfc")),
+            Texts{"a palette became colours"});
 }
 
 TEST(Png, SizesAreCheckedBeforeMemoryIsTaken) {

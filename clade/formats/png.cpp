@@ -34,13 +34,21 @@ struct PngImage : png_image {
 
 constexpr int kNoRowStride = 0;
 
+std::vector<std::string> changes_of(png_uint_32 format) {
+  std::vector<std::string> changes;
+  if ((format & PNG_FORMAT_FLAG_LINEAR) != 0) changes.emplace_back("16 bits became 8");
+  if ((format & PNG_FORMAT_FLAG_COLORMAP) != 0) changes.emplace_back("a palette became colours");
+  if ((format & PNG_FORMAT_FLAG_ALPHA) != 0) changes.emplace_back("an alpha channel lies on white");
+  return changes;
+}
+
 DataError broken_png(const std::string& where, const std::string& why) {
   return DataError(where + " is a broken PNG (" + why + "); copy it again or remove it");
 }
 
 }  // namespace
 
-torch::Tensor decode_png(std::string_view bytes, const std::string& where) {
+DecodedImage decode_png(std::string_view bytes, const std::string& where) {
   // libpng does not look for the end once it has all pixels.
   const size_t end = bytes.rfind(kEnd);
   constexpr size_t checksum = 4;
@@ -56,6 +64,7 @@ torch::Tensor decode_png(std::string_view bytes, const std::string& where) {
     throw broken_png(where, std::to_string(header.height) + "x" + std::to_string(header.width) +
                                 " pixels in " + std::to_string(bytes.size()) + " bytes");
   }
+  const auto changes = changes_of(header.format);
   const bool colour = (header.format & PNG_FORMAT_FLAG_COLOR) != 0;
   header.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
   header.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // libpng would take 16 bits for linear light
@@ -67,7 +76,7 @@ torch::Tensor decode_png(std::string_view bytes, const std::string& where) {
       0) {
     throw broken_png(where, header.message);
   }
-  return pixels;
+  return {pixels, changes};
 }
 
 std::string encode_png(const torch::Tensor& image) {
@@ -102,7 +111,7 @@ std::string encode_png(const torch::Tensor& image) {
 
 #else
 
-torch::Tensor decode_png(std::string_view, const std::string& where) {
+DecodedImage decode_png(std::string_view, const std::string& where) {
   throw Error(where + " is a PNG, and this clade was built without libpng; build it with " +
               "-DCLADE_WITH_PNG=ON");
 }

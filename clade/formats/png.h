@@ -5,13 +5,15 @@
 #include <string>
 #include <string_view>
 
+#include "clade/formats/image.h"
+
 namespace clade {
 
 /// Whether `bytes` start as a PNG file does.
 bool is_png(std::string_view bytes);
 
-/// uint8 [H, W] or [H, W, 3]. Throws DataError for broken bytes, Error without CLADE_WITH_PNG.
-torch::Tensor decode_png(std::string_view bytes, const std::string& where);
+/// Throws DataError for broken bytes, Error without CLADE_WITH_PNG.
+DecodedImage decode_png(std::string_view bytes, const std::string& where);
 
 /// The bytes of a PNG file. `image` is uint8, [H, W] grey or [H, W, 3] red-green-blue, on any
 /// device. Throws Error for any other tensor, and where Clade was built without libpng.

@@ -6,11 +6,12 @@
 #include <sstream>
 
 #include "clade/core/error.h"
+#include "clade/data/dataset.h"
 
 namespace clade {
 
 bool is_image(const std::vector<int64_t>& shape) {
-  return shape.size() == 2 || (shape.size() == 3 && shape[2] == 3);
+  return shape.size() == 2 || is_colour(shape);
 }
 
 int64_t sheet_zoom(const std::vector<int64_t>& shape) {
@@ -20,7 +21,7 @@ int64_t sheet_zoom(const std::vector<int64_t>& shape) {
 }
 
 torch::Tensor make_sheet(const torch::Tensor& points, const std::vector<int64_t>& shape) {
-  const int64_t channels = shape.size() == 3 ? 3 : 1;
+  const int64_t channels = is_colour(shape) ? 3 : 1;
   if (!is_image(shape) || points.dim() != 3 || points.numel() == 0 ||
       points.size(2) != shape[0] * shape[1] * channels) {
     std::ostringstream what;
@@ -45,7 +46,7 @@ torch::Tensor make_sheet(const torch::Tensor& points, const std::vector<int64_t>
                          .reshape({rows * height, columns * width, channels})
                          .narrow(0, 0, rows * height - gutter_width)
                          .narrow(1, 0, columns * width - gutter_width);
-  return shape.size() == 3 ? sheet.contiguous() : sheet.squeeze(2).contiguous();
+  return is_colour(shape) ? sheet.contiguous() : sheet.squeeze(2).contiguous();
 }
 
 }  // namespace clade

@@ -163,10 +163,10 @@ bool finished(const Run& run) {
 
 State state_of(const Run& run) {
   if (!fs::exists(run.folder) || fs::is_empty(run.folder)) return State::kNew;
-  const clade::Experiment there = clade::experiment_of(run.folder);
+  clade::Experiment there = clade::experiment_of(run.folder);
   const Row& row = *run.row;
   // What a file leaves open is chosen from the data.
-  if (!row.likelihood_given) row.experiment.model->likelihood = there.model->likelihood;
+  if (!row.likelihood_given) there.model->likelihood = row.experiment.model->likelihood;
   const std::string difference = row.experiment.difference(there);
   if (!difference.empty()) {
     throw clade::ConfigError(run.folder.string() + " holds another experiment than " + row.file +

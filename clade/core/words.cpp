@@ -44,6 +44,11 @@ std::string suggest(std::string_view word, const std::vector<std::string>& candi
 }
 
 std::string one_of(const std::vector<std::string>& words) {
+  constexpr size_t kMost = 30;
+  if (words.size() > kMost) {
+    return words[0] + ", " + words[1] + ", " + words[2] + " or one of " +
+           std::to_string(words.size() - 3) + " more";
+  }
   std::string text;
   for (size_t i = 0; i < words.size(); ++i) {
     if (i > 0) text += i + 1 == words.size() ? " or " : ", ";

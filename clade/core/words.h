@@ -12,7 +12,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 /// "known: a, b or c" where no candidate is near.
 std::string suggest(std::string_view word, const std::vector<std::string>& candidates);
 
-/// "a, b or c".
+/// "a, b or c"; of more than thirty "a, b, c or one of 59 more".
 std::string one_of(const std::vector<std::string>& words);
 
 }  // namespace clade

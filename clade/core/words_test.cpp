@@ -31,6 +31,11 @@ TEST(Words, OneOf) {
   EXPECT_EQ(one_of({"a"}), "a");
   EXPECT_EQ(one_of({"a", "b"}), "a or b");
   EXPECT_EQ(one_of({"a", "b", "c"}), "a, b or c");
+  std::vector<std::string> many = {"a", "b", "c"};
+  many.resize(30, "d");
+  EXPECT_EQ(one_of(many).find("more"), std::string::npos);
+  many.push_back("d");
+  EXPECT_EQ(one_of(many), "a, b, c or one of 28 more");
 }
 
 }  // namespace

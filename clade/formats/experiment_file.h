@@ -1,12 +1,12 @@
 #pragma once
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "clade/core/options.h"
+#include "clade/formats/experiment_table.h"
 
 namespace clade {
 
@@ -23,6 +23,24 @@ namespace clade {
 /// A file may build on another, `extends = "../base.toml"`, a path from its own folder: that one's
 /// settings are read first, and its own replace them key by key.
 ///
+/// A file with rows is a table of experiments, such as a paper has: what stands outside them is
+/// shared, and a row holds what differs.
+///
+///     [group.clustered]
+///     train.warmup = 5
+///
+///     [variant.gumbel]
+///     groups = ["clustered"]       # the rows it is for; without this line, all
+///     model.estimator = "gumbel"
+///
+///     [row.mnist-10]
+///     groups = ["clustered"]       # settings shared by some rows, which its own replace
+///     data.name = "mnist"
+///     published.bound = 87.15
+///
+/// A row is named by FILE:ROW, table-3.toml:mnist-10, and a variant of it by FILE:ROW+VARIANT,
+/// table-3.toml:mnist-10+gumbel, in `extends` too.
+///
 /// Sections are named as in the file, "model" or "training.schedule"; "" has the keys above the
 /// first table. Errors are ConfigError and name FILE:LINE, or the override, and the key.
 class ExperimentFile {
@@ -30,9 +48,10 @@ class ExperimentFile {
   /// An experiment that leaves every setting at its default.
   ExperimentFile() = default;
 
-  /// Throws ConfigError with the line for what is not TOML and for an `extends` that leads nowhere
-  /// or in a circle, Error when the file cannot be read.
-  static ExperimentFile parse(const std::filesystem::path& path);
+  /// `address` is a file, or a row of one (see parse_address()). Throws ConfigError with the line
+  /// for what is not TOML and for an `extends` that leads nowhere or in a circle; ConfigError with
+  /// the nearest name for a row or variant there is not; Error when the file cannot be read.
+  static ExperimentFile parse(const std::filesystem::path& address);
 
   /// Takes "section.key=value" in place of what the file says; a later override replaces an
   /// earlier. The value is TOML, and text needs no quotes: data.path=points.csv, data.labels=7 (a
@@ -53,22 +72,11 @@ class ExperimentFile {
   void finish() const;
 
  private:
-  struct Setting {
-    std::string where;  ///< "cagem.toml:7", or "--set model.clusters=20".
-    std::string section;
-    std::string key;  ///< Empty: the section itself, with nothing in it.
-    nlohmann::json value;
-    std::string words;  ///< Of an override: the value as typed.
-  };
+  /// `address` and what its file extends; `chain` are the files that led here.
+  void add(const ExperimentAddress& address, std::vector<std::filesystem::path> chain);
+  void put(ExperimentSetting setting);
 
-  static std::vector<Setting> settings_in(const std::filesystem::path& path);
-  static void assign_setting(const Setting& setting, const Option& option);
-
-  /// `path` and what it extends; `chain` are the files that led here.
-  void add(const std::filesystem::path& path, std::vector<std::filesystem::path> chain);
-  void put(Setting setting);
-
-  std::vector<Setting> settings_;  // in the order of the file, then of the overrides
+  std::vector<ExperimentSetting> settings_;  // in the order of the file, then of the overrides
   std::map<std::string, std::vector<std::string>> known_;  // section -> keys asked for
 };
 

@@ -379,6 +379,184 @@ TEST_F(Extends, ASettingMayGoByItsFormerName) {
   EXPECT_EQ(read({"model.words=[7]", "model.former_words=[8]"}), (std::vector<std::string>{"8"}));
 }
 
+class Tables : public Extends {
+ protected:
+  void SetUp() override {
+    Extends::SetUp();
+    write("table.toml", kTable);
+  }
+
+  ModelOptions model(const std::string& address, const std::string& override = "") const {
+    ExperimentFile file = ExperimentFile::parse(folder_ / address);
+    if (!override.empty()) file.override(override);
+    ModelOptions model;
+    file.read("model", model);
+    file.finish();
+    return model;
+  }
+
+  static constexpr const char* kTable = R"([model]
+clusters = 1
+temperature = 1
+estimator = "shared"
+
+[group.low]
+model.temperature = 0.1
+model.estimator = "low"
+
+[group.wide]
+model = {hidden = [9], estimator = "wide"}
+
+[variant.gumbel]
+groups = ["low"]
+model.estimator = "gumbel"
+
+[row.ten]
+groups = ["low", "wide"]
+model.clusters = 10
+
+[row.plain]
+
+[row.five]
+groups = ["low"]
+[row.five.model]
+clusters = 5
+temperature = 0.5
+
+[variant.narrow]
+model.hidden = [1]
+)";
+};
+
+TEST_F(Tables, ARowReplacesItsGroupsWhichReplaceWhatIsShared) {
+  const ModelOptions plain = model("table.toml:plain");
+  EXPECT_EQ(plain.clusters, 1);
+  EXPECT_EQ(plain.temperature, 1);
+  EXPECT_EQ(plain.estimator, "shared");
+  EXPECT_EQ(plain.hidden, (std::vector<int64_t>{500, 500}));
+  const ModelOptions ten = model("table.toml:ten");
+  EXPECT_EQ(ten.clusters, 10);
+  EXPECT_EQ(ten.temperature, 0.1);
+  EXPECT_EQ(ten.estimator, "wide") << "the later of two groups";
+  EXPECT_EQ(ten.hidden, (std::vector<int64_t>{9}));
+  const ModelOptions five = model("table.toml:five");
+  EXPECT_EQ(five.clusters, 5);
+  EXPECT_EQ(five.temperature, 0.5) << "its own, not the group's";
+  EXPECT_EQ(five.estimator, "low");
+}
+
+TEST_F(Tables, AVariantReplacesTheRowAndAnOverrideTheVariant) {
+  EXPECT_EQ(model("table.toml:ten+gumbel").estimator, "gumbel");
+  EXPECT_EQ(model("table.toml:ten+gumbel").clusters, 10);
+  EXPECT_EQ(model("table.toml:ten+narrow").hidden, (std::vector<int64_t>{1}));
+  EXPECT_EQ(model("table.toml:ten+gumbel", "model.estimator=exact").estimator, "exact");
+}
+
+TEST_F(Tables, RowsAreListedInTheirOrderWithTheVariantsTheyHave) {
+  EXPECT_EQ(rows_of(read_experiment_document(folder_ / "table.toml")),
+            (std::vector<std::string>{"ten", "ten+gumbel", "ten+narrow", "plain", "plain+narrow",
+                                      "five", "five+gumbel", "five+narrow"}));
+  write("file.toml", "[model]\nclusters = 1\n");
+  EXPECT_TRUE(rows_of(read_experiment_document(folder_ / "file.toml")).empty());
+}
+
+TEST_F(Tables, AFileMayBuildOnARow) {
+  write("inner/top.toml", "extends = '../table.toml:five+gumbel'\n[model]\nclusters = 6\n");
+  const ModelOptions top = model("inner/top.toml");
+  EXPECT_EQ(top.clusters, 6);
+  EXPECT_EQ(top.temperature, 0.5);
+  EXPECT_EQ(top.estimator, "gumbel");
+  write("above.toml",
+        "extends = 'inner/top.toml'\n[model]\nclusters = 7\n[row.a]\n"
+        "[row.b]\nmodel.temperature = 3\n");
+  EXPECT_EQ(model("above.toml:a").clusters, 7);
+  EXPECT_EQ(model("above.toml:a").estimator, "gumbel") << "a table may build on a file";
+  EXPECT_EQ(model("above.toml:b").temperature, 3);
+  write("top.toml", "\nextends = 'table.toml'\n");
+  EXPECT_EQ(complaint("top.toml"),
+            "top.toml:2: table.toml is a table; name a row of it, table.toml:ROW, ROW being ten, "
+            "plain or five");
+  write("top.toml", "extends = 'table.toml:then'\n");
+  EXPECT_EQ(complaint("top.toml"), "top.toml:1: table.toml has no row then; did you mean ten?");
+  write("table.toml", "extends = 'table.toml:a'\n[row.a]\n");
+  EXPECT_EQ(complaint("table.toml:a"),
+            "table.toml:1: table.toml extends table.toml, a circle; take one extends out");
+}
+
+TEST_F(Tables, WhatIsNotThereIsRefusedWithTheNearest) {
+  EXPECT_EQ(complaint("table.toml"),
+            "table.toml is a table; name a row of it, table.toml:ROW, ROW being ten, plain or "
+            "five");
+  EXPECT_EQ(complaint("table.toml:fives"), "table.toml has no row fives; did you mean five?");
+  EXPECT_EQ(complaint("table.toml:x"), "table.toml has no row x; known: ten, plain or five");
+  EXPECT_EQ(complaint("table.toml:ten+"), "table.toml has no row ten+; did you mean ten?");
+  EXPECT_EQ(complaint("table.toml:ten+gumble"),
+            "table.toml has no variant gumble; did you mean gumbel?");
+  EXPECT_EQ(complaint("table.toml:plain+gumbel"),
+            "table.toml:13: variant gumbel is for rows of the group low, and plain is not one; "
+            "leave out +gumbel");
+  write("file.toml", "[model]\nclusters = 1\n");
+  EXPECT_EQ(complaint("file.toml:ten"), "file.toml has no rows; leave out :ten");
+  write("file.toml", "[row.a]\n");
+  EXPECT_EQ(complaint("file.toml:a+gumbel"), "file.toml has no variant gumbel; remove it");
+}
+
+TEST_F(Tables, ErrorsNameTheLineInTheRow) {
+  const auto complaint_of = [&](const std::string& content,
+                                const std::string& address = "t.toml:a") {
+    write("t.toml", content);
+    return complaint(address);
+  };
+  EXPECT_EQ(complaint_of("[row.a]\n\nmodel.clustrs = 3\n"),
+            "t.toml:3: unknown key model.clustrs; did you mean clusters?");
+  EXPECT_EQ(complaint_of("[group.g]\nmodel.clusters = 'ten'\n[row.a]\ngroups = ['g']\n"),
+            "t.toml:2: model.clusters = \"ten\" is text where a whole number, such as 10, is "
+            "expected");
+  EXPECT_EQ(complaint_of("[row.a]\n[row.a.modle]\n").substr(0, 31),
+            "t.toml:2: unknown section [modl");
+  EXPECT_EQ(complaint_of("[row.a]\n[row.b]\ngroups = ['g', 'lw']\n[group.low]\n[group.g]\n"),
+            "t.toml:3: there is no [group.lw]; did you mean low?");
+  for (const char* groups : {"'low'", "3", "[1]", "{}"}) {
+    EXPECT_EQ(complaint_of(std::string("[row.a]\ngroups = ") + groups),
+              "t.toml:2: groups is no list of names; write groups = [\"NAME\"]");
+  }
+  EXPECT_EQ(complaint_of("[row]\n\na = 3\n"),
+            "t.toml:3: row.a is no table; write [row.a] and its settings below");
+  EXPECT_EQ(complaint_of("\nvariant = 3\n"),
+            "t.toml:2: variant is no table; write [variant.NAME] and its settings below");
+  for (const char* name : {"a.b", "a b", "a+b", "a:b", "a/b", "", "é", "a*"}) {
+    EXPECT_EQ(complaint_of("[row.a]\n[row.'" + std::string(name) + "']\n"),
+              "t.toml:2: row \"" + std::string(name) +
+                  "\" is not of letters, digits, - and _ alone; rename it");
+  }
+  EXPECT_EQ(complaint_of("[model]\n[group.g]\n", "t.toml"),
+            "t.toml:2: groups and variants need rows; write one, [row.NAME]");
+  EXPECT_EQ(complaint_of("[row.a]\nx = 1979-05-27\n"),
+            "t.toml:2: x is a date or time, which no setting takes; put it in quotes");
+}
+
+TEST(ExperimentAddress, HasARowBehindTheColonThatFollowsToml) {
+  const auto parts = [](const std::string& text) {
+    const ExperimentAddress address = parse_address(text);
+    return std::vector<std::string>{address.file, address.row, address.variant};
+  };
+  using Parts = std::vector<std::string>;
+  EXPECT_EQ(parts("a/t.toml"), (Parts{"a/t.toml", "", ""}));
+  EXPECT_EQ(parts("a/t.toml:ten"), (Parts{"a/t.toml", "ten", ""}));
+  EXPECT_EQ(parts("t.toml:ten+gumbel"), (Parts{"t.toml", "ten", "gumbel"}));
+  EXPECT_EQ(parts("a:b/t.toml"), (Parts{"a:b/t.toml", "", ""}));
+  EXPECT_EQ(parts("t.toml:x/experiment.toml"), (Parts{"t.toml:x/experiment.toml", "", ""}));
+  EXPECT_EQ(parts("x.npz:train"), (Parts{"x.npz:train", "", ""}));
+  EXPECT_EQ(parts("t.toml:"), (Parts{"t.toml:", "", ""}));
+  EXPECT_TRUE(is_experiment_address("t.toml:ten"));
+  EXPECT_TRUE(is_experiment_address("t.toml"));
+  EXPECT_FALSE(is_experiment_address("x.npz:train"));
+  EXPECT_FALSE(is_experiment_address("points.csv"));
+  EXPECT_EQ(parse_address("t.toml:ten+gumbel").row_name(), "ten-gumbel");
+  EXPECT_EQ(parse_address("t.toml:ten").row_name(), "ten");
+  EXPECT_EQ(parse_address("t.toml").row_name(), "");
+}
+
 class ToToml : public ExperimentFileTest {};
 
 TEST_F(ToToml, IsReadable) {

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <spawn.h>
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -10,6 +11,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <map>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -24,6 +27,7 @@
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
 #include "clade/core/progress.h"
+#include "clade/core/words.h"
 #include "clade/ops/threads.h"
 
 namespace fs = std::filesystem;
@@ -32,7 +36,8 @@ using nlohmann::json;
 namespace {
 
 struct BenchArguments {
-  std::vector<std::string> files;
+  std::vector<std::string> files;  // or rows of files, or data
+  std::vector<std::string> rows;   // globs
   std::vector<std::string> models;
   int64_t clusters = 0;
   std::string labels;
@@ -44,9 +49,10 @@ struct BenchArguments {
   std::string into;
 };
 
-/// A row of the table: an experiment file, or data; with a model, where models are asked for.
+/// A row of the table: an experiment file, a row of one, or data; with a model, where models are
+/// asked for.
 struct Row {
-  std::string file, name;
+  std::string what, name;             ///< As clade train takes it, and as the table has it.
   std::vector<std::string> settings;  ///< As --set has them.
   clade::Experiment experiment;
   bool likelihood_given = false;
@@ -68,9 +74,12 @@ struct Run {
   fs::path log() const { return folder.string() + ".log"; }
 };
 
-/// The path below experiments/, cp-vae/mnist-10, or the file's own name; without .toml.
-std::string row_name(const std::string& file) {
-  const fs::path path = clade::plain_path(file).replace_extension();
+/// The path below experiments/, or the file's own name, without .toml; for a row its own name in
+/// place of the file's: cp-vae/mnist-10 of experiments/cp-vae/table-3.toml:mnist-10.
+std::string row_name(const std::string& what) {
+  const clade::ExperimentAddress address = clade::parse_address(what);
+  fs::path path = clade::plain_path(address.file).replace_extension();
+  if (!address.row.empty()) path.replace_filename(address.row_name());
   fs::path below;
   bool inside = false;
   for (const fs::path& part : path) {
@@ -94,11 +103,10 @@ std::string clusters_of(const std::string& model) {
 }
 
 /// `model` is "" for that of the file.
-Row load_row(const std::string& file_name, const std::string& model,
-             const BenchArguments& arguments) {
+Row load_row(const std::string& what, const std::string& model, const BenchArguments& arguments) {
   Row row;
-  row.file = file_name;
-  row.name = row_name(file_name);
+  row.what = what;
+  row.name = row_name(what);
   if (!model.empty()) {
     row.name += "/" + model;
     row.settings.push_back("model.name=" + model);
@@ -108,7 +116,7 @@ Row load_row(const std::string& file_name, const std::string& model,
   }
   if (!arguments.labels.empty()) row.settings.push_back("data.labels=" + arguments.labels);
   row.settings.insert(row.settings.end(), arguments.overrides.begin(), arguments.overrides.end());
-  clade::ExperimentFile file = experiment_on(file_name);
+  clade::ExperimentFile file = experiment_on(what);
   for (const std::string& setting : row.settings) file.override(setting);
   row.likelihood_given = file.string("model", "likelihood").has_value();
   row.experiment = clade::load_experiment(std::move(file));
@@ -123,25 +131,64 @@ std::vector<std::string> models_of(const BenchArguments& arguments) {
   return all;
 }
 
+/// Variants only if it says so: mnist-* is mnist-10, and mnist-*+gumbel is mnist-10+gumbel.
+bool matches(const std::string& glob, const std::string& row) {
+  const auto of_variant = [](const std::string& text) {
+    return text.find('+') != std::string::npos;
+  };
+  return of_variant(glob) == of_variant(row) && ::fnmatch(glob.c_str(), row.c_str(), 0) == 0;
+}
+
+/// Nothing for data, an experiment that is no table, and what names its row itself.
+std::vector<std::string> rows_in(const std::string& what) {
+  if (!clade::is_experiment_address(what) || !clade::parse_address(what).row.empty()) return {};
+  return clade::rows_of(clade::read_experiment_document(what));
+}
+
+/// What to run, with the rows that --rows names in the place of each table.
+std::vector<std::string> one_by_one(const BenchArguments& arguments) {
+  const bool every = arguments.rows.empty();
+  std::set<std::string> unused(arguments.rows.begin(), arguments.rows.end());
+  std::vector<std::string> asked, known;
+  for (const std::string& what : arguments.files) {
+    const std::vector<std::string> rows = rows_in(what);
+    if (rows.empty()) asked.push_back(what);
+    for (const std::string& row : rows) {
+      bool wanted = every && matches("*", row);
+      for (const std::string& glob : arguments.rows) {
+        if (!matches(glob, row)) continue;
+        wanted = true;
+        unused.erase(glob);
+      }
+      if (wanted) asked.push_back(what + ":" + row);
+      known.push_back(row);
+    }
+  }
+  if (unused.empty()) return asked;
+  throw clade::ConfigError("--rows " + *unused.begin() + " names no row of " +
+                           clade::one_of(arguments.files) + "; " +
+                           clade::suggest(*unused.begin(), known));
+}
+
 std::vector<Row> load_rows(const BenchArguments& arguments) {
   std::vector<Row> rows;
-  for (const std::string& file : arguments.files) {
-    if (arguments.models.empty() && !is_experiment(file)) {
-      throw clade::ConfigError(file +
+  for (const std::string& what : one_by_one(arguments)) {
+    if (arguments.models.empty() && !clade::is_experiment_address(what)) {
+      throw clade::ConfigError(what +
                                " is no experiment file (.toml); for data, say which models " +
                                "to compare on it: --models vae,cp_vae, or --models all");
     }
     for (const std::string& model : models_of(arguments)) {
-      rows.push_back(load_row(file, model, arguments));
+      rows.push_back(load_row(what, model, arguments));
     }
   }
   for (size_t i = 0; i < rows.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
       if (rows[j].name != rows[i].name) continue;
-      if (rows[j].file == rows[i].file) {
+      if (rows[j].what == rows[i].what) {
         throw clade::ConfigError(rows[i].name + " is asked for twice; name it once");
       }
-      throw clade::ConfigError(rows[j].file + " and " + rows[i].file + " would both be called " +
+      throw clade::ConfigError(rows[j].what + " and " + rows[i].what + " would both be called " +
                                rows[i].name +
                                " in the table; rename one, or give them another --out each");
     }
@@ -169,7 +216,7 @@ State state_of(const Run& run) {
   if (!row.likelihood_given) there.model->likelihood = row.experiment.model->likelihood;
   const std::string difference = row.experiment.difference(there);
   if (!difference.empty()) {
-    throw clade::ConfigError(run.folder.string() + " holds another experiment than " + row.file +
+    throw clade::ConfigError(run.folder.string() + " holds another experiment than " + row.what +
                              ": " + difference + "; delete it or give another --out");
   }
   if (finished(run)) return State::kFinished;
@@ -216,7 +263,7 @@ void start(Run& run, int64_t threads) {
   } else {
     fs::remove_all(run.folder);  // of a run that ended before its first checkpoint
     clade::make_folder(run.folder.parent_path(), "give another --out");
-    words.insert(words.end(), {run.row->file, "--threads", std::to_string(threads)});
+    words.insert(words.end(), {run.row->what, "--threads", std::to_string(threads)});
     for (const std::string& setting : run.row->settings) {
       words.insert(words.end(), {"--set", setting});
     }
@@ -304,7 +351,7 @@ json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments
     // Another number would round otherwise.
     if (run.state == State::kFinished) threads = clade::experiment_of(run.folder).run.threads;
   }
-  std::vector<std::string> words = {"clade", "bench", row.file, "--seeds",
+  std::vector<std::string> words = {"clade", "bench", row.what, "--seeds",
                                     std::to_string(arguments.seeds)};
   if (threads > 0) words.insert(words.end(), {"--threads", std::to_string(threads)});
   if (!arguments.models.empty()) {
@@ -448,16 +495,16 @@ void run_all(const std::vector<Row>& rows, std::vector<Run>& runs,
 
 /// The models on each data side by side, each by its first seed that finished.
 void compare_models(const std::vector<Run>& runs, const BenchArguments& arguments) {
-  for (const std::string& file : arguments.files) {
-    std::vector<std::string> folders;
-    const Row* last = nullptr;
-    for (const Run& run : runs) {
-      if (run.row->file != file || run.row == last || run.state != State::kFinished) continue;
-      last = run.row;
-      folders.push_back(run.folder.string());
-    }
-    if (folders.size() > 1) {
-      compare_runs(folders, (fs::path(arguments.out) / row_name(file) / "comparison").string());
+  std::map<std::string, std::vector<std::string>> folders;  // by what they were trained on
+  const Row* last = nullptr;
+  for (const Run& run : runs) {
+    if (run.row == last || run.state != State::kFinished) continue;
+    last = run.row;
+    folders[run.row->what].push_back(run.folder.string());
+  }
+  for (const auto& [what, of_models] : folders) {
+    if (of_models.size() > 1) {
+      compare_runs(of_models, (fs::path(arguments.out) / row_name(what) / "comparison").string());
     }
   }
 }
@@ -497,8 +544,16 @@ void add_bench(CLI::App& app) {
   auto arguments = std::make_shared<BenchArguments>();
   command
       ->add_option("EXPERIMENT|DATA", arguments->files,
-                   "experiment files (.toml); or, with --models, data as clade train takes them")
+                   "experiment files (.toml) and rows of them, FILE:ROW or FILE:ROW+VARIANT; or, "
+                   "with --models, data as clade train takes them")
       ->required();
+  command
+      ->add_option("--rows", arguments->rows,
+                   "rows of the files that are tables, by names or patterns separated by commas; "
+                   "all by default. Variants only if a pattern has a +: 'mnist-*,*+gumbel'")
+      ->type_name("GLOB")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   auto* models = command
                      ->add_option("--models", arguments->models,
                                   "models to compare on each of them, separated by commas; or all")
@@ -530,13 +585,15 @@ void add_bench(CLI::App& app) {
                       "also put the table into this document, between the lines\n"
                       "<!-- bench:begin --> and <!-- bench:end -->");
   command->footer(
-      "Runs are DIR/NAME/seed-S, NAME the file's path below experiments/. Finished ones are not\n"
-      "run again, stopped ones go on. Writes DIR/results.json and DIR/results.md after each run.\n"
+      "Runs are DIR/NAME/seed-S, NAME the file's path below experiments/, in it a row's name for\n"
+      "that of the file: cp-vae/mnist-10 or cp-vae/mnist-10-gumbel. Finished ones are not run\n"
+      "again, stopped ones go on. Writes DIR/results.json and DIR/results.md after each run.\n"
       "With --models, DIR/NAME/comparison/index.html has the models side by side.\n"
       "Examples:\n"
       "  clade bench points.csv --models vae,mog,vampprior,cp_vae,indq --clusters 10 --seeds 3\n"
-      "  clade bench experiments/cp-vae/mnist-10.toml --seeds 3\n"
-      "  clade bench experiments/*/*.toml --seeds 5 --jobs 4 --threads 2 --into docs/results.md\n"
+      "  clade bench experiments/cp-vae/table-3.toml:mnist-10 --seeds 3\n"
+      "  clade bench experiments/cp-vae/table-3.toml --rows 'mnist-*' --seeds 5 --jobs 4\n"
+      "  clade bench experiments/*/*.toml --seeds 5 --into docs/results.md\n"
       "  clade bench experiments/vae/mnist.toml --set device=cuda --out runs/cuda");
   command->callback([arguments] { bench(*arguments); });
 }

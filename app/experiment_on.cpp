@@ -7,12 +7,8 @@
 
 namespace fs = std::filesystem;
 
-bool is_experiment(const std::string& what) {
-  return fs::path(what).extension() == ".toml";
-}
-
 clade::ExperimentFile experiment_on(const std::string& what) {
-  if (is_experiment(what)) return clade::ExperimentFile::parse(what);
+  if (clade::is_experiment_address(what)) return clade::ExperimentFile::parse(what);
   clade::ExperimentFile file;
   const bool named = clade::find_named_set(what) != nullptr;
   const std::string archive = what.substr(0, what.rfind(':'));  // of x.npz:NAME

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct TrainArguments {
-  std::string what;  // EXPERIMENT.toml, a data file, or a named set
+  std::string what;  // EXPERIMENT.toml, TABLE.toml:ROW, a data file, or a named set
   std::string model;
   std::string labels;
   std::vector<std::string> overrides;
@@ -106,7 +106,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
         "nothing to train on; give an experiment file, a data file or a named "
         "data set (clade train --help)");
   }
-  const bool from_file = is_experiment(arguments.what);
+  const bool from_file = clade::is_experiment_address(arguments.what);
   clade::ExperimentFile file = experiment_on(arguments.what);
   if (!arguments.model.empty()) file.override("model.name=" + arguments.model);
   if (!arguments.labels.empty()) file.override("data.labels=" + arguments.labels);
@@ -131,8 +131,10 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
     if (split->size() > 0) clade::check_values(*split, experiment.model->likelihood);
   }
   if (arguments.out.empty()) {
-    prepared.folder = free_folder(experiment.model_name + "-" + experiment.data_name() + "-" +
-                                  std::to_string(seed));
+    const std::string row = clade::parse_address(arguments.what).row_name();
+    const std::string name =
+        row.empty() ? experiment.model_name + "-" + experiment.data_name() : row;
+    prepared.folder = free_folder(name + "-" + std::to_string(seed));
   }
   return prepared;
 }
@@ -215,8 +217,9 @@ void add_train(CLI::App& app) {
   auto* command = app.add_subcommand("train", "train a model, evaluate it, write its report");
   auto arguments = std::make_shared<TrainArguments>();
   command->add_option("EXPERIMENT|DATA", arguments->what,
-                      "an experiment file (.toml); or data: a file (.npy, .npz, .csv, .tsv, IDX, "
-                      "also .gz), a folder of PNG and JPEG images or a named set (see clade data)");
+                      "an experiment file (.toml), or a row of one, FILE:ROW or FILE:ROW+VARIANT; "
+                      "or data: a file (.npy, .npz, .csv, .tsv, IDX, also .gz), a folder of PNG "
+                      "and JPEG images or a named set (see clade data)");
   command->add_option("--model", arguments->model, "model to train (see clade models)");
   command->add_option("--labels", arguments->labels,
                       "labels to compare clusters with: a file, a column of the table, or a kind "
@@ -227,12 +230,13 @@ void add_train(CLI::App& app) {
   command->add_option("--seed", arguments->seed, "everything random follows from it");
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->add_option("--threads", arguments->threads, "CPU threads; all by default");
-  command->add_option("--out", arguments->out, "run folder; runs/MODEL-DATA-SEED by default");
+  command->add_option("--out", arguments->out,
+                      "run folder; by default runs/MODEL-DATA-SEED, or runs/ROW-SEED");
   command->add_option("--resume", arguments->resume,
                       "go on with the run in this folder, as its experiment.toml says");
   command->footer(
       "Examples:\n"
-      "  clade train experiments/cp-vae/fashion-mnist-10.toml --seed 2\n"
+      "  clade train experiments/cp-vae/table-3.toml:fashion-mnist-10 --seed 2\n"
       "  clade train points.csv --model cp_vae --labels species --set model.clusters=5\n"
       "  clade train photos --set data.resize=[32,32] --set data.greyscale=true\n"
       "  clade train --resume runs/cp_vae-points-1");

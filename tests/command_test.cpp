@@ -463,6 +463,99 @@ TEST_F(Command, BenchRefusesBeforeItRunsAndOutlivesAFailedRun) {
   EXPECT_EQ(results().at("small/a").at("summary").at("negative_bound").at("runs"), 1);
 }
 
+/// experiments/small/table.toml: the experiment of write_experiment in two rows and a variant.
+constexpr const char* kTable = R"([data]
+path = 'points.csv'
+labels = 'kind'
+[model]
+hidden = [8]
+latent = 2
+[published]
+bound = 2.5
+source = 'a table'
+[evaluate]
+importance_samples = 5
+[train]
+batch = 20
+warmup = 1
+
+[group.clustered]
+model = {name = 'cp_vae', clusters = 3}
+
+[variant.short]
+groups = ['clustered']
+train.epochs = 1
+
+[row.a]
+groups = ['clustered']
+train.epochs = 3
+
+[row.plain]
+model.name = 'vae'
+train.epochs = 2
+)";
+
+TEST_F(Command, TrainsARowOfATableIntoARunThatNeedsNoTable) {
+  write_points("points.csv");
+  fs::create_directories(folder_ / "experiments/small");
+  write(folder_ / "experiments/small/table.toml", kTable);
+  const std::string table = "experiments/small/table.toml";
+  const Outcome row = run({"train", table + ":a", "--threads", "1"});
+  ASSERT_EQ(row.code, 0) << row.err;
+  ASSERT_TRUE(fs::exists(folder_ / "runs/a-1/metrics.json")) << row.out;
+  EXPECT_EQ(lines_of(read(folder_ / "runs/a-1/log.jsonl")), 3);
+  const Outcome variant = run({"train", table + ":a+short", "--threads", "1", "--seed", "2"});
+  ASSERT_EQ(variant.code, 0) << variant.err;
+  EXPECT_EQ(lines_of(read(folder_ / "runs/a-short-2/log.jsonl")), 1);
+
+  expect_refusal({"train", table, "--out", "run"}, {table + ":ROW", "a or plain"});
+  expect_refusal({"train", table + ":plane", "--out", "run"}, {"did you mean plain?"});
+  expect_refusal({"train", table + ":a+shirt", "--out", "run"}, {"did you mean short?"});
+  expect_refusal({"train", table + ":plain+short", "--out", "run"},
+                 {table + ":19:", "clustered", "leave out +short"});
+  expect_refusal({"train", table + ":a", "--set", "model.cluster=2", "--out", "run"},
+                 {"did you mean clusters?"});
+
+  fs::remove(folder_ / table);
+  ASSERT_EQ(run({"train", "runs/a-1/experiment.toml", "--out", "again"}).code, 0);
+  EXPECT_EQ(read(folder_ / "runs/a-1/model.safetensors"),
+            read(folder_ / "again/model.safetensors"));
+}
+
+TEST_F(Command, BenchRunsTheRowsAskedForAndGoesOnWithThoseThatWereFiles) {
+  write_points("points.csv");
+  write_experiment("a", "epochs = 3\n");
+  ASSERT_EQ(run({"bench", "experiments/small/a.toml", "--threads", "1"}).code, 0);
+  const auto of_file = results().at("small/a");
+  fs::remove(folder_ / "experiments/small/a.toml");
+  const std::string table = "experiments/small/table.toml";
+  write(folder_ / table, kTable);
+
+  const Outcome one = run({"bench", table, "--rows", "a*", "--threads", "1"});
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_NE(one.out.find("1 runs, 1 finished before"), std::string::npos) << one.out;
+  EXPECT_EQ(results().at("small/a").at("summary"), of_file.at("summary"));
+  EXPECT_EQ(results().at("small/a").at("command"),
+            "clade bench experiments/small/table.toml:a --seeds 1 --threads 1");
+
+  const Outcome all = run({"bench", table, "--threads", "1"});
+  ASSERT_EQ(all.code, 0) << all.err;
+  EXPECT_NE(all.out.find("2 runs, 1 finished before"), std::string::npos) << all.out;
+  EXPECT_EQ(results().at("small/plain").at("model"), "vae");
+  EXPECT_FALSE(results().contains("small/a-short")) << "a variant nobody asked for";
+
+  const Outcome more = run({"bench", table, "--rows", "*+short,pl*", "--threads", "1"});
+  ASSERT_EQ(more.code, 0) << more.err;
+  EXPECT_NE(more.out.find("2 runs, 1 finished before"), std::string::npos) << more.out;
+  EXPECT_EQ(results().at("small/a-short").at("runs")[0].at("epochs"), 1);
+
+  expect_refusal({"bench", table, "--rows", "plane", "--out", "run"},
+                 {"--rows plane", table, "did you mean plain?"});
+  expect_refusal({"bench", table, "--rows", "a,xyz*", "--out", "run"}, {"xyz*", "a+short"});
+  expect_refusal({"bench", table + ":a", "--rows", "a", "--out", "run"}, {"--rows a", "remove it"});
+  expect_refusal({"bench", table, table + ":a", "--out", "run"}, {"small/a", "twice"});
+}
+
 TEST_F(Command, BenchInterruptedGoesOn) {
   write_points("points.csv", 600);
   write_experiment("a", "epochs = 40\n");

@@ -29,18 +29,46 @@ TEST(Experiment, SeedThreadsAndPublishedFiguresAreNoDifference) {
             "");
 }
 
-TEST(Experiments, AllLoad) {
-  int64_t files = 0;
+/// Every experiment of the project: files, and each row and variant of those that are tables.
+std::vector<std::string> all_experiments() {
+  std::vector<std::string> all;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(CLADE_EXPERIMENTS)) {
-    const bool a_base = entry.path().parent_path().filename() == "base";
-    if (entry.path().extension() != ".toml" || a_base) continue;
-    Experiment experiment;
-    EXPECT_NO_THROW(experiment = load_experiment(ExperimentFile::parse(entry.path())))
-        << entry.path();
-    EXPECT_FALSE(experiment.data_name().empty()) << entry.path();
-    ++files;
+    if (entry.path().extension() != ".toml") continue;
+    const std::vector<std::string> rows = rows_of(read_experiment_document(entry.path()));
+    if (rows.empty()) all.push_back(entry.path());
+    for (const std::string& row : rows) all.push_back(entry.path().string() + ":" + row);
   }
-  EXPECT_GT(files, 60);
+  return all;
+}
+
+TEST(Experiments, AllLoad) {
+  const std::vector<std::string> all = all_experiments();
+  EXPECT_GT(all.size(), 140U);
+  for (const std::string& address : all) {
+    Experiment experiment;
+    EXPECT_NO_THROW(experiment = load_experiment(ExperimentFile::parse(address))) << address;
+    EXPECT_FALSE(experiment.data_name().empty()) << address;
+    if (!parse_address(address).row.empty()) {
+      EXPECT_FALSE(experiment.published.source.empty()) << address;
+    }
+  }
+}
+
+TEST(Experiments, RowsAreWhatTheirNamesSay) {
+  for (const std::string& address : all_experiments()) {
+    const ExperimentAddress row = parse_address(address);
+    if (row.file.filename() != "table-3.toml") continue;
+    const Experiment experiment = load_experiment(ExperimentFile::parse(address));
+    std::string name = experiment.data.name;
+    if (experiment.model_name != "cp_vae") name += "-" + experiment.model_name;
+    const nlohmann::json model = to_json(*experiment.model);
+    if (model.contains("clusters")) name += "-" + model.at("clusters").dump();
+    if (model.contains("components") && model.at("prior") != "standard_normal") {
+      name += "-" + model.at("components").dump();
+    }
+    EXPECT_EQ(row.row, name) << address;
+    EXPECT_GT(experiment.published.bound, 0) << address;
+  }
 }
 
 }  // namespace

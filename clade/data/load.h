@@ -11,7 +11,7 @@
 namespace clade {
 
 /// Of colour images, whose levels are no bits.
-inline constexpr const char* kColourLikelihood = "gaussian";
+inline constexpr const char* kColourLikelihood = "discretised_logistic";
 
 /// Which data to train on and what to do with their values.
 struct DataOptions : Options {

@@ -15,7 +15,7 @@ TEST(Cagem, BoundIsTheSumOverClustersWrittenByHand) {
   options.clusters = K;
   options.latent1 = 3;
   options.latent2 = 2;
-  options.trunk = {"dense", {4}, "tanh", false};
+  options.trunk = {"dense", {"4"}, "tanh", false};
   auto generator = make_generator(1);
   Cagem model(options, Parent{"x", 4}, generator);
   model.to(torch::kFloat64);

@@ -352,40 +352,44 @@ std::unique_ptr<Distribution> Model::generations(int64_t n, const Given& given,
                                                  Generator& generator) {
   check(given);
   Given held = given;
-  std::vector<std::string> above;  // drawn before the cluster that is looked at
+  std::string last;  // the last cluster held that anything is drawn before
+  bool drawn = false;
   for (const LatentInfo& latent : latents()) {
-    if (latent.is_cluster && given.count(latent.name) > 0 && !above.empty()) {
-      condition(held, above, latent.name, n, generator);
-      above.clear();
+    if (given.count(latent.name) == 0) {
+      drawn = true;
+    } else if (latent.is_cluster && drawn) {
+      last = latent.name;
     }
-    if (held.count(latent.name) == 0) above.push_back(latent.name);
   }
+  if (!last.empty()) condition(held, last, n, generator);
   Ancestral p(n, held, aggregated_posteriors(), generator, like());
   generate(p);
   return p.take_p_x();
 }
 
-// Draws what is generated before the cluster called `name` anew, by p(… | the cluster held): of
-// many draws from p, one a point is kept by how probable it makes that cluster.
-void Model::condition(Given& held, const std::vector<std::string>& above, const std::string& name,
-                      int64_t n, Generator& generator) {
+// Draws what is generated before the cluster called `last` by p(… | the clusters held up to it): of
+// many draws from p, one a point is kept by how probable it makes those clusters.
+void Model::condition(Given& held, const std::string& last, int64_t n, Generator& generator) {
   constexpr int64_t M = kResamplingCandidates;
   Given upstream = held;
-  upstream.erase(name);
   for (auto& [known, value] : upstream) {
     const int64_t own_dimensions = find_discrete(known) != nullptr ? 0 : 1;
     if (value.dim() > own_dimensions && value.size(0) == n) value = value.repeat_interleave(M, 0);
   }
   Ancestral p(n * M, upstream, aggregated_posteriors(), generator, like());
-  run(p, name);
-  const Site& site = p.at(name);
-  if (site.uniform) return;
-  const auto y = held.at(name).to(like().device()).to(torch::kInt64).expand({n});
-  const auto log_p = site.clusters().log_prob(y.repeat_interleave(M)).view({n, M});
-  const auto choice = Categorical(log_p).sample(generator, 1).squeeze(0);  // [n]
+  run(p, last);
+  torch::Tensor log_p;  // [n·M] of the clusters held
+  for (const Site& site : p.sites()) {
+    if (!site.is_cluster() || site.uniform || held.count(site.name) == 0) continue;
+    const auto y = p.held(site, upstream.at(site.name));
+    const auto own = site.log_prob(y);
+    log_p = log_p.defined() ? log_p + own : own;
+  }
+  if (!log_p.defined()) return;
+  const auto choice = Categorical(log_p.view({n, M})).sample(generator, 1).squeeze(0);  // [n]
   const auto rows = choice + torch::arange(n, choice.options()) * M;
-  for (const std::string& latent : above) {
-    held[latent] = p.at(latent).value.index_select(0, rows);
+  for (const Site& site : p.sites()) {
+    if (held.count(site.name) == 0) held[site.name] = site.value.index_select(0, rows);
   }
 }
 

@@ -125,8 +125,8 @@ class Model : public torch::nn::Module {
   torch::Tensor reconstruct(const torch::Tensor& x);
 
   /// p(x | latents), [n, D], for n draws of the latents from the generative model. Of the latents
-  /// held fixed in `given`, a continuous one is set and a cluster conditioned on: what is generated
-  /// before it is resampled by how probable it makes that cluster. Throws Error for a name or
+  /// held fixed in `given`, continuous ones are set and clusters conditioned on: what is generated
+  /// before them is resampled by how probable it makes those clusters. Throws Error for a name or
   /// cluster that does not exist.
   std::unique_ptr<Distribution> generations(int64_t n, const Given& given, Generator& generator);
 
@@ -181,8 +181,7 @@ class Model : public torch::nn::Module {
   bool infers_clusters() const;
   const Discrete* find_discrete(const std::string& name) const;
   void check(const Given& given);
-  void condition(Given& held, const std::vector<std::string>& above, const std::string& name,
-                 int64_t n, Generator& generator);
+  void condition(Given& held, const std::string& last, int64_t n, Generator& generator);
   torch::Tensor log_mean_posterior(const Posterior& q, const torch::Tensor& x, OnceCache& cache);
 
   std::vector<Discrete> discrete_;

@@ -188,12 +188,13 @@ class Ancestral : public Trace {
   Ancestral(int64_t n, Given given, std::map<std::string, torch::Tensor> q_y, Generator& generator,
             torch::TensorOptions like);
 
+  /// A value held, as this site takes it: [n], or [n, d].
+  torch::Tensor held(const Site& site, const torch::Tensor& value) const;
+
  protected:
   torch::Tensor value_of(const Site& site) override;
 
  private:
-  torch::Tensor held(const Site& site, const torch::Tensor& value) const;
-
   int64_t n_;
   Given given_;
   std::map<std::string, torch::Tensor> q_y_;

@@ -118,6 +118,54 @@ TEST(Generations, AreConditionedOnAClusterThatIsGeneratedLater) {
   EXPECT_THROW(model.sample_means(3, model.given_cluster(2), generator), Error);
 }
 
+/// A model of clusters alone, p(y3) p(y2 | y3) p(y1 | y2, y3) p(x | y3): x shows y3.
+class Chain : public Model {
+ public:
+  Chain() : Model({{"y1", 2}, {"y2", 2}, {"y3", 2}}) {}
+
+ protected:
+  void infer(Trace& q, const torch::Tensor& x) override {
+    const auto y1 = q.cluster("y1", Categorical(torch::cat({x, -x}, 1)));
+    const auto y2 = q.cluster("y2", Categorical(torch::cat({x, 2 * x}, 1) * y1.unsqueeze(-1)));
+    q.cluster("y3", Categorical(torch::cat({-x, x}, 1) * (y2 - y1).unsqueeze(-1)));
+  }
+  void generate(Trace& p) override {
+    const auto y3 = p.cluster("y3", Categorical(p_y3.log()));
+    const auto y2 = p.cluster("y2", Categorical(p_y2.log().index({y3})));
+    p.cluster("y1", Categorical(p_y1.log().index({y3, y2})));
+    const auto mean = y3.to(torch::kFloat32).unsqueeze(-1);
+    p.data("x|y3", std::make_unique<DiagonalGaussian>(mean, torch::zeros_like(mean)));
+  }
+
+ private:
+  const torch::Tensor p_y3 = torch::tensor({0.6f, 0.4f});
+  const torch::Tensor p_y2 = torch::tensor({0.9f, 0.1f, 0.3f, 0.7f}).view({2, 2});  // [y3, y2]
+  const torch::Tensor p_y1 =                                                        // [y3, y2, y1]
+      torch::tensor({0.8f, 0.2f, 0.9f, 0.1f, 0.1f, 0.9f, 0.2f, 0.8f}).view({2, 2, 2});
+};
+
+TEST(SummedClusters, GiveTheLikelihoodOfAModelOfClustersAlone) {
+  Chain model;
+  model.eval();
+  const auto x = torch::tensor({-1.0f, 0.3f, 2.0f}).unsqueeze(1);
+  auto generator = make_generator(9);
+  const auto found = model.log_weights(x, {.sum_clusters = true})(2, generator).elbo();  // [2, 3]
+  const auto density = [&](double mean) {
+    return ((x - mean).square() / -2).exp().squeeze(1) / std::sqrt(2 * M_PI);
+  };
+  const auto expected = (0.6 * density(0) + 0.4 * density(1)).log();
+  EXPECT_TRUE(torch::allclose(found, expected.expand({2, 3}), 1e-5, 1e-5)) << found << expected;
+}
+
+TEST(Generations, AreConditionedOnAllClustersHeld) {
+  Chain model;
+  auto generator = make_generator(10);
+  const Given given = {{"y2", torch::tensor(1)}, {"y1", torch::tensor(0)}};
+  const double found = model.sample_means(20000, given, generator).mean().item<double>();
+  const double first = 0.6 * 0.1 * 0.9, second = 0.4 * 0.7 * 0.2;
+  EXPECT_NEAR(found, second / (first + second), 0.015);
+}
+
 TEST(ClusterProbabilities, AreAveragesOverWhatIsInferredBefore) {
   ClusterBelow model;
   auto generator = make_generator(4);

@@ -79,9 +79,25 @@ torch::Tensor kl_of_units(const Posterior& posterior, const Pair& pair) {  // [B
          posterior.expectation(p.log_prob_per_unit(pair.q.value), 1);
 }
 
-Error no_such_cluster(int64_t cluster, int64_t clusters) {
-  return Error("cluster " + std::to_string(cluster) +
-               " does not exist: the model has clusters 0 to " + std::to_string(clusters - 1));
+Error no_such_cluster(int64_t cluster, int64_t clusters, const std::string& owner) {
+  return Error("cluster " + std::to_string(cluster) + " does not exist: " + owner +
+               " has clusters 0 to " + std::to_string(clusters - 1));
+}
+
+Error no_such_latent(const std::string& name, const std::map<std::string, int64_t>& sizes) {
+  std::vector<std::string> names;
+  for (const auto& latent : sizes) names.push_back(latent.first);
+  const std::string near = nearest(name, names);
+  return Error("the model has no latent \"" + name + "\"; " +
+               (near.empty() ? "" : "did you mean " + near + "? ") + "known: " + one_of(names));
+}
+
+// value: numbers that broadcast to [n, d].
+void check_width(const std::string& name, const torch::Tensor& value, int64_t d) {
+  const int64_t width = value.dim() == 0 ? 1 : value.size(-1);
+  if (width == 1 || width == d) return;
+  throw Error("the latent " + name + " has " + std::to_string(d) +
+              " units; give one number for all or one for each, not " + std::to_string(width));
 }
 
 Term divergence(const Site& p, const torch::Tensor& value) {
@@ -127,6 +143,14 @@ Model::Model(std::vector<Discrete> discrete, const EstimatorOptions& estimator)
     aggregated_posteriors_.push_back(
         register_buffer(name, torch::full({K}, 1.0 / static_cast<double>(K))));
   }
+}
+
+std::vector<size_t> Model::clusterings() const {
+  std::vector<size_t> dividing;
+  for (size_t l = 0; l < discrete_.size(); ++l) {
+    if (discrete_[l].clusters > 1) dividing.push_back(l);
+  }
+  return dividing;
 }
 
 size_t Model::main_discrete() const {
@@ -330,20 +354,20 @@ torch::Tensor Model::reconstruct(const torch::Tensor& x) {
 }
 
 void Model::check(const Given& given) {
-  std::vector<std::string> names;
-  for (const LatentInfo& latent : latents()) names.push_back(latent.name);
-  for (const Discrete& latent : discrete_) {
-    if (latent.is_component) names.push_back(latent.name);
-  }
+  std::map<std::string, int64_t> sizes;
+  for (const LatentInfo& latent : latents()) sizes[latent.name] = latent.size;
+  for (const Discrete& latent : discrete_) sizes[latent.name] = latent.clusters;
   for (const auto& [name, value] : given) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) {
-      throw Error("the model has no latent \"" + name + "\"; " + suggest(name, names));
+    const auto latent = sizes.find(name);
+    if (latent == sizes.end()) throw no_such_latent(name, sizes);
+    if (find_discrete(name) == nullptr) {
+      check_width(name, value, latent->second);
+      continue;
     }
-    const Discrete* latent = find_discrete(name);
-    if (latent == nullptr) continue;
     const auto low = value.min().item<int64_t>(), high = value.max().item<int64_t>();
-    if (low < 0 || high >= latent->clusters) {
-      throw no_such_cluster(low < 0 ? low : high, latent->clusters);
+    if (low < 0 || high >= latent->second) {
+      throw no_such_cluster(low < 0 ? low : high, latent->second,
+                            discrete_.size() > 1 ? name : "the model");
     }
   }
 }
@@ -397,7 +421,7 @@ Given Model::given_cluster(std::optional<int64_t> cluster) const {
   if (!cluster) return {};
   if (discrete_.empty()) {
     if (*cluster == 0) return {};
-    throw no_such_cluster(*cluster, 1);
+    throw no_such_cluster(*cluster, 1, "the model");
   }
   return {{discrete_[main_discrete()].name, torch::tensor(*cluster)}};
 }

@@ -76,9 +76,13 @@ class Model : public torch::nn::Module {
 
   /// From the data up.
   const std::vector<Discrete>& discrete() const { return discrete_; }
+  const Discrete* find_discrete(const std::string& name) const;  ///< Null if there is none.
 
   /// Every latent, in the order in which they are generated.
   const std::vector<LatentInfo>& latents();
+
+  /// Those of discrete() that divide points, by their place there: of more than one cluster.
+  std::vector<size_t> clusterings() const;
 
   /// Which of discrete() is meant where one must be: the largest, the first of equals.
   size_t main_discrete() const;
@@ -124,10 +128,13 @@ class Model : public torch::nn::Module {
   /// E[x | latents] at the posterior means of x's most probable cluster: [B, D] -> [B, D].
   torch::Tensor reconstruct(const torch::Tensor& x);
 
+  /// Throws Error for a name or cluster in `given` that does not exist, or a value that does not
+  /// fit its latent.
+  void check(const Given& given);
+
   /// p(x | latents), [n, D], for n draws of the latents from the generative model. Of the latents
   /// held fixed in `given`, continuous ones are set and clusters conditioned on: what is generated
-  /// before them is resampled by how probable it makes those clusters. Throws Error for a name or
-  /// cluster that does not exist.
+  /// before them is resampled by how probable it makes those clusters. Throws as check() does.
   std::unique_ptr<Distribution> generations(int64_t n, const Given& given, Generator& generator);
 
   /// E[x | latents] of such draws, what people look at: [n, D].
@@ -179,8 +186,6 @@ class Model : public torch::nn::Module {
   torch::Tensor component_probabilities_of(const torch::Tensor& x, Generator& generator);
   std::vector<torch::Tensor> inferred_probabilities(const torch::Tensor& x, Generator& generator);
   bool infers_clusters() const;
-  const Discrete* find_discrete(const std::string& name) const;
-  void check(const Given& given);
   void condition(Given& held, const std::string& last, int64_t n, Generator& generator);
   torch::Tensor log_mean_posterior(const Posterior& q, const torch::Tensor& x, OnceCache& cache);
 

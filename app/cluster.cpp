@@ -23,7 +23,8 @@ void cluster(const ClusterArguments& arguments) {
   const clade::Dataset data = run.points(arguments.data, arguments.labels);
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "cluster"), run.device);
   const auto q_y = clade::posteriors(*run.trained.model, data.x, generator)
-                       .clusters.to(torch::kCPU, torch::kFloat64)
+                       .clusters[run.trained.model->main_discrete()]
+                       .to(torch::kCPU, torch::kFloat64)
                        .contiguous();  // [N, K]
   const auto [probability, chosen] = q_y.max(1);
   const auto p = q_y.accessor<double, 2>();

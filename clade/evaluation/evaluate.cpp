@@ -45,6 +45,27 @@ std::optional<Information> information_of(Model& model, const torch::Tensor& x,
   return model.information(x.slice(0, 0, kInformationPoints), generator);
 }
 
+// What one discrete latent is measured by. q_y: [N, K].
+json cluster_figures(const torch::Tensor& q_y, const Dataset& data) {
+  const ClusterUse use = cluster_use(q_y.mean(0));
+  json figures = {{"confidence", std::get<0>(q_y.max(1)).mean().item<double>()},
+                  {"clusters_in_use", use.clusters_in_use},
+                  {"cluster_entropy", use.cluster_entropy},
+                  {"largest_cluster", use.largest_cluster}};
+  if (!data.labelled() || q_y.size(1) == 1) return figures;
+  const ClusteringScores scores = score_clusters(q_y, data.labels);
+  const auto strongest = strongest_of_label(posterior_given_label(q_y, data.labels));
+  figures["clustering"] = {{"acc_hungarian", scores.acc_hungarian},
+                           {"acc_majority", scores.acc_majority},
+                           {"acc_most_confident", scores.acc_most_confident},
+                           {"nmi", scores.nmi},
+                           {"ari", scores.ari},
+                           {"label_shared_clusters", shared_by_labels(strongest).size()}};
+  const int64_t labelled = labelled_rows(data.labels).size(0);
+  if (labelled < data.size()) figures["clustering"]["points"] = labelled;
+  return figures;
+}
+
 }  // namespace
 
 json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
@@ -77,23 +98,11 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
     metrics["units"][layer.name] = layer.means.size(1);
     metrics["layer_kl"][layer.name] = layer.divergence;
   }
-  const auto confidence = std::get<0>(q.clusters.max(1));
-  metrics["confidence"] = confidence.mean().item<double>();
-  const ClusterUse use = cluster_use(q.clusters.mean(0));
-  metrics["clusters_in_use"] = use.clusters_in_use;
-  metrics["cluster_entropy"] = use.cluster_entropy;
-  metrics["largest_cluster"] = use.largest_cluster;
-  if (data.labelled() && model.clusters() > 1) {
-    const ClusteringScores scores = score_clusters(q.clusters, data.labels);
-    metrics["clustering"] = {{"acc_hungarian", scores.acc_hungarian},
-                             {"acc_majority", scores.acc_majority},
-                             {"acc_most_confident", scores.acc_most_confident},
-                             {"nmi", scores.nmi},
-                             {"ari", scores.ari}};
-    const auto strongest = strongest_of_label(posterior_given_label(q.clusters, data.labels));
-    metrics["clustering"]["label_shared_clusters"] = shared_by_labels(strongest).size();
-    const int64_t labelled = labelled_rows(data.labels).size(0);
-    if (labelled < data.size()) metrics["clustering"]["points"] = labelled;
+  metrics.update(cluster_figures(q.clusters[model.main_discrete()], data));
+  if (const auto several = model.clusterings(); several.size() > 1) {
+    for (const size_t l : several) {
+      metrics["latents"][model.discrete()[l].name] = cluster_figures(q.clusters[l], data);
+    }
   }
   if (const auto relaxed = mean_relaxed_bound(model, data.x, generator)) {
     metrics["relaxed_elbo"] = relaxed->elbo;

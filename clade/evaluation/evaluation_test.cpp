@@ -7,6 +7,7 @@
 #include "clade/evaluation/evaluate.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/models/small_models_for_tests.h"
+#include "clade/models/two_levels_for_tests.h"
 
 namespace clade {
 namespace {
@@ -104,7 +105,7 @@ TEST(Evaluate, LeavesPointsWithoutALabelOutOfScoresAndOfNothingElse) {
   data.labels = whole.masked_fill(torch::arange(40).lt(25), kUnknownLabel);
   const auto metrics = evaluate(*model, data, {}, 1);
   auto generator = make_generator(1);
-  const auto q = posteriors(*model, data.x, generator).clusters;  // exact: no draw matters
+  const auto q = posteriors(*model, data.x, generator).clusters[0];  // exact: no draw matters
   const auto scores = score_clusters(q.slice(0, 25), whole.slice(0, 25));
   EXPECT_EQ(metrics["clustering"]["nmi"], scores.nmi);
   EXPECT_EQ(metrics["clustering"]["acc_majority"], scores.acc_majority);
@@ -116,6 +117,40 @@ TEST(Evaluate, LeavesPointsWithoutALabelOutOfScoresAndOfNothingElse) {
   EXPECT_EQ(labelled["points"], 40);
   data.labels = torch::full_like(whole, kUnknownLabel);
   EXPECT_FALSE(evaluate(*model, data, {}, 1).contains("clustering"));
+}
+
+TEST(Evaluate, MeasuresEachOfSeveralDiscreteLatents) {
+  auto generator = make_generator(6);
+  TwoLevels model(generator);
+  {
+    // y1 says whether bit 0 is set, y2 whether bit 1 is.
+    torch::NoGradGuard no_grad;
+    for (const auto& item : model.named_parameters()) {
+      if (item.key().rfind("q_y", 0) == 0) item.value().zero_();
+    }
+    auto weights = model.named_parameters();
+    for (const auto& [name, bit] :
+         {std::pair{"q_y1_given_x.logits", 0}, {"q_y2_given_x_y1.logits", 1}}) {
+      weights[std::string(name) + ".bias"].slice(0, 2).fill_(-100);
+      weights[std::string(name) + ".weight_x"][1][bit] = 100;
+      weights[std::string(name) + ".bias"][1] = -50;
+    }
+  }
+  Dataset data;
+  data.x = torch::cat({bits(60), torch::zeros({60, 1})}, 1);
+  data.labels = data.x.select(1, 1).to(torch::kInt64);
+  const auto metrics = evaluate(model, data, {}, 1);
+  const auto &first = metrics.at("latents").at("y1"), &second = metrics.at("latents").at("y2");
+  EXPECT_EQ(metrics.at("latents").size(), 2u);
+  EXPECT_NEAR(second.at("clustering").at("nmi"), 1, 1e-6);
+  EXPECT_LT(first.at("clustering").at("nmi"), 0.3);
+  EXPECT_EQ(second.at("clustering").at("acc_hungarian"), 1);
+  const double share = data.x.select(1, 0).mean().item<double>();
+  EXPECT_NEAR(first.at("largest_cluster"), std::max(share, 1 - share), 1e-5);
+  // What stands above is of the larger, y2.
+  for (const auto& [key, value] : second.items()) EXPECT_EQ(metrics.at(key), value) << key;
+  data.x = bits(60);
+  EXPECT_FALSE(evaluate(*small("cagem"), data, {}, 1).contains("latents"));
 }
 
 }  // namespace

@@ -19,8 +19,9 @@ double wasserstein_1(const torch::Tensor& a, const torch::Tensor& b);
 ///   wasserstein_1_uniform   with every cluster drawn alike, where the model does otherwise
 ///   wrong_mode_share        of points generated from a cluster outside its main mode, clusters
 ///                           weighed as the model draws them
-/// The last two only where there are clusters, the last where there are labels to tell modes by. A
-/// mode is the mean of a label's points; labels without points have none.
+/// Clusters are those of the main discrete latent. The last two only where there are clusters, the
+/// last where there are labels to tell modes by. A mode is the mean of a label's points; labels
+/// without points have none.
 nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& generator);
 
 }  // namespace clade

@@ -12,12 +12,14 @@ constexpr double kActiveVariance = 0.01;
 Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator) {
   const EvaluationMode evaluation(model);
   const int64_t n = x.size(0);
-  std::vector<torch::Tensor> clusters;
-  std::vector<std::vector<torch::Tensor>> means;
+  std::vector<std::vector<torch::Tensor>> clusters,
+      means;  // of each latent, a part of the rows each
   Posteriors result;
   for (int64_t start = 0; start < n; start += rows_at_a_time(model)) {
     const auto rows = x.slice(0, start, std::min(n, start + rows_at_a_time(model)));
-    clusters.push_back(model.cluster_probabilities(rows, generator)[model.main_discrete()]);
+    const auto q_y = model.cluster_probabilities(rows, generator);
+    clusters.resize(q_y.size());
+    for (size_t l = 0; l < q_y.size(); ++l) clusters[l].push_back(q_y[l]);
     const auto layers = model.encode(rows, generator);
     means.resize(layers.size());
     result.layers.resize(layers.size());
@@ -27,7 +29,7 @@ Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator
       means[i].push_back(layers[i].mean);
     }
   }
-  result.clusters = torch::cat(clusters);
+  for (const auto& parts : clusters) result.clusters.push_back(torch::cat(parts));
   for (size_t i = 0; i < means.size(); ++i) {
     LayerSummary& layer = result.layers[i];
     layer.means = torch::cat(means[i]);

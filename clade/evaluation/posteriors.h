@@ -16,7 +16,8 @@ struct LayerSummary {
 
 /// The posteriors of a data set, in evaluation mode and without gradients.
 struct Posteriors {
-  torch::Tensor clusters;  // [N, K] q(y | x)
+  std::vector<torch::Tensor> clusters;  // q(y | x) of each of discrete(), [N, K_l]; one of ones for
+                                        // a model without
   std::vector<LayerSummary> layers;
 };
 

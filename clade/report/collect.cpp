@@ -172,9 +172,10 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   report.headline = headlines(metrics);
   report.curves = read_curves(log);
   const Posteriors q = posteriors(model, shown.x, generator);
+  const torch::Tensor& q_y = q.clusters[model.main_discrete()];
   if (model.clusters() > 1) {
-    report.confidence = std::get<0>(q.clusters.max(1)).mean().item<double>();
-    add_clusters(report, model, shown, q.clusters, generator);
+    report.confidence = std::get<0>(q_y.max(1)).mean().item<double>();
+    add_clusters(report, model, shown, q_y, generator);
   }
   const Shown chosen = samples_and_originals(model, shown, generator);
   report.samples = chosen.samples;
@@ -186,7 +187,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     scatter.name = layer.name;
     scatter.points = pca.coordinates.slice(0, 0, kScatterPoints);
     scatter.explained = pca.explained;
-    if (model.clusters() > 1) scatter.cluster = q.clusters.argmax(1).slice(0, 0, kScatterPoints);
+    if (model.clusters() > 1) scatter.cluster = q_y.argmax(1).slice(0, 0, kScatterPoints);
     if (shown.labelled()) scatter.label = shown.labels.slice(0, 0, kScatterPoints);
     report.latents.push_back(scatter);
   }

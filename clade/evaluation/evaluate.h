@@ -21,9 +21,9 @@ struct EvaluateOptions : Options {
 /// Everything that is measured on one split, as it stands in RUN/metrics.json: the bound and its
 /// terms, F_S, agreement with the labels that are known, if any are, use of clusters and units, the
 /// KL of the latents taken apart. Figures of clusters are those of the main discrete latent; if
-/// several have clusters, "latents" has those of each by name. "relaxed_elbo" is an extra for models
-/// trained on relaxed clusters and bounds nothing; "generation" is for one-dimensional data. Bounds
-/// are nats per data point. `data` is not empty and on the model's device.
+/// several have clusters, "latents" has those of each by name. "relaxed_elbo" is an extra for
+/// models trained on relaxed clusters and bounds nothing; "generation" is for one-dimensional data.
+/// Bounds are nats per data point. `data` is not empty and on the model's device.
 nlohmann::json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
                         uint64_t seed, const Progress& progress = {});
 

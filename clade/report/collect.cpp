@@ -63,40 +63,63 @@ std::vector<Curve> read_curves(const std::filesystem::path& log) {
 }
 
 /// What people are shown of the model: means, or where a histogram is drawn of them, draws.
-torch::Tensor drawn(Model& model, int64_t n, std::optional<int64_t> cluster, bool histogram,
+torch::Tensor drawn(Model& model, int64_t n, const Given& given, bool histogram,
                     Generator& generator) {
-  const auto p_x = model.generations(n, model.given_cluster(cluster), generator);
+  const auto p_x = model.generations(n, given, generator);
   return histogram ? p_x->sample(generator) : p_x->mean();
 }
 
-void add_clusters(Report& report, Model& model, const Dataset& data, const torch::Tensor& q_y,
-                  Generator& generator) {
-  const int64_t K = model.clusters();
+/// What the discrete latent in place `l` has to show. q_y: [N, K].
+Clustering clustering_of(Model& model, size_t l, const Dataset& data, const torch::Tensor& q_y,
+                         Generator& generator) {
+  const std::string& name = model.discrete()[l].name;
+  const int64_t K = model.discrete()[l].clusters;
   const bool histogram = data.features() == 1;
   const int64_t tiles = std::min(histogram ? kHistogramTiles : kTiles, data.size());
-  report.cluster_share = model.aggregated_posterior(model.main_discrete());
+  Clustering one;
+  one.name = name;
+  one.confidence = std::get<0>(q_y.max(1)).mean().item<double>();
+  one.share = model.aggregated_posterior(l);
   const auto assigned = q_y.argmax(1);
   std::vector<torch::Tensor> samples, points, confidence;
   for (int64_t k = 0; k < K; ++k) {
-    samples.push_back(drawn(model, tiles, k, histogram, generator));
+    samples.push_back(drawn(model, tiles, {{name, torch::tensor(k)}}, histogram, generator));
     const auto own =
         torch::where(assigned == k, q_y.select(1, k), torch::full({}, -1.0, q_y.options()));
     const auto [best, index] = own.topk(tiles);
     points.push_back(data.x.index_select(0, index));
     confidence.push_back(best.masked_fill(best < 0, std::nan("")));
   }
-  report.cluster_samples = torch::stack(samples);
-  report.cluster_points = torch::stack(points);
-  report.cluster_confidence = torch::stack(confidence);
+  one.samples = torch::stack(samples);
+  one.points = torch::stack(points);
+  one.point_confidence = torch::stack(confidence);
   if (data.labelled()) {
-    report.confusion = confusion(assigned, data.labels, K, data.labels.max().item<int64_t>() + 1);
-    report.cluster_given_label = posterior_given_label(q_y, data.labels);
+    one.confusion = confusion(assigned, data.labels, K, data.labels.max().item<int64_t>() + 1);
+    one.given_label = posterior_given_label(q_y, data.labels);
   }
-  if (all_alike(model.cluster_weights(model.main_discrete(), generator))) return;
-  const auto all = report.cluster_samples.flatten(0, 1);  // [K·tiles, D]
+  if (all_alike(model.cluster_weights(l, generator))) return one;
+  const auto all = one.samples.flatten(0, 1);  // [K·tiles, D]
   const auto chosen =
       random_rows(histogram ? kHistogramSamples : kSamples, all.size(0), all.device(), generator);
-  report.samples_uniform = all.index_select(0, chosen);
+  one.samples_uniform = all.index_select(0, chosen);
+  return one;
+}
+
+/// `points`: of the split; `of` tells the discrete latent from others, ", y2".
+void add_scores(std::vector<Headline>& all, const json& scores, int64_t points,
+                const std::string& of) {
+  const auto percent = [&](const char* key) {
+    return figure(100 * scores.at(key).get<double>(), 1) + " %";
+  };
+  const int64_t labelled = scores.value("points", points);
+  const std::string among =
+      labelled < points ? ", of the " + std::to_string(labelled) + " points with a label" : "";
+  all.push_back({"Accuracy, one-to-one" + of, percent("acc_hungarian"),
+                 "Each cluster takes a label of its own, in the best way" + among + "."});
+  all.push_back({"Accuracy, majority" + of, percent("acc_majority"),
+                 "Each cluster takes the label most frequent in it" + among + "."});
+  all.push_back({"NMI" + of, figure(scores.at("nmi"), 3),
+                 "Shared information of clusters and labels" + among + ": 0 none, 1 all."});
 }
 
 std::vector<Headline> headlines(const json& metrics) {
@@ -113,20 +136,13 @@ std::vector<Headline> headlines(const json& metrics) {
         {"Log-likelihood", figure(likelihood.at("value"), 2) + " nats",
          "Importance-weighted with " + std::to_string(samples) + " samples: a tighter bound."});
   }
-  if (test->contains("clustering")) {
-    const auto& scores = test->at("clustering");
-    const auto percent = [&](const char* key) {
-      return figure(100 * scores.at(key).get<double>(), 1) + " %";
-    };
-    const int64_t points = test->at("points"), labelled = scores.value("points", points);
-    const std::string among =
-        labelled < points ? ", of the " + std::to_string(labelled) + " points with a label" : "";
-    all.push_back({"Accuracy, one-to-one", percent("acc_hungarian"),
-                   "Each cluster takes a label of its own, in the best way" + among + "."});
-    all.push_back({"Accuracy, majority", percent("acc_majority"),
-                   "Each cluster takes the label most frequent in it" + among + "."});
-    all.push_back({"NMI", figure(scores.at("nmi"), 3),
-                   "Shared information of clusters and labels" + among + ": 0 none, 1 all."});
+  if (!test->contains("clustering")) return all;
+  if (!test->contains("latents")) {
+    add_scores(all, test->at("clustering"), test->at("points"), "");
+    return all;
+  }
+  for (const auto& [name, figures] : test->at("latents").items()) {
+    add_scores(all, figures.at("clustering"), test->at("points"), ", " + name);
   }
   return all;
 }
@@ -135,9 +151,8 @@ std::vector<Headline> headlines(const json& metrics) {
 
 Shown samples_and_originals(Model& model, const Dataset& data, Generator& generator) {
   const bool histogram = data.features() == 1;
-  return {
-      drawn(model, histogram ? kHistogramSamples : kSamples, std::nullopt, histogram, generator),
-      data.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions)};
+  return {drawn(model, histogram ? kHistogramSamples : kSamples, {}, histogram, generator),
+          data.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions)};
 }
 
 PrincipalComponents principal_components(const torch::Tensor& x) {
@@ -172,10 +187,8 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   report.headline = headlines(metrics);
   report.curves = read_curves(log);
   const Posteriors q = posteriors(model, shown.x, generator);
-  const torch::Tensor& q_y = q.clusters[model.main_discrete()];
-  if (model.clusters() > 1) {
-    report.confidence = std::get<0>(q_y.max(1)).mean().item<double>();
-    add_clusters(report, model, shown, q_y, generator);
+  for (const size_t l : model.clusterings()) {
+    report.clusterings.push_back(clustering_of(model, l, shown, q.clusters[l], generator));
   }
   const Shown chosen = samples_and_originals(model, shown, generator);
   report.samples = chosen.samples;
@@ -187,7 +200,9 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     scatter.name = layer.name;
     scatter.points = pca.coordinates.slice(0, 0, kScatterPoints);
     scatter.explained = pca.explained;
-    if (model.clusters() > 1) scatter.cluster = q_y.argmax(1).slice(0, 0, kScatterPoints);
+    for (const size_t l : model.clusterings()) {
+      scatter.clusters.push_back(q.clusters[l].argmax(1).slice(0, 0, kScatterPoints));
+    }
     if (shown.labelled()) scatter.label = shown.labels.slice(0, 0, kScatterPoints);
     report.latents.push_back(scatter);
   }

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "clade/core/files.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/report/charts.h"
@@ -30,46 +31,68 @@ bool has_points(const torch::Tensor& points) {
   return points.defined() && points.numel() > 0;
 }
 
+/// One of the report's clusterings, and what its sections share.
+struct Ranked {
+  const Clustering& of;
+  size_t index;                    // in the report
+  std::vector<int64_t> strongest;  // cluster numbers by rank
+  std::vector<Majority> majority;  // of cluster k; empty without labels
+};
+
 class Page {
  public:
   explicit Page(const Report& report)
       : report_(report),
-        strongest_(strongest_first(report.cluster_share)),
         profile_(report.shape, has_points(report.originals) ? report.originals : report.samples) {
-    if (has_points(report.confusion)) majority_ = majorities(report.confusion);
+    for (const Clustering& one : report.clusterings) {
+      clusterings_.push_back({one, clusterings_.size(), strongest_first(one.share), {}});
+      if (has_points(one.confusion)) clusterings_.back().majority = majorities(one.confusion);
+      data_["clusterings"].push_back({{"order", clusterings_.back().strongest}});
+    }
   }
 
   std::string render() {
     head();
     headline();
-    if (has_clusters(report_)) clusters();
+    for (const Ranked& one : clusterings_) clusters(one);
     reconstructions();
-    if (has_clusters(report_)) {
-      share();
-      confusion();
-      labels();
+    for (const Ranked& one : clusterings_) {
+      share(one);
+      confusion(one);
+      labels(one);
     }
     latents();
     curves();
     samples();
+    for (const Ranked& one : clusterings_) samples_uniform(one);
     details();
     foot();
     return std::move(out_).str();
   }
 
  private:
+  bool several() const { return clusterings_.size() > 1; }
+
+  /// " of y2" where there are several.
+  std::string of_latent(const Ranked& one) const {
+    return several() ? " of " + escape(one.of.name) : "";
+  }
+
+  json& data_of(const Ranked& one) { return data_["clusterings"][one.index]; }
+
   std::string summary() const {
     std::string text = report_.said;
-    if (has_clusters(report_)) {
-      const auto q = report_.cluster_share.to(torch::kCPU, torch::kFloat64);  // [K]
+    for (const Clustering& one : report_.clusterings) {
+      const auto q = one.share.to(torch::kCPU, torch::kFloat64);  // [K]
       if (!text.empty()) text += " ";
-      text += "Of its " + std::to_string(q.numel()) + " clusters, " +
-              std::to_string(cluster_use(report_.cluster_share).clusters_in_use) +
-              " hold an even share (" + percent(1.0 / static_cast<double>(q.numel())) +
+      text += (several() ? "Of the " : "Of its ") + std::to_string(q.numel()) + " clusters" +
+              (several() ? " of " + one.name : "") + ", " +
+              std::to_string(cluster_use(one.share).clusters_in_use) + " hold an even share (" +
+              percent(1.0 / static_cast<double>(q.numel())) +
               ") of the data or more; the largest holds " + percent(q.max().item<double>()) + ".";
-      if (std::isfinite(report_.confidence)) {
+      if (std::isfinite(one.confidence)) {
         text += " On average it gives a point's own cluster a probability of " +
-                percent(report_.confidence) + ".";
+                percent(one.confidence) + ".";
       }
     }
     return text;
@@ -117,8 +140,8 @@ class Page {
            "\">" + symbols[rank / palette.size()] + "</i>";
   }
 
-  void clusters() {
-    if (!has_points(report_.cluster_samples) && !has_points(report_.cluster_points)) return;
+  void clusters(const Ranked& one) {
+    if (!has_points(one.of.samples) && !has_points(one.of.points)) return;
     const std::string explanation =
         is_image(report_.shape)
             ? "Strongest first: what the model draws from the cluster, then the real points it is "
@@ -126,31 +149,31 @@ class Page {
             : "Strongest first. In colour, what the model draws from the cluster; in grey, the "
               "real "
               "points it is most sure belong there.";
-    begin("Clusters", explanation);
-    const auto in_use = static_cast<size_t>(cluster_use(report_.cluster_share).clusters_in_use);
+    begin("Clusters" + of_latent(one), explanation);
+    const auto in_use = static_cast<size_t>(cluster_use(one.of.share).clusters_in_use);
     const size_t open = std::max(in_use, static_cast<size_t>(shown_clusters));
-    for (size_t rank = 0; rank < strongest_.size(); ++rank) {
+    for (size_t rank = 0; rank < one.strongest.size(); ++rank) {
       if (rank == in_use) {
         out_ << "<p class=\"muted\">From here on each holds less than an even share, "
-             << percent(1 / static_cast<double>(strongest_.size())) << ", of the data.</p>\n";
+             << percent(1 / static_cast<double>(one.strongest.size())) << ", of the data.</p>\n";
       }
       if (rank == open) {
-        out_ << "<details>\n<summary>The other " << strongest_.size() - rank
+        out_ << "<details>\n<summary>The other " << one.strongest.size() - rank
              << " clusters</summary>\n";
       }
-      cluster(rank);
+      cluster(one, rank);
     }
-    if (strongest_.size() > open) out_ << "</details>\n";
+    if (one.strongest.size() > open) out_ << "</details>\n";
     end();
   }
 
-  void cluster(size_t rank) {
-    const int64_t k = strongest_[rank];
-    const double q = report_.cluster_share[k].item<double>();
+  void cluster(const Ranked& one, size_t rank) {
+    const int64_t k = one.strongest[rank];
+    const double q = one.of.share[k].item<double>();
     out_ << "<article class=\"cluster\">\n<div class=\"who\"><h3>" << swatch(rank) << " Cluster "
          << k << "</h3>\n<p><b>" << percent(q) << "</b> of the data</p>\n";
-    if (!majority_.empty()) {
-      const Majority& most = majority_[static_cast<size_t>(k)];
+    if (!one.majority.empty()) {
+      const Majority& most = one.majority[static_cast<size_t>(k)];
       if (most.label >= 0) {
         out_ << "<p>" << percent(most.share) << " <q>"
              << escape(label_name(report_.label_names, most.label)) << "</q></p>\n";
@@ -158,7 +181,7 @@ class Page {
         out_ << "<p class=\"muted\">no labelled point</p>\n";
       }
     }
-    const auto sure = confidence(k);
+    const auto sure = confidence(one.of, k);
     if (!sure.empty()) {
       const auto least = std::lround(100 * sure.back()), most = std::lround(100 * sure.front());
       out_ << "<p class=\"muted\">";
@@ -167,51 +190,51 @@ class Page {
     }
     out_ << "</div>\n";
     if (is_image(report_.shape)) {
-      if (has_points(report_.cluster_samples)) {
-        const int64_t n = report_.cluster_samples.size(1);
+      if (has_points(one.of.samples)) {
+        const int64_t n = one.of.samples.size(1);
         out_ << "<div class=\"strip\" style=\"--n:" << n << "\">";
         for (int64_t i = 0; i < n; ++i) {
-          image(report_.cluster_samples[k][i], "drawn from cluster " + std::to_string(k));
+          image(one.of.samples[k][i], "drawn from cluster " + std::to_string(k));
         }
         out_ << "</div>\n";
       }
-      if (has_points(report_.cluster_points)) {
-        out_ << "<div class=\"strip real\" style=\"--n:" << report_.cluster_points.size(1) << "\">";
-        for (const int64_t i : real_points(k)) {
+      if (has_points(one.of.points)) {
+        out_ << "<div class=\"strip real\" style=\"--n:" << one.of.points.size(1) << "\">";
+        for (const int64_t i : real_points(one.of, k)) {
           std::string said = "real point";
-          if (report_.cluster_confidence.defined()) {
+          if (one.of.point_confidence.defined()) {
             said += ", in cluster " + std::to_string(k) + " with probability " +
-                    percent(report_.cluster_confidence[k][i].item<double>());
+                    percent(one.of.point_confidence[k][i].item<double>());
           }
-          image(report_.cluster_points[k][i], said);
+          image(one.of.points[k][i], said);
         }
         out_ << "</div>\n";
       }
     } else {
-      canvas("cluster", std::to_string(rank),
+      canvas("cluster", std::to_string(one.index) + "/" + std::to_string(rank),
              "Generated and real points of cluster " + std::to_string(k), "small");
     }
     out_ << "</article>\n";
   }
 
-  /// Which columns of cluster_points hold a point of cluster k.
-  std::vector<int64_t> real_points(int64_t k) const {
+  /// Which columns of `points` hold a point of cluster k.
+  std::vector<int64_t> real_points(const Clustering& one, int64_t k) const {
     std::vector<int64_t> columns;
-    if (!has_points(report_.cluster_points)) return columns;
-    for (int64_t i = 0; i < report_.cluster_points.size(1); ++i) {
-      const bool there = !report_.cluster_confidence.defined() ||
-                         !std::isnan(report_.cluster_confidence[k][i].item<double>());
+    if (!has_points(one.points)) return columns;
+    for (int64_t i = 0; i < one.points.size(1); ++i) {
+      const bool there =
+          !one.point_confidence.defined() || !std::isnan(one.point_confidence[k][i].item<double>());
       if (there) columns.push_back(i);
     }
     return columns;
   }
 
   /// How sure the model is of the real points shown for cluster k, surest first.
-  std::vector<double> confidence(int64_t k) const {
+  std::vector<double> confidence(const Clustering& one, int64_t k) const {
     std::vector<double> sure;
-    if (!report_.cluster_confidence.defined()) return sure;
-    for (const int64_t i : real_points(k)) {
-      sure.push_back(report_.cluster_confidence[k][i].item<double>());
+    if (!one.point_confidence.defined()) return sure;
+    for (const int64_t i : real_points(one, k)) {
+      sure.push_back(one.point_confidence[k][i].item<double>());
     }
     std::sort(sure.rbegin(), sure.rend());
     return sure;
@@ -248,18 +271,18 @@ class Page {
     end();
   }
 
-  void share() {
+  void share(const Ranked& one) {
     begin(
-        "How much of the data each cluster holds",
+        "How much of the data each cluster" + of_latent(one) + " holds",
         "The model's own share of each cluster, q(y), averaged over the training data. The dashed "
         "line is an even share, 1/K.");
-    data_["share"] = numbers(report_.cluster_share);
-    canvas("share", "", "Share of each cluster, strongest first", "wide");
+    data_of(one)["share"] = numbers(one.of.share);
+    canvas("share", std::to_string(one.index), "Share of each cluster, strongest first", "wide");
     end();
   }
 
-  void confusion_table(const std::vector<int64_t>& rows) {
-    const auto counts = report_.confusion.to(torch::kCPU, torch::kInt64).contiguous();  // [K, C]
+  void confusion_table(const Ranked& one, const std::vector<int64_t>& rows) {
+    const auto counts = one.of.confusion.to(torch::kCPU, torch::kInt64).contiguous();  // [K, C]
     const auto count = counts.accessor<int64_t, 2>();
     out_ << "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"confusion\">\n"
             "<thead><tr><th scope=\"col\">cluster</th>";
@@ -285,38 +308,40 @@ class Page {
     out_ << "</tbody>\n</table>\n</div>\n";
   }
 
-  void confusion() {
-    if (!has_points(report_.confusion)) return;
+  void confusion(const Ranked& one) {
+    if (!has_points(one.of.confusion)) return;
     begin(
-        "Clusters and labels",
+        "Clusters" + of_latent(one) + " and labels",
         "How many points of each cluster (row) carry each label (column), sorted by the label most "
         "of them carry. The darker a cell, the larger its part of the cluster.");
-    const auto middle = strongest_.begin() +
-                        std::min<int64_t>(static_cast<int64_t>(strongest_.size()), shown_clusters);
-    confusion_table(by_majority({strongest_.begin(), middle}, majority_));
-    if (middle != strongest_.end()) {
-      out_ << "<details>\n<summary>The other " << strongest_.end() - middle
+    const auto middle =
+        one.strongest.begin() +
+        std::min<int64_t>(static_cast<int64_t>(one.strongest.size()), shown_clusters);
+    confusion_table(one, by_majority({one.strongest.begin(), middle}, one.majority));
+    if (middle != one.strongest.end()) {
+      out_ << "<details>\n<summary>The other " << one.strongest.end() - middle
            << " clusters</summary>\n";
-      confusion_table(by_majority({middle, strongest_.end()}, majority_));
+      confusion_table(one, by_majority({middle, one.strongest.end()}, one.majority));
       out_ << "</details>\n";
     }
     end();
   }
 
-  void labels() {
-    if (!has_points(report_.cluster_given_label)) return;
+  void labels(const Ranked& one) {
+    if (!has_points(one.of.given_label)) return;
     begin(
-        "What each label is made of",
+        several() ? "Clusters" + of_latent(one) + " in each label" : "What each label is made of",
         "The clusters that hold most of a label's points, q(y | label), strongest first, as far as "
         "they are above an even share. Bold: a cluster that more than one label needs.");
-    const auto strongest = strongest_of_label(report_.cluster_given_label);
+    const auto strongest = strongest_of_label(one.of.given_label);
     const auto shared = shared_by_labels(strongest);
     json panels = json::array();
     for (size_t label = 0; label < strongest.size(); ++label) {
-      const auto q = report_.cluster_given_label[static_cast<int64_t>(label)];  // [K]
-      if (q.sum().item<double>() == 0) continue;                                // no points
+      const auto q = one.of.given_label[static_cast<int64_t>(label)];  // [K]
+      if (q.sum().item<double>() == 0) continue;                       // no points
       if (label == static_cast<size_t>(shown_labels)) {
-        out_ << "<p class=\"muted\">The other labels are in label_clusters.csv.</p>\n";
+        out_ << "<p class=\"muted\">The other labels are in "
+             << file_stem(report_, one.of, "label_clusters") << ".csv.</p>\n";
         break;
       }
       const std::string name = label_name(report_.label_names, static_cast<int64_t>(label));
@@ -328,12 +353,12 @@ class Page {
              << (bold ? "</b> " : "</span> ");
       }
       out_ << "</p>\n</div>\n";
-      canvas("given_label", std::to_string(panels.size()), "Clusters of the points of " + name,
-             "small");
-      if (is_image(report_.shape) && has_points(report_.cluster_samples)) {
+      canvas("given_label", std::to_string(one.index) + "/" + std::to_string(panels.size()),
+             "Clusters of the points of " + name, "small");
+      if (is_image(report_.shape) && has_points(one.of.samples)) {
         out_ << "<div class=\"strip all\" style=\"--n:" << 5 * label_samples << "\">";
         for (const int64_t k : strongest[label]) {
-          const auto samples = report_.cluster_samples[k];
+          const auto samples = one.of.samples[k];
           for (int64_t i = 0; i < std::min(label_samples, samples.size(0)); ++i) {
             image(samples[i], "drawn from cluster " + std::to_string(k));
           }
@@ -343,8 +368,26 @@ class Page {
       out_ << "</article>\n";
       panels.push_back(numbers(q));
     }
-    data_["given_label"] = std::move(panels);
+    data_of(one)["given_label"] = std::move(panels);
     end();
+  }
+
+  /// Buttons for what the dots of a latent are coloured by, where there is a choice.
+  void colours(const Scatter& latent, const std::string& index) {
+    const size_t choices = latent.clusters.size() + (latent.label.defined() ? 1 : 0);
+    if (choices < 2) return;
+    out_ << "<span class=\"toggle\" role=\"group\" aria-label=\"Colour by\">";
+    const auto button = [&](const std::string& by, const std::string& name, bool pressed) {
+      out_ << "<button type=\"button\" data-latent=\"" << index << "\" data-by=\"" << by
+           << "\" aria-pressed=\"" << (pressed ? "true" : "false") << "\">by " << name
+           << "</button>";
+    };
+    for (size_t c = 0; c < latent.clusters.size(); ++c) {
+      button(std::to_string(c), several() ? escape(report_.clusterings[c].name) : "cluster",
+             c == 0);
+    }
+    if (latent.label.defined()) button("label", "label", false);
+    out_ << "</span>";
   }
 
   void latents() {
@@ -357,22 +400,15 @@ class Page {
               "two directions in which the points differ most.");
         out_ << "<div class=\"charts square\">\n";
       }
-      const bool by_cluster = has_clusters(report_) && latent.cluster.defined();
       const std::string index = std::to_string(list.size());
       out_ << "<figure>\n<figcaption><h3>" << escape(latent.name) << "</h3>";
-      if (by_cluster && latent.label.defined()) {
-        out_ << "<span class=\"toggle\" role=\"group\" aria-label=\"Colour by\">"
-             << "<button type=\"button\" data-latent=\"" << index
-             << "\" data-by=\"cluster\" aria-pressed=\"true\">by cluster</button>"
-             << "<button type=\"button\" data-latent=\"" << index
-             << "\" data-by=\"label\" aria-pressed=\"false\">by label</button></span>";
-      }
+      colours(latent, index);
       out_ << "</figcaption>\n";
       canvas("latent", index, "Principal components of " + latent.name, "even");
       out_ << "<div class=\"legend\" id=\"legend-" << index << "\"></div>\n</figure>\n";
       json entry = {{"points", numbers(latent.points)}, {"explained", json::array()}};
       for (const double part : latent.explained) entry["explained"].push_back(number(part));
-      if (by_cluster) entry["cluster"] = integers(latent.cluster);
+      for (const auto& cluster : latent.clusters) entry["clusters"].push_back(integers(cluster));
       if (latent.label.defined()) {
         entry["label"] = integers(latent.label);
         entry["label_order"] = labels_in_order(latent.label);
@@ -433,15 +469,19 @@ class Page {
       canvas("samples", "", "Random samples and real points", "wide");
     }
     end();
-    if (!has_points(report_.samples_uniform)) return;
-    begin("With every cluster equally likely",
+  }
+
+  void samples_uniform(const Ranked& one) {
+    if (!has_points(one.of.samples_uniform)) return;
+    begin("With every cluster" + of_latent(one) + " equally likely",
           "The same with every cluster drawn as often as any other: what clusters the model has "
           "no use for would add.");
     if (is_image(report_.shape)) {
-      tiles(report_.samples_uniform, "random sample");
+      tiles(one.of.samples_uniform, "random sample");
     } else {
-      data_["samples_uniform"] = profile_.of(report_.samples_uniform);
-      canvas("samples_uniform", "", "Samples with uniform clusters and real points", "wide");
+      data_of(one)["samples_uniform"] = profile_.of(one.of.samples_uniform);
+      canvas("samples_uniform", std::to_string(one.index),
+             "Samples with uniform clusters and real points", "wide");
     }
     end();
   }
@@ -457,42 +497,45 @@ class Page {
     out_ << "</tbody>\n</table>\n</div>\n</details>\n";
   }
 
+  /// What is drawn from each cluster and its real points, strongest first, as lines or histograms.
+  json profiles(const Ranked& one) const {
+    json list = json::array();
+    for (const int64_t k : one.strongest) {
+      json entry = json::object();
+      if (has_points(one.of.samples)) entry["drawn"] = profile_.of(one.of.samples[k]);
+      const auto real = real_points(one.of, k);
+      if (!real.empty()) {
+        entry["real"] = profile_.of(one.of.points[k].index_select(
+            0, torch::tensor(real, one.of.points.options().dtype(torch::kInt64))));
+      }
+      list.push_back(std::move(entry));
+    }
+    return list;
+  }
+
   void foot() {
     data_["palette"] = palette;
     data_["shown"] = shown_clusters;
-    data_["order"] = strongest_;
     data_["labels"] = report_.label_names;
     if (!is_image(report_.shape)) {
       data_["features"] = profile_.features();
-      data_["clusters"] = json::array();
-      for (const int64_t k : strongest_) {
-        json entry = json::object();
-        if (has_points(report_.cluster_samples))
-          entry["drawn"] = profile_.of(report_.cluster_samples[k]);
-        const auto real = real_points(k);
-        if (!real.empty()) {
-          entry["real"] = profile_.of(report_.cluster_points[k].index_select(
-              0, torch::tensor(real, report_.cluster_points.options().dtype(torch::kInt64))));
-        }
-        data_["clusters"].push_back(std::move(entry));
-      }
+      for (const Ranked& one : clusterings_) data_of(one)["clusters"] = profiles(one);
     }
     out_ << "<footer class=\"muted\">Written by Clade.</footer>\n</main>\n"
          << chart_scripts(data_) << "</body>\n</html>\n";
   }
 
   const Report& report_;
-  std::vector<int64_t> strongest_;  // cluster numbers by rank
-  std::vector<Majority> majority_;  // of cluster k; empty without labels
-  Profile profile_;                 // of points that are no images
-  json data_ = json::object();
+  std::vector<Ranked> clusterings_;
+  Profile profile_;  // of points that are no images
+  json data_ = {{"clusterings", json::array()}};
   std::ostringstream out_;
 };
 
 }  // namespace
 
-bool has_clusters(const Report& report) {
-  return report.cluster_share.defined() && report.cluster_share.numel() > 1;
+std::string file_stem(const Report& report, const Clustering& clustering, const std::string& what) {
+  return report.clusterings.size() > 1 ? what + "_" + file_name(clustering.name) : what;
 }
 
 std::string render_page(const Report& report) {

@@ -5,8 +5,9 @@
 
 namespace clade {
 
-/// Whether there is more than one cluster to speak of.
-bool has_clusters(const Report& report);
+/// What a file about one of the report's clusterings is called: `what`, "clusters", and its name
+/// where there are several, "clusters_y2".
+std::string file_stem(const Report& report, const Clustering& clustering, const std::string& what);
 
 /// The whole page: Chart.js, styles, data and pictures inside it, no reference to anything outside.
 /// Every string of the report is text, never markup. Expects a report that write_report would

@@ -5,8 +5,8 @@
   const report = JSON.parse(document.getElementById('report-data').textContent);
   const symbols = ['circle', 'triangle', 'rect'];
   const glyphs = ['●', '▲', '■'];
-  const latent_by = {};  // index of a latent -> 'cluster' or 'label'
-  let cluster_range;  // of the values of all clusters
+  const latent_by = {};  // index of a latent -> that of a clustering, or 'label'
+  const cluster_range = [];  // of the values of all clusters of a clustering
   const drawn = new Map();  // canvas -> Chart
 
   const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -92,16 +92,17 @@
       };
     },
 
-    share() {
-      const even = 1 / report.order.length;
+    share(index) {
+      const { order, share } = report.clusterings[index];
+      const even = 1 / order.length;
       return {
         data: {
-          labels: report.order.map(String),
+          labels: order.map(String),
           datasets: [
             { type: 'line', label: 'even share, 1/K', xAxisID: 'even', data: [{ x: 0, y: even }, { x: 1, y: even }],
               borderColor: css('--ink'), borderWidth: 1, borderDash: [5, 4], pointRadius: 0, pointHitRadius: 0 },
-            { type: 'bar', label: '', data: report.order.map(k => report.share[k]),
-              backgroundColor: report.order.map((_, rank) => colour(rank)) },
+            { type: 'bar', label: '', data: order.map(k => share[k]),
+              backgroundColor: order.map((_, rank) => colour(rank)) },
           ],
         },
         options: {
@@ -120,9 +121,9 @@
 
     latent(index) {
       const latent = report.latents[index];
-      const by = latent_by[index] ?? (latent.cluster ? 'cluster' : 'label');
-      const group = latent[by];
-      const order = by === 'cluster' ? report.order : latent.label_order ?? [];
+      const by = latent_by[index] ?? (latent.clusters ? 0 : 'label');
+      const group = by === 'label' ? latent.label : latent.clusters[by];
+      const order = by === 'label' ? latent.label_order ?? [] : report.clusterings[by].order;
       const ranks = new Map(order.map((value, rank) => [value, rank]));
       const datasets = [];
       latent.points.forEach(([x, y], i) => {
@@ -148,20 +149,24 @@
       };
     },
 
-    cluster(rank) {
+    cluster(argument) {
+      const [index, rank] = argument.split('/');
+      const { clusters } = report.clusterings[index];
+      const { real = [], drawn: model = [] } = clusters[rank];
       // One range for all, so that clusters can be compared.
-      const { real = [], drawn: model = [] } = report.clusters[rank];
-      cluster_range ??= range_of(report.clusters.flatMap(c => [c.real ?? [], c.drawn ?? []]));
-      const chart = compare(report.features, real, model, colour(rank), { display: false }, cluster_range);
+      cluster_range[index] ??= range_of(clusters.flatMap(c => [c.real ?? [], c.drawn ?? []]));
+      const chart = compare(report.features, real, model, colour(rank), { display: false }, cluster_range[index]);
       for (const scale of Object.values(chart.options.scales)) scale.ticks = { ...scale.ticks, maxTicksLimit: 4 };
       chart.options.scales.x.title.display = false;
       chart.options.scales.y.title.display = false;
       return chart;
     },
 
-    given_label(index) {
-      const q = report.given_label[index];
-      const rank = new Map(report.order.map((k, i) => [k, i]));
+    given_label(argument) {
+      const [index, panel] = argument.split('/');
+      const { order, given_label } = report.clusterings[index];
+      const q = given_label[panel];
+      const rank = new Map(order.map((k, i) => [k, i]));
       return {
         type: 'bar',
         data: {
@@ -182,7 +187,7 @@
     },
 
     samples: () => beside_real(report.samples),
-    samples_uniform: () => beside_real(report.samples_uniform),
+    samples_uniform: index => beside_real(report.clusterings[index].samples_uniform),
     compared: index => beside_real(report.runs[index].samples, report.runs[index]),
 
     reconstruction(index) {
@@ -210,7 +215,7 @@
     if (rank === report.shown || rank >= order.length) {
       return by === 'label' && order.length <= report.shown ? 'no label' : 'others';
     }
-    return by === 'cluster' ? `cluster ${order[rank]}` : label_name(order[rank]);
+    return by === 'label' ? label_name(order[rank]) : `cluster ${order[rank]}`;
   }
   function legend(index, chart) {
     const box = document.getElementById(`legend-${index}`);

@@ -158,8 +158,9 @@ std::string share_script(const torch::Tensor& share) {
   return std::move(script).str();
 }
 
-std::string confusion_script(const Report& report, const std::vector<int64_t>& clusters) {
-  const auto counts = report.confusion.to(torch::kCPU, torch::kInt64).contiguous();  // [K, C]
+std::string confusion_script(const Report& report, const Clustering& one,
+                             const std::vector<int64_t>& clusters) {
+  const auto counts = one.confusion.to(torch::kCPU, torch::kInt64).contiguous();  // [K, C]
   const auto count = counts.accessor<int64_t, 2>();
   const int64_t classes = counts.size(1);
   std::ostringstream script;
@@ -192,9 +193,9 @@ std::string confusion_script(const Report& report, const std::vector<int64_t>& c
 }
 
 /// A panel of q(y | label) for each label.
-std::string given_label_script(const Report& report, int64_t columns, int64_t panels) {
-  const auto q =
-      report.cluster_given_label.to(torch::kCPU, torch::kFloat64).contiguous();  // [C, K]
+std::string given_label_script(const Report& report, const Clustering& one, int64_t columns,
+                               int64_t panels) {
+  const auto q = one.given_label.to(torch::kCPU, torch::kFloat64).contiguous();  // [C, K]
   const int64_t K = q.size(1);
   std::ostringstream script;
   script << "set multiplot layout " << (panels + columns - 1) / columns << "," << columns
@@ -211,8 +212,9 @@ std::string given_label_script(const Report& report, int64_t columns, int64_t pa
   return std::move(script).str();
 }
 
-/// Points of one feature: data and model; the same with uniform clusters; each strong cluster.
-std::string histograms_script(const Report& report, int64_t columns,
+/// Points of one feature: data and model; and of a clustering, if there is one, the same with
+/// uniform clusters, and some of its clusters.
+std::string histograms_script(const Report& report, const Clustering& one, int64_t columns,
                               const std::vector<int64_t>& clusters) {
   constexpr int64_t kBins = 60;
   const auto flat = [](const torch::Tensor& points) {
@@ -245,12 +247,9 @@ std::string histograms_script(const Report& report, int64_t columns,
     ++panel_count;
   };
   panel("data and model", flat(report.samples), 0);
-  if (report.samples_uniform.defined()) {
-    panel("every cluster alike", flat(report.samples_uniform), 5);
-  }
+  if (one.samples_uniform.defined()) panel("every cluster alike", flat(one.samples_uniform), 5);
   for (size_t rank = 0; rank < clusters.size(); ++rank) {
-    panel("cluster " + std::to_string(clusters[rank]), flat(report.cluster_samples[clusters[rank]]),
-          rank);
+    panel("cluster " + std::to_string(clusters[rank]), flat(one.samples[clusters[rank]]), rank);
   }
   script << "set multiplot layout " << (panel_count + columns - 1) / columns << "," << columns
          << "\nset key outside top center horizontal samplen 1\nset boxwidth " << width
@@ -305,25 +304,25 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
   return std::move(script).str();
 }
 
-/// A panel by cluster, where there are clusters, and one by label, where there are labels.
-std::string latent_script(const Report& report, const Scatter& latent, bool by_cluster,
-                          bool by_label) {
+/// A panel by the clusters of each discrete latent and, where there are labels, one by label.
+std::string latent_script(const Report& report, const Scatter& latent, int64_t panels) {
   std::ostringstream script;
-  script << "set multiplot layout 1," << std::max(1, by_cluster + by_label)
-         << "\nset key outside right top samplen 0.5\n";
-  if (by_cluster) {
-    script << "set title " << quoted(latent.name + " by cluster") << "\n"
-           << scatter_script(
-                  latent, "$cluster", latent.cluster, strongest_first(report.cluster_share),
-                  [](int64_t k) { return "cluster " + std::to_string(k); }, "others");
+  script << "set multiplot layout 1," << panels << "\nset key outside right top samplen 0.5\n";
+  for (size_t c = 0; c < latent.clusters.size(); ++c) {
+    const Clustering& one = report.clusterings[c];
+    const std::string by = report.clusterings.size() > 1 ? one.name : "cluster";
+    script << "set title " << quoted(latent.name + " by " + by) << "\n"
+           << scatter_script(latent, "$cluster" + std::to_string(c), latent.clusters[c],
+                             strongest_first(one.share),
+                             [](int64_t k) { return "cluster " + std::to_string(k); });
   }
-  if (by_label) {
+  if (latent.label.defined()) {
     script << "set title " << quoted(latent.name + " by label") << "\n"
            << scatter_script(
                   latent, "$label", latent.label, labels_in_order(latent.label),
                   [&](int64_t c) { return label_name(report.label_names, c); }, "no label");
   }
-  if (!by_cluster && !by_label) {
+  if (latent.clusters.empty() && !latent.label.defined()) {
     script << "unset key\nset title " << quoted(latent.name) << "\n"
            << scatter_script(
                   latent, "$points", torch::zeros({latent.points.size(0)}), {0},
@@ -357,44 +356,47 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
     plot("curves.png", {columns * 420, (count + columns - 1) / columns * 300},
          curves_script(curves, columns));
   }
-  if (has_clusters(report)) {
-    plot("q_y.png", {900, 360}, share_script(report.cluster_share));
-    if (report.confusion.defined() && report.confusion.numel() > 0) {
-      auto shown = strongest_first(report.cluster_share);
-      shown.resize(std::min(shown.size(), static_cast<size_t>(shown_clusters)));
-      shown = by_majority(shown, majorities(report.confusion));
-      const int64_t classes = report.confusion.size(1);
-      plot("confusion.png",
+  const bool histograms = report.shape == std::vector<int64_t>{1} && report.originals.defined() &&
+                          report.samples.defined();
+  if (histograms && report.clusterings.empty()) {
+    plot("histograms.png", {640, 260}, histograms_script(report, {}, 2, {}));
+  }
+  for (const Clustering& one : report.clusterings) {
+    const auto name = [&](const char* what) { return file_stem(report, one, what) + ".png"; };
+    const auto strongest = strongest_first(one.share);
+    const auto first = [&](int64_t count) {
+      return std::vector<int64_t>(strongest.begin(),
+                                  strongest.begin() + std::min<int64_t>(one.share.numel(), count));
+    };
+    plot(name("q_y"), {900, 360}, share_script(one.share));
+    if (one.confusion.defined() && one.confusion.numel() > 0) {
+      const auto shown = by_majority(first(shown_clusters), majorities(one.confusion));
+      const int64_t classes = one.confusion.size(1);
+      plot(name("confusion"),
            {160 + std::max<int64_t>(300, classes * (classes <= 20 ? 62 : 24)),
             180 + static_cast<int64_t>(shown.size()) * 26},
-           confusion_script(report, shown));
+           confusion_script(report, one, shown));
     }
-  }
-  if (has_clusters(report) && report.cluster_given_label.defined()) {
-    const int64_t panels = std::min(report.cluster_given_label.size(0), shown_labels);
-    const int64_t columns = std::min<int64_t>(panels, 5);
-    plot("q_y_given_label.png", {columns * 300, (panels + columns - 1) / columns * 190},
-         given_label_script(report, columns, panels));
-  }
-  if (report.shape == std::vector<int64_t>{1} && report.originals.defined() &&
-      report.samples.defined()) {
-    std::vector<int64_t> clusters;
-    if (has_clusters(report) && report.cluster_samples.defined()) {
-      clusters = strongest_first(report.cluster_share);
-      clusters.resize(std::min<size_t>(clusters.size(), 8));
+    if (one.given_label.defined()) {
+      const int64_t panels = std::min(one.given_label.size(0), shown_labels);
+      const int64_t columns = std::min<int64_t>(panels, 5);
+      plot(name("q_y_given_label"), {columns * 300, (panels + columns - 1) / columns * 190},
+           given_label_script(report, one, columns, panels));
     }
-    const auto panels = static_cast<int64_t>(clusters.size()) + 2;
-    const int64_t columns = std::min<int64_t>(panels, 5);
-    plot("histograms.png", {columns * 320, (panels + columns - 1) / columns * 260},
-         histograms_script(report, columns, clusters));
+    if (histograms) {
+      const auto clusters = one.samples.defined() ? first(8) : std::vector<int64_t>();
+      const auto panels = static_cast<int64_t>(clusters.size()) + 2;
+      const int64_t columns = std::min<int64_t>(panels, 5);
+      plot(name("histograms"), {columns * 320, (panels + columns - 1) / columns * 260},
+           histograms_script(report, one, columns, clusters));
+    }
   }
   for (const Scatter& latent : report.latents) {
     if (latent.points.size(0) == 0) continue;
-    const bool by_cluster = has_clusters(report) && latent.cluster.defined();
-    const bool by_label = latent.label.defined();
-    plot("latent_" + file_name(latent.name) + ".png",
-         {std::max(1, by_cluster + by_label) * 720, 580},
-         latent_script(report, latent, by_cluster, by_label));
+    const auto panels = std::max<int64_t>(
+        1, static_cast<int64_t>(latent.clusters.size()) + (latent.label.defined() ? 1 : 0));
+    plot("latent_" + file_name(latent.name) + ".png", {panels * 720, 580},
+         latent_script(report, latent, panels));
   }
   return notes;
 }

@@ -22,7 +22,7 @@ namespace {
 
 constexpr int64_t any = -1;
 
-void expect_shape(const char* name, const torch::Tensor& tensor,
+void expect_shape(const std::string& name, const torch::Tensor& tensor,
                   const std::vector<int64_t>& expected) {
   if (!tensor.defined()) return;
   bool fits = tensor.dim() == static_cast<int64_t>(expected.size());
@@ -43,24 +43,34 @@ void expect_same_length(const std::string& name, size_t values, size_t epochs) {
               std::to_string(epochs) + " epochs; give one an epoch or none");
 }
 
+void validate(const Clustering& one, int64_t features) {
+  if (!one.share.defined() || one.share.numel() < 2) {
+    throw Error("report: the discrete latent " + one.name +
+                " has no share of two clusters or more; give one or leave it out");
+  }
+  const int64_t K = one.share.numel();
+  const int64_t points = one.points.defined() && one.points.dim() == 3 ? one.points.size(1) : any;
+  const auto expect = [&](const char* what, const torch::Tensor& tensor,
+                          const std::vector<int64_t>& expected) {
+    expect_shape(what + (" of " + one.name), tensor, expected);
+  };
+  expect("share", one.share, {K});
+  expect("samples", one.samples, {K, any, features});
+  expect("points", one.points, {K, any, features});
+  expect("point_confidence", one.point_confidence, {K, points});
+  expect("confusion", one.confusion, {K, any});
+  expect("given_label", one.given_label, {any, K});
+  expect("samples_uniform", one.samples_uniform, {any, features});
+}
+
 void validate(const Report& report) {
   if (report.shape.empty()) {
     throw Error("report: shape is empty; give that of one data point, for example {28, 28}");
   }
   int64_t features = 1;
   for (const int64_t size : report.shape) features *= size;
-  const int64_t clusters = report.cluster_share.defined() ? report.cluster_share.numel() : any;
-  const int64_t points = report.cluster_points.defined() && report.cluster_points.dim() == 3
-                             ? report.cluster_points.size(1)
-                             : any;
-  expect_shape("cluster_share", report.cluster_share, {clusters});
-  expect_shape("cluster_samples", report.cluster_samples, {clusters, any, features});
-  expect_shape("cluster_points", report.cluster_points, {clusters, any, features});
-  expect_shape("cluster_confidence", report.cluster_confidence, {clusters, points});
-  expect_shape("confusion", report.confusion, {clusters, any});
-  expect_shape("cluster_given_label", report.cluster_given_label, {any, clusters});
+  for (const Clustering& one : report.clusterings) validate(one, features);
   expect_shape("samples", report.samples, {any, features});
-  expect_shape("samples_uniform", report.samples_uniform, {any, features});
   expect_shape("originals", report.originals, {any, features});
   expect_shape("reconstructions", report.reconstructions,
                {report.originals.defined() ? report.originals.size(0) : any, features});
@@ -69,7 +79,14 @@ void validate(const Report& report) {
     if (!latent.points.defined()) {
       throw Error("report: latent " + latent.name + " has no points; give them or leave it out");
     }
-    expect_shape("latents.cluster", latent.cluster, {latent.points.size(0)});
+    if (!latent.clusters.empty() && latent.clusters.size() != report.clusterings.size()) {
+      throw Error("report: latent " + latent.name + " has clusters of " +
+                  std::to_string(latent.clusters.size()) + " discrete latents, the report " +
+                  std::to_string(report.clusterings.size()) + "; give those of all or of none");
+    }
+    for (const auto& cluster : latent.clusters) {
+      expect_shape("latents.clusters", cluster, {latent.points.size(0)});
+    }
     expect_shape("latents.label", latent.label, {latent.points.size(0)});
   }
   for (const Curve& curve : report.curves) {
@@ -88,20 +105,20 @@ torch::Tensor arrange(const torch::Tensor& points, int64_t columns) {
 
 /// Generated samples, an empty column, real points: a row for each cluster in use and, below an
 /// empty one, for as many of the others as make 30.
-torch::Tensor cluster_grid(const Report& report) {  // -> [rows, n + 1 + m, D]
-  const int64_t K = report.cluster_share.size(0);
-  const int64_t in_use = cluster_use(report.cluster_share).clusters_in_use;
+torch::Tensor cluster_grid(const Clustering& one) {  // -> [rows, n + 1 + m, D]
+  const int64_t K = one.share.size(0);
+  const int64_t in_use = cluster_use(one.share).clusters_in_use;
   const int64_t shown = std::max(in_use, std::min(K, shown_clusters));
-  const auto strongest = torch::tensor(strongest_first(report.cluster_share)).narrow(0, 0, shown);
+  const auto strongest = torch::tensor(strongest_first(one.share)).narrow(0, 0, shown);
   const auto rows = [&](const torch::Tensor& tensor) {  // [K, ...] -> [shown, ...]
     return tensor.cpu().to(torch::kFloat32).index_select(0, strongest);
   };
   std::vector<torch::Tensor> columns;
-  if (report.cluster_samples.defined()) columns.push_back(rows(report.cluster_samples));
-  if (report.cluster_points.defined()) {
-    auto points = rows(report.cluster_points);
-    if (report.cluster_confidence.defined()) {
-      const auto missing = rows(report.cluster_confidence).isnan().unsqueeze(2);  // [K', m, 1]
+  if (one.samples.defined()) columns.push_back(rows(one.samples));
+  if (one.points.defined()) {
+    auto points = rows(one.points);
+    if (one.point_confidence.defined()) {
+      const auto missing = rows(one.point_confidence).isnan().unsqueeze(2);  // [K', m, 1]
       points = points.masked_fill(missing, std::nan(""));
     }
     if (!columns.empty()) columns.push_back(torch::full_like(points.narrow(1, 0, 1), std::nan("")));
@@ -114,11 +131,11 @@ torch::Tensor cluster_grid(const Report& report) {  // -> [rows, n + 1 + m, D]
 }
 
 /// A row for each label: samples of its strongest clusters, a column left empty between two.
-torch::Tensor label_grid(const Report& report) {  // -> [C, 5·(n + 1) − 1, D]
-  const auto strongest = strongest_of_label(report.cluster_given_label.slice(0, 0, shown_labels));
+torch::Tensor label_grid(const Clustering& one) {  // -> [C, 5·(n + 1) − 1, D]
+  const auto strongest = strongest_of_label(one.given_label.slice(0, 0, shown_labels));
   const auto samples =
-      report.cluster_samples.slice(1, 0, label_samples).cpu().to(torch::kFloat32);  // [K, n, D]
-  const auto empty = torch::full_like(samples.slice(1, 0, 1)[0], std::nan(""));     // [1, D]
+      one.samples.slice(1, 0, label_samples).cpu().to(torch::kFloat32);          // [K, n, D]
+  const auto empty = torch::full_like(samples.slice(1, 0, 1)[0], std::nan(""));  // [1, D]
   size_t most = 1;
   for (const auto& clusters : strongest) most = std::max(most, clusters.size());
   std::vector<torch::Tensor> rows;
@@ -135,34 +152,33 @@ torch::Tensor label_grid(const Report& report) {  // -> [C, 5·(n + 1) − 1, D]
 }
 
 void write_sheets(const Report& report, const std::filesystem::path& folder) {
-  const auto write = [&](const char* name, const torch::Tensor& grid) {  // [rows, columns, D]
-    if (grid.numel() > 0) write_png(folder / name, make_sheet(grid, report.shape));
+  const auto write = [&](const std::string& stem,
+                         const torch::Tensor& grid) {  // [rows, columns, D]
+    if (grid.numel() > 0) write_png(folder / (stem + ".png"), make_sheet(grid, report.shape));
   };
-  if (has_clusters(report) &&
-      (report.cluster_samples.defined() || report.cluster_points.defined())) {
-    write("clusters.png", cluster_grid(report));
+  const auto square = [&](const std::string& stem, const torch::Tensor& samples) {  // [n, D]
+    if (!samples.defined()) return;
+    const double count = static_cast<double>(samples.size(0));
+    const auto side = std::max<int64_t>(1, std::llround(std::ceil(std::sqrt(count))));
+    write(stem, arrange(samples.cpu(), side));
+  };
+  for (const Clustering& one : report.clusterings) {
+    const auto stem = [&](const char* what) { return file_stem(report, one, what); };
+    if (one.samples.defined() || one.points.defined()) write(stem("clusters"), cluster_grid(one));
+    if (one.given_label.defined() && one.samples.defined()) write(stem("labels"), label_grid(one));
+    square(stem("samples_uniform"), one.samples_uniform);
   }
   if (report.originals.defined() && report.reconstructions.defined()) {
     const auto above = arrange(report.originals.cpu(), 10);        // [rows, 10, D]
     const auto below = arrange(report.reconstructions.cpu(), 10);  // [rows, 10, D]
-    write("reconstructions.png", torch::stack({above, below}, 1).flatten(0, 1));
+    write("reconstructions", torch::stack({above, below}, 1).flatten(0, 1));
   }
-  if (report.cluster_given_label.defined() && report.cluster_samples.defined()) {
-    write("labels.png", label_grid(report));
-  }
-  const auto square = [&](const char* name, const torch::Tensor& samples) {  // [n, D]
-    if (!samples.defined()) return;
-    const double count = static_cast<double>(samples.size(0));
-    const auto side = std::max<int64_t>(1, std::llround(std::ceil(std::sqrt(count))));
-    write(name, arrange(samples.cpu(), side));
-  };
-  square("samples.png", report.samples);
-  square("samples_uniform.png", report.samples_uniform);
+  square("samples", report.samples);
 }
 
 /// Each label's strongest clusters, those of more than one label marked (CP-VAE, table 2).
-std::string label_table(const Report& report) {
-  const auto strongest = strongest_of_label(report.cluster_given_label);
+std::string label_table(const Report& report, const Clustering& one) {
+  const auto strongest = strongest_of_label(one.given_label);
   const auto shared = shared_by_labels(strongest);
   std::ostringstream csv;
   csv << "label,rank,cluster,probability,shared\n";
@@ -171,7 +187,7 @@ std::string label_table(const Report& report) {
     for (size_t rank = 0; rank < strongest[label].size(); ++rank) {
       const int64_t k = strongest[label][rank];
       csv << name << "," << rank + 1 << "," << k << ","
-          << report.cluster_given_label[static_cast<int64_t>(label)][k].item<double>() << ","
+          << one.given_label[static_cast<int64_t>(label)][k].item<double>() << ","
           << std::binary_search(shared.begin(), shared.end(), k) << "\n";
     }
   }
@@ -186,8 +202,10 @@ std::vector<std::string> write_report(const Report& report, const std::filesyste
   make_folder(folder, "check its parent's permissions");
   write_atomically(folder / "index.html", page);
   if (is_image(report.shape)) write_sheets(report, folder);
-  if (report.cluster_given_label.defined()) {
-    write_atomically(folder / "label_clusters.csv", label_table(report));
+  for (const Clustering& one : report.clusterings) {
+    if (!one.given_label.defined()) continue;
+    write_atomically(folder / (file_stem(report, one, "label_clusters") + ".csv"),
+                     label_table(report, one));
   }
   return write_plots(report, folder);
 }

@@ -24,13 +24,29 @@ struct Curve {
   std::vector<double> validation;  ///< One an epoch, or none; NaN leaves a gap.
 };
 
+/// What a discrete latent has to show; one of at least two clusters. Everything but the share may
+/// be missing.
+struct Clustering {
+  std::string name;  ///< "y2"; said where there are several.
+  /// Mean over data points of the probability of a point's own cluster; NaN when not known.
+  double confidence = std::numeric_limits<double>::quiet_NaN();
+  torch::Tensor share;             // [K] q(y) of the training data
+  torch::Tensor samples;           // [K, n, D] generated from each cluster
+  torch::Tensor points;            // [K, m, D] real points most sure of it, surest first
+  torch::Tensor point_confidence;  // [K, m] their probability; NaN where there is no point
+  torch::Tensor confusion;         // [K, C] int64, points of cluster k with label c
+  torch::Tensor given_label;       // [C, K] q(y | label)
+  torch::Tensor samples_uniform;  // [n, D] drawn with every cluster equally likely, where the model
+                                  // does not draw them so
+};
+
 /// A continuous latent, seen along its first two principal components.
 struct Scatter {
   std::string name;               ///< "z1"
   torch::Tensor points;           // [n, 2]
   std::vector<double> explained;  ///< Share of the variance along each component; may be empty.
-  torch::Tensor cluster;          // [n] int64, or undefined
-  torch::Tensor label;            // [n] int64, negative where unknown; or undefined
+  std::vector<torch::Tensor> clusters;  // [n] int64 of each of the report's clusterings, or none
+  torch::Tensor label;                  // [n] int64, negative where unknown; or undefined
 };
 
 /// One row of the table of details.
@@ -45,36 +61,26 @@ struct Detail {
 struct Report {
   std::string title;  ///< "cp_vae on fashion-mnist"
   std::string said;   ///< What model and what data, in plain sentences.
-  /// Mean over data points of the probability of a point's own cluster; NaN when not known.
-  double confidence = std::numeric_limits<double>::quiet_NaN();
   std::vector<Headline> headline;
   std::vector<Curve> curves;
-  std::vector<int64_t> shape;  ///< Of one point: {28, 28}, {32, 32, 3} or {D}.
-  torch::Tensor
-      cluster_share;  // [K] q(y) of the training data; no cluster is shown without it or at K = 1
-  torch::Tensor cluster_samples;         // [K, n, D] generated from each cluster
-  torch::Tensor cluster_points;          // [K, m, D] real points most sure of it, surest first
-  torch::Tensor cluster_confidence;      // [K, m] their probability; NaN where there is no point
-  torch::Tensor confusion;               // [K, C] int64, points of cluster k with label c
-  torch::Tensor cluster_given_label;     // [C, K] q(y | label)
+  std::vector<int64_t> shape;            ///< Of one point: {28, 28}, {32, 32, 3} or {D}.
+  std::vector<Clustering> clusterings;   ///< From the data up; none without clusters.
   std::vector<std::string> label_names;  ///< label_names[label]; may be empty.
   torch::Tensor originals;               // [n, D] real points …
   torch::Tensor reconstructions;         // [n, D] … and what the model makes of them
   torch::Tensor samples;                 // [n, D] drawn from the model
-  torch::Tensor samples_uniform;         // [n, D] the same with every cluster equally likely, where
-                                         // the model does not draw them so
   std::vector<Scatter> latents;
   std::vector<Detail> details;  ///< Resolved experiment, seed, command, machine.
 };
 
 /// Writes `folder`/index.html, one page that opens from disk and needs no other file, and its
 /// pictures beside it as PNG files: clusters (those that hold 1/K of the data or more and, below an
-/// empty row, as many others as make 30), labels (drawn from each label's
-/// strongest clusters), reconstructions, samples and samples_uniform where points are images;
-/// curves, q_y, q_y_given_label, confusion, histograms (points of one feature) and latent_NAME
-/// where gnuplot is installed. label_clusters.csv has each label's strongest clusters. Returns
-/// notes for the reader, one line each, about what was left out and why. Every file is written
-/// completely or not at all.
+/// empty row, as many others as make 30), labels (drawn from each label's strongest clusters),
+/// reconstructions, samples and samples_uniform where points are images; curves, q_y,
+/// q_y_given_label, confusion, histograms (points of one feature) and latent_NAME where gnuplot is
+/// installed. label_clusters.csv has each label's strongest clusters. Where there are several
+/// clusterings, files of one end in its name: clusters_y2.png. Returns notes for the reader, one
+/// line each, about what was left out and why. Every file is written completely or not at all.
 /// Throws Error when a tensor's shape does not fit the others, the folder cannot be written, or
 /// points are images and Clade was built without libpng.
 std::vector<std::string> write_report(const Report& report, const std::filesystem::path& folder);

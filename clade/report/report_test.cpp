@@ -14,7 +14,9 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/models/two_levels_for_tests.h"
 #include "clade/report/clusters.h"
+#include "clade/report/collect.h"
 #include "clade/report/embedded.h"
 #include "clade/report/page.h"
 #include "clade/report/plots.h"
@@ -24,39 +26,53 @@ namespace {
 
 using nlohmann::json;
 
-/// A report with everything in it. The share of cluster k grows with k.
+/// The share of cluster k grows with k.
+Clustering clustering(const std::string& name, int64_t clusters, int64_t features) {
+  const auto ramp = torch::arange(1, clusters + 1, torch::kFloat32);
+  Clustering one;
+  one.name = name;
+  one.confidence = 0.875;
+  one.share = ramp / ramp.sum();
+  one.samples = torch::full({clusters, 3, features}, 0.25);
+  one.points = torch::full({clusters, 2, features}, 0.75);
+  one.point_confidence = torch::full({clusters, 2}, 0.9);
+  one.confusion = torch::zeros({clusters, 2}, torch::kInt64);
+  one.confusion.select(1, 1).fill_(3);
+  one.confusion.select(1, 0).fill_(1);
+  one.given_label = torch::stack({ramp.flip(0), ramp}) / ramp.sum();
+  one.samples_uniform = torch::rand({5, features});
+  return one;
+}
+
+/// A report with everything in it; of one cluster it has none.
 Report example(int64_t clusters, const std::vector<int64_t>& shape) {
   int64_t features = 1;
   for (const int64_t size : shape) features *= size;
   Report report;
   report.title = "cp_vae on squares";
   report.said = "A model of squares.";
-  report.confidence = 0.875;
   report.shape = shape;
   report.headline = {{"bound", "-12.5 nats", "Higher is better."}};
   report.curves = {{"elbo", {1, 2, 3}, {-3, -2, std::nan("")}, {-3.5, -2.5, -2.25}},
                    {"KL(z)", {1, 2, 3}, {1, 2, 3}, {}},
                    {"empty", {}, {}, {}}};
-  const auto ramp = torch::arange(1, clusters + 1, torch::kFloat32);
-  report.cluster_share = ramp / ramp.sum();
-  report.cluster_samples = torch::full({clusters, 3, features}, 0.25);
-  report.cluster_points = torch::full({clusters, 2, features}, 0.75);
-  report.cluster_confidence = torch::full({clusters, 2}, 0.9);
-  report.confusion = torch::zeros({clusters, 2}, torch::kInt64);
-  report.confusion.select(1, 1).fill_(3);
-  report.confusion.select(1, 0).fill_(1);
-  report.cluster_given_label = torch::stack({ramp.flip(0), ramp}) / ramp.sum();
+  if (clusters > 1) report.clusterings = {clustering("y", clusters, features)};
   report.label_names = {"hollow", "full"};
   report.originals = torch::rand({4, features});
   report.reconstructions = torch::rand({4, features});
   report.samples = torch::rand({5, features});
-  report.samples_uniform = torch::rand({5, features});
-  report.latents = {{"z1",
-                     torch::randn({20, 2}),
-                     {0.5, 0.25},
-                     torch::arange(20) % clusters,
-                     torch::arange(20) % 2}};
+  report.latents = {{"z1", torch::randn({20, 2}), {0.5, 0.25}, {}, torch::arange(20) % 2}};
+  if (clusters > 1) report.latents[0].clusters = {torch::arange(20) % clusters};
   report.details = {{"seed", "7"}};
+  return report;
+}
+
+/// The same with clusters on two levels, of 3 and of 4.
+Report two_levels(const std::vector<int64_t>& shape) {
+  Report report = example(3, shape);
+  report.clusterings[0].name = "y1";
+  report.clusterings.push_back(clustering("y2", 4, report.originals.size(1)));
+  report.latents[0].clusters.push_back(torch::arange(20) % 4);
   return report;
 }
 
@@ -173,6 +189,9 @@ TEST(Page, TakesNoMarkupFromTheReport) {
   report.headline = {{hostile, hostile, hostile}};
   report.label_names = {hostile, "\"><img src=x onerror=alert(1)>"};
   report.curves[0].name = report.latents[0].name = hostile;
+  report.clusterings.push_back(report.clusterings[0]);
+  report.clusterings[0].name = hostile;
+  report.latents[0].clusters.push_back(report.latents[0].clusters[0]);
   report.details = {{hostile, hostile}};
   const std::string page = render_page(report);
   EXPECT_EQ(count(page, "alert(1)</script>"), 0u);
@@ -219,7 +238,7 @@ TEST(Page, HasNoClustersAtOne) {
 
 TEST(Page, DoesWithoutLabelsAndWithoutAnything) {
   Report report = example(10, picture());
-  report.confusion = torch::Tensor();
+  report.clusterings[0].confusion = torch::Tensor();
   report.label_names.clear();
   report.latents[0].label = torch::Tensor();
   const std::string page = markup(render_page(report));
@@ -235,24 +254,54 @@ TEST(Page, DoesWithoutLabelsAndWithoutAnything) {
 
 TEST(Page, LeavesOutRealPointsThatAreNotThere) {
   Report report = example(3, {5});
-  report.cluster_confidence[2][1] = std::nan("");  // the strongest
-  const json data = data_of(render_page(report));
-  EXPECT_EQ(data["clusters"][0]["real"].size(), 1u);
-  EXPECT_EQ(data["clusters"][1]["real"].size(), 2u);
-  EXPECT_EQ(data["clusters"][0]["drawn"].size(), 3u);
+  report.clusterings[0].point_confidence[2][1] = std::nan("");  // the strongest
+  const json clusters = data_of(render_page(report))["clusterings"][0]["clusters"];
+  EXPECT_EQ(clusters[0]["real"].size(), 1u);
+  EXPECT_EQ(clusters[1]["real"].size(), 2u);
+  EXPECT_EQ(clusters[0]["drawn"].size(), 3u);
 }
 
 TEST(Page, ChartsGetTheNumbersOfTheReport) {
   const json data = data_of(render_page(example(4, {5})));
-  EXPECT_EQ(data["order"], (json{3, 2, 1, 0}));
-  EXPECT_EQ(data["share"], (json{0.1, 0.2, 0.3, 0.4}));
+  EXPECT_EQ(data["clusterings"][0]["order"], (json{3, 2, 1, 0}));
+  EXPECT_EQ(data["clusterings"][0]["share"], (json{0.1, 0.2, 0.3, 0.4}));
   ASSERT_EQ(data["curves"].size(), 2u);
   EXPECT_EQ(data["curves"][0]["train"][1], (json{{"x", 2.0}, {"y", -2.0}}));
   EXPECT_TRUE(data["curves"][0]["train"][2]["y"].is_null());
   EXPECT_EQ(data["curves"][0]["validation"][2]["y"], -2.25);
   EXPECT_TRUE(data["curves"][1]["validation"].empty());
   EXPECT_EQ(data["latents"][0]["explained"], (json{0.5, 0.25}));
-  EXPECT_EQ(data["latents"][0]["cluster"][5], 1);
+  EXPECT_EQ(data["latents"][0]["clusters"][0][5], 1);
+}
+
+TEST(Page, RepeatsItsClustersForEachDiscreteLatent) {
+  const std::string page = render_page(two_levels(picture()));
+  const std::string html = markup(page);
+  const json data = data_of(page);
+  for (const std::string name : {"y1", "y2"}) {
+    for (const std::string& heading :
+         {"<h2>Clusters of " + name + "</h2>", "<h2>Clusters of " + name + " and labels</h2>",
+          "<h2>How much of the data each cluster of " + name + " holds</h2>",
+          "<h2>Clusters of " + name + " in each label</h2>",
+          "<h2>With every cluster of " + name + " equally likely</h2>", ">by " + name + "<"}) {
+      EXPECT_EQ(count(html, heading), 1u) << heading;
+    }
+  }
+  EXPECT_NE(html.find("Of the 3 clusters of y1, 2 hold"), std::string::npos);
+  EXPECT_NE(html.find("Of the 4 clusters of y2, 2 hold"), std::string::npos);
+  EXPECT_EQ(count(html, "<article class=\"cluster\">"), 7u);
+  EXPECT_EQ(unbalanced(html), "");
+  EXPECT_EQ(data["clusterings"][0]["order"], (json{2, 1, 0}));
+  EXPECT_EQ(data["clusterings"][1]["order"], (json{3, 2, 1, 0}));
+  EXPECT_EQ(data["latents"][0]["clusters"].size(), 2u);
+  // One latent goes without its name.
+  const std::string single = markup(render_page(example(3, picture())));
+  for (const char* heading :
+       {"<h2>Clusters</h2>", "<h2>Clusters and labels</h2>",
+        "<h2>How much of the data each cluster holds</h2>", "<h2>What each label is made of</h2>",
+        "<h2>With every cluster equally likely</h2>", ">by cluster<"}) {
+    EXPECT_EQ(count(single, heading), 1u) << heading;
+  }
 }
 
 TEST(Page, DrawsTheFeaturesThatVaryMost) {
@@ -297,6 +346,26 @@ TEST_F(ReportFolder, PutsThePicturesBesideThePage) {
 #endif
 }
 
+TEST_F(ReportFolder, NamesFilesByTheirLatentWhereThereAreSeveral) {
+  const auto notes = write_report(two_levels(picture()), folder_);
+  const auto written = files();
+  EXPECT_EQ(written.count("label_clusters_y1.csv") + written.count("label_clusters_y2.csv"), 2u);
+  EXPECT_EQ(written.count("label_clusters.csv"), 0u);
+#ifdef CLADE_WITH_PNG
+  for (const std::string what : {"clusters", "labels", "samples_uniform"}) {
+    EXPECT_EQ(written.count(what + "_y1.png") + written.count(what + "_y2.png"), 2u) << what;
+    EXPECT_EQ(written.count(what + ".png"), 0u) << what;
+  }
+  EXPECT_EQ(written.count("samples.png"), 1u);
+#endif
+  if (notes.size() == 1 && notes[0].find("not installed") != std::string::npos) GTEST_SKIP();
+  EXPECT_TRUE(notes.empty()) << notes[0];
+  for (const std::string what : {"q_y", "q_y_given_label", "confusion"}) {
+    EXPECT_EQ(written.count(what + "_y1.png") + written.count(what + "_y2.png"), 2u) << what;
+  }
+  EXPECT_EQ(written.count("latent_z1.png"), 1u);
+}
+
 TEST_F(ReportFolder, SaysWhenThereIsNoGnuplot) {
   const std::string path = std::getenv("PATH");
   ::setenv("PATH", folder_.c_str(), 1);
@@ -337,7 +406,7 @@ TEST_F(ReportFolder, DrawsHistogramsOfOneFeature) {
 
 TEST_F(ReportFolder, NamesTheClustersOfEachLabel) {
   Report report = example(4, {5});
-  report.cluster_given_label = torch::tensor({{0.1, 0.6, 0.3, 0.0}, {0.0, 0.2, 0.4, 0.4}});
+  report.clusterings[0].given_label = torch::tensor({{0.1, 0.6, 0.3, 0.0}, {0.0, 0.2, 0.4, 0.4}});
   report.label_names = {"a \"b\", c", "d"};
   write_report(report, folder_);
   EXPECT_EQ(read_file(folder_ / "label_clusters.csv"),
@@ -346,6 +415,49 @@ TEST_F(ReportFolder, NamesTheClustersOfEachLabel) {
             "\"a \"\"b\"\", c\",2,2,0.3,1\n"
             "\"d\",1,2,0.4,1\n"
             "\"d\",2,3,0.4,0\n");
+}
+
+TEST_F(ReportFolder, ShowsEachDiscreteLatentOfAModelByItself) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  const auto model = std::make_shared<TwoLevels>(generator);
+  model->set_aggregated_posterior(torch::tensor({0.2, 0.3, 0.5}), 0);
+  model->set_aggregated_posterior(torch::tensor({0.1, 0.2, 0.3, 0.4}), 1);
+  trained.model = model;
+  trained.shape = {TwoLevels::D};
+  Dataset data;
+  data.x = torch::empty({40, TwoLevels::D}).bernoulli_(0.5, generator);
+  data.labels = torch::arange(40).remainder(3);
+  const json scores = {{"acc_hungarian", 0.5}, {"acc_majority", 0.75}, {"nmi", 0.25}};
+  json metrics;
+  metrics["test"] = {{"elbo", -1.0}, {"points", 40}, {"clustering", scores}};
+  metrics["test"]["log_likelihood"]["importance_samples"] = 1;
+  for (const char* name : {"y1", "y2"}) metrics["test"]["latents"][name]["clustering"] = scores;
+  Report report = collect_report(trained, data, folder_ / "none", metrics, 1);
+  ASSERT_EQ(report.clusterings.size(), 2u);
+  for (const auto& [index, K] : {std::pair<size_t, int64_t>{0, 3}, {1, 4}}) {
+    const Clustering& one = report.clusterings[index];
+    EXPECT_EQ(one.name, model->discrete()[index].name);
+    EXPECT_TRUE(torch::equal(one.share, model->aggregated_posterior(index)));
+    EXPECT_EQ(one.samples.sizes(), (std::vector<int64_t>{K, 10, TwoLevels::D}));
+    EXPECT_EQ(one.confusion.sum().item<int64_t>(), 40);
+    EXPECT_EQ(one.given_label.sizes(), (std::vector<int64_t>{3, K}));
+    // A cluster's tiles are drawn with it held and all else free.
+    const auto mean = one.samples.mean(1);  // [K, D]
+    for (int64_t k = 0; k < K; ++k) {
+      const auto expected =
+          model->sample_means(20000, {{one.name, torch::tensor(k)}}, generator);  // [n, D]
+      const auto error = expected.std(0) / std::sqrt(10.0);
+      EXPECT_TRUE(((mean[k] - expected.mean(0)).abs() < 5 * error + 0.02).all().item<bool>());
+    }
+  }
+  ASSERT_EQ(report.latents.size(), 1u);
+  EXPECT_EQ(report.latents[0].clusters.size(), 2u);
+  EXPECT_EQ(report.headline.back().label, "NMI, y2");
+  EXPECT_EQ(report.headline.size(), 7u);  // the bound, three scores each
+  report.title = "two levels";
+  write_report(report, folder_);
+  EXPECT_EQ(files().count("label_clusters_y2.csv"), 1u);
 }
 
 TEST_F(ReportFolder, RefusesShapesThatDoNotFit) {
@@ -358,8 +470,14 @@ TEST_F(ReportFolder, RefusesShapesThatDoNotFit) {
     }
   };
   Report report = example(4, {5});
-  report.cluster_samples = torch::zeros({3, 3, 5});
-  refused(report, "cluster_samples is [3, 3, 5] and should be [4, -1, 5]");
+  report.clusterings[0].samples = torch::zeros({3, 3, 5});
+  refused(report, "samples of y is [3, 3, 5] and should be [4, -1, 5]");
+  report = example(4, {5});
+  report.clusterings[0].share = torch::ones({1});
+  refused(report, "y has no share of two clusters");
+  report = example(4, {5});
+  report.latents[0].clusters.push_back(report.latents[0].clusters[0]);
+  refused(report, "z1 has clusters of 2 discrete latents, the report 1");
   report = example(4, {5});
   report.reconstructions = torch::zeros({3, 5});
   refused(report, "reconstructions");

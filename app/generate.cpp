@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -6,6 +7,7 @@
 #include "clade/core/error.h"
 #include "clade/formats/npy.h"
 #include "clade/formats/png.h"
+#include "clade/models/given.h"
 #include "clade/report/sheet.h"
 
 namespace fs = std::filesystem;
@@ -15,6 +17,7 @@ namespace {
 struct GenerateArguments {
   std::string run, out, device;
   std::optional<int64_t> cluster;
+  std::vector<std::string> given;
   std::optional<uint64_t> seed;
   bool random = false;
   int64_t count = 0;
@@ -33,6 +36,27 @@ torch::Tensor as_square(const torch::Tensor& points) {  // [n, D] -> [rows, colu
   return torch::cat({points, empty}).view({rows, columns, points.size(1)});
 }
 
+bool names_cluster(const clade::Given& given, const clade::Model& model) {
+  return std::any_of(given.begin(), given.end(), [&](const auto& latent) {
+    return model.find_discrete(latent.first) != nullptr;
+  });
+}
+
+// What --cluster, short for the main discrete latent, and --given hold fixed.
+clade::Given latents_given(const GenerateArguments& arguments, clade::Model& model) {
+  auto given = clade::parse_given(arguments.given, model);
+  if (arguments.random && names_cluster(given, model)) {
+    throw clade::ConfigError("--random draws every cluster; leave it out, or the cluster given");
+  }
+  for (const auto& [name, value] : model.given_cluster(arguments.cluster)) {
+    if (!given.emplace(name, value).second) {
+      throw clade::ConfigError("--cluster is short for --given " + name +
+                               "=NUMBER, which is there too; leave one out");
+    }
+  }
+  return given;
+}
+
 void generate(const GenerateArguments& arguments) {
   const fs::path out = arguments.out;
   if (out.extension() != ".png" && out.extension() != ".npy") {
@@ -45,7 +69,9 @@ void generate(const GenerateArguments& arguments) {
   }
   auto generator = clade::make_generator(
       clade::derive_seed(arguments.seed.value_or(run.seed()), "generate"), run.device);
-  const bool each_cluster = !arguments.cluster && !arguments.random && model.clusters() > 1;
+  const auto given = latents_given(arguments, model);
+  const bool each_cluster =
+      !arguments.random && model.clusters() > 1 && !names_cluster(given, model);
   const int64_t count = arguments.count > 0 ? arguments.count
                         : each_cluster      ? kClusterCount
                                             : kRandomCount;
@@ -54,12 +80,14 @@ void generate(const GenerateArguments& arguments) {
   torch::Tensor sheet;  // [rows, columns, D]
   if (each_cluster) {
     std::vector<torch::Tensor> rows;
-    for (int64_t k = 0; k < model.clusters(); ++k)
-      rows.push_back(model.sample_means(count, model.given_cluster(k), generator));
+    for (int64_t k = 0; k < model.clusters(); ++k) {
+      auto with_cluster = model.given_cluster(k);
+      with_cluster.insert(given.begin(), given.end());
+      rows.push_back(model.sample_means(count, with_cluster, generator));
+    }
     sheet = torch::stack(rows);
   } else {
-    sheet =
-        model.sample_means(count, model.given_cluster(arguments.cluster), generator).unsqueeze(0);
+    sheet = model.sample_means(count, given, generator).unsqueeze(0);
   }
   if (out.extension() == ".png") {
     clade::write_png(
@@ -83,10 +111,16 @@ void add_generate(CLI::App& app) {
   auto arguments = std::make_shared<GenerateArguments>();
   command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
   auto* cluster =
-      command->add_option("--cluster", arguments->cluster, "only from this cluster, from 0");
+      command->add_option("--cluster", arguments->cluster,
+                          "only from this cluster, from 0, of the largest discrete latent");
+  command
+      ->add_option("--given", arguments->given,
+                   "a latent held fixed, NAME=VALUE: a cluster, or one number for all units or one "
+                   "for each; again for another")
+      ->allow_extra_args(false);
   command
       ->add_flag("--random", arguments->random,
-                 "from the whole model; without either, each cluster")
+                 "from the whole model; without a cluster or this, from each cluster")
       ->excludes(cluster);
   command->add_option("--count", arguments->count, "how many (of each cluster)")->check(counts());
   command->add_option("--seed", arguments->seed, "another draw")->check(CLI::NonNegativeNumber);
@@ -98,6 +132,7 @@ void add_generate(CLI::App& app) {
   command->footer(
       "Examples:\n"
       "  clade generate runs/cp_vae-fashion-mnist-1 --out clusters.png\n"
-      "  clade generate runs/cp_vae-points-1 --cluster 3 --count 500 --out more.npy");
+      "  clade generate runs/cp_vae-points-1 --cluster 3 --count 500 --out more.npy\n"
+      "  clade generate runs/cagem-mnist-1 --given y=7 --given z2=0 --out sevens.png");
   command->callback([arguments] { generate(*arguments); });
 }

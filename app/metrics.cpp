@@ -29,6 +29,21 @@ void row(const json& metrics, const std::string& label, const json::json_pointer
   if (any) std::printf("%-32s%s\n", label.c_str(), line.c_str());
 }
 
+/// What a discrete latent's clusters are measured by; `at` is where its figures stand in a split's.
+void cluster_rows(const json& metrics, const std::string& latent, const json::json_pointer& at) {
+  const auto of = [&](const std::string& figure, const char* name, const char* format) {
+    row(metrics, latent + figure, at / json::json_pointer(name), format);
+  };
+  of("points with a label", "/clustering/points", "%.0f");
+  of("accuracy, one-to-one", "/clustering/acc_hungarian", "%.3f");
+  of("accuracy, majority label", "/clustering/acc_majority", "%.3f");
+  of("accuracy, most confident", "/clustering/acc_most_confident", "%.3f");
+  of("NMI", "/clustering/nmi", "%.3f");
+  of("ARI", "/clustering/ari", "%.3f");
+  of("clusters in use", "/clusters_in_use", "%.0f");
+  of("largest cluster", "/largest_cluster", "%.3f");
+}
+
 }  // namespace
 
 json read_metrics(const std::filesystem::path& run) {
@@ -48,6 +63,7 @@ void print_metrics(const json& metrics) {
   int64_t samples = 1;
   json terms = json::object();
   json layers = json::object();
+  json latents = json::object();  // the discrete ones, if there are several
   for (const auto& [split, figures] : metrics.items()) {
     char padded[48];
     std::snprintf(padded, sizeof padded, "%14s", split.c_str());
@@ -56,6 +72,7 @@ void print_metrics(const json& metrics) {
         std::max(samples, figures.at("log_likelihood").at("importance_samples").get<int64_t>());
     terms = figures.at("terms");
     layers = figures.at("active_units");
+    latents = figures.value("latents", json::object());
   }
   std::printf("%-32s%s\n", "", header.c_str());
   row(metrics, "bound (nats per point)", Pointer("/elbo"), "%.2f");
@@ -66,14 +83,10 @@ void print_metrics(const json& metrics) {
     row(metrics, "log-likelihood, S = " + std::to_string(samples), Pointer("/log_likelihood/value"),
         "%.2f");
   }
-  row(metrics, "points with a label", Pointer("/clustering/points"), "%.0f");
-  row(metrics, "accuracy, one-to-one", Pointer("/clustering/acc_hungarian"), "%.3f");
-  row(metrics, "accuracy, majority label", Pointer("/clustering/acc_majority"), "%.3f");
-  row(metrics, "accuracy, most confident", Pointer("/clustering/acc_most_confident"), "%.3f");
-  row(metrics, "NMI", Pointer("/clustering/nmi"), "%.3f");
-  row(metrics, "ARI", Pointer("/clustering/ari"), "%.3f");
-  row(metrics, "clusters in use", Pointer("/clusters_in_use"), "%.0f");
-  row(metrics, "largest cluster", Pointer("/largest_cluster"), "%.3f");
+  if (latents.empty()) cluster_rows(metrics, "", Pointer());
+  for (const auto& latent : latents.items()) {
+    cluster_rows(metrics, latent.key() + ": ", Pointer("/latents") / latent.key());
+  }
   row(metrics, "information of the latents, nats", Pointer("/information/mutual_information"),
       "%.2f");
   row(metrics, "KL of aggregated codes to prior", Pointer("/information/aggregated_kl"), "%.2f");

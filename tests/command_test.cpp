@@ -186,6 +186,56 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
       {"data.label_budget is 100", "50 of class 'y'", "lower it to"});
 }
 
+TEST_F(Command, HoldsLatentsFixedByName) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
+  const auto generate = [&](std::vector<std::string> more, const std::string& out) {
+    std::vector<std::string> words = {"generate", "made", "--out", out};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return read(folder_ / out);
+  };
+  // --cluster is short for the latent's name.
+  EXPECT_EQ(generate({"--cluster", "2", "--count", "7"}, "short.npy"),
+            generate({"--given", "y=2", "--count", "7"}, "long.npy"));
+  // All units at one number, or each at its own; with z held, all of a cluster's points are one.
+  const std::string centre =
+      generate({"--given", "y=1", "--given", "z=0", "--count", "2"}, "0.npy");
+  EXPECT_EQ(centre, generate({"--given", "z=0,0", "--given", "y=1", "--count", "2"}, "00.npy"));
+  const std::string values = centre.substr(centre.size() - 2 * 4 * 4);
+  EXPECT_EQ(values.substr(0, 16), values.substr(16));
+  EXPECT_NE(centre, generate({"--given", "y=1", "--given", "z=3,0", "--count", "2"}, "3.npy"));
+  generate({"--given", "z=0", "--count", "2"}, "each.npy");  // of each of three clusters
+  EXPECT_EQ(fs::file_size(folder_ / "each.npy"), 128 + 3 * 2 * 4 * 4u);
+  generate({"--random", "--given", "z=0", "--count", "2"}, "any.npy");
+  EXPECT_EQ(fs::file_size(folder_ / "any.npy"), 128 + 2 * 4 * 4u);
+
+  const auto refuse = [&](const std::vector<std::string>& more,
+                          const std::vector<std::string>& mentions) {
+    std::vector<std::string> words = {"generate", "made", "--out", "no.npy"};
+    words.insert(words.end(), more.begin(), more.end());
+    expect_refusal(words, mentions);
+    EXPECT_FALSE(fs::exists(folder_ / "no.npy"));
+  };
+  refuse({"--given", "w=1"}, {"no latent \"w\"", "y or z"});
+  refuse({"--given", "y=3"}, {"clusters 0 to 2"});
+  refuse({"--given", "y=one"}, {"\"one\"", "y=one"});
+  refuse({"--given", "z=1,2,3"}, {"z has 2 units", "not 3"});
+  refuse({"--given", "z=low"}, {"\"low\"", "no number"});
+  refuse({"--given", "z"}, {"NAME=VALUE"});
+  refuse({"--given", "y=1", "--given", "y=2"}, {"y is given twice"});
+  refuse({"--given", "y=1", "--cluster", "1"}, {"--cluster is short for --given y"});
+  refuse({"--given", "y=1", "--random"}, {"--random"});
+
+  // Of one discrete latent the table is the same with its name and without.
+  ASSERT_EQ(run({"cluster", "made", "points.csv", "--out", "all.csv"}).code, 0);
+  ASSERT_EQ(run({"cluster", "made", "points.csv", "--latent", "y", "--out", "y.csv"}).code, 0);
+  EXPECT_EQ(read(folder_ / "all.csv"), read(folder_ / "y.csv"));
+  expect_refusal({"cluster", "made", "points.csv", "--latent", "y2"},
+                 {"no discrete latent \"y2\"", "did you mean y?"});
+}
+
 TEST_F(Command, TrainsOnImagesAndDrawsThem) {
   // IDX: 60 pictures of 6x6, a bright half left or right.
   std::string images("\0\0\x08\x03\0\0\0\x3c\0\0\0\x06\0\0\0\x06", 16);

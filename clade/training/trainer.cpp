@@ -11,6 +11,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/require.h"
+#include "clade/training/objective.h"
 
 namespace clade {
 namespace {
@@ -207,19 +208,12 @@ void Trainer::step_on(const torch::Tensor& rows) {
                          generator_);  // [B, D]
   const Bound bound = model_.bound(x, generator_);
 
-  const double beta = options_.beta(epoch_);
-  std::vector<torch::Tensor> watched;  // the mean of each term, then the gradient norm
-  torch::Tensor loss;
-  for (const Term& term : bound.terms) {
-    const auto mean = term.value.mean();
-    const auto cost = (term.role == Role::divergence ? mean : -mean) * (term.warms_up ? beta : 1.0);
-    loss = loss.defined() ? loss + cost : cost;
-    watched.push_back(mean.detach());
-  }
   parameters_.forget_gradient();
-  loss.backward();
+  cost(bound, {.beta = options_.beta(epoch_)}).backward();
 
   torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> watched;  // the mean of each term, then the gradient norm
+  for (const Term& term : bound.terms) watched.push_back(term.value.mean());
   auto gradient = parameters_.gradient();
   const auto norm = norm_of(gradient);
   if (options_.optimiser == "adam_norm_grad") gradient = over_their_norms(gradient);

@@ -1,0 +1,57 @@
+#include "clade/training/objective.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "clade/core/error.h"
+
+namespace clade {
+namespace {
+
+double weight_of(const Term& term, const Weights& weights) {
+  if (term.role == Role::classification) return weights.alpha;
+  return term.warms_up ? weights.beta : 1.0;
+}
+
+void refuse_floor(const Term& term) {
+  if (term.floor <= 0) return;
+  std::ostringstream message;
+  message << "train.objective is \"iwae\", which has no place for the floor of " << term.floor
+          << " under " << term.name << "; set that floor to 0, or train.objective to \"elbo\"";
+  throw ConfigError(message.str());
+}
+
+/// log w as training weighs it, [S, B]: Bound::elbo() with every term by its weight.
+torch::Tensor log_weights(const Bound& draws, const Weights& weights) {
+  Bound weighted;
+  for (const Term& term : draws.terms) {
+    refuse_floor(term);
+    weighted.terms.push_back(term);
+    weighted.terms.back().value = term.value * weight_of(term, weights);
+  }
+  return weighted.elbo();
+}
+
+}  // namespace
+
+torch::Tensor cost(const Bound& bound, const Weights& weights) {
+  torch::Tensor sum;
+  for (const Term& term : bound.terms) {
+    const auto mean = term.value.mean();
+    auto charge = term.role == Role::likelihood ? -mean : mean;
+    if (term.floor > 0) charge = charge.clamp_min(term.floor);
+    charge = charge * weight_of(term, weights);
+    sum = sum.defined() ? sum + charge : charge;
+  }
+  return sum;
+}
+
+torch::Tensor importance_weighted_cost(const Bound& draws, const Weights& weights) {
+  const auto log_w = log_weights(draws, weights);
+  const auto samples = static_cast<double>(log_w.size(0));
+  return -(torch::logsumexp(log_w, 0) - std::log(samples)).mean();
+}
+
+}  // namespace clade

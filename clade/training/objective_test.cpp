@@ -1,0 +1,118 @@
+#include "clade/training/objective.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "clade/core/error.h"
+
+namespace clade {
+namespace {
+
+torch::Tensor numbers(const std::vector<double>& values) {
+  return torch::tensor(values, torch::kFloat64);
+}
+
+double number(const torch::Tensor& value) {
+  return value.item<double>();
+}
+
+/// Two points: log p(x|z) has the mean −5, KL(z) 2, KL(y) 0.5, the loss on labels 3.
+Bound every_role() {
+  return {{{"log p(x|z)", numbers({-4, -6})},
+           {"KL(z)", numbers({1, 3}), Role::divergence},
+           {"KL(y)", numbers({0.25, 0.75}), Role::divergence, /*warms_up=*/false},
+           {"H(q(y|x))", numbers({2, 4}), Role::classification}}};
+}
+
+TEST(Cost, WeighsEveryTermByItsRole) {
+  EXPECT_DOUBLE_EQ(number(cost(every_role(), {.beta = 1, .alpha = 0})), 5 + 2 + 0.5);
+  EXPECT_DOUBLE_EQ(number(cost(every_role(), {.beta = 1, .alpha = 1})), 5 + 2 + 0.5 + 3);
+  EXPECT_DOUBLE_EQ(number(cost(every_role(), {.beta = 0.25, .alpha = 10})), 5 + 0.5 + 0.5 + 30);
+}
+
+TEST(Cost, OfOneWeightIsMinusTheBound) {
+  Bound bound = every_role();
+  bound.terms.pop_back();
+  EXPECT_DOUBLE_EQ(number(cost(bound, {})), -number(bound.elbo().mean()));
+}
+
+TEST(Cost, IsTheMeanOverDrawsAndPoints) {
+  const Bound draws{{{"log p(x|z)", numbers({-1, -2, -3, -4, -5, -9}).view({3, 2})},
+                     {"KL(z)", numbers({2, 4}), Role::divergence}}};  // in closed form: no draws
+  EXPECT_DOUBLE_EQ(number(cost(draws, {.beta = 0.5})), 4 + 0.5 * 3);
+}
+
+TEST(Cost, HoldsAFloorUnderTheMeanAloneAndHasNoGradientBelowIt) {
+  const auto charged = [](double floor, double shift) {
+    auto value = numbers({-1 + shift, 2 + shift}).requires_grad_();  // one point alone is below 0
+    const Bound bound{{{"KL(y)", value, Role::divergence, /*warms_up=*/true, floor}}};
+    const auto sum = cost(bound, {.beta = 0.5});
+    sum.backward();
+    return std::pair{number(sum), number(value.grad()[0])};
+  };
+  EXPECT_EQ(charged(0.4, 0), std::pair(0.5 * 0.5, 0.25));  // the mean is 0.5: above
+  EXPECT_EQ(charged(0.6, 0), std::pair(0.5 * 0.6, 0.0));   // below
+  EXPECT_EQ(charged(0, -1), std::pair(0.5 * -0.5, 0.25));  // none, not one of 0
+}
+
+TEST(Cost, FloorsAreNoPartOfTheReportedBound) {
+  Bound bound = every_role();
+  const auto before = bound.elbo();
+  bound.terms[1].floor = 100;
+  EXPECT_TRUE(torch::equal(bound.elbo(), before));
+  EXPECT_DOUBLE_EQ(number(cost(bound, {.beta = 1, .alpha = 0})), 5 + 100 + 0.5);
+}
+
+/// Three draws of two points, of log p(x|z) and log q(z) − log p(z).
+Bound three_draws() {
+  return {{{"log p(x|z)", numbers({-1, -2, -3, -4, -5, -6}).view({3, 2})},
+           {"KL(z)", numbers({0.5, -1, 2, 0, -0.25, 3}).view({3, 2}), Role::divergence}}};
+}
+
+TEST(ImportanceWeightedCost, IsMinusTheLogOfTheMeanWeight) {
+  for (const double beta : {1.0, 0.5, 0.0}) {
+    const auto weight = [&](double likelihood, double divergence) {
+      return std::exp(likelihood - beta * divergence);
+    };
+    const double first = std::log((weight(-1, 0.5) + weight(-3, 2) + weight(-5, -0.25)) / 3);
+    const double second = std::log((weight(-2, -1) + weight(-4, 0) + weight(-6, 3)) / 3);
+    EXPECT_NEAR(number(importance_weighted_cost(three_draws(), {.beta = beta})),
+                -(first + second) / 2, 1e-14)
+        << beta;
+  }
+}
+
+TEST(ImportanceWeightedCost, OfOneDrawIsTheCostOfTheBound) {
+  Bound one = three_draws();
+  for (Term& term : one.terms) term.value = term.value.slice(0, 0, 1);  // [1, B]
+  EXPECT_NEAR(number(importance_weighted_cost(one, {.beta = 0.3})),
+              number(cost(one, {.beta = 0.3})), 1e-14);
+}
+
+TEST(ImportanceWeightedCost, LiesBelowThatOfTheMeanLogWeight) {
+  EXPECT_LT(number(importance_weighted_cost(three_draws(), {})), number(cost(three_draws(), {})));
+}
+
+TEST(ImportanceWeightedCost, StandsWeightsBeyondTheRangeOfExp) {
+  Bound far = three_draws();
+  far.terms[0].value = far.terms[0].value - 2000;
+  EXPECT_NEAR(number(importance_weighted_cost(far, {})),
+              number(importance_weighted_cost(three_draws(), {})) + 2000, 1e-9);
+}
+
+TEST(ImportanceWeightedCost, RefusesAFloorByName) {
+  Bound draws = three_draws();
+  draws.terms[1].floor = 0.5;
+  try {
+    importance_weighted_cost(draws, {});
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("floor of 0.5 under KL(z)"), std::string::npos)
+        << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace clade

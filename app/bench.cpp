@@ -29,6 +29,7 @@
 #include "clade/core/progress.h"
 #include "clade/core/words.h"
 #include "clade/ops/threads.h"
+#include "clade/training/checkpoint.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -201,11 +202,10 @@ bool finished(const Run& run) {
   const json metrics = read_metrics(run.folder);
   const json record = read_record(run.folder);
   const json checkpoint = clade::read_json_object(run.folder / "checkpoint.json");
-  const clade::TrainOptions& train = run.row->experiment.train;
   if (!metrics.contains("test")) return false;
   if (!record.empty() && !record.value("finished", false)) return false;
   if (checkpoint.empty()) return !record.empty();
-  return checkpoint.at("epoch").get<int64_t>() >= train.epochs_in_all(train.stalled_at(checkpoint));
+  return clade::is_complete(checkpoint, run.row->experiment.train);
 }
 
 State state_of(const Run& run) {

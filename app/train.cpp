@@ -17,6 +17,7 @@
 #include "clade/core/json_file.h"
 #include "clade/core/progress.h"
 #include "clade/ops/precision.h"
+#include "clade/training/run_folder.h"
 
 namespace fs = std::filesystem;
 
@@ -94,6 +95,32 @@ std::string progress_text(const clade::TrainingProgress& progress) {
   return line + text;
 }
 
+/// Shows how training comes along, and stops it on Ctrl-C.
+class Watcher : public clade::TrainingObserver {
+ public:
+  bool after_step(const clade::TrainingProgress& progress) override {
+    line_.show(progress_text(progress));
+    return !StopOnInterrupt::asked();
+  }
+
+ private:
+  StopOnInterrupt stop_;
+  clade::ProgressLine line_;
+};
+
+clade::TrainingSummary train_in(const fs::path& folder, clade::RunFolder& run,
+                                clade::Trainer& trainer) {
+  Watcher watcher;
+  try {
+    return trainer.run({&run, &watcher});
+  } catch (const clade::NumericalError& error) {
+    const fs::path checkpoint = folder / "checkpoint.safetensors";
+    if (!fs::exists(checkpoint)) throw;
+    throw clade::NumericalError(std::string(error.what()) + "; the last good state is in " +
+                                checkpoint.string());
+  }
+}
+
 // What the run folder is called and where it is, for a new run.
 struct Prepared {
   clade::Experiment experiment;
@@ -159,14 +186,14 @@ void train(const TrainArguments& arguments) {
   const fs::path& folder = prepared.folder;
   const auto seed = static_cast<uint64_t>(experiment.run.seed);
   const torch::Device device = prepare_device(experiment.run);
-  // Before anything is written: both throw where the device cannot.
-  clade::precision_for("train.precision", experiment.train.precision, device);
+  // Before anything is written: throws where the device cannot.
   clade::precision_for("evaluate.precision", experiment.evaluate.precision, device);
 
   auto trained = clade::make_model(experiment.model_name, experiment.model, data, seed, device);
   trained.provenance = {{"data", experiment.data_name()}, {"seed", experiment.run.seed}};
   if (!data.fingerprint.empty()) trained.provenance["fingerprint"] = data.fingerprint;
   move_to(device, data);
+  clade::Trainer trainer(trained, data, experiment.train, seed);
   if (!resuming) {
     clade::make_folder(folder, "give another --out");
   }
@@ -180,15 +207,14 @@ void train(const TrainArguments& arguments) {
   std::printf("%s\nrun folder: %s\n", data.said.c_str(), folder.c_str());
   std::fflush(stdout);
 
-  clade::Trainer trainer(trained, data, experiment.train, seed, folder);
-  if (resuming) trainer.resume();
+  clade::RunFolder run_folder(folder);
+  if (resuming) run_folder.resume(trainer);
   if (!trainer.finished()) begin_record(folder, experiment.run);
-  clade::TrainingSummary summary;
-  {
-    const StopOnInterrupt stop;
-    clade::ProgressLine line;
-    summary = trainer.run(&StopOnInterrupt::asked,
-                          [&](const auto& progress) { line.show(progress_text(progress)); });
+  const clade::TrainingSummary summary = train_in(folder, run_folder, trainer);
+  if (summary.interrupted) {
+    throw clade::Interrupted("stopped at epoch " + std::to_string(summary.epochs + 1) + ", step " +
+                             std::to_string(summary.steps) + "; go on with: clade train --resume " +
+                             folder.string());
   }
   std::printf("trained %lld epochs in %s%s; kept epoch %lld, bound %.2f\n",
               static_cast<long long>(summary.epochs), clade::duration(summary.seconds).c_str(),

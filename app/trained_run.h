@@ -4,6 +4,7 @@
 #include <string>
 
 #include "clade/config/experiment.h"
+#include "clade/training/trained_model.h"
 
 /// A finished run folder, opened: what it was told, and the model it made on the device it names.
 struct TrainedRun {

@@ -7,12 +7,10 @@
 #include <torch/torch.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "clade/core/error.h"
 #include "clade/core/memory.h"
 #include "clade/evaluation/log_likelihood.h"
 #include "clade/nets/conditional.h"
@@ -104,6 +102,15 @@ double peak_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
+class StopWhenDone : public TrainingObserver {
+ public:
+  explicit StopWhenDone(std::function<bool()> go_on) : go_on_(std::move(go_on)) {}
+  bool after_step(const TrainingProgress&) override { return go_on_(); }
+
+ private:
+  std::function<bool()> go_on_;
+};
+
 /// Takes training steps for as long as `go_on` says so, which is asked after each.
 void train(const Case& c, const std::string& precision, const std::string& estimator,
            const std::function<bool()>& go_on) {
@@ -112,14 +119,8 @@ void train(const Case& c, const std::string& precision, const std::string& estim
   TrainOptions options;
   options.batch = kBatch;
   options.precision = precision;
-  const auto run = std::filesystem::temp_directory_path() / "clade_benchmark";
-  std::filesystem::create_directories(run);
-  Trainer trainer(trained, data, options, /*seed=*/1, run);
-  try {
-    trainer.run([&] { return !go_on(); });
-  } catch (const Interrupted&) {
-  }
-  std::filesystem::remove_all(run);
+  StopWhenDone observer(go_on);
+  Trainer(trained, data, options, /*seed=*/1).run({&observer});
 }
 
 void train_step(benchmark::State& state, const Case& c, const std::string& precision,

@@ -6,7 +6,7 @@
 #include "clade/evaluation/evaluate.h"
 #include "clade/formats/experiment_file.h"
 #include "clade/models/registry.h"
-#include "clade/training/trainer.h"
+#include "clade/training/schedule.h"
 
 namespace clade {
 

@@ -4,459 +4,268 @@
 
 #include <chrono>
 #include <cmath>
-#include <fstream>
-#include <limits>
-#include <sstream>
 
 #include "clade/core/error.h"
-#include "clade/core/files.h"
-#include "clade/core/require.h"
-#include "clade/training/objective.h"
 
 namespace clade {
 namespace {
 
-using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-constexpr int64_t kStepsBetweenChecks =
-    50;  // reading a tensor's value stalls a GPU: not every step
-constexpr const char* kCheckpoint = "checkpoint.safetensors";
-constexpr const char* kLog = "log.jsonl";
+// Reading a tensor's value stalls a GPU: not every step.
+constexpr int64_t kStepsBetweenChecks = 50;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-json to_json(const MeanBound& mean) {
-  json terms = json::object();
-  for (const auto& [name, value] : mean.terms) terms[name] = value;
-  return {{"elbo", mean.elbo}, {"terms", terms}};
+const TrainOptions& valid(const TrainOptions& options) {
+  options.validate();
+  return options;
 }
 
-void append_to_log(const std::filesystem::path& path, const json& line) {
-  std::ofstream log(path, std::ios::app);
-  log << line.dump() << "\n" << std::flush;
-  if (!log) {
-    throw Error("cannot write " + path.string() +
-                "; check the folder's permissions and the free disk space, then train --resume");
+std::map<std::string, torch::Tensor> copy_on_cpu(Model& model) {
+  std::map<std::string, torch::Tensor> copies;
+  for (const auto& [name, tensor] : state_of(model)) {
+    copies[name] = tensor.to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
   }
-}
-
-// The log keeps only the epochs that the resumed state has behind it.
-void truncate_log(const std::filesystem::path& path, int64_t epochs) {
-  if (!std::filesystem::exists(path)) return;
-  std::istringstream lines(read_file(path));
-  std::string kept;
-  for (std::string line; std::getline(lines, line);) {
-    const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (entry.is_discarded() || entry.value("epoch", kNever) > epochs) break;
-    kept += line + "\n";
-  }
-  write_atomically(path, kept);
+  return copies;
 }
 
 }  // namespace
 
-std::vector<Option> TrainOptions::options() {
-  return {
-      {"epochs", &epochs,
-       "epochs at most, a cooldown included; early stopping may end training sooner"},
-      {"batch", &batch, "data points a step"},
-      {"optimiser", &optimiser,
-       "adam; or adam_norm_grad, Adam on gradients divided by the norm of their own parameter's, "
-       "as the VampPrior and CP-VAE code does"},
-      {"learning_rate", &learning_rate, "of the optimiser"},
-      {"learning_rate_decay", &learning_rate_decay,
-       "factor on the learning rate every decay_every epochs; 1 for none"},
-      {"decay_every", &decay_every, "epochs between two learning-rate decays"},
-      {"cooldown", &cooldown,
-       "epochs at the end, or after early stopping, over which the learning rate falls linearly "
-       "towards zero; 0 for none"},
-      {"warmup", &warmup,
-       "epochs over which the weight of the KL terms rises linearly to 1; 0 for none"},
-      {"look_ahead", &look_ahead,
-       "stop after this many epochs past the warm-up without a better validation bound; 0 for "
-       "never"},
-      {"validation_points", &validation_points,
-       "validation points each epoch is judged by, the first of them; 0 for all. With many "
-       "clusters their exact sums cost more than an epoch of sum_and_sample"},
-      {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
-      {"checkpoint_every", &checkpoint_every, "epochs between two checkpoints"},
-      {"cuda_graph", &cuda_graph,
-       "on a CUDA device: capture the step once and replay it, which saves the launches; no effect "
-       "elsewhere"},
-      {"precision", &precision,
-       "of matrix products in training steps: fp32; bf16, about twice as fast where the machine "
-       "has it; tf32, on CUDA devices; weights, sums and validation stay in float32"},
-  };
-}
-
-void TrainOptions::validate() const {
-  require_at_least("train.epochs", static_cast<double>(epochs), 1);
-  require_at_least("train.batch", static_cast<double>(batch), 1);
-  require_one_of("train.optimiser", optimiser, {"adam", "adam_norm_grad"});
-  if (clip_norm > 0 && optimiser != "adam") {
-    throw ConfigError("train.clip_norm does nothing to the gradients of " + optimiser +
-                      ", whose norms are 1; set one of the two");
-  }
-  require_above("train.learning_rate", learning_rate, 0);
-  require_above("train.learning_rate_decay", learning_rate_decay, 0);
-  require_at_least("train.decay_every", static_cast<double>(decay_every), 1);
-  require_at_least("train.cooldown", static_cast<double>(cooldown), 0);
-  require_at_least("train.warmup", static_cast<double>(warmup), 0);
-  require_at_least("train.look_ahead", static_cast<double>(look_ahead), 0);
-  require_at_least("train.validation_points", static_cast<double>(validation_points), 0);
-  require_at_least("train.clip_norm", clip_norm, 0);
-  require_at_least("train.checkpoint_every", static_cast<double>(checkpoint_every), 1);
-  require_one_of("train.precision", precision, precisions());
-}
-
-double TrainOptions::beta(int64_t epoch) const {
-  if (epoch + 1 >= warmup) return 1;
-  return static_cast<double>(epoch + 1) / static_cast<double>(warmup);
-}
-
-double TrainOptions::learning_rate_at(int64_t epoch, int64_t epochs_in_all) const {
-  const double rate =
-      learning_rate * std::pow(learning_rate_decay, static_cast<double>(epoch / decay_every));
-  const auto left = static_cast<double>(epochs_in_all - epoch);
-  return rate * std::min(1.0, left / static_cast<double>(std::min(cooldown, epochs_in_all) + 1));
-}
-
-std::optional<int64_t> TrainOptions::stalled_at(const nlohmann::json& checkpoint) const {
-  const int64_t epoch = checkpoint.at("epoch");
-  if (const auto found = checkpoint.find("stalled_at"); found != checkpoint.end()) {
-    const int64_t then = *found;
-    if (then < epoch || checkpoint.at("position") > 0) return then;  // the cooldown has begun
-  }
-  if (!has_stalled(epoch, checkpoint.at("best_epoch"))) return std::nullopt;
-  return epoch;
-}
-
-bool TrainOptions::has_stalled(int64_t done, int64_t best_epoch) const {
-  return look_ahead > 0 && done < epochs - cooldown &&
-         done - std::max(best_epoch, warmup) >= look_ahead;
-}
-
-int64_t TrainOptions::epochs_in_all(std::optional<int64_t> stalled_at) const {
-  return stalled_at ? std::min(epochs, *stalled_at + cooldown) : epochs;
-}
-
-json EpochLog::json() const {
-  nlohmann::json line = {{"epoch", epoch},
-                         {"steps", steps},
-                         {"train", to_json(train)},
-                         {"learning_rate", learning_rate},
-                         {"beta", beta},
-                         {"seconds", seconds},
-                         {"samples_per_second", samples_per_second}};
-  if (validation) line["validation"] = to_json(*validation);
-  return line;
-}
-
 Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& options,
-                 uint64_t seed, std::filesystem::path run)
+                 uint64_t seed)
     : trained_(trained),
       model_(*trained.model),
       data_(data),
-      options_(options),
+      options_(valid(options)),
       seed_(seed),
-      run_(std::move(run)),
-      parameters_(*trained.model),
-      adam_(parameters_.values()),
       generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())),
-      precision_(precision_for("train.precision", options.precision, data.train.x.device())),
-      rows_(
-          torch::zeros({options.batch}, torch::dtype(torch::kInt64).device(data.train.x.device()))),
-      step_number_(torch::zeros({}, rows_.options())),
-      graph_([this] { step_on(rows_); }, generator_, data.train.x.device(), options.cuda_graph) {}
+      step_(model_, data, options_, generator_) {}
 
 bool Trainer::finished() const {
-  return epoch_ >= epochs_in_all();
+  return standing_.epoch >= epochs_in_all();
 }
 
-void Trainer::begin_epoch() {
-  const int64_t n = data_.train.size();
-  order_ =
-      torch::randperm(n, generator_, torch::dtype(torch::kInt64).device(data_.train.x.device()));
-  position_ = 0;
-  seconds_ = 0;
-  if (totals_.defined()) {
-    totals_.zero_();
-    first_bad_.fill_(kNever);
+void Trainer::resume(const TrainingState& state, const std::string& source) {
+  // Settings that came later have their defaults in a state of before.
+  const auto options = find_model(trained_.name).options();
+  if (state.model == trained_.name) from_json(state.options, *options, source);
+  if (state.model != trained_.name || to_json(*options) != to_json(*trained_.options)) {
+    throw Error(source +
+                " holds the state of another model, or of one with other settings; "
+                "restore its settings or train anew");
   }
-}
-
-void Trainer::step() {
-  const auto rows = order_.slice(0, position_, position_ + options_.batch);
-  adam_.begin_step(options_.learning_rate_at(epoch_, epochs_in_all()));
-  step_number_.fill_(adam_.steps);
-  if (rows.size(0) == rows_.size(0)) {
-    rows_.copy_(rows);
-    graph_.run();
-  } else {  // the epoch's last few points
-    step_on(rows);
-  }
-  position_ += rows.size(0);
-}
-
-void Trainer::step_on(const torch::Tensor& rows) {
-  const PrecisionScope scope(precision_);
-  const auto x = present(data_.train.x.index_select(0, rows), data_.preprocessing.binarise,
-                         generator_);  // [B, D]
-  const Bound bound = model_.bound(x, generator_);
-
-  parameters_.forget_gradient();
-  cost(bound, {.beta = options_.beta(epoch_)}).backward();
-
-  torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> watched;  // the mean of each term, then the gradient norm
-  for (const Term& term : bound.terms) watched.push_back(term.value.mean());
-  auto gradient = parameters_.gradient();
-  const auto norm = norm_of(gradient);
-  if (options_.optimiser == "adam_norm_grad") gradient = over_their_norms(gradient);
-  const auto scale = options_.clip_norm > 0 ? (options_.clip_norm / (norm + 1e-6)).clamp_max(1)
-                                            : torch::ones_like(norm);
-  adam_.step(parameters_.values(), gradient, scale);
-
-  watched.push_back(norm);
-  const auto values = torch::stack(watched).to(torch::kFloat64);  // [terms + 1]
-  if (!totals_.defined()) {
-    totals_ = torch::zeros_like(values);
-    first_bad_ = torch::full_like(values, kNever, values.options().dtype(torch::kInt64));
-  }
-  if (term_names_.empty()) {
-    for (const Term& term : bound.terms) {
-      term_names_.push_back(term.name);
-      term_divergence_.push_back(term.role == Role::divergence);
-    }
-  }
-  totals_ += values * rows.size(0);
-  const auto bad_now = torch::isfinite(values).logical_not().logical_and(first_bad_ == kNever);
-  first_bad_.copy_(torch::where(bad_now, step_number_, first_bad_));
-}
-
-void Trainer::check_finite() const {
-  const auto first_bad = first_bad_.cpu();
-  const auto worst = first_bad.argmin().item<int64_t>();
-  const auto step = first_bad[worst].item<int64_t>();
-  if (step == kNever) return;
-  const bool gradient = worst == static_cast<int64_t>(term_names_.size());
-  const std::string what = gradient ? "the gradient" : term_names_[worst];
-  const bool saved = std::filesystem::exists(run_ / kCheckpoint);
-  throw NumericalError(
-      what + " became NaN or infinite at step " + std::to_string(step) + " (epoch " +
-      std::to_string(epoch_ + 1) + "); " +
-      (saved ? "the last good state is in " + (run_ / kCheckpoint).string() + "; " : "") +
-      "try a lower train.learning_rate or a train.clip_norm");
-}
-
-MeanBound Trainer::epoch_means() const {
-  const auto means = (totals_ / static_cast<double>(data_.train.size())).cpu();
-  MeanBound mean;
-  for (size_t i = 0; i < term_names_.size(); ++i) {
-    const auto value = means[static_cast<int64_t>(i)].item<double>();
-    mean.terms.emplace_back(term_names_[i], value);
-    mean.elbo += term_divergence_[i] ? -value : value;
-  }
-  return mean;
-}
-
-EpochLog Trainer::end_epoch() {
-  EpochLog log;
-  log.epoch = epoch_ + 1;
-  log.steps = adam_.steps;
-  log.train = epoch_means();
-  log.learning_rate = options_.learning_rate_at(epoch_, epochs_in_all());
-  log.beta = options_.beta(epoch_);
-  if (data_.validation.size() > 0) {
-    // The same draws every epoch, so that epochs differ by their weights alone.
-    Generator generator =
-        make_generator(derive_seed(seed_, "validation"), data_.validation.x.device());
-    const auto& all = data_.validation.x;
-    const auto x =
-        options_.validation_points > 0 ? all.slice(0, 0, options_.validation_points) : all;
-    log.validation = mean_bound(model_, x, generator);
-    for (const auto& [name, value] : log.validation->terms) {
-      if (!std::isfinite(value)) {
-        throw NumericalError(name + " is not finite on the validation data after step " +
-                             std::to_string(log.steps) + "; the last good state is in " +
-                             run_.string());
-      }
-    }
-  }
-  keep_if_best(log);
-  ++epoch_;
-  position_ = 0;
-  if (!stalled_at_ && options_.has_stalled(epoch_, best_epoch_)) stalled_at_ = epoch_;
-  return log;
-}
-
-void Trainer::keep_if_best(const EpochLog& log) {
-  // Without validation data there is nothing to choose by: the latest weights are kept.
-  if (log.validation && best_epoch_ > 0 && log.validation->elbo <= best_) return;
-  best_ = log.validation ? log.validation->elbo : log.train.elbo;
-  best_epoch_ = log.epoch;
-  save_best();
-}
-
-void Trainer::save_best() {
-  trained_.provenance["epoch"] = best_epoch_;
-  trained_.provenance["bound"] = best_;
-  save_model(trained_, run_);
-}
-
-void Trainer::save_checkpoint() const {
-  TensorFile file;
-  for (const auto& [name, tensor] : state_of(model_)) file.tensors["model." + name] = tensor;
-  file.tensors["adam.first_moment"] = adam_.first_moment;
-  file.tensors["adam.second_moment"] = adam_.second_moment;
-  file.tensors["generator"] = generator_.get_state();
-  if (position_ > 0) {
-    file.tensors["epoch.order"] = order_;
-    file.tensors["epoch.totals"] = totals_;
-  }
-  json state = {{"model", trained_.name},
-                {"options", to_json(*trained_.options)},
-                {"epoch", epoch_},
-                {"position", position_},
-                {"steps", adam_.steps},
-                {"best_bound", best_},
-                {"best_epoch", best_epoch_},
-                {"terms", term_names_},
-                {"divergences", term_divergence_},
-                {"epoch_seconds", seconds_},
-                {"seconds", total_seconds_}};
-  if (stalled_at_) state["stalled_at"] = *stalled_at_;
-  file.metadata = state.dump();
-  write_safetensors(run_ / kCheckpoint, file);
-  write_atomically(run_ / "checkpoint.json", state.dump(2) + "\n");
-}
-
-void Trainer::resume() {
-  const auto path = run_ / kCheckpoint;
-  if (!std::filesystem::exists(path)) {
-    throw Error(run_.string() + " has no " + kCheckpoint + " to resume from; train it anew");
-  }
-  const TensorFile file = read_safetensors(path);
-  std::map<std::string, torch::Tensor> weights;
-  for (const auto& [name, tensor] : file.tensors) {
-    if (name.rfind("model.", 0) == 0) weights[name.substr(6)] = tensor;
-  }
-  try {
-    const json state = json::parse(file.metadata);
-    // Settings that came later have their defaults in a checkpoint of before.
-    const auto options = find_model(trained_.name).options();
-    if (state.at("model") == trained_.name) from_json(state.at("options"), *options);
-    if (state.at("model") != trained_.name || to_json(*options) != to_json(*trained_.options)) {
-      throw Error(path.string() + " is of another model than " +
-                  (run_ / "experiment.toml").string() +
-                  " describes; restore that file or train anew");
-    }
-    load_state(model_, weights, path.string());
-    epoch_ = state.at("epoch");
-    position_ = state.at("position");
-    adam_.steps = state.at("steps");
-    best_ = state.at("best_bound");
-    best_epoch_ = state.at("best_epoch");
-    stalled_at_ = options_.stalled_at(state);
-    term_names_ = state.at("terms").get<std::vector<std::string>>();
-    term_divergence_ = state.at("divergences").get<std::vector<bool>>();
-    seconds_ = state.at("epoch_seconds");
-    total_seconds_ = state.at("seconds");
-    adam_.first_moment.copy_(file.tensors.at("adam.first_moment"));
-    adam_.second_moment.copy_(file.tensors.at("adam.second_moment"));
-    generator_.set_state(file.tensors.at("generator"));
-    if (position_ > 0) {
-      order_ = file.tensors.at("epoch.order").to(data_.train.x.device());
-      totals_ = file.tensors.at("epoch.totals").to(data_.train.x.device());
-      first_bad_ = torch::full_like(totals_, kNever, totals_.options().dtype(torch::kInt64));
-    }
-  } catch (const json::exception&) {
-    throw Error(path.string() + " is damaged: its state cannot be read");
-  } catch (const std::out_of_range&) {
-    throw Error(path.string() + " is damaged: a tensor is missing");
-  }
-  if (order_.defined() && order_.size(0) != data_.train.size()) {
-    throw Error(path.string() + " was made with " + std::to_string(order_.size(0)) +
+  if (state.order.defined() && state.order.size(0) != data_.train.size()) {
+    throw Error(source + " was made with " + std::to_string(state.order.size(0)) +
                 " training points, the data now has " + std::to_string(data_.train.size()));
   }
-  truncate_log(run_ / kLog, epoch_);
+  load_state(model_, state.weights, source);
+  standing_ = state.standing;
+  standing_.stalled_at = options_.stalled_at(state.standing);
+  best_bound_ = state.best_bound;
+  best_weights_ = state.best_weights;
+  epoch_seconds_ = state.epoch_seconds;
+  seconds_ = state.seconds;
+  Adam& adam = step_.adam();
+  adam.steps = state.steps;
+  adam.first_moment.copy_(state.first_moment);
+  adam.second_moment.copy_(state.second_moment);
+  generator_.set_state(state.generator);
+  if (standing_.position > 0) {
+    order_ = state.order.to(data_.train.x.device());
+    step_.watch().restore(state.terms, state.totals.to(data_.train.x.device()));
+  }
 }
 
-TrainingSummary Trainer::run(const std::function<bool()>& stop,
-                             const std::function<void(const TrainingProgress&)>& progress) {
-  EpochLog last;
-  if (adam_.steps == 0) {
+TrainingState Trainer::state() {
+  TrainingState state;
+  state.model = trained_.name;
+  state.options = to_json(*trained_.options);
+  state.standing = standing_;
+  state.steps = step_.adam().steps;
+  state.best_bound = best_bound_;
+  state.epoch_seconds = epoch_seconds_;
+  state.seconds = seconds_;
+  state.weights = state_of(model_);
+  state.best_weights = best_weights_;
+  state.first_moment = step_.adam().first_moment;
+  state.second_moment = step_.adam().second_moment;
+  state.generator = generator_.get_state();
+  state.order = order_;
+  state.totals = step_.watch().totals();
+  state.terms = step_.watch().terms();
+  return state;
+}
+
+TrainingSummary Trainer::summary(bool interrupted) const {
+  const bool stopped_early = !interrupted && standing_.epoch < options_.epochs;
+  return {standing_.epoch, step_.adam().steps, standing_.best_epoch, best_bound_,
+          seconds_,        interrupted,        stopped_early,        step_.not_captured()};
+}
+
+TrainingSummary Trainer::run(const std::vector<TrainingObserver*>& observers) {
+  observers_ = observers;
+  if (step_.adam().steps == 0) {
     auto generator = make_generator(derive_seed(seed_, "start"), data_.train.x.device());
     model_.start_from(data_.train.x, generator);
   }
   while (!finished()) {
-    model_.train();
-    model_.begin_epoch(epoch_);
-    graph_.forget();
-    if (position_ == 0) begin_epoch();
-    const double seconds_before = seconds_;
-    const auto start = Clock::now();
-    const int64_t n = data_.train.size();
-    const int64_t position_before = position_;
-    while (position_ < n) {
-      step();
-      const double elapsed = seconds_since(start);
-      if (adam_.steps % kStepsBetweenChecks == 0) check_finite();
-      if (stop && stop()) {
-        check_finite();
-        seconds_ = seconds_before + elapsed;
-        save_checkpoint();
-        throw Interrupted("stopped at epoch " + std::to_string(epoch_ + 1) + ", step " +
-                          std::to_string(adam_.steps) + "; go on with: clade train --resume " +
-                          run_.string());
-      }
-      if (progress) {
-        const double rate = static_cast<double>(position_ - position_before) / elapsed;
-        const double points_left = static_cast<double>((epochs_in_all() - epoch_) * n - position_);
-        progress({epoch_ + 1, epochs_in_all(),
-                  static_cast<double>(position_) / static_cast<double>(n), rate, points_left / rate,
-                  last.epoch > 0 ? &last : nullptr});
-      }
-    }
-    check_finite();
-    const double train_seconds = seconds_before + seconds_since(start);
-    last = end_epoch();
-    last.samples_per_second = static_cast<double>(n) / train_seconds;
-    last.seconds = seconds_before + seconds_since(start);
-    total_seconds_ += last.seconds;
-    seconds_ = 0;
-    append_to_log(run_ / kLog, last.json());
-    if (epoch_ % options_.checkpoint_every == 0 || finished()) save_checkpoint();
+    if (!run_epoch()) return summary(/*interrupted=*/true);
   }
   finish();
-  return {epoch_, best_epoch_, best_, total_seconds_, epoch_ < options_.epochs, graph_.fallback()};
+  return summary(/*interrupted=*/false);
+}
+
+/// Returns false if an observer stopped it.
+bool Trainer::run_epoch() {
+  model_.train();
+  model_.begin_epoch(standing_.epoch);
+  step_.begin_epoch({.beta = options_.beta(standing_.epoch)});
+  if (standing_.position == 0) begin_epoch();
+  const int64_t n = data_.train.size();
+  const double seconds_before = epoch_seconds_;
+  const int64_t position_before = standing_.position;
+  const auto start = Clock::now();
+  while (standing_.position < n) {
+    step();
+    if (step_.adam().steps % kStepsBetweenChecks == 0) check_finite();
+    const double elapsed = seconds_since(start);
+    epoch_seconds_ = seconds_before + elapsed;
+    if (!after_step(static_cast<double>(standing_.position - position_before) / elapsed)) {
+      check_finite();
+      keep_state();
+      return false;
+    }
+  }
+  check_finite();
+  const double train_seconds = seconds_before + seconds_since(start);
+  EpochLog log = end_epoch();
+  log.samples_per_second = static_cast<double>(n) / train_seconds;
+  log.seconds = seconds_before + seconds_since(start);
+  seconds_ += log.seconds;
+  epoch_seconds_ = 0;
+  for (TrainingObserver* observer : observers_) observer->after_epoch(log);
+  last_ = log;
+  if (standing_.epoch % options_.checkpoint_every == 0 || finished()) keep_state();
+  return true;
+}
+
+void Trainer::begin_epoch() {
+  const auto device = data_.train.x.device();
+  order_ =
+      torch::randperm(data_.train.size(), generator_, torch::dtype(torch::kInt64).device(device));
+  step_.watch().clear();
+}
+
+void Trainer::step() {
+  const auto rows =
+      order_.slice(0, standing_.position, standing_.position + options_.batch);  // [b]
+  step_.take(rows, options_.learning_rate_at(standing_.epoch, standing_.stalled_at));
+  standing_.position += rows.size(0);
+}
+
+void Trainer::check_finite() {
+  const auto failure = step_.watch().failure();
+  if (!failure) return;
+  throw NumericalError(failure->what + " became NaN or infinite at step " +
+                       std::to_string(failure->step) + " (epoch " +
+                       std::to_string(standing_.epoch + 1) +
+                       "); try a lower train.learning_rate or a train.clip_norm");
+}
+
+bool Trainer::after_step(double rate) {
+  const int64_t n = data_.train.size();
+  const int64_t left = (epochs_in_all() - standing_.epoch) * n - standing_.position;
+  const TrainingProgress progress{standing_.epoch + 1,
+                                  epochs_in_all(),
+                                  static_cast<double>(standing_.position) / static_cast<double>(n),
+                                  rate,
+                                  static_cast<double>(left) / rate,
+                                  last_ ? &*last_ : nullptr};
+  bool go_on = true;
+  for (TrainingObserver* observer : observers_) go_on &= observer->after_step(progress);
+  return go_on;
+}
+
+EpochLog Trainer::end_epoch() {
+  EpochLog log;
+  log.epoch = standing_.epoch + 1;
+  log.steps = step_.adam().steps;
+  log.train = step_.watch().means(data_.train.size());
+  log.learning_rate = options_.learning_rate_at(standing_.epoch, standing_.stalled_at);
+  log.beta = options_.beta(standing_.epoch);
+  if (data_.validation.size() > 0) log.validation = validation_bound();
+  keep_if_best(log);
+  ++standing_.epoch;
+  standing_.position = 0;
+  if (!standing_.stalled_at && options_.has_stalled(standing_.epoch, standing_.best_epoch)) {
+    standing_.stalled_at = standing_.epoch;
+  }
+  return log;
+}
+
+MeanBound Trainer::validation_bound() {
+  // The same draws every epoch, so that epochs differ by their weights alone.
+  const auto& all = data_.validation.x;
+  auto generator = make_generator(derive_seed(seed_, "validation"), all.device());
+  const int64_t points = options_.validation_points;
+  const MeanBound bound = mean_bound(model_, points > 0 ? all.slice(0, 0, points) : all, generator);
+  for (const auto& [name, value] : bound.terms) {
+    if (std::isfinite(value)) continue;
+    throw NumericalError(name + " is not finite on the validation data after step " +
+                         std::to_string(step_.adam().steps));
+  }
+  return bound;
+}
+
+void Trainer::keep_if_best(const EpochLog& log) {
+  // Without validation data there is nothing to choose by: the latest weights are kept.
+  if (log.validation && standing_.best_epoch > 0 && log.validation->elbo <= best_bound_) return;
+  best_bound_ = log.validation ? log.validation->elbo : log.train.elbo;
+  standing_.best_epoch = log.epoch;
+  best_weights_ = copy_on_cpu(model_);
+  keep_model();
+}
+
+void Trainer::keep_model() {
+  trained_.provenance["epoch"] = standing_.best_epoch;
+  trained_.provenance["bound"] = best_bound_;
+  for (TrainingObserver* observer : observers_) observer->keep_model(trained_);
+}
+
+void Trainer::keep_state() {
+  if (observers_.empty()) return;
+  const TrainingState now = state();
+  for (TrainingObserver* observer : observers_) observer->keep_state(now);
 }
 
 void Trainer::finish() {
-  const auto best = run_ / "model.safetensors";
-  load_state(model_, read_safetensors(best).tensors, best.string());
-  if (best_epoch_ > 0) model_.begin_epoch(best_epoch_ - 1);  // with the temperature it had
+  load_state(model_, best_weights_, "the best epoch");
+  model_.begin_epoch(standing_.best_epoch - 1);  // with the temperature it had
+  set_aggregated_posteriors();
+  keep_model();
+}
+
+void Trainer::set_aggregated_posteriors() {
   const EvaluationMode evaluation(model_);
-  Generator generator =
+  auto generator =
       make_generator(derive_seed(seed_, "aggregated posterior"), data_.train.x.device());
-  std::vector<torch::Tensor> sums(1 + model_.discrete().size());  // [K_l] each
+  std::vector<torch::Tensor> sums;  // [K] of each discrete latent
   const int64_t n = data_.train.size();
   for (int64_t start = 0; start < n; start += rows_at_a_time(model_)) {
     const auto rows = data_.train.x.slice(0, start, std::min(n, start + rows_at_a_time(model_)));
     const auto x = present(rows, data_.preprocessing.binarise, generator);
     const auto q_y = model_.cluster_probabilities(x, generator);
+    sums.resize(q_y.size());
     for (size_t l = 0; l < q_y.size(); ++l) {
       sums[l] = sums[l].defined() ? sums[l] + q_y[l].sum(0) : q_y[l].sum(0);
     }
   }
-  for (size_t l = 0; l < sums.size() && sums[l].defined(); ++l) {
+  for (size_t l = 0; l < sums.size(); ++l) {
     model_.set_aggregated_posterior(sums[l] / static_cast<double>(n), l);
   }
-  save_best();
 }
 
 }  // namespace clade

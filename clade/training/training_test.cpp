@@ -8,7 +8,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/models/small_models_for_tests.h"
-#include "clade/training/trainer.h"
+#include "clade/training/run_folder.h"
 
 namespace clade {
 namespace {
@@ -67,6 +67,36 @@ TrainOptions quick(int64_t epochs) {
   return options;
 }
 
+/// Stops training after so many steps.
+class StopAfter : public TrainingObserver {
+ public:
+  explicit StopAfter(int64_t steps) : left_(steps) {}
+  bool after_step(const TrainingProgress&) override { return --left_ > 0; }
+
+ private:
+  int64_t left_;
+};
+
+TrainingSummary train(TrainedModel& trained, const Splits& data, const TrainOptions& options) {
+  return Trainer(trained, data, options, /*seed=*/3).run();
+}
+
+TrainingSummary train_in(const fs::path& run, TrainedModel& trained, const Splits& data,
+                         const TrainOptions& options,
+                         int64_t steps = std::numeric_limits<int64_t>::max()) {
+  RunFolder folder(run);
+  StopAfter stop(steps);
+  return Trainer(trained, data, options, /*seed=*/3).run({&folder, &stop});
+}
+
+TrainingSummary resume_in(const fs::path& run, TrainedModel& trained, const Splits& data,
+                          const TrainOptions& options) {
+  RunFolder folder(run);
+  Trainer trainer(trained, data, options, /*seed=*/3);
+  folder.resume(trainer);
+  return trainer.run({&folder});
+}
+
 TEST(Adam, NormGradGivesEveryTensorADirectionOnly) {
   const GradientPieces gradient = {
       {torch::tensor({3.0, -4.0}), 2}, {torch::Tensor(), 3}, {torch::zeros({1}), 1}};
@@ -113,22 +143,24 @@ TEST(TrainOptions, WarmsUpLinearlyAndDecaysInSteps) {
   EXPECT_DOUBLE_EQ(options.beta(100), 1);
   options.warmup = 0;
   EXPECT_DOUBLE_EQ(options.beta(0), 1);
-  EXPECT_DOUBLE_EQ(options.learning_rate_at(2, 100), 1);
-  EXPECT_DOUBLE_EQ(options.learning_rate_at(3, 100), 0.5);
-  EXPECT_DOUBLE_EQ(options.learning_rate_at(6, 7), 0.25);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(2, {}), 1);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(3, {}), 0.5);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(6, {}), 0.25);
 }
 
 TEST(TrainOptions, CoolsDownLinearlyTowardsTheEnd) {
   TrainOptions options;
   options.learning_rate = 1;
+  options.epochs = 5;
   options.cooldown = 3;
   const std::vector<double> expected = {1, 1, 0.75, 0.5, 0.25};
   for (int64_t epoch = 0; epoch < 5; ++epoch) {
-    EXPECT_DOUBLE_EQ(options.learning_rate_at(epoch, 5), expected[static_cast<size_t>(epoch)]);
+    EXPECT_DOUBLE_EQ(options.learning_rate_at(epoch, {}), expected[static_cast<size_t>(epoch)]);
   }
+  options.epochs = 3;
   options.cooldown = 100;  // longer than all of training
-  EXPECT_DOUBLE_EQ(options.learning_rate_at(0, 3), 0.75);
-  EXPECT_DOUBLE_EQ(options.learning_rate_at(2, 3), 0.25);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(0, {}), 0.75);
+  EXPECT_DOUBLE_EQ(options.learning_rate_at(2, {}), 0.25);
 }
 
 TEST(TrainOptions, KnowsFromACheckpointWhenTrainingEnds) {
@@ -137,9 +169,9 @@ TEST(TrainOptions, KnowsFromACheckpointWhenTrainingEnds) {
   options.warmup = 0;
   options.look_ahead = 5;
   const auto end = [&](int64_t epoch, int64_t best, int64_t position = 0, int64_t stalled = -1) {
-    nlohmann::json state = {{"epoch", epoch}, {"best_epoch", best}, {"position", position}};
-    if (stalled >= 0) state["stalled_at"] = stalled;
-    return options.epochs_in_all(options.stalled_at(state));
+    Standing standing{epoch, position, best, {}};
+    if (stalled >= 0) standing.stalled_at = stalled;
+    return options.epochs_in_all(options.stalled_at(standing));
   };
   EXPECT_EQ(end(14, 10), 100);
   EXPECT_EQ(end(15, 10), 15);  // as of a checkpoint from before there was a cooldown
@@ -152,6 +184,25 @@ TEST(TrainOptions, KnowsFromACheckpointWhenTrainingEnds) {
   EXPECT_EQ(end(15, 10, 0, 15), 100);
   EXPECT_EQ(end(15, 10, 3, 15), 35);
   EXPECT_EQ(end(16, 10, 0, 15), 35);
+}
+
+TEST(Checkpoint, SaysWhetherTrainingIsComplete) {
+  TrainOptions options;
+  options.epochs = 30;
+  options.warmup = 0;
+  options.look_ahead = 5;
+  options.cooldown = 10;
+  nlohmann::json state = {{"epoch", 15}, {"best_epoch", 10}, {"position", 0}};
+  EXPECT_FALSE(is_complete(state, options));  // stalled; the cooldown follows
+  options.cooldown = 0;
+  EXPECT_TRUE(is_complete(state, options));
+  state["best_epoch"] = 11;
+  EXPECT_FALSE(is_complete(state, options));
+  state = {{"epoch", 20}, {"best_epoch", 20}, {"position", 0}, {"stalled_at", 15}};
+  options.cooldown = 5;
+  EXPECT_TRUE(is_complete(state, options));
+  options.cooldown = 6;
+  EXPECT_FALSE(is_complete(state, options));
 }
 
 using Clusters = Folder;
@@ -183,7 +234,7 @@ TEST_P(Training, RaisesTheBound) {
   auto trained = small(GetParam(), data);
   auto generator = make_generator(5);
   const double before = mean_bound(*trained.model, data.validation.x, generator).elbo;
-  Trainer(trained, data, quick(30), 3, folder("a")).run();
+  train(trained, data, quick(30));
   const double after = mean_bound(*trained.model, data.validation.x, generator).elbo;
   EXPECT_GT(after, before + 0.2);
   EXPECT_NEAR(trained.model->aggregated_posterior().sum().item<double>(), 1, 1e-5);
@@ -195,7 +246,7 @@ TEST_P(Training, EndsWhereFp32DoesInBf16) {
     auto trained = small(GetParam(), data);
     TrainOptions options = quick(30);
     options.precision = precision;
-    Trainer(trained, data, options, 3, folder(precision)).run();
+    train(trained, data, options);
     auto generator = make_generator(5);
     return mean_bound(*trained.model, data.validation.x, generator).elbo;
   };
@@ -215,7 +266,7 @@ TEST_F(Clusters, AreNotAllOneFromTheFirstEpochOn) {
   auto trained = small("cp_vae", data);
   TrainOptions options = quick(10);
   options.warmup = 100;
-  Trainer(trained, data, options, 3, folder("a")).run();
+  train(trained, data, options);
   EXPECT_LT(trained.model->aggregated_posterior().max().item<double>(), 0.6);
 }
 
@@ -224,19 +275,16 @@ TEST_P(Training, ResumesBitForBitBetweenEpochsAndWithinOne) {
   TrainOptions options = quick(6);
   options.cooldown = 4;
   auto whole = small(GetParam(), data);
-  Trainer(whole, data, options, 3, folder("whole")).run();
+  train_in(folder("whole"), whole, data, options);
 
   // Stopped after 3 epochs of 5 steps, and in the middle of the next, then taken up.
   for (const int64_t stop_at : {15, 17}) {
     const auto run = folder("part" + std::to_string(stop_at));
     auto part = small(GetParam(), data);
-    int64_t steps = 0;
-    EXPECT_THROW(Trainer(part, data, options, 3, run).run([&] { return ++steps == stop_at; }),
-                 Interrupted);
+    EXPECT_TRUE(train_in(run, part, data, options, stop_at).interrupted);
     auto resumed = small(GetParam(), data, /*seed=*/99);  // other weights: all must come from disk
-    Trainer trainer(resumed, data, options, 3, run);
-    trainer.resume();
-    const auto summary = trainer.run();
+    const auto summary = resume_in(run, resumed, data, options);
+    EXPECT_FALSE(summary.interrupted);
     EXPECT_EQ(summary.epochs, 6);
     expect_same_state(whole, resumed);
     const auto bounds = [](const fs::path& folder) {
@@ -251,6 +299,24 @@ TEST_P(Training, ResumesBitForBitBetweenEpochsAndWithinOne) {
   }
 }
 
+TEST_P(Training, NeedsNoFolder) {
+  const Splits data = three_prototypes();
+  auto in_memory = small(GetParam(), data);
+  auto in_pieces = small(GetParam(), data);
+  auto in_a_folder = small(GetParam(), data);
+  const auto summary = train(in_memory, data, quick(3));
+  train_in(folder("a"), in_a_folder, data, quick(3));
+  expect_same_state(in_memory, in_a_folder);
+  EXPECT_EQ(in_memory.provenance, in_a_folder.provenance);
+  EXPECT_EQ(in_memory.provenance.at("bound"), summary.best_bound);
+
+  StopAfter stop(7);  // in the second of three epochs of five steps
+  Trainer trainer(in_pieces, data, quick(3), /*seed=*/3);
+  EXPECT_TRUE(trainer.run({&stop}).interrupted);
+  EXPECT_FALSE(trainer.run().interrupted);
+  expect_same_state(in_memory, in_pieces);
+}
+
 TEST_F(Clusters, RelaxAtTheTemperatureOfTheBestEpochHoweverComeBy) {
   const Splits data = three_prototypes();
   const auto relaxing = [&] {
@@ -263,12 +329,10 @@ TEST_F(Clusters, RelaxAtTheTemperatureOfTheBestEpochHoweverComeBy) {
     return mean_relaxed_bound(*trained.model, data.validation.x, generator)->elbo;
   };
   auto trained = relaxing();
-  Trainer(trained, data, quick(6), 3, folder("a")).run();
+  train_in(folder("a"), trained, data, quick(6));
   auto loaded = load_model(folder("a"), torch::kCPU);
   auto resumed = relaxing();
-  Trainer trainer(resumed, data, quick(6), 3, folder("a"));
-  trainer.resume();
-  trainer.run();
+  resume_in(folder("a"), resumed, data, quick(6));
   EXPECT_EQ(relaxed(trained), relaxed(loaded));
   EXPECT_EQ(relaxed(trained), relaxed(resumed));
 }
@@ -279,7 +343,7 @@ TEST_F(Clusters, LearnFromGradientsOverTheirNorms) {
     auto trained = small("cp_vae", data);
     TrainOptions options = quick(30);
     options.optimiser = optimiser;
-    Trainer(trained, data, options, 3, folder(optimiser)).run();
+    train(trained, data, options);
     auto generator = make_generator(5);
     return mean_bound(*trained.model, data.validation.x, generator).elbo;
   };
@@ -304,7 +368,7 @@ TEST_P(Training, SavesAndLoadsTheModel) {
 TEST_P(Training, KeepsAFlatLogOfEveryTerm) {
   const Splits data = three_prototypes();
   auto trained = small(GetParam(), data);
-  Trainer(trained, data, quick(2), 3, folder("a")).run();
+  train_in(folder("a"), trained, data, quick(2));
   int64_t epochs = 0;
   for (const auto& entry : log_of(folder("a"))) {
     EXPECT_EQ(entry.at("epoch"), ++epochs);
@@ -338,7 +402,7 @@ TEST_F(Failure, NamesTheTermAndStepThatBecameNaN) {
     trained.model->named_parameters()["p_x_given_z.logits.bias"].fill_(std::nan(""));
   }
   try {
-    Trainer(trained, data, quick(2), 3, folder("a")).run();
+    train(trained, data, quick(2));
     FAIL();
   } catch (const NumericalError& error) {
     EXPECT_NE(std::string(error.what()).find("log p(x|z) became NaN or infinite at step 1 "),
@@ -351,36 +415,42 @@ TEST_F(Failure, LeavesTheLastGoodCheckpoint) {
   Splits data = three_prototypes();
   data.preprocessing.binarise = false;
   auto trained = small("vae", data);
-  Trainer(trained, data, quick(1), 3, folder("a")).run();
+  train_in(folder("a"), trained, data, quick(1));
   const std::string good = read_file(folder("a") / "checkpoint.safetensors");
   data.train.x[95][0] = std::nan("");
   auto again = small("vae", data);
-  Trainer trainer(again, data, quick(3), 3, folder("a"));
-  trainer.resume();
-  EXPECT_THROW(trainer.run(), NumericalError);
+  EXPECT_THROW(resume_in(folder("a"), again, data, quick(3)), NumericalError);
   EXPECT_EQ(read_file(folder("a") / "checkpoint.safetensors"), good);
 }
 
 TEST_F(Failure, RefusesTheCheckpointOfAnotherModel) {
   const Splits data = three_prototypes();
   auto vae = small("vae", data);
-  Trainer(vae, data, quick(1), 3, folder("a")).run();
+  train_in(folder("a"), vae, data, quick(1));
   auto other = small("cp_vae", data);
-  EXPECT_THROW(Trainer(other, data, quick(2), 3, folder("a")).resume(), Error);
-  EXPECT_THROW(Trainer(vae, data, quick(2), 3, folder("empty")).resume(), Error);
+  EXPECT_THROW(resume_in(folder("a"), other, data, quick(2)), Error);
+  EXPECT_THROW(resume_in(folder("empty"), vae, data, quick(2)), Error);
 }
 
 TEST_F(Failure, IsNoneWhereTheCheckpointIsOlderThanASetting) {
   const Splits data = three_prototypes();
   auto trained = small("cp_vae", data);
-  Trainer(trained, data, quick(1), 3, folder("a")).run();
+  train_in(folder("a"), trained, data, quick(1));
   const auto path = folder("a") / "checkpoint.safetensors";
   TensorFile file = read_safetensors(path);
   auto state = nlohmann::json::parse(file.metadata);
   ASSERT_EQ(state.at("options").erase("prior_spread"), 1u);
   file.metadata = state.dump();
   write_safetensors(path, file);
-  EXPECT_NO_THROW(Trainer(trained, data, quick(2), 3, folder("a")).resume());
+  EXPECT_NO_THROW(resume_in(folder("a"), trained, data, quick(2)));
+}
+
+TEST_F(Failure, NamesTheOptionThatCannotBe) {
+  const Splits data = three_prototypes();
+  auto trained = small("vae", data);
+  TrainOptions options = quick(1);
+  options.batch = 0;
+  EXPECT_THROW(Trainer(trained, data, options, /*seed=*/3), ConfigError);
 }
 
 TEST_F(Failure, NamesTheMissingModel) {
@@ -396,7 +466,7 @@ TEST_F(EarlyStopping, CountsFromTheBestEpochPastTheWarmup) {
   options.learning_rate = 1e-30;  // nothing improves after the first epoch
   options.warmup = 5;
   options.look_ahead = 3;
-  const auto summary = Trainer(trained, data, options, 3, folder("a")).run();
+  const auto summary = train(trained, data, options);
   EXPECT_TRUE(summary.stopped_early);
   EXPECT_EQ(summary.best_epoch, 1);
   EXPECT_EQ(summary.epochs, 8);
@@ -409,12 +479,9 @@ TEST_F(EarlyStopping, IsFollowedByTheCooldown) {
   options.look_ahead = 3;         // so it stalls after 2 + 3 epochs
   options.cooldown = 2;
   auto trained = small("vae", data);
-  int64_t steps = 0;
-  const auto stop = [&] { return ++steps == 5 * 5 + 7; };  // within the cooldown
-  EXPECT_THROW(Trainer(trained, data, options, 3, folder("a")).run(stop), Interrupted);
-  Trainer resumed(trained, data, options, 3, folder("a"));
-  resumed.resume();
-  EXPECT_EQ(resumed.run().epochs, 7);
+  const int64_t within_the_cooldown = 5 * 5 + 7;
+  EXPECT_TRUE(train_in(folder("a"), trained, data, options, within_the_cooldown).interrupted);
+  EXPECT_EQ(resume_in(folder("a"), trained, data, options).epochs, 7);
   std::vector<double> rates;
   for (const auto& entry : log_of(folder("a"))) {
     rates.push_back(entry.at("learning_rate").get<double>() / 1e-30);
@@ -424,8 +491,8 @@ TEST_F(EarlyStopping, IsFollowedByTheCooldown) {
   EXPECT_DOUBLE_EQ(rates[5], 2.0 / 3);
   EXPECT_DOUBLE_EQ(rates[6], 1.0 / 3);
 
-  Trainer again(trained, data, options, 3, folder("a"));
-  again.resume();
+  Trainer again(trained, data, options, 3);
+  RunFolder(folder("a")).resume(again);
   EXPECT_TRUE(again.finished());
 }
 
@@ -434,17 +501,17 @@ TEST_F(EarlyStopping, JudgesByAsManyPointsAsAsked) {
   TrainOptions options = quick(3);
   options.validation_points = 7;
   auto asked = small("cp_vae", data);
-  const double bound = Trainer(asked, data, options, 3, folder("a")).run().best_bound;
+  const double bound = train(asked, data, options).best_bound;
   data.validation.x = data.validation.x.slice(0, 0, 7);
   auto sliced = small("cp_vae", data);
-  EXPECT_EQ(bound, Trainer(sliced, data, quick(3), 3, folder("b")).run().best_bound);
+  EXPECT_EQ(bound, train(sliced, data, quick(3)).best_bound);
 }
 
 TEST_F(EarlyStopping, TrainsWithoutValidationData) {
   Splits data = three_prototypes();
   data.validation = {};
   auto trained = small("cp_vae", data);
-  const auto summary = Trainer(trained, data, quick(3), 3, folder("a")).run();
+  const auto summary = train(trained, data, quick(3));
   EXPECT_EQ(summary.epochs, 3);
   EXPECT_EQ(summary.best_epoch, 3);
 }

@@ -1,0 +1,49 @@
+#pragma once
+#include <torch/types.h>
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "clade/models/bound.h"
+#include "clade/training/schedule.h"
+
+namespace clade {
+
+/// All that training needs to go on bit for bit as if it had never stopped (same machine, same
+/// thread count). Tensors are views of what training goes on to change: clone what you keep.
+struct TrainingState {
+  std::string model;       ///< Its name in the registry.
+  nlohmann::json options;  ///< Its settings.
+  Standing standing;
+  int64_t steps = 0;         ///< Since the start of training.
+  double best_bound = 0;     ///< Of standing.best_epoch.
+  double epoch_seconds = 0;  ///< Of the present epoch.
+  double seconds = 0;        ///< Of all whole epochs.
+
+  std::map<std::string, torch::Tensor> weights;       ///< As state_of() names them.
+  std::map<std::string, torch::Tensor> best_weights;  ///< Of standing.best_epoch; on the CPU.
+  torch::Tensor first_moment, second_moment;          // [P] of Adam
+  torch::Tensor generator;                            ///< What the next draw follows from.
+
+  // Within an epoch.
+  torch::Tensor order;      // [N] int64, in which the training points are presented
+  torch::Tensor totals;     // [terms + 1] (see StepWatch)
+  std::vector<Term> terms;  ///< Without their values.
+};
+
+/// Writes FOLDER/checkpoint.safetensors, each or not at all, and its numbers once more as
+/// FOLDER/checkpoint.json, for people and other programs. The best weights are not among it: they
+/// are a model of their own (see save_model).
+void write_checkpoint(const std::filesystem::path& folder, const TrainingState& state);
+
+/// Reads FOLDER/checkpoint.safetensors, also as Clade 0.1.0 wrote it, without the best weights.
+/// Throws Error naming the file if there is none or it is damaged.
+TrainingState read_checkpoint(const std::filesystem::path& folder);
+
+/// Whether `options` leave a training nothing to do that stands where checkpoint.json says.
+bool is_complete(const nlohmann::json& checkpoint, const TrainOptions& options);
+
+}  // namespace clade

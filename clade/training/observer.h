@@ -1,0 +1,51 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "clade/models/mean_bound.h"
+#include "clade/training/checkpoint.h"
+#include "clade/training/trained_model.h"
+
+namespace clade {
+
+/// What one epoch did.
+struct EpochLog {
+  int64_t epoch = 0;  ///< From 1.
+  int64_t steps = 0;  ///< Since the start of training.
+  MeanBound train;    ///< Over the epoch's own presentations, while the weights moved.
+  std::optional<MeanBound> validation;
+  double learning_rate = 0;
+  double beta = 0;
+  double seconds = 0;  ///< Of this epoch, validation included.
+  double samples_per_second = 0;
+};
+
+/// Where training stands, for a progress line.
+struct TrainingProgress {
+  int64_t epoch, epochs;  ///< From 1.
+  double fraction;        ///< Of the epoch.
+  double samples_per_second;
+  double seconds_left;   ///< To the last epoch; early stopping may come sooner.
+  const EpochLog* last;  ///< The last whole epoch, or null.
+};
+
+/// Watches training from outside: what is shown, logged or written to disk happens here. Each call
+/// comes between two steps, and training waits for it.
+class TrainingObserver {
+ public:
+  virtual ~TrainingObserver() = default;
+
+  /// After every step. False stops training here; it can be taken up later.
+  virtual bool after_step(const TrainingProgress&) { return true; }
+
+  virtual void after_epoch(const EpochLog&) {}
+
+  /// `trained` now holds the best weights so far; at the end once more, with q(y) of the training
+  /// data.
+  virtual void keep_model(const TrainedModel&) {}
+
+  /// A state to go on from, every `checkpoint_every` epochs, at the end and where training stops.
+  virtual void keep_state(const TrainingState&) {}
+};
+
+}  // namespace clade

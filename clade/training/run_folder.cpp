@@ -1,0 +1,80 @@
+#include "clade/training/run_folder.h"
+
+#include <torch/torch.h>
+
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+
+namespace clade {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kLog = "log.jsonl";
+
+json to_json(const MeanBound& mean) {
+  json terms = json::object();
+  for (const auto& [name, value] : mean.terms) terms[name] = value;
+  return {{"elbo", mean.elbo}, {"terms", terms}};
+}
+
+json to_json(const EpochLog& log) {
+  json line = {{"epoch", log.epoch},
+               {"steps", log.steps},
+               {"train", to_json(log.train)},
+               {"learning_rate", log.learning_rate},
+               {"beta", log.beta},
+               {"seconds", log.seconds},
+               {"samples_per_second", log.samples_per_second}};
+  if (log.validation) line["validation"] = to_json(*log.validation);
+  return line;
+}
+
+// The log keeps only the epochs that the resumed state has behind it.
+void truncate_log(const std::filesystem::path& path, int64_t epochs) {
+  if (!std::filesystem::exists(path)) return;
+  std::istringstream lines(read_file(path));
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const int64_t unknown = std::numeric_limits<int64_t>::max();
+    if (entry.is_discarded() || entry.value("epoch", unknown) > epochs) break;
+    kept += line + "\n";
+  }
+  write_atomically(path, kept);
+}
+
+}  // namespace
+
+void RunFolder::resume(Trainer& trainer) const {
+  TrainingState state = read_checkpoint(folder_);
+  if (state.standing.best_epoch > 0) {
+    state.best_weights = read_safetensors(folder_ / "model.safetensors").tensors;
+  }
+  trainer.resume(state, folder_.string());
+  truncate_log(folder_ / kLog, state.standing.epoch);
+}
+
+void RunFolder::after_epoch(const EpochLog& log) {
+  const auto path = folder_ / kLog;
+  std::ofstream file(path, std::ios::app);
+  file << to_json(log).dump() << "\n" << std::flush;
+  if (!file) {
+    throw Error("cannot write " + path.string() +
+                "; check the folder's permissions and the free disk space");
+  }
+}
+
+void RunFolder::keep_model(const TrainedModel& trained) {
+  save_model(trained, folder_);
+}
+
+void RunFolder::keep_state(const TrainingState& state) {
+  write_checkpoint(folder_, state);
+}
+
+}  // namespace clade

@@ -1,0 +1,29 @@
+#pragma once
+#include <filesystem>
+
+#include "clade/training/trainer.h"
+
+namespace clade {
+
+/// A training kept in a folder as it goes on:
+///   model.safetensors, model.json            the best weights so far (see save_model)
+///   checkpoint.safetensors, checkpoint.json  the last state (see write_checkpoint)
+///   log.jsonl                                one JSON object an epoch
+class RunFolder : public TrainingObserver {
+ public:
+  /// `folder` exists.
+  explicit RunFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  /// Lets `trainer` go on from the state in the folder. The log then ends where that state does.
+  /// Throws Error if there is none, or it is of another model.
+  void resume(Trainer& trainer) const;
+
+  void after_epoch(const EpochLog& log) override;
+  void keep_model(const TrainedModel& trained) override;
+  void keep_state(const TrainingState& state) override;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace clade

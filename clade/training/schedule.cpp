@@ -1,0 +1,123 @@
+#include "clade/training/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "clade/core/error.h"
+#include "clade/core/require.h"
+#include "clade/ops/precision.h"
+
+namespace clade {
+
+std::string Stage::name() const {
+  switch (kind) {
+    case StageKind::run:
+      return "run";
+    case StageKind::cooldown:
+      return "cooldown";
+  }
+  throw std::logic_error("a stage without a name");
+}
+
+std::vector<Option> TrainOptions::options() {
+  return {
+      {"epochs", &epochs,
+       "epochs at most, a cooldown included; early stopping may end training sooner"},
+      {"batch", &batch, "data points a step"},
+      {"optimiser", &optimiser,
+       "adam; or adam_norm_grad, Adam on gradients divided by the norm of their own parameter's, "
+       "as the VampPrior and CP-VAE code does"},
+      {"learning_rate", &learning_rate, "of the optimiser"},
+      {"learning_rate_decay", &learning_rate_decay,
+       "factor on the learning rate every decay_every epochs; 1 for none"},
+      {"decay_every", &decay_every, "epochs between two learning-rate decays"},
+      {"cooldown", &cooldown,
+       "epochs at the end, or after early stopping, over which the learning rate falls linearly "
+       "towards zero; 0 for none"},
+      {"warmup", &warmup,
+       "epochs over which the weight of the KL terms rises linearly to 1; 0 for none"},
+      {"look_ahead", &look_ahead,
+       "stop after this many epochs past the warm-up without a better validation bound; 0 for "
+       "never"},
+      {"validation_points", &validation_points,
+       "validation points each epoch is judged by, the first of them; 0 for all. With many "
+       "clusters their exact sums cost more than an epoch of sum_and_sample"},
+      {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
+      {"checkpoint_every", &checkpoint_every, "epochs between two checkpoints"},
+      {"cuda_graph", &cuda_graph,
+       "on a CUDA device: capture the step once and replay it, which saves the launches; no effect "
+       "elsewhere"},
+      {"precision", &precision,
+       "of matrix products in training steps: fp32; bf16, about twice as fast where the machine "
+       "has it; tf32, on CUDA devices; weights, sums and validation stay in float32"},
+  };
+}
+
+void TrainOptions::validate() const {
+  require_at_least("train.epochs", static_cast<double>(epochs), 1);
+  require_at_least("train.batch", static_cast<double>(batch), 1);
+  require_one_of("train.optimiser", optimiser, {"adam", "adam_norm_grad"});
+  if (clip_norm > 0 && optimiser != "adam") {
+    throw ConfigError("train.clip_norm does nothing to the gradients of " + optimiser +
+                      ", whose norms are 1; set one of the two");
+  }
+  require_above("train.learning_rate", learning_rate, 0);
+  require_above("train.learning_rate_decay", learning_rate_decay, 0);
+  require_at_least("train.decay_every", static_cast<double>(decay_every), 1);
+  require_at_least("train.cooldown", static_cast<double>(cooldown), 0);
+  require_at_least("train.warmup", static_cast<double>(warmup), 0);
+  require_at_least("train.look_ahead", static_cast<double>(look_ahead), 0);
+  require_at_least("train.validation_points", static_cast<double>(validation_points), 0);
+  require_at_least("train.clip_norm", clip_norm, 0);
+  require_at_least("train.checkpoint_every", static_cast<double>(checkpoint_every), 1);
+  require_one_of("train.precision", precision, precisions());
+}
+
+double TrainOptions::beta(int64_t epoch) const {
+  if (epoch + 1 >= warmup) return 1;
+  return static_cast<double>(epoch + 1) / static_cast<double>(warmup);
+}
+
+double TrainOptions::learning_rate_at(int64_t epoch, std::optional<int64_t> stalled_at) const {
+  const double rate =
+      learning_rate * std::pow(learning_rate_decay, static_cast<double>(epoch / decay_every));
+  const Stage stage = stage_of(epoch, stalled_at);
+  if (stage.kind != StageKind::cooldown) return rate;
+  return rate * (static_cast<double>(stage.end - epoch) / static_cast<double>(stage.epochs() + 1));
+}
+
+std::vector<Stage> TrainOptions::stages(std::optional<int64_t> stalled_at) const {
+  const int64_t end = epochs_in_all(stalled_at);
+  const int64_t cooldown_begins = std::max<int64_t>(end - cooldown, 0);
+  std::vector<Stage> all = {{StageKind::run, 0, cooldown_begins}};
+  if (cooldown > 0) all.push_back({StageKind::cooldown, cooldown_begins, end});
+  return all;
+}
+
+Stage TrainOptions::stage_of(int64_t epoch, std::optional<int64_t> stalled_at) const {
+  const std::vector<Stage> all = stages(stalled_at);
+  for (const Stage& stage : all) {
+    if (epoch < stage.end) return stage;
+  }
+  return all.back();
+}
+
+int64_t TrainOptions::epochs_in_all(std::optional<int64_t> stalled_at) const {
+  return stalled_at ? std::min(epochs, *stalled_at + cooldown) : epochs;
+}
+
+bool TrainOptions::has_stalled(int64_t done, int64_t best_epoch) const {
+  return look_ahead > 0 && done < epochs - cooldown &&
+         done - std::max(best_epoch, warmup) >= look_ahead;
+}
+
+std::optional<int64_t> TrainOptions::stalled_at(const Standing& standing) const {
+  const bool cooldown_begun =
+      standing.stalled_at && (*standing.stalled_at < standing.epoch || standing.position > 0);
+  if (cooldown_begun) return standing.stalled_at;
+  if (!has_stalled(standing.epoch, standing.best_epoch)) return std::nullopt;
+  return standing.epoch;
+}
+
+}  // namespace clade

@@ -1,0 +1,96 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clade/data/dataset.h"
+#include "clade/models/mean_bound.h"
+#include "clade/ops/precision.h"
+#include "clade/training/adam.h"
+#include "clade/training/objective.h"
+#include "clade/training/schedule.h"
+#include "clade/training/step_graph.h"
+
+namespace clade {
+
+/// What the steps of an epoch say about themselves, kept on the model's device so that no step
+/// waits for a value: the sum of every term and of the gradient's norm, and when one of them first
+/// was NaN or infinite.
+class StepWatch {
+ public:
+  /// A term of the bound, or the gradient, was not finite at this step, from 1.
+  struct Failure {
+    std::string what;
+    int64_t step;
+  };
+
+  /// Takes down one step. norm: [], of the gradient; step: [] int64; `points` in its batch.
+  void record(const Bound& bound, const torch::Tensor& norm, const torch::Tensor& step,
+              int64_t points);
+
+  /// Begins a new epoch.
+  void clear();
+
+  std::optional<Failure> failure() const;
+
+  /// The epoch's means over its `points`.
+  MeanBound means(int64_t points) const;
+
+  // For checkpoints within an epoch.
+  const torch::Tensor& totals() const { return totals_; }    // [terms + 1] float64, the norm last
+  const std::vector<Term>& terms() const { return terms_; }  ///< Without their values.
+  void restore(std::vector<Term> terms, const torch::Tensor& totals);
+
+ private:
+  void begin(const torch::Tensor& totals);
+
+  std::vector<Term> terms_;
+  torch::Tensor totals_;        // [terms + 1] sums over points, the norm last
+  torch::Tensor first_failed_;  // [terms + 1] int64, the first step at which it was not finite
+};
+
+/// One step of training: presents a batch, takes the bound, makes the objective of it, and moves
+/// the parameters down its gradient. It waits for no value, so that a CUDA graph can hold it.
+class TrainingStep {
+ public:
+  /// Keeps references to the model and the data, which are on the same device. The model's
+  /// parameters become views of one tensor (see FlatParameters).
+  TrainingStep(Model& model, const Splits& data, const TrainOptions& options,
+               const Generator& generator);
+
+  /// To be called before an epoch's first step, and after a resume: what the next steps have in
+  /// common.
+  void begin_epoch(const Weights& weights);
+
+  /// rows: [b] int64, of the training data.
+  void take(const torch::Tensor& rows, double learning_rate);
+
+  Adam& adam() { return adam_; }
+  const Adam& adam() const { return adam_; }
+  StepWatch& watch() { return watch_; }
+
+  /// Why there is no CUDA graph although one was asked for, or empty.
+  const std::string& not_captured() const { return graph_.fallback(); }
+
+ private:
+  void step_on(const torch::Tensor& rows);
+  torch::Tensor descend();
+
+  Model& model_;
+  const Splits& data_;
+  Generator generator_;
+  Precision precision_;
+  bool over_norms_;   // Adam on gradients over their norms
+  double clip_norm_;  // 0: none
+  FlatParameters parameters_;
+  Adam adam_;
+  Weights weights_;
+  StepWatch watch_;
+
+  // What a captured step reads anew each time.
+  torch::Tensor rows_;         // [batch] int64
+  torch::Tensor step_number_;  // [] int64, from 1
+  StepGraph graph_;
+};
+
+}  // namespace clade

@@ -74,9 +74,11 @@ void require_alone(const TrainArguments& arguments) {
 
 std::string progress_text(const clade::TrainingProgress& progress) {
   char text[512];
-  int length = std::snprintf(text, sizeof text, "epoch %lld/%lld %3.0f%%  ",
-                             static_cast<long long>(progress.epoch),
-                             static_cast<long long>(progress.epochs), 100 * progress.fraction);
+  const bool run = progress.stage.kind == clade::StageKind::run;
+  int length = std::snprintf(
+      text, sizeof text, "epoch %lld/%lld%s %3.0f%%  ", static_cast<long long>(progress.epoch),
+      static_cast<long long>(progress.epochs),
+      run ? "" : (" (" + progress.stage.name() + ")").c_str(), 100 * progress.fraction);
   std::string line(text, static_cast<size_t>(length));
   if (progress.last != nullptr) {
     const clade::MeanBound& mean =

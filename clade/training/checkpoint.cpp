@@ -37,6 +37,7 @@ json numbers_of(const TrainingState& state) {
   json numbers = {{"model", state.model},
                   {"options", state.options},
                   {"epoch", state.standing.epoch},
+                  {"stage", state.stage},
                   {"position", state.standing.position},
                   {"steps", state.steps},
                   {"best_bound", state.best_bound},
@@ -59,6 +60,7 @@ TrainingState state_of_numbers(const json& numbers) {
   state.model = numbers.at("model");
   state.options = numbers.at("options");
   state.standing = standing_of(numbers);
+  state.stage = numbers.value("stage", "");  // of which 0.1.0 says nothing
   state.steps = numbers.at("steps");
   state.best_bound = numbers.at("best_bound");
   state.epoch_seconds = numbers.at("epoch_seconds");

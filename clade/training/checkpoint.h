@@ -18,6 +18,7 @@ struct TrainingState {
   std::string model;       ///< Its name in the registry.
   nlohmann::json options;  ///< Its settings.
   Standing standing;
+  std::string stage;         ///< The name of the Stage that the next step belongs to.
   int64_t steps = 0;         ///< Since the start of training.
   double best_bound = 0;     ///< Of standing.best_epoch.
   double epoch_seconds = 0;  ///< Of the present epoch.

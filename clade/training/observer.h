@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "clade/models/mean_bound.h"
 #include "clade/training/checkpoint.h"
@@ -11,6 +12,7 @@ namespace clade {
 /// What one epoch did.
 struct EpochLog {
   int64_t epoch = 0;  ///< From 1.
+  std::string stage;  ///< The name of the Stage it belongs to.
   int64_t steps = 0;  ///< Since the start of training.
   MeanBound train;    ///< Over the epoch's own presentations, while the weights moved.
   std::optional<MeanBound> validation;
@@ -23,6 +25,7 @@ struct EpochLog {
 /// Where training stands, for a progress line.
 struct TrainingProgress {
   int64_t epoch, epochs;  ///< From 1.
+  Stage stage;            ///< The one `epoch` belongs to.
   double fraction;        ///< Of the epoch.
   double samples_per_second;
   double seconds_left;   ///< To the last epoch; early stopping may come sooner.

@@ -24,6 +24,7 @@ json to_json(const MeanBound& mean) {
 
 json to_json(const EpochLog& log) {
   json line = {{"epoch", log.epoch},
+               {"stage", log.stage},
                {"steps", log.steps},
                {"train", to_json(log.train)},
                {"learning_rate", log.learning_rate},

@@ -84,6 +84,7 @@ TrainingState Trainer::state() {
   state.model = trained_.name;
   state.options = to_json(*trained_.options);
   state.standing = standing_;
+  state.stage = options_.stage_of(standing_.epoch, standing_.stalled_at).name();
   state.steps = step_.adam().steps;
   state.best_bound = best_bound_;
   state.epoch_seconds = epoch_seconds_;
@@ -180,6 +181,7 @@ bool Trainer::after_step(double rate) {
   const int64_t left = (epochs_in_all() - standing_.epoch) * n - standing_.position;
   const TrainingProgress progress{standing_.epoch + 1,
                                   epochs_in_all(),
+                                  options_.stage_of(standing_.epoch, standing_.stalled_at),
                                   static_cast<double>(standing_.position) / static_cast<double>(n),
                                   rate,
                                   static_cast<double>(left) / rate,
@@ -192,6 +194,7 @@ bool Trainer::after_step(double rate) {
 EpochLog Trainer::end_epoch() {
   EpochLog log;
   log.epoch = standing_.epoch + 1;
+  log.stage = options_.stage_of(standing_.epoch, standing_.stalled_at).name();
   log.steps = step_.adam().steps;
   log.train = step_.watch().means(data_.train.size());
   log.learning_rate = options_.learning_rate_at(standing_.epoch, standing_.stalled_at);

@@ -163,6 +163,26 @@ TEST(TrainOptions, CoolsDownLinearlyTowardsTheEnd) {
   EXPECT_DOUBLE_EQ(options.learning_rate_at(2, {}), 0.25);
 }
 
+TEST(TrainOptions, NamesTheStagesThatFollowOneAnother) {
+  TrainOptions options;
+  options.epochs = 10;
+  const auto named = [&](std::optional<int64_t> stalled_at) {
+    std::string text;
+    for (int64_t epoch = 0; epoch < options.epochs_in_all(stalled_at); ++epoch) {
+      text += options.stage_of(epoch, stalled_at).name().substr(0, 1);
+    }
+    return text;
+  };
+  EXPECT_EQ(named({}), "rrrrrrrrrr");
+  EXPECT_EQ(named(4), "rrrr");
+  options.cooldown = 3;
+  EXPECT_EQ(named({}), "rrrrrrrccc");
+  EXPECT_EQ(named(4), "rrrrccc");
+  options.cooldown = 30;
+  EXPECT_EQ(named({}), "cccccccccc");
+  EXPECT_EQ(options.stage_of(10, {}).name(), "cooldown");  // after the end
+}
+
 TEST(TrainOptions, KnowsFromACheckpointWhenTrainingEnds) {
   TrainOptions options;
   options.epochs = 100;
@@ -481,11 +501,16 @@ TEST_F(EarlyStopping, IsFollowedByTheCooldown) {
   auto trained = small("vae", data);
   const int64_t within_the_cooldown = 5 * 5 + 7;
   EXPECT_TRUE(train_in(folder("a"), trained, data, options, within_the_cooldown).interrupted);
+  EXPECT_EQ(read_checkpoint(folder("a")).stage, "cooldown");
   EXPECT_EQ(resume_in(folder("a"), trained, data, options).epochs, 7);
   std::vector<double> rates;
+  std::vector<std::string> stages;
   for (const auto& entry : log_of(folder("a"))) {
     rates.push_back(entry.at("learning_rate").get<double>() / 1e-30);
+    stages.push_back(entry.at("stage"));
   }
+  EXPECT_EQ(stages,
+            (std::vector<std::string>{"run", "run", "run", "run", "run", "cooldown", "cooldown"}));
   ASSERT_EQ(rates.size(), 7u);
   EXPECT_DOUBLE_EQ(rates[4], 1);
   EXPECT_DOUBLE_EQ(rates[5], 2.0 / 3);

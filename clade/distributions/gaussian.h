@@ -23,9 +23,6 @@ class DiagonalGaussian : public Distribution {
   torch::Tensor rsample(Generator& generator, at::IntArrayRef leading) const;
   torch::Tensor sample(Generator& generator) const override;
 
-  /// The same density, whose parameters no gradient reaches.
-  DiagonalGaussian without_gradient() const { return {mean_.detach(), log_variance_.detach()}; }
-
  private:
   torch::Tensor mean_;
   torch::Tensor log_variance_;

@@ -9,6 +9,7 @@
 #include "clade/core/require.h"
 #include "clade/core/words.h"
 #include "clade/models/mean_bound.h"
+#include "clade/nets/batch_norm.h"
 #include "clade/nets/conditional.h"
 
 namespace clade {
@@ -108,12 +109,14 @@ Term reconstruction(const Trace& p, const torch::Tensor& log_prob) {
   return {"log p(" + p.data_name() + ")", log_prob};
 }
 
-torch::Tensor log_q(const Site& site, const WeightOptions& how) {
-  const auto* gaussian = std::get_if<DiagonalGaussian>(&site.distribution);
-  if (how.posterior_without_gradient && gaussian != nullptr) {
-    return gaussian->without_gradient().log_prob(site.value);
-  }
-  return site.log_prob(site.value);
+// log q of a draw. `densities`, if given, states the same latents over the same draws, through
+// which no gradient passes: what reaches the parameters of q from there is the gradient of the
+// densities alone, which is taken away.
+torch::Tensor log_q(const Site& site, const std::optional<Replay>& densities) {
+  const auto value = site.log_prob(site.value);
+  if (!densities) return value;
+  const auto density = densities->at(site.name).log_prob(site.value.detach());
+  return value - (density - density.detach());
 }
 
 }  // namespace
@@ -261,10 +264,19 @@ Bound Model::weights_over(Posterior& q, const torch::Tensor& x, const WeightOpti
   infer(q, x);
   Replay p(values_of(q), like(), cache);
   generate(p);
+  std::optional<Replay> densities;
+  if (how.posterior_without_gradient) {
+    Replay::Values fixed = values_of(q);
+    for (auto& [name, value] : fixed) value = value.detach();
+    densities.emplace(std::move(fixed), like(), cache);
+    collect_statistics(*this, false);  // of the same points
+    infer(*densities, x);
+    collect_statistics(*this, true);
+  }
   if (!how.sum_clusters) {
     Bound bound{{reconstruction(p, q.expectation(p.p_x().log_prob(x)))}};
     for (const Pair& pair : pairs(p, q)) {
-      bound.terms.push_back(divergence(pair.p, q.expectation(log_q(pair.q, how)) -
+      bound.terms.push_back(divergence(pair.p, q.expectation(log_q(pair.q, densities)) -
                                                    q.expectation(pair.p.log_prob(pair.q.value))));
     }
     return bound;
@@ -272,7 +284,7 @@ Bound Model::weights_over(Posterior& q, const torch::Tensor& x, const WeightOpti
   auto log_w = p.p_x().log_prob(x);  // [K…, S, B]
   for (const Pair& pair : pairs(p, q)) {
     log_w = log_w + pair.p.log_prob(pair.q.value);
-    if (!pair.q.is_cluster()) log_w = log_w - log_q(pair.q, how);
+    if (!pair.q.is_cluster()) log_w = log_w - log_q(pair.q, densities);
   }
   for (int64_t i = 0; i < q.enumerated(); ++i) log_w = torch::logsumexp(log_w, 0);
   return {{{"log w", log_w}}};

@@ -44,6 +44,17 @@ std::vector<Option> TrainOptions::options() {
        "validation points each epoch is judged by, the first of them; 0 for all. With many "
        "clusters their exact sums cost more than an epoch of sum_and_sample"},
       {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
+      {"objective", &objective,
+       "what is trained on: elbo; or iwae, the tighter importance-weighted bound of `samples` "
+       "draws "
+       "(Burda et al. 2016), for models that draw no cluster or relax it. Validation is by the "
+       "ELBO either way"},
+      {"samples", &samples,
+       "draws of the latents for each data point of a step, whose cost grows with them: elbo takes "
+       "their mean, iwae the logarithm of their mean weight"},
+      {"gradient", &gradient,
+       "of iwae: standard; or doubly_reparameterised, which has less variance for q, the more "
+       "samples the less, at the cost of a second backward pass (Tucker et al. 2019)"},
       {"checkpoint_every", &checkpoint_every, "epochs between two checkpoints"},
       {"cuda_graph", &cuda_graph,
        "on a CUDA device: capture the step once and replay it, which saves the launches; no effect "
@@ -70,6 +81,13 @@ void TrainOptions::validate() const {
   require_at_least("train.look_ahead", static_cast<double>(look_ahead), 0);
   require_at_least("train.validation_points", static_cast<double>(validation_points), 0);
   require_at_least("train.clip_norm", clip_norm, 0);
+  require_one_of("train.objective", objective, {"elbo", "iwae"});
+  require_at_least("train.samples", static_cast<double>(samples), 1);
+  require_one_of("train.gradient", gradient, {"standard", "doubly_reparameterised"});
+  if (gradient != "standard" && objective != "iwae") {
+    throw ConfigError("train.gradient is \"" + gradient +
+                      "\", which only train.objective = \"iwae\" has; set one of the two");
+  }
   require_at_least("train.checkpoint_every", static_cast<double>(checkpoint_every), 1);
   require_one_of("train.precision", precision, precisions());
 }

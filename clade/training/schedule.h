@@ -45,6 +45,9 @@ struct TrainOptions : Options {
   int64_t look_ahead = 50;
   int64_t validation_points = 0;
   double clip_norm = 0;
+  std::string objective = "elbo";     ///< Or "iwae".
+  int64_t samples = 1;                ///< Draws of the latents a data point; k of "iwae".
+  std::string gradient = "standard";  ///< Of "iwae"; or "doubly_reparameterised".
   int64_t checkpoint_every = 1;
   bool cuda_graph = true;
   std::string precision = "fp32";  ///< Of matrix products in training steps; see precisions().

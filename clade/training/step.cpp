@@ -9,6 +9,16 @@ namespace {
 
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
+Objective objective_of(const TrainOptions& options) {
+  if (options.objective == "elbo") return Objective::elbo;
+  return options.gradient == "standard" ? Objective::iwae : Objective::doubly_reparameterised_iwae;
+}
+
+/// Whether a parameter of this name is one of q(latents | x).
+bool is_of_inference(const std::string& name) {
+  return name.rfind("q_", 0) == 0 || name.rfind("hidden_given_x", 0) == 0;
+}
+
 torch::TensorOptions row_numbers(const torch::Device& device) {
   return torch::dtype(torch::kInt64).device(device);
 }
@@ -74,13 +84,20 @@ TrainingStep::TrainingStep(Model& model, const Splits& data, const TrainOptions&
       data_(data),
       generator_(generator),
       precision_(precision_for("train.precision", options.precision, data.train.x.device())),
+      objective_(objective_of(options)),
+      samples_(options.samples),
       over_norms_(options.optimiser == "adam_norm_grad"),
       clip_norm_(options.clip_norm),
       parameters_(model),
       adam_(parameters_.values()),
       rows_(torch::zeros({options.batch}, row_numbers(data.train.x.device()))),
       step_number_(torch::zeros({}, rows_.options())),
-      graph_([this] { step_on(rows_); }, generator_, data.train.x.device(), options.cuda_graph) {}
+      graph_([this] { step_on(rows_); }, generator_, data.train.x.device(), options.cuda_graph) {
+  for (const auto& item : model.named_parameters()) {
+    if (!item.value().requires_grad()) continue;
+    (is_of_inference(item.key()) ? of_inference_ : of_generation_).push_back(item.value());
+  }
+}
 
 void TrainingStep::begin_epoch(const Weights& weights) {
   weights_ = weights;
@@ -102,12 +119,36 @@ void TrainingStep::step_on(const torch::Tensor& rows) {
   const PrecisionScope scope(precision_);
   const auto x = present(data_.train.x.index_select(0, rows), data_.preprocessing.binarise,
                          generator_);  // [B, D]
-  const Bound bound = model_.bound(x, generator_);
+  const Bound bound = terms_of(x);
   parameters_.forget_gradient();
-  cost(bound, weights_).backward();
+  take_gradient(bound);
 
   torch::NoGradGuard no_grad;
   watch_.record(bound, descend(), step_number_, rows.size(0));
+}
+
+/// The terms that the objective is made of, [B] or [samples, B].
+Bound TrainingStep::terms_of(const torch::Tensor& x) {
+  if (objective_ == Objective::elbo)
+    return model_.bound(x, generator_, samples_ > 1 ? samples_ : 0);
+  WeightOptions how;
+  how.posterior_without_gradient = objective_ == Objective::doubly_reparameterised_iwae;
+  return model_.log_weights(x, how)(samples_, generator_);
+}
+
+void TrainingStep::take_gradient(const Bound& bound) {
+  switch (objective_) {
+    case Objective::elbo:
+      return cost(bound, weights_).backward();
+    case Objective::iwae:
+      return importance_weighted_cost(bound, weights_).backward();
+    case Objective::doubly_reparameterised_iwae:
+      const auto costs = doubly_reparameterised_costs(bound, weights_);
+      using torch::autograd::backward;
+      backward({costs.inference}, {}, /*retain_graph=*/true, /*create_graph=*/false, of_inference_);
+      backward({costs.generation}, {}, /*retain_graph=*/false, /*create_graph=*/false,
+               of_generation_);
+  }
 }
 
 /// Returns the norm of the gradient as it was, [].

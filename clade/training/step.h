@@ -49,6 +49,9 @@ class StepWatch {
   torch::Tensor first_failed_;  // [terms + 1] int64, the first step at which it was not finite
 };
 
+/// How training takes the gradient of the importance-weighted bound, or that it does not.
+enum class Objective { elbo, iwae, doubly_reparameterised_iwae };
+
 /// One step of training: presents a batch, takes the bound, makes the objective of it, and moves
 /// the parameters down its gradient. It waits for no value, so that a CUDA graph can hold it.
 class TrainingStep {
@@ -74,15 +77,20 @@ class TrainingStep {
 
  private:
   void step_on(const torch::Tensor& rows);
+  Bound terms_of(const torch::Tensor& x);
+  void take_gradient(const Bound& bound);
   torch::Tensor descend();
 
   Model& model_;
   const Splits& data_;
   Generator generator_;
   Precision precision_;
+  Objective objective_;
+  int64_t samples_;
   bool over_norms_;   // Adam on gradients over their norms
   double clip_norm_;  // 0: none
   FlatParameters parameters_;
+  std::vector<torch::Tensor> of_inference_, of_generation_;  // the same, of q and the others
   Adam adam_;
   Weights weights_;
   StepWatch watch_;

@@ -69,10 +69,10 @@ Moved moved(const std::string& name, const TrainOptions& options) {
   return moved;
 }
 
-/// The same by torch's Adam on `objective`, which is given the terms' means by name.
-using Means = std::map<std::string, torch::Tensor>;
-torch::Tensor by_hand(const std::string& name, const TrainOptions& options,
-                      const std::function<torch::Tensor(Means, int64_t epoch)>& objective) {
+/// The same by torch's Adam on what `loss_of` makes of a batch.
+using Loss = std::function<torch::Tensor(Model& model, const torch::Tensor& x, Generator& generator,
+                                         int64_t epoch)>;
+torch::Tensor by_hand(const std::string& name, const TrainOptions& options, const Loss& loss_of) {
   const Splits data = grey_levels();
   auto trained = fresh(name, data);
   auto generator = make_generator(derive_seed(kSeed, "training"));
@@ -81,34 +81,154 @@ torch::Tensor by_hand(const std::string& name, const TrainOptions& options,
   trained.model->train();
   for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
     const auto order = torch::randperm(24, generator, torch::kInt64);
-    Means means;
-    for (const Term& term :
-         trained.model->bound(data.train.x.index_select(0, order), generator).terms) {
-      means[term.name] = term.value.mean();
-    }
+    const auto x = data.train.x.index_select(0, order);
     adam.zero_grad();
-    objective(means, epoch).backward();
+    loss_of(*trained.model, x, generator, epoch).backward();
     adam.step();
   }
   return flat(trained);
+}
+
+std::map<std::string, torch::Tensor> by_name(const Bound& bound) {
+  std::map<std::string, torch::Tensor> values;
+  for (const Term& term : bound.terms) values[term.name] = term.value;
+  return values;
 }
 
 TEST(Step, GoesDownTheBoundWhoseDivergencesWeighBeta) {
   TrainOptions options = one_batch(3);
   options.warmup = 4;
   const std::vector<double> betas = {0.25, 0.5, 0.75};
-  const auto objective = [&](Means mean, int64_t epoch) {
-    const double beta = betas[static_cast<size_t>(epoch)];
-    return mean["KL(y)"] - mean["log p(x|z,y)"] + beta * mean["KL(z)"];
+  const auto weighed_by = [](const std::vector<double>& weights) {
+    return [=](Model& model, const torch::Tensor& x, Generator& generator, int64_t epoch) {
+      auto term = by_name(model.bound(x, generator));
+      const double beta = weights[static_cast<size_t>(epoch)];
+      return (term["KL(y)"] - term["log p(x|z,y)"] + beta * term["KL(z)"]).mean();
+    };
   };
-  const auto expected = by_hand("cp_vae", options, objective);
+  const auto expected = by_hand("cp_vae", options, weighed_by(betas));
   EXPECT_LT((moved("cp_vae", options).after - expected).abs().max().item<double>(), 2e-5);
-
-  const auto unweighted = by_hand("cp_vae", options, [](Means mean, int64_t) {
-    return mean["KL(y)"] - mean["log p(x|z,y)"] + mean["KL(z)"];
-  });
+  const auto unweighted = by_hand("cp_vae", options, weighed_by({1, 1, 1}));
   EXPECT_GT((unweighted - expected).abs().max().item<double>(), 1e-3);
 }
+
+TEST(Step, AveragesOverDrawsOfTheLatents) {
+  TrainOptions options = one_batch(2);
+  options.samples = 3;
+  const auto expected =
+      by_hand("hvae", options, [](Model& model, const auto& x, auto& generator, int64_t) {
+        auto term = by_name(model.bound(x, generator, 3));
+        EXPECT_EQ(term["log p(x|z1,z2)"].sizes(), (std::vector<int64_t>{3, 24}));
+        return term["KL(z1)"].mean() + term["KL(z2)"].mean() - term["log p(x|z1,z2)"].mean();
+      });
+  EXPECT_LT((moved("hvae", options).after - expected).abs().max().item<double>(), 2e-5);
+}
+
+TEST(Step, GoesDownTheImportanceWeightedBound) {
+  TrainOptions options = one_batch(2);
+  options.objective = "iwae";
+  options.samples = 4;
+  options.warmup = 2;
+  const auto expected =
+      by_hand("hvae", options, [](Model& model, const auto& x, auto& generator, int64_t epoch) {
+        auto term = by_name(model.log_weights(x)(4, generator));
+        const double beta = epoch == 0 ? 0.5 : 1;
+        const auto weight =
+            (term["log p(x|z1,z2)"] - beta * (term["KL(z1)"] + term["KL(z2)"])).exp();  // [4, 24]
+        return -weight.mean(0).log().mean();
+      });
+  EXPECT_LT((moved("hvae", options).after - expected).abs().max().item<double>(), 2e-5);
+}
+
+/// Gradients of `steps` steps on one point presented many times, with draws of its own each time:
+/// [steps, P]. The parameters stay where they are.
+torch::Tensor gradients(TrainedModel& trained, const TrainOptions& how, double beta,
+                        int64_t steps) {
+  constexpr int64_t kPresentations = 500;
+  Splits data = grey_levels();
+  data.train.x = data.train.x.slice(0, 0, 1).repeat({kPresentations, 1});
+  TrainOptions options = how;
+  options.batch = kPresentations;
+  trained.model->train();
+  TrainingStep step(*trained.model, data, options, make_generator(7));
+  step.begin_epoch({.beta = beta});
+  std::vector<torch::Tensor> all;
+  for (int64_t i = 0; i < steps; ++i) {
+    step.adam().first_moment.zero_();
+    step.take(torch::arange(kPresentations), /*learning_rate=*/1e-30);
+    all.push_back(step.adam().first_moment.to(torch::kFloat64) / (1 - 0.9));
+  }
+  return torch::stack(all);
+}
+
+/// Which of the parameters, in their order, are those of q: [P] bool.
+torch::Tensor of_inference(const TrainedModel& trained) {
+  std::vector<torch::Tensor> parts;
+  for (const auto& item : trained.model->named_parameters()) {
+    const bool is = item.key().rfind("q_", 0) == 0;
+    parts.push_back(torch::full({item.value().numel()}, is, torch::kBool));
+  }
+  return torch::cat(parts);
+}
+
+class DoublyReparameterised : public testing::TestWithParam<std::tuple<std::string, double>> {};
+
+constexpr int64_t kSteps = 40;
+
+TrainOptions importance_weighted(const std::string& gradient) {
+  TrainOptions options = one_batch(1);
+  options.objective = "iwae";
+  options.samples = 8;
+  options.gradient = gradient;
+  return options;
+}
+
+double variance_of(const torch::Tensor& gradients) {
+  return gradients.var(0).sum().item<double>();
+}
+
+TEST_P(DoublyReparameterised, HasTheGradientOfIwaeInExpectation) {
+  const auto& [name, beta] = GetParam();
+  auto trained = fresh(name, grey_levels());
+  {
+    // Posteriors far from the model's: much for the gradient to say.
+    torch::NoGradGuard no_grad;
+    for (auto& item : trained.model->named_parameters()) {
+      if (item.key().rfind("q_", 0) == 0) item.value().mul_(2);
+    }
+  }
+  const auto standard = gradients(trained, importance_weighted("standard"), beta, kSteps);
+  const auto doubly =
+      gradients(trained, importance_weighted("doubly_reparameterised"), beta, kSteps);
+  const auto inference = of_inference(trained);
+  const auto q = torch::nonzero(inference).squeeze(1), p = torch::nonzero(~inference).squeeze(1);
+  // Of the same draws, the generative model has the very same gradient.
+  EXPECT_TRUE(torch::allclose(doubly.index_select(1, p), standard.index_select(1, p), 1e-3, 1e-6));
+  const auto of_q = standard.index_select(1, q), of_q_doubly = doubly.index_select(1, q);
+  const double apart = (of_q.mean(0) - of_q_doubly.mean(0)).square().sum().item<double>();
+  const double by_chance = (variance_of(of_q) + variance_of(of_q_doubly)) / kSteps;  // on average
+  EXPECT_LT(apart, 3 * by_chance);
+  EXPECT_GT(of_q.mean(0).square().sum().item<double>(), 10 * by_chance);  // so a bias would show
+}
+
+TEST_P(DoublyReparameterised, HasLessVarianceForQOnceThatHasLearned) {
+  const auto& [name, beta] = GetParam();
+  const Splits data = grey_levels();
+  auto trained = fresh(name, data);
+  TrainOptions options = importance_weighted("standard");
+  options.epochs = 300;
+  Trainer(trained, data, options, kSeed).run();
+  const auto q = torch::nonzero(of_inference(trained)).squeeze(1);
+  const auto variance = [&](const std::string& gradient) {
+    const auto all = gradients(trained, importance_weighted(gradient), beta, kSteps);
+    return variance_of(all.index_select(1, q));
+  };
+  EXPECT_LT(variance("doubly_reparameterised"), 0.8 * variance("standard"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, DoublyReparameterised,
+                         testing::Combine(testing::Values("vae", "mog", "hvae"),
+                                          testing::Values(1.0, 0.5)));
 
 TEST(Step, MovesByTheLearningRateAtFirst) {
   // Adam's first step is the learning rate times the gradient's sign.

@@ -42,7 +42,33 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       options_(valid(options)),
       seed_(seed),
       generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())),
-      step_(model_, data, options_, generator_) {}
+      step_(model_, data, options_, generator_) {
+  check_objective();
+}
+
+void Trainer::check_objective() {
+  if (options_.objective == "elbo") return;
+  const EvaluationMode evaluation(model_);
+  auto generator = make_generator(0, data_.train.x.device());
+  const auto x = data_.train.x.slice(0, 0, 1);
+  const auto& discrete = model_.discrete();
+  const bool has_clusters = !discrete.empty() && !discrete.front().is_component;
+  if (has_clusters && !model_.relaxed_bound(x, generator)) {
+    throw ConfigError(
+        "train.objective is \"iwae\", but " + trained_.name +
+        " draws a cluster for each weight, which gives q(y|x) no gradient; set model.estimator to "
+        "\"gumbel\", or train.objective to \"elbo\"");
+  }
+  importance_weighted_cost(model_.bound(x, generator, /*samples=*/1), {});  // refuses floors
+  if (options_.gradient == "standard") return;
+  const bool shared = to_json(*trained_.options).value("prior", "") == "vampprior";
+  if (!has_clusters && !shared) return;
+  throw ConfigError("train.gradient is \"doubly_reparameterised\", which " + trained_.name +
+                    " cannot have: " +
+                    (shared ? "its prior is made of q(z|x) itself"
+                            : "a relaxed cluster has no density of its own") +
+                    "; set it to \"standard\"");
+}
 
 bool Trainer::finished() const {
   return standing_.epoch >= epochs_in_all();

@@ -24,7 +24,7 @@ struct TrainingSummary {
 class Trainer {
  public:
   /// Keeps references to `trained` and `data`, which are on the same device. Throws ConfigError for
-  /// options that cannot be.
+  /// options that cannot be, or not with this model.
   Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& options, uint64_t seed);
 
   /// Goes on from `state`, as if it had never stopped. If more epochs are asked for after a
@@ -51,6 +51,7 @@ class Trainer {
   void keep_if_best(const EpochLog& log);
   void finish();
   void set_aggregated_posteriors();
+  void check_objective();
   void keep_model();
   void keep_state();
   TrainingState state();

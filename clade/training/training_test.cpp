@@ -473,6 +473,35 @@ TEST_F(Failure, NamesTheOptionThatCannotBe) {
   EXPECT_THROW(Trainer(trained, data, options, /*seed=*/3), ConfigError);
 }
 
+TEST_F(Failure, NamesWhyAnObjectiveIsNotSoundForAModel) {
+  const Splits data = three_prototypes();
+  const auto why = [&](TrainedModel trained, const std::string& gradient) {
+    TrainOptions options = quick(1);
+    options.objective = "iwae";
+    options.samples = 2;
+    options.gradient = gradient;
+    try {
+      Trainer(trained, data, options, /*seed=*/3).run();
+      return std::string();
+    } catch (const ConfigError& error) {
+      return std::string(error.what());
+    }
+  };
+  const auto relaxing =
+      make_model("cp_vae", small_options("cp_vae", 3, "gumbel"), data, 3, torch::kCPU);
+  EXPECT_NE(why(small("cp_vae", data), "standard").find("gives q(y|x) no gradient"),
+            std::string::npos);
+  EXPECT_EQ(why(relaxing, "standard"), "");
+  EXPECT_EQ(why(small("mog", data), "doubly_reparameterised"), "");
+  EXPECT_EQ(why(small("vampprior", data), "standard"), "");
+  EXPECT_NE(why(relaxing, "doubly_reparameterised").find("relaxed cluster"), std::string::npos);
+  EXPECT_NE(why(small("vampprior", data), "doubly_reparameterised").find("its prior is made of"),
+            std::string::npos);
+  TrainOptions options;
+  options.gradient = "doubly_reparameterised";
+  EXPECT_THROW(options.validate(), ConfigError);
+}
+
 TEST_F(Failure, NamesTheMissingModel) {
   EXPECT_THROW(load_model(folder("a"), torch::kCPU), Error);
 }

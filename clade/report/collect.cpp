@@ -49,9 +49,9 @@ std::vector<Curve> read_curves(const std::filesystem::path& log) {
     const json line = json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!line.is_object() || !line.contains("train")) continue;
     const double epoch = line.value("epoch", 0.0);
-    const bool validated = line.contains("validation");
+    const json bound_of_validation = line.value("validation", json::object());
     const auto validation = [&](const json::json_pointer& at) {
-      return validated ? line["validation"].at(at).get<double>() : std::nan("");
+      return bound_of_validation.value(at, std::nan(""));
     };
     using Pointer = json::json_pointer;
     add("bound", epoch, line["train"]["elbo"], validation(Pointer("/elbo")));

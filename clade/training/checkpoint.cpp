@@ -15,20 +15,27 @@ constexpr const char* kFile = "checkpoint.safetensors";
 const std::string kWeights = "model.";
 
 json layout(const std::vector<Term>& terms) {
-  json names = json::array(), divergences = json::array();
+  json names = json::array(), divergences = json::array(), losses = json::array();
   for (const Term& term : terms) {
     names.push_back(term.name);
     divergences.push_back(term.role == Role::divergence);
+    losses.push_back(term.role == Role::classification);
   }
-  return {{"terms", names}, {"divergences", divergences}};
+  return {{"terms", names}, {"divergences", divergences}, {"losses", losses}};
 }
 
 std::vector<Term> terms_of(const json& layout) {
   const auto names = layout.at("terms").get<std::vector<std::string>>();
   const auto divergences = layout.at("divergences").get<std::vector<bool>>();
+  // Of losses on labels, 0.1.0 had none and says nothing.
+  const auto losses = layout.value("losses", std::vector<bool>(names.size(), false));
   std::vector<Term> terms;
   for (size_t i = 0; i < names.size(); ++i) {
-    terms.push_back({names[i], {}, divergences.at(i) ? Role::divergence : Role::likelihood});
+    terms.push_back({names[i],
+                     {},
+                     divergences.at(i) ? Role::divergence
+                     : losses.at(i)    ? Role::classification
+                                       : Role::likelihood});
   }
   return terms;
 }
@@ -45,6 +52,7 @@ json numbers_of(const TrainingState& state) {
                   {"epoch_seconds", state.epoch_seconds},
                   {"seconds", state.seconds}};
   numbers.update(layout(state.terms));
+  if (!state.labelled_terms.empty()) numbers["labelled"] = layout(state.labelled_terms);
   if (state.standing.stalled_at) numbers["stalled_at"] = *state.standing.stalled_at;
   return numbers;
 }
@@ -66,6 +74,7 @@ TrainingState state_of_numbers(const json& numbers) {
   state.epoch_seconds = numbers.at("epoch_seconds");
   state.seconds = numbers.at("seconds");
   state.terms = terms_of(numbers);
+  if (numbers.contains("labelled")) state.labelled_terms = terms_of(numbers.at("labelled"));
   return state;
 }
 

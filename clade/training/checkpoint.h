@@ -30,9 +30,9 @@ struct TrainingState {
   torch::Tensor generator;                            ///< What the next draw follows from.
 
   // Within an epoch.
-  torch::Tensor order;      // [N] int64, in which the training points are presented
-  torch::Tensor totals;     // [terms + 1] (see StepWatch)
-  std::vector<Term> terms;  ///< Without their values.
+  torch::Tensor order;                      // [N] int64, in which the training points are presented
+  torch::Tensor totals;                     // [terms + 1] (see StepWatch)
+  std::vector<Term> terms, labelled_terms;  ///< Without their values.
 };
 
 /// Writes FOLDER/checkpoint.safetensors, each or not at all, and its numbers once more as

@@ -16,6 +16,7 @@ struct EpochLog {
   int64_t steps = 0;  ///< Since the start of training.
   MeanBound train;    ///< Over the epoch's own presentations, while the weights moved.
   std::optional<MeanBound> validation;
+  std::optional<MeanBound> labelled;  ///< Over the labelled points of its steps, losses included.
   double learning_rate = 0;
   double beta = 0;
   double seconds = 0;  ///< Of this epoch, validation included.

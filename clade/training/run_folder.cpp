@@ -32,6 +32,7 @@ json to_json(const EpochLog& log) {
                {"seconds", log.seconds},
                {"samples_per_second", log.samples_per_second}};
   if (log.validation) line["validation"] = to_json(*log.validation);
+  if (log.labelled) line["labelled"] = to_json(*log.labelled);
   return line;
 }
 

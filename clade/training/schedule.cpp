@@ -55,6 +55,11 @@ std::vector<Option> TrainOptions::options() {
       {"gradient", &gradient,
        "of iwae: standard; or doubly_reparameterised, which has less variance for q, the more "
        "samples the less, at the cost of a second backward pass (Tucker et al. 2019)"},
+      {"label_weight", &label_weight,
+       "of models that learn from labels: the mean loss on a step's labels weighs label_weight "
+       "times training points over labelled points, as in the code of ADGM (Maaloe et al. 2016)"},
+      {"labelled_batch", &labelled_batch,
+       "labelled points a step, drawn anew each time; 0 for all of them, but `batch` at most"},
       {"checkpoint_every", &checkpoint_every, "epochs between two checkpoints"},
       {"cuda_graph", &cuda_graph,
        "on a CUDA device: capture the step once and replay it, which saves the launches; no effect "
@@ -88,6 +93,8 @@ void TrainOptions::validate() const {
     throw ConfigError("train.gradient is \"" + gradient +
                       "\", which only train.objective = \"iwae\" has; set one of the two");
   }
+  require_at_least("train.label_weight", label_weight, 0);
+  require_at_least("train.labelled_batch", static_cast<double>(labelled_batch), 0);
   require_at_least("train.checkpoint_every", static_cast<double>(checkpoint_every), 1);
   require_one_of("train.precision", precision, precisions());
 }

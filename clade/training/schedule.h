@@ -48,6 +48,8 @@ struct TrainOptions : Options {
   std::string objective = "elbo";     ///< Or "iwae".
   int64_t samples = 1;                ///< Draws of the latents a data point; k of "iwae".
   std::string gradient = "standard";  ///< Of "iwae"; or "doubly_reparameterised".
+  double label_weight = 0.1;          ///< Of losses on labels, in units of N / N_l.
+  int64_t labelled_batch = 0;         ///< Labelled points a step; 0: all, `batch` at most.
   int64_t checkpoint_every = 1;
   bool cuda_graph = true;
   std::string precision = "fp32";  ///< Of matrix products in training steps; see precisions().

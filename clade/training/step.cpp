@@ -2,7 +2,10 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <limits>
+
+#include "clade/nets/batch_norm.h"
 
 namespace clade {
 namespace {
@@ -12,6 +15,29 @@ constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 Objective objective_of(const TrainOptions& options) {
   if (options.objective == "elbo") return Objective::elbo;
   return options.gradient == "standard" ? Objective::iwae : Objective::doubly_reparameterised_iwae;
+}
+
+int64_t labelled_batch_of(const TrainOptions& options, const Model& model, const Splits& data) {
+  if (!model.takes_labels()) return 0;
+  return std::min(data.labelled.size(),
+                  options.labelled_batch > 0 ? options.labelled_batch : options.batch);
+}
+
+std::vector<Term> without_values(std::vector<Term> terms) {
+  for (Term& term : terms) term.value = torch::Tensor();
+  return terms;
+}
+
+/// The bound of terms whose means are `means`[first], …
+MeanBound mean_of(const std::vector<Term>& terms, const torch::Tensor& means, size_t first) {
+  MeanBound mean;
+  for (size_t i = 0; i < terms.size(); ++i) {
+    const auto value = means[static_cast<int64_t>(first + i)].item<double>();
+    mean.terms.emplace_back(terms[i].name, value);
+    if (terms[i].role == Role::classification) continue;
+    mean.elbo += terms[i].role == Role::divergence ? -value : value;
+  }
+  return mean;
 }
 
 /// Whether a parameter of this name is one of q(latents | x).
@@ -30,16 +56,18 @@ void StepWatch::begin(const torch::Tensor& totals) {
   first_failed_ = torch::full_like(totals, kNever, totals.options().dtype(torch::kInt64));
 }
 
-void StepWatch::record(const Bound& bound, const torch::Tensor& norm, const torch::Tensor& step,
-                       int64_t points) {
+void StepWatch::record(const Bound& bound, const Bound& labelled, const torch::Tensor& norm,
+                       const torch::Tensor& step, int64_t points) {
   std::vector<torch::Tensor> watched;
-  for (const Term& term : bound.terms) watched.push_back(term.value.detach().mean());
+  for (const Bound* all : {&bound, &labelled}) {
+    for (const Term& term : all->terms) watched.push_back(term.value.detach().mean());
+  }
   watched.push_back(norm);
   const auto values = torch::stack(watched).to(torch::kFloat64);  // [terms + 1]
   if (!totals_.defined()) begin(torch::zeros_like(values));
   if (terms_.empty()) {
-    terms_ = bound.terms;
-    for (Term& term : terms_) term.value = torch::Tensor();
+    terms_ = without_values(bound.terms);
+    labelled_terms_ = without_values(labelled.terms);
   }
   totals_ += values * points;
   const auto failed = torch::isfinite(values).logical_not().logical_and(first_failed_ == kNever);
@@ -58,23 +86,25 @@ std::optional<StepWatch::Failure> StepWatch::failure() const {
   const auto step = first_failed[which].item<int64_t>();
   if (step == kNever) return std::nullopt;
   const auto term = static_cast<size_t>(which);
-  return Failure{term < terms_.size() ? terms_[term].name : "the gradient", step};
+  if (term < terms_.size()) return Failure{terms_[term].name, step};
+  const size_t labelled = term - terms_.size();
+  if (labelled == labelled_terms_.size()) return Failure{"the gradient", step};
+  return Failure{labelled_terms_[labelled].name + " of labelled points", step};
 }
 
 MeanBound StepWatch::means(int64_t points) const {
-  const auto means = (totals_ / static_cast<double>(points)).cpu();
-  MeanBound mean;
-  for (size_t i = 0; i < terms_.size(); ++i) {
-    const auto value = means[static_cast<int64_t>(i)].item<double>();
-    mean.terms.emplace_back(terms_[i].name, value);
-    if (terms_[i].role == Role::classification) continue;
-    mean.elbo += terms_[i].role == Role::divergence ? -value : value;
-  }
-  return mean;
+  return mean_of(terms_, (totals_ / static_cast<double>(points)).cpu(), 0);
 }
 
-void StepWatch::restore(std::vector<Term> terms, const torch::Tensor& totals) {
+std::optional<MeanBound> StepWatch::labelled_means(int64_t points) const {
+  if (labelled_terms_.empty()) return std::nullopt;
+  return mean_of(labelled_terms_, (totals_ / static_cast<double>(points)).cpu(), terms_.size());
+}
+
+void StepWatch::restore(std::vector<Term> terms, std::vector<Term> labelled_terms,
+                        const torch::Tensor& totals) {
   terms_ = std::move(terms);
+  labelled_terms_ = std::move(labelled_terms);
   begin(totals.clone());
 }
 
@@ -86,6 +116,7 @@ TrainingStep::TrainingStep(Model& model, const Splits& data, const TrainOptions&
       precision_(precision_for("train.precision", options.precision, data.train.x.device())),
       objective_(objective_of(options)),
       samples_(options.samples),
+      labelled_batch_(labelled_batch_of(options, model, data)),
       over_norms_(options.optimiser == "adam_norm_grad"),
       clip_norm_(options.clip_norm),
       parameters_(model),
@@ -120,11 +151,12 @@ void TrainingStep::step_on(const torch::Tensor& rows) {
   const auto x = present(data_.train.x.index_select(0, rows), data_.preprocessing.binarise,
                          generator_);  // [B, D]
   const Bound bound = terms_of(x);
+  const Bound labelled = labelled_batch_ > 0 ? labelled_terms() : Bound{};
   parameters_.forget_gradient();
-  take_gradient(bound);
+  take_gradient(bound, labelled);
 
   torch::NoGradGuard no_grad;
-  watch_.record(bound, descend(), step_number_, rows.size(0));
+  watch_.record(bound, labelled, descend(), step_number_, rows.size(0));
 }
 
 /// The terms that the objective is made of, [B] or [samples, B].
@@ -136,12 +168,33 @@ Bound TrainingStep::terms_of(const torch::Tensor& x) {
   return model_.log_weights(x, how)(samples_, generator_);
 }
 
-void TrainingStep::take_gradient(const Bound& bound) {
+/// What the labelled points of this step add, [labelled batch].
+Bound TrainingStep::labelled_terms() {
+  torch::Tensor x = data_.labelled.x, y = data_.labelled.labels;
+  if (labelled_batch_ < x.size(0)) {
+    // Those with the largest of random numbers: none twice, and nothing waits for a value.
+    const auto keys = torch::empty({x.size(0)}, x.options()).uniform_(0, 1, generator_);
+    const auto rows = std::get<1>(keys.topk(labelled_batch_));
+    x = x.index_select(0, rows);
+    y = y.index_select(0, rows);
+  }
+  // The running statistics of batch norms are those of all points.
+  collect_statistics(model_, false);
+  Bound bound =
+      model_.labelled_bound(present(x, data_.preprocessing.binarise, generator_), y, generator_);
+  collect_statistics(model_, true);
+  return bound;
+}
+
+void TrainingStep::take_gradient(const Bound& bound, const Bound& labelled) {
+  const auto with_labels = [&](const torch::Tensor& of_all) {
+    return labelled.terms.empty() ? of_all : of_all + cost(labelled, weights_);
+  };
   switch (objective_) {
     case Objective::elbo:
-      return cost(bound, weights_).backward();
+      return with_labels(cost(bound, weights_)).backward();
     case Objective::iwae:
-      return importance_weighted_cost(bound, weights_).backward();
+      return with_labels(importance_weighted_cost(bound, weights_)).backward();
     case Objective::doubly_reparameterised_iwae:
       const auto costs = doubly_reparameterised_costs(bound, weights_);
       using torch::autograd::backward;

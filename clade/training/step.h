@@ -15,7 +15,7 @@ namespace clade {
 
 /// What the steps of an epoch say about themselves, kept on the model's device so that no step
 /// waits for a value: the sum of every term and of the gradient's norm, and when one of them first
-/// was NaN or infinite.
+/// was NaN or infinite. Terms of labelled points stand behind those of all points.
 class StepWatch {
  public:
   /// A term of the bound, or the gradient, was not finite at this step, from 1.
@@ -24,27 +24,31 @@ class StepWatch {
     int64_t step;
   };
 
-  /// Takes down one step. norm: [], of the gradient; step: [] int64; `points` in its batch.
-  void record(const Bound& bound, const torch::Tensor& norm, const torch::Tensor& step,
-              int64_t points);
+  /// Takes down one step. labelled: what labelled points add, without terms if there are none;
+  /// norm: [], of the gradient; step: [] int64; `points` in its batch.
+  void record(const Bound& bound, const Bound& labelled, const torch::Tensor& norm,
+              const torch::Tensor& step, int64_t points);
 
   /// Begins a new epoch.
   void clear();
 
   std::optional<Failure> failure() const;
 
-  /// The epoch's means over its `points`.
+  /// The epoch's means over its `points`; of labelled points, nothing if there were none.
   MeanBound means(int64_t points) const;
+  std::optional<MeanBound> labelled_means(int64_t points) const;
 
   // For checkpoints within an epoch.
   const torch::Tensor& totals() const { return totals_; }    // [terms + 1] float64, the norm last
   const std::vector<Term>& terms() const { return terms_; }  ///< Without their values.
-  void restore(std::vector<Term> terms, const torch::Tensor& totals);
+  const std::vector<Term>& labelled_terms() const { return labelled_terms_; }
+  void restore(std::vector<Term> terms, std::vector<Term> labelled_terms,
+               const torch::Tensor& totals);
 
  private:
   void begin(const torch::Tensor& totals);
 
-  std::vector<Term> terms_;
+  std::vector<Term> terms_, labelled_terms_;
   torch::Tensor totals_;        // [terms + 1] sums over points, the norm last
   torch::Tensor first_failed_;  // [terms + 1] int64, the first step at which it was not finite
 };
@@ -78,7 +82,8 @@ class TrainingStep {
  private:
   void step_on(const torch::Tensor& rows);
   Bound terms_of(const torch::Tensor& x);
-  void take_gradient(const Bound& bound);
+  Bound labelled_terms();
+  void take_gradient(const Bound& bound, const Bound& labelled);
   torch::Tensor descend();
 
   Model& model_;
@@ -87,8 +92,9 @@ class TrainingStep {
   Precision precision_;
   Objective objective_;
   int64_t samples_;
-  bool over_norms_;   // Adam on gradients over their norms
-  double clip_norm_;  // 0: none
+  int64_t labelled_batch_;  // 0: no labels to learn from
+  bool over_norms_;         // Adam on gradients over their norms
+  double clip_norm_;        // 0: none
   FlatParameters parameters_;
   std::vector<torch::Tensor> of_inference_, of_generation_;  // the same, of q and the others
   Adam adam_;

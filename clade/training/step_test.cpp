@@ -53,14 +53,14 @@ struct Moved {
   double largest() const { return (after - before).abs().max().item<double>(); }
 };
 
-Moved moved(const std::string& name, const TrainOptions& options) {
+Moved moved(const std::string& name, const TrainOptions& options,
+            const Splits& data = grey_levels()) {
   struct LastState : TrainingObserver {
     void keep_state(const TrainingState& state) override {
       first_moment = state.first_moment.to(torch::kFloat64);
     }
     torch::Tensor first_moment;
   } last;
-  const Splits data = grey_levels();
   auto trained = fresh(name, data);
   Moved moved{flat(trained), {}, {}};
   Trainer(trained, data, options, kSeed).run({&last});
@@ -138,6 +138,32 @@ TEST(Step, GoesDownTheImportanceWeightedBound) {
         return -weight.mean(0).log().mean();
       });
   EXPECT_LT((moved("hvae", options).after - expected).abs().max().item<double>(), 2e-5);
+}
+
+/// The first six of the points, with labels.
+Splits partly_labelled() {
+  Splits data = grey_levels();
+  data.labelled = data.train;
+  data.labelled.x = data.train.x.slice(0, 0, 6);
+  data.labelled.labels = torch::arange(6) % 3;
+  return data;
+}
+
+TEST(Step, AddsWhatLabelledPointsCostWeighedByAlpha) {
+  const Splits data = partly_labelled();
+  TrainOptions options = one_batch(2);
+  options.label_weight = 0.5;
+  const auto weighed_by = [&](double alpha) {
+    return by_hand("m2", options, [=](Model& model, const auto& x, auto& generator, int64_t) {
+      const auto unlabelled = -model.bound(x, generator).elbo().mean();
+      auto term = by_name(model.labelled_bound(data.labelled.x, data.labelled.labels, generator));
+      return unlabelled + (term["KL(z)"] + term["KL(y)"] - term["log p(x|z,y)"]).mean() +
+             alpha * term["H(q(y|x))"].mean();
+    });
+  };
+  const auto found = moved("m2", options, data).after;
+  EXPECT_LT((found - weighed_by(0.5 * 24 / 6)).abs().max().item<double>(), 2e-5);
+  EXPECT_GT((found - weighed_by(0.5)).abs().max().item<double>(), 1e-3);
 }
 
 /// Gradients of `steps` steps on one point presented many times, with draws of its own each time:
@@ -271,14 +297,15 @@ Bound two_terms(std::vector<double> likelihood, std::vector<double> divergence) 
 
 TEST(StepWatch, AveragesOverPointsAndNotOverBatches) {
   StepWatch watch;
-  watch.record(two_terms({-1, -3}, {1, 1}), torch::ones({}), step_number(1), 2);
-  watch.record(two_terms({-8}, {4}), torch::ones({}), step_number(2), 1);
+  watch.record(two_terms({-1, -3}, {1, 1}), {}, torch::ones({}), step_number(1), 2);
+  watch.record(two_terms({-8}, {4}), {}, torch::ones({}), step_number(2), 1);
   const MeanBound mean = watch.means(3);
   ASSERT_EQ(mean.terms.size(), 2u);
   EXPECT_EQ(mean.terms[0], std::pair(std::string("log p(x|z)"), -4.0));
   EXPECT_EQ(mean.terms[1], std::pair(std::string("KL(z)"), 2.0));
   EXPECT_DOUBLE_EQ(mean.elbo, -6);
   EXPECT_FALSE(watch.failure());
+  EXPECT_FALSE(watch.labelled_means(3));
   watch.clear();
   EXPECT_EQ(watch.means(3).elbo, 0);
 }
@@ -286,16 +313,30 @@ TEST(StepWatch, AveragesOverPointsAndNotOverBatches) {
 TEST(StepWatch, RemembersTheFirstFailureOnly) {
   StepWatch watch;
   const double nan = std::nan("");
-  watch.record(two_terms({-1}, {1}), torch::ones({}), step_number(7), 1);
-  watch.record(two_terms({-1}, {nan}), torch::ones({}), step_number(8), 1);
-  watch.record(two_terms({nan}, {nan}), torch::full({}, nan), step_number(9), 1);
+  watch.record(two_terms({-1}, {1}), {}, torch::ones({}), step_number(7), 1);
+  watch.record(two_terms({-1}, {nan}), {}, torch::ones({}), step_number(8), 1);
+  watch.record(two_terms({nan}, {nan}), {}, torch::full({}, nan), step_number(9), 1);
   ASSERT_TRUE(watch.failure());
   EXPECT_EQ(watch.failure()->what, "KL(z)");
   EXPECT_EQ(watch.failure()->step, 8);
   watch.clear();
   EXPECT_FALSE(watch.failure());
-  watch.record(two_terms({-1}, {1}), torch::full({}, nan), step_number(10), 1);
+  watch.record(two_terms({-1}, {1}), {}, torch::full({}, nan), step_number(10), 1);
   EXPECT_EQ(watch.failure()->what, "the gradient");
+}
+
+TEST(StepWatch, KeepsLabelledPointsApart) {
+  StepWatch watch;
+  Bound labelled = two_terms({-5}, {2});
+  labelled.terms.push_back({"H(q(y|x))", torch::full({1}, 0.5), Role::classification});
+  watch.record(two_terms({-1, -3}, {1, 1}), labelled, torch::ones({}), step_number(1), 2);
+  EXPECT_DOUBLE_EQ(watch.means(2).elbo, -3);
+  ASSERT_TRUE(watch.labelled_means(2));
+  EXPECT_DOUBLE_EQ(watch.labelled_means(2)->elbo, -7);  // a loss is no part of it
+  EXPECT_EQ(watch.labelled_means(2)->terms.back(), std::pair(std::string("H(q(y|x))"), 0.5));
+  labelled.terms.back().value.fill_(std::nan(""));
+  watch.record(two_terms({-1, -3}, {1, 1}), labelled, torch::ones({}), step_number(2), 2);
+  EXPECT_EQ(watch.failure()->what, "H(q(y|x)) of labelled points");
 }
 
 }  // namespace

@@ -44,6 +44,18 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())),
       step_(model_, data, options_, generator_) {
   check_objective();
+  check_labels();
+}
+
+void Trainer::check_labels() {
+  if (!model_.takes_labels() || data_.labelled.size() == 0) return;
+  const int64_t K = model_.discrete().front().clusters;
+  const auto classes = data_.labelled.labels.max().item<int64_t>() + 1;
+  if (classes <= K) return;
+  throw ConfigError("the labels know " + std::to_string(classes) + " classes and " + trained_.name +
+                    " has " + std::to_string(K) +
+                    " clusters, one of which each class needs; set model.clusters to " +
+                    std::to_string(classes) + " or more");
 }
 
 void Trainer::check_objective() {
@@ -101,7 +113,8 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   generator_.set_state(state.generator);
   if (standing_.position > 0) {
     order_ = state.order.to(data_.train.x.device());
-    step_.watch().restore(state.terms, state.totals.to(data_.train.x.device()));
+    step_.watch().restore(state.terms, state.labelled_terms,
+                          state.totals.to(data_.train.x.device()));
   }
 }
 
@@ -123,6 +136,7 @@ TrainingState Trainer::state() {
   state.order = order_;
   state.totals = step_.watch().totals();
   state.terms = step_.watch().terms();
+  state.labelled_terms = step_.watch().labelled_terms();
   return state;
 }
 
@@ -149,7 +163,7 @@ TrainingSummary Trainer::run(const std::vector<TrainingObserver*>& observers) {
 bool Trainer::run_epoch() {
   model_.train();
   model_.begin_epoch(standing_.epoch);
-  step_.begin_epoch({.beta = options_.beta(standing_.epoch)});
+  step_.begin_epoch(weights());
   if (standing_.position == 0) begin_epoch();
   const int64_t n = data_.train.size();
   const double seconds_before = epoch_seconds_;
@@ -177,6 +191,15 @@ bool Trainer::run_epoch() {
   last_ = log;
   if (standing_.epoch % options_.checkpoint_every == 0 || finished()) keep_state();
   return true;
+}
+
+Weights Trainer::weights() const {
+  Weights weights{.beta = options_.beta(standing_.epoch)};
+  if (data_.labelled.size() > 0) {
+    weights.alpha = options_.label_weight * static_cast<double>(data_.train.size()) /
+                    static_cast<double>(data_.labelled.size());
+  }
+  return weights;
 }
 
 void Trainer::begin_epoch() {
@@ -223,6 +246,7 @@ EpochLog Trainer::end_epoch() {
   log.stage = options_.stage_of(standing_.epoch, standing_.stalled_at).name();
   log.steps = step_.adam().steps;
   log.train = step_.watch().means(data_.train.size());
+  log.labelled = step_.watch().labelled_means(data_.train.size());
   log.learning_rate = options_.learning_rate_at(standing_.epoch, standing_.stalled_at);
   log.beta = options_.beta(standing_.epoch);
   if (data_.validation.size() > 0) log.validation = validation_bound();

@@ -52,6 +52,8 @@ class Trainer {
   void finish();
   void set_aggregated_posteriors();
   void check_objective();
+  void check_labels();
+  Weights weights() const;
   void keep_model();
   void keep_state();
   TrainingState state();

@@ -412,6 +412,86 @@ INSTANTIATE_TEST_SUITE_P(Registry, Training, testing::ValuesIn([] {
                          }()),
                          [](const auto& test) { return test.param; });
 
+/// The three prototypes, and the labels of the first twelve training points.
+Splits partly_labelled() {
+  Splits data = three_prototypes();
+  data.labelled = data.train;
+  data.labelled.x = data.train.x.slice(0, 0, 12);
+  data.labelled.labels = data.train.labels.slice(0, 0, 12).clone();
+  return data;
+}
+
+TrainedModel labelled_model(const Splits& data, uint64_t seed = 3) {
+  return small("m2", data, seed);
+}
+
+using Labels = Folder;
+
+TEST_F(Labels, TeachWhichClusterIsWhichClass) {
+  const Splits data = partly_labelled();
+  auto trained = labelled_model(data);
+  train(trained, data, quick(30));
+  auto generator = make_generator(5);
+  const EvaluationMode evaluation(*trained.model);
+  const auto q_y = trained.model->cluster_probabilities(data.validation.x, generator).front();
+  const auto right = q_y.argmax(-1).eq(data.validation.labels).to(torch::kFloat64).mean();
+  EXPECT_GT(right.item<double>(), 0.8);
+}
+
+TEST_F(Labels, BesideTheBudgetChangeNothing) {
+  const Splits data = partly_labelled();
+  const auto trained_on = [](const Splits& splits) {
+    auto trained = labelled_model(splits);
+    train(trained, splits, quick(3));
+    return trained;
+  };
+  auto as_they_are = trained_on(data);
+  Splits permuted = data;
+  permuted.train.labels = data.train.labels.flip(0);
+  permuted.validation.labels = data.validation.labels.flip(0);
+  auto others_permuted = trained_on(permuted);
+  expect_same_state(as_they_are, others_permuted);
+
+  permuted.labelled.labels = (data.labelled.labels + 1) % 3;
+  auto budget_changed = trained_on(permuted);
+  EXPECT_FALSE(
+      torch::equal(torch::nn::utils::parameters_to_vector(as_they_are.model->parameters()),
+                   torch::nn::utils::parameters_to_vector(budget_changed.model->parameters())));
+}
+
+TEST_F(Labels, ChangeNoDrawOfAModelThatTakesNone) {
+  const Splits with = partly_labelled(), without = three_prototypes();
+  auto a = small("cp_vae", with), b = small("cp_vae", without);
+  train(a, with, quick(2));
+  train(b, without, quick(2));
+  expect_same_state(a, b);
+}
+
+TEST_F(Labels, AreDrawnAnewEachStepAndResumedBitForBit) {
+  const Splits data = partly_labelled();
+  TrainOptions options = quick(3);
+  options.labelled_batch = 4;
+  auto whole = labelled_model(data), part = labelled_model(data),
+       resumed = labelled_model(data, 99);
+  train_in(folder("whole"), whole, data, options);
+  EXPECT_TRUE(train_in(folder("part"), part, data, options, /*steps=*/7).interrupted);
+  resume_in(folder("part"), resumed, data, options);
+  expect_same_state(whole, resumed);
+  const auto log = log_of(folder("whole"));
+  ASSERT_EQ(log.size(), 3u);
+  for (size_t i = 0; i < log.size(); ++i) {
+    EXPECT_GT(log[i].at("labelled").at("terms").at("H(q(y|x))").get<double>(), 0);
+    EXPECT_EQ(log[i].at("labelled"), log_of(folder("part"))[i].at("labelled"));
+  }
+}
+
+TEST_F(Labels, OfMoreClassesThanClustersAreRefused) {
+  Splits data = partly_labelled();
+  data.labelled.labels[0] = 3;
+  auto trained = labelled_model(data);
+  EXPECT_THROW(Trainer(trained, data, quick(1), /*seed=*/3), ConfigError);
+}
+
 using Failure = Folder;
 
 TEST_F(Failure, NamesTheTermAndStepThatBecameNaN) {

@@ -22,5 +22,5 @@ function(clade_embed target symbol file)
             -P ${CLADE_EMBED_SCRIPT}
     DEPENDS ${file} ${CLADE_EMBED_SCRIPT} VERBATIM)
   target_sources(${target} PRIVATE ${source})
-  set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()

@@ -2,30 +2,22 @@
 # built, the test clade_NAME_test from clade/NAME/*_test.cpp.
 include_guard()
 
+# What all targets have in common, tests and programs too.
 function(clade_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # GCC 12 warns of overflows in its own std::string (GCC bugs 105329 and 105651).
-    target_compile_options(${target} PRIVATE -Wno-stringop-overflow -Wno-restrict)
+    target_compile_options(${target} PRIVATE
+      -Wno-array-bounds -Wno-stringop-overflow -Wno-restrict)
   endif()
-  target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)
   if(CLADE_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
-  if(CLADE_SANITIZE)
-    target_compile_options(${target} PRIVATE -fsanitize=${CLADE_SANITIZE} -fno-omit-frame-pointer)
-    target_link_options(${target} PRIVATE -fsanitize=${CLADE_SANITIZE})
-  endif()
-  # One precompiled header for all: these are most of the cost of every source file.
-  if(target STREQUAL "clade_core")
-    target_precompile_headers(${target} PRIVATE <torch/torch.h> <nlohmann/json.hpp>)
-  else()
-    get_target_property(type ${target} TYPE)
-    if(type STREQUAL "EXECUTABLE")
-      target_compile_options(${target} PRIVATE -fPIC)  # as the header was compiled for the libraries
-    endif()
-    target_precompile_headers(${target} REUSE_FROM clade_core)
-  endif()
+  # A header of libtorch takes 6 to 12 seconds to read, most of what a file costs: one source a
+  # target reads it once.
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${CLADE_UNITY} UNITY_BUILD_BATCH_SIZE 0)
+  target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)
+  clade_sanitize(${target})
 endfunction()
 
 function(clade_room name)

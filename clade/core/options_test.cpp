@@ -31,7 +31,7 @@ struct Sample : Options {
   void validate() const override {}
 };
 
-std::string message_of(const json& settings, const std::string& where = "") {
+std::string refusal_of(const json& settings, const std::string& where = "") {
   Sample options;
   try {
     from_json(settings, options, where);
@@ -66,29 +66,29 @@ TEST(OptionsJson, AbsentSettingsKeepTheirValues) {
 }
 
 TEST(OptionsJson, ErrorsSayWhatWhereAndWhatElse) {
-  EXPECT_EQ(message_of({{"clustrs", 3}}, "model.json"),
+  EXPECT_EQ(refusal_of({{"clustrs", 3}}, "model.json"),
             "model.json: unknown setting clustrs; did you mean clusters?");
-  EXPECT_EQ(message_of({{"clusters", "ten"}}, "model.json"),
+  EXPECT_EQ(refusal_of({{"clusters", "ten"}}, "model.json"),
             "model.json: clusters = \"ten\" is text where a whole number, such as 10, is expected");
-  EXPECT_EQ(message_of({{"clusters", 10.0}}),
+  EXPECT_EQ(refusal_of({{"clusters", 10.0}}),
             "clusters = 10.0 is a fractional number where a whole number, such as 10, is expected");
-  EXPECT_EQ(message_of({{"clusters", uint64_t{1} << 63}}),
+  EXPECT_EQ(refusal_of({{"clusters", uint64_t{1} << 63}}),
             "clusters = 9223372036854775808 is beyond 64 bits where a whole number, such as 10, "
             "is expected");
-  EXPECT_EQ(message_of({{"learning_rate", std::nan("")}}),
+  EXPECT_EQ(refusal_of({{"learning_rate", std::nan("")}}),
             "learning_rate = nan is not finite where a finite number, such as 0.5, is expected");
-  EXPECT_EQ(message_of({{"batch_norm", 1}}),
+  EXPECT_EQ(refusal_of({{"batch_norm", 1}}),
             "batch_norm = 1 is a whole number where true or false is expected");
-  EXPECT_EQ(message_of({{"estimator", true}}),
+  EXPECT_EQ(refusal_of({{"estimator", true}}),
             "estimator = true is a truth value where text in quotes, such as \"auto\", "
             "is expected");
-  EXPECT_EQ(message_of({{"hidden", {500, 0.5}}}),
+  EXPECT_EQ(refusal_of({{"hidden", {500, 0.5}}}),
             "hidden = [500, 0.5] is a list where a list of whole numbers, such as [500, 500], "
             "is expected");
-  EXPECT_EQ(message_of({{"hidden", nullptr}}),
+  EXPECT_EQ(refusal_of({{"hidden", nullptr}}),
             "hidden = null is no value where a list of whole numbers, such as [500, 500], "
             "is expected");
-  EXPECT_EQ(message_of(json::array({1}), "model.json"),
+  EXPECT_EQ(refusal_of(json::array({1}), "model.json"),
             "model.json: settings are a list where a table is expected");
 }
 

@@ -1,7 +1,6 @@
 #include "clade/core/random.h"
 
 #include <ATen/Context.h>
-#include <torch/torch.h>
 
 namespace clade {
 

@@ -43,6 +43,12 @@ std::string suggest(std::string_view word, const std::vector<std::string>& candi
   return candidates.empty() ? "remove it" : "known: " + one_of(candidates);
 }
 
+std::string trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return "";
+  return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
+}
+
 std::string one_of(const std::vector<std::string>& words) {
   constexpr size_t kMost = 30;
   if (words.size() > kMost) {

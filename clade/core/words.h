@@ -12,6 +12,9 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 /// "known: a, b or c" where no candidate is near.
 std::string suggest(std::string_view word, const std::vector<std::string>& candidates);
 
+/// Without the blanks and tabs at its ends.
+std::string trimmed(std::string_view text);
+
 /// "a, b or c"; of more than thirty "a, b, c or one of 59 more".
 std::string one_of(const std::vector<std::string>& words);
 

@@ -27,6 +27,12 @@ TEST(Words, Suggestions) {
   EXPECT_EQ(suggest("temperature", {}), "remove it");
 }
 
+TEST(Words, TrimmedOfBlanksAndTabs) {
+  EXPECT_EQ(trimmed(" \t a b\t "), "a b");
+  EXPECT_EQ(trimmed(" \t"), "");
+  EXPECT_EQ(trimmed("a\n"), "a\n");
+}
+
 TEST(Words, OneOf) {
   EXPECT_EQ(one_of({"a"}), "a");
   EXPECT_EQ(one_of({"a", "b"}), "a or b");

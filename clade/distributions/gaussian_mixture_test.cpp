@@ -8,14 +8,14 @@
 namespace clade {
 namespace {
 
-const auto kDouble = torch::TensorOptions().dtype(torch::kFloat64);
+const auto kFloat64 = torch::TensorOptions().dtype(torch::kFloat64);
 
 // Three components of two units, unlike in every number.
 const std::vector<std::vector<double>> kMean = {{-1.0, 0.5}, {0.3, -0.8}, {2.0, 1.5}};
 const std::vector<std::vector<double>> kLogVariance = {{-0.5, 0.2}, {0.4, -1.0}, {-1.2, 0.1}};
 
 torch::Tensor tensor(const std::vector<std::vector<double>>& rows) {
-  torch::Tensor all = torch::empty({3, 2}, kDouble);
+  torch::Tensor all = torch::empty({3, 2}, kFloat64);
   for (int64_t m = 0; m < 3; ++m)
     for (int64_t d = 0; d < 2; ++d)
       all[m][d] = rows[static_cast<size_t>(m)][static_cast<size_t>(d)];
@@ -29,7 +29,7 @@ GaussianMixture mixture() {
 // Every point of a plane wide and fine enough, [n, 2], and the area of each.
 constexpr double kStep = 0.05;
 torch::Tensor plane() {
-  const auto axis = torch::arange(-12.0, 12.0, kStep, kDouble);
+  const auto axis = torch::arange(-12.0, 12.0, kStep, kFloat64);
   return torch::cartesian_prod({axis, axis});
 }
 
@@ -45,7 +45,7 @@ double density(const std::vector<double>& z, size_t m) {
 
 TEST(GaussianMixture, IsTheMeanOfItsDensities) {
   for (const std::vector<double>& z : {std::vector<double>{0.1, 0.2}, {-3.0, 4.0}, {1.9, 1.4}}) {
-    const auto at = torch::tensor(z, kDouble).unsqueeze(0);
+    const auto at = torch::tensor(z, kFloat64).unsqueeze(0);
     const double sum = density(z, 0) + density(z, 1) + density(z, 2);
     EXPECT_NEAR(mixture().log_prob(at).item<double>(), std::log(sum / 3), 1e-12);
     for (size_t m = 0; m < 3; ++m) {
@@ -60,11 +60,11 @@ TEST(GaussianMixture, IntegratesToOne) {
 }
 
 TEST(GaussianMixture, UnitsAreConditionalDensities) {
-  const auto z = torch::tensor({{0.4, -0.7}}, kDouble);
+  const auto z = torch::tensor({{0.4, -0.7}}, kFloat64);
   const auto per_unit = mixture().log_prob_per_unit(z);
   EXPECT_NEAR(per_unit.sum().item<double>(), mixture().log_prob(z).item<double>(), 1e-12);
   // The first is the marginal: the joint density integrated over the second.
-  const auto second = torch::arange(-12.0, 12.0, kStep / 10, kDouble).unsqueeze(1);
+  const auto second = torch::arange(-12.0, 12.0, kStep / 10, kFloat64).unsqueeze(1);
   const auto line = torch::cat({torch::full_like(second, 0.4), second}, 1);
   EXPECT_NEAR(per_unit[0][0].item<double>(),
               std::log(mixture().log_prob(line).exp().sum().item<double>() * kStep / 10), 1e-8);
@@ -73,10 +73,10 @@ TEST(GaussianMixture, UnitsAreConditionalDensities) {
 TEST(GaussianMixture, IsRightToAHundredthInFloat32) {
   // As narrow and as far apart as priors of forty units get.
   auto generator = make_generator(4);
-  const auto mean = torch::empty({500, 40}, kDouble).normal_(0, 1.5, generator);
-  const auto log_variance = torch::empty({500, 40}, kDouble).uniform_(-6, 1, generator);
-  const auto z =
-      mean + (0.5 * log_variance).exp() * torch::empty({500, 40}, kDouble).normal_(0, 1, generator);
+  const auto mean = torch::empty({500, 40}, kFloat64).normal_(0, 1.5, generator);
+  const auto log_variance = torch::empty({500, 40}, kFloat64).uniform_(-6, 1, generator);
+  const auto z = mean + (0.5 * log_variance).exp() *
+                            torch::empty({500, 40}, kFloat64).normal_(0, 1, generator);
   const auto f = [](const torch::Tensor& t) { return t.to(torch::kFloat32); };
   const auto exact = GaussianMixture({mean, log_variance}).log_prob(z);
   const auto single = GaussianMixture({f(mean), f(log_variance)}).log_prob(f(z));
@@ -84,8 +84,8 @@ TEST(GaussianMixture, IsRightToAHundredthInFloat32) {
 }
 
 TEST(GaussianMixture, KlIsItsIntegral) {
-  const DiagonalGaussian q(torch::tensor({{0.2, 0.1}}, kDouble),
-                           torch::tensor({{-0.7, -0.4}}, kDouble));
+  const DiagonalGaussian q(torch::tensor({{0.2, 0.1}}, kFloat64),
+                           torch::tensor({{-0.7, -0.4}}, kFloat64));
   const auto z = plane();
   const auto expected =
       (q.log_prob(z).exp() * (q.log_prob(z) - mixture().log_prob(z))).sum().item<double>() * kStep *
@@ -98,7 +98,7 @@ TEST(GaussianMixture, KlIsItsIntegral) {
 
 TEST(GaussianMixture, OfOneIsTheGaussian) {
   auto generator = make_generator(2);
-  const auto draw = [&] { return torch::empty({4, 3, 2}, kDouble).normal_(0, 1, generator); };
+  const auto draw = [&] { return torch::empty({4, 3, 2}, kFloat64).normal_(0, 1, generator); };
   const DiagonalGaussian p(draw(), draw()), q(draw(), draw());
   const auto one = GaussianMixture::of_one(p);
   const auto z = draw();

@@ -13,12 +13,6 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-std::string trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return "";
-  return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
-}
-
 /// Rows of cells, unquoted and trimmed; lines that hold nothing are skipped.
 class RowReader {
  public:

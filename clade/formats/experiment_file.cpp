@@ -8,12 +8,6 @@
 namespace clade {
 namespace {
 
-std::string trimmed(const std::string& text) {
-  const size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string::npos) return "";
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
-
 /// Takes `extends` out of a file's settings.
 std::optional<ExperimentSetting> take_extends(std::vector<ExperimentSetting>& settings) {
   const auto extends =

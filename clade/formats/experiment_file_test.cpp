@@ -63,7 +63,7 @@ hidden = [
 estimator = "β \"quoted\"\n"
 )";
 
-class ExperimentFileTest : public testing::Test {
+class ExperimentFileTest : public ::testing::Test {
  protected:
   void TearDown() override { fs::remove(path_); }
 
@@ -99,7 +99,7 @@ class ExperimentFileTest : public testing::Test {
   }
 
   const fs::path path_ =
-      fs::path(testing::TempDir()) / ("clade_experiment_" + std::to_string(::getpid()) + ".toml");
+      fs::path(::testing::TempDir()) / ("clade_experiment_" + std::to_string(::getpid()) + ".toml");
 };
 
 TEST_F(ExperimentFileTest, ReadsEveryKindOfValue) {
@@ -282,7 +282,7 @@ TEST_F(ExperimentFileTest, BeyondAsciiOnlyInStringsAndComments) {
   }
 }
 
-class Extends : public testing::Test {
+class Extends : public ::testing::Test {
  protected:
   void SetUp() override { fs::create_directories(folder_ / "inner"); }
   void TearDown() override { fs::remove_all(folder_); }
@@ -310,7 +310,7 @@ class Extends : public testing::Test {
   }
 
   const fs::path folder_ =
-      fs::path(testing::TempDir()) / ("clade_extends_" + std::to_string(::getpid()));
+      fs::path(::testing::TempDir()) / ("clade_extends_" + std::to_string(::getpid()));
 };
 
 TEST_F(Extends, OwnSettingsReplaceThoseOfTheChainKeyByKey) {

@@ -9,6 +9,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/formats/test_files.h"
 
 #ifdef CLADE_WITH_PNG
 #include <png.h>
@@ -19,7 +20,7 @@ namespace {
 
 #ifdef CLADE_WITH_PNG
 
-torch::Tensor decode(const std::string& bytes) {  // -> [H, W] or [H, W, 3] uint8
+torch::Tensor decoded(const std::string& bytes) {  // -> [H, W] or [H, W, 3] uint8
   png_image header{};
   header.version = PNG_IMAGE_VERSION;
   EXPECT_NE(png_image_begin_read_from_memory(&header, bytes.data(), bytes.size()), 0)
@@ -33,29 +34,26 @@ torch::Tensor decode(const std::string& bytes) {  // -> [H, W] or [H, W, 3] uint
 
 TEST(Png, GivesBackEveryGreyLevel) {
   const auto image = torch::arange(256).to(torch::kUInt8).reshape({8, 32});
-  EXPECT_TRUE(torch::equal(decode(encode_png(image)), image));
+  EXPECT_TRUE(torch::equal(decoded(encode_png(image)), image));
 }
 
 TEST(Png, GivesBackColoursInTheirOrder) {
   const auto image = torch::arange(5 * 7 * 3).to(torch::kUInt8).reshape({5, 7, 3});
-  EXPECT_TRUE(torch::equal(decode(encode_png(image)), image));
+  EXPECT_TRUE(torch::equal(decoded(encode_png(image)), image));
 }
 
 TEST(Png, ReadsStridedImages) {
   const auto image = torch::arange(12).to(torch::kUInt8).reshape({3, 4});
-  EXPECT_TRUE(torch::equal(decode(encode_png(image.t())), image.t()));
+  EXPECT_TRUE(torch::equal(decoded(encode_png(image.t())), image.t()));
 }
 
 TEST(Png, WritesTheFileAndNothingElse) {
-  const auto folder = std::filesystem::path(testing::TempDir()) / "clade_png_test";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
+  const testing::TestFolder folder;
   const auto image = torch::full({2, 3}, 9, torch::kUInt8);
-  write_png(folder / "a.png", image);
-  EXPECT_TRUE(torch::equal(decode(read_file(folder / "a.png")), image));
-  const std::filesystem::directory_iterator files(folder);
+  write_png(folder.path("a.png"), image);
+  EXPECT_TRUE(torch::equal(decoded(read_file(folder.path("a.png"))), image));
+  const std::filesystem::directory_iterator files(folder.path());
   EXPECT_EQ(std::distance(begin(files), end(files)), 1);
-  std::filesystem::remove_all(folder);
 }
 
 TEST(Png, RefusesWhatIsNoImage) {

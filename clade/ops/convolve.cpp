@@ -246,38 +246,63 @@ Met met(int64_t at, int64_t pixels, int64_t places, const Window& window) {
           std::clamp((beyond + window.stride - 1) / window.stride, int64_t{0}, places)};
 }
 
-// The pixels in rows and columns begin, begin + step, … of maps [N, H, W, C], as rows of channels.
-torch::Tensor pixels(const torch::Tensor& maps, const Met& rows, const Met& columns,
-                     int64_t step = 1) {
-  return maps.slice(1, rows.begin, rows.end, step)
-      .slice(2, columns.begin, columns.end, step)
-      .reshape({-1, maps.size(3)});
-}
-
 // The source's pixel under pixel `at` of the window, from the first of these places to the last.
 Met under(const Met& places, int64_t at, const Window& window) {
   const int64_t offset = at - window.before;
   return {places.begin * window.stride + offset, (places.end - 1) * window.stride + offset + 1};
 }
 
-// A product for each pixel of the window, over those that it meets.
-void products_to_weights(const torch::Tensor& weights, const torch::Tensor& src,
-                         const torch::Tensor& dst, const Window& window) {
-  const auto by_pixel = torch::zeros({window.size, window.size, weights.size(0), weights.size(1)});
+torch::Tensor part_of(const torch::Tensor& maps, const Met& rows, const Met& columns,
+                      int64_t step) {
+  return maps.slice(1, rows.begin, rows.end, step).slice(2, columns.begin, columns.end, step);
+}
+
+// f(i, j, source, destination) for each pixel (i, j) of the window: the source's pixels that it
+// meets, and those that they count for.
+template <class F>
+void for_each_pixel(const torch::Tensor& src, const torch::Tensor& dst, const Window& window,
+                    const F& f) {
   for (int64_t i = 0; i < window.size; ++i) {
     const Met rows = met(i, src.size(1), dst.size(1), window);
     for (int64_t j = 0; j < window.size; ++j) {
       const Met columns = met(j, src.size(2), dst.size(2), window);
       if (rows.begin >= rows.end || columns.begin >= columns.end) continue;
-      gemm(by_pixel[i][j], pixels(dst, rows, columns).t(),
-           pixels(src, under(rows, i, window), under(columns, j, window), window.stride));
+      f(i, j, part_of(src, under(rows, i, window), under(columns, j, window), window.stride),
+        part_of(dst, rows, columns, 1));
     }
   }
+}
+
+torch::Tensor rows_of(const torch::Tensor& maps) {  // [n, h, w, C] -> [n·h·w, C]
+  return maps.reshape({-1, maps.size(3)});
+}
+
+void convolve_by_products(const torch::Tensor& dst, const torch::Tensor& src,
+                          const torch::Tensor& weights, const Window& window,
+                          const torch::Tensor& bias) {
+  const auto by_pixel = weights.to(src.scalar_type()).permute({2, 3, 1, 0}).contiguous();
+  const auto sum = torch::zeros(dst.sizes(), torch::kFloat32);
+  for_each_pixel(src, sum, window, [&](int64_t i, int64_t j, const auto& from, const auto& to) {
+    const auto product = torch::empty(to.sizes(), torch::kFloat32);
+    gemm(rows_of(product), rows_of(from), by_pixel[i][j]);
+    to.add_(product);
+  });
+  if (bias.defined()) sum.add_(bias);
+  dst.copy_(sum);
+}
+
+void products_to_weights(const torch::Tensor& weights, const torch::Tensor& src,
+                         const torch::Tensor& dst, const Window& window) {
+  const auto by_pixel = torch::zeros({window.size, window.size, weights.size(0), weights.size(1)});
+  for_each_pixel(src, dst, window, [&](int64_t i, int64_t j, const auto& from, const auto& to) {
+    gemm(by_pixel[i][j], rows_of(to).t(), rows_of(from));
+  });
   weights.copy_(by_pixel.permute({2, 3, 0, 1}));
 }
 
-// oneDNN reads and writes all weights for each map of a batch: where those are many and the map's
-// pixels few, that takes far longer than the products.
+// oneDNN goes through all weights for each map of a batch, and multiplies the zeros around it too:
+// where weights are many and the map's pixels few, both take longer than a product for each pixel
+// of the window, over those that it meets.
 bool has_few_pixels(const torch::Tensor& dst, const torch::Tensor& weights) {
   constexpr int64_t kFew = 8;
   constexpr int64_t kMany = 1 << 18;
@@ -288,6 +313,7 @@ bool has_few_pixels(const torch::Tensor& dst, const torch::Tensor& weights) {
 
 void convolve(const torch::Tensor& dst, const torch::Tensor& src, const torch::Tensor& weights,
               const Window& window, const torch::Tensor& bias) {
+  if (has_few_pixels(dst, weights)) return convolve_by_products(dst, src, weights, window, bias);
   if (by_onednn(Pass::forward, src, dst, weights, window, bias)) return;
   reference_convolve(dst, src, weights, window, bias);
 }

@@ -30,8 +30,8 @@ import time
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("case", choices=["vae", "cp_vae_10", "cp_vae_150", "cp_vae_500", "cagem", "gmvae_mnist",
-                                     "vlac_svhn"])
+parser.add_argument("case", choices=["vae", "cp_vae_10", "cp_vae_150", "cp_vae_500", "cagem",
+                                     "gmvae_mnist", "vlac_svhn"])
 parser.add_argument("what", choices=["train_step", "evaluate", "cluster", "network_step", "setup"])
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
@@ -336,7 +336,8 @@ class Autoencoder(nn.Module):
     output = self.decoder(z)
     if self.network.bits:
       return bits_log_prob(output.flatten(1), x.flatten(1))
-    return levels_log_prob(output.float().sigmoid(), self.log_scale.clamp(-8, 1), x).flatten(1).sum(-1)
+    location = output.float().sigmoid()
+    return levels_log_prob(location, self.log_scale.clamp(-8, 1), x).flatten(1).sum(-1)
 
 
 def levels_log_prob(location: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:
@@ -347,7 +348,8 @@ def levels_log_prob(location: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:
   above = (level + 0.5 / 255 - location) * inverse_scale
   first, last = level == 0, level == 1
   inner = (-torch.expm1(-inverse_scale / 255)).log().masked_fill(first | last, 0)
-  return F.logsigmoid(above).masked_fill(last, 0) + F.logsigmoid(-below).masked_fill(first, 0) + inner
+  sides = F.logsigmoid(above).masked_fill(last, 0) + F.logsigmoid(-below).masked_fill(first, 0)
+  return sides + inner
 
 
 def make_model(case: str) -> nn.Module:

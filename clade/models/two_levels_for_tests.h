@@ -35,7 +35,8 @@ class TwoLevels : public Model {
     p_z_given_y2 = register_module("p_z_given_y2", gaussian({y2}, p_z));
     p_y1_given_z = register_module("p_y1_given_z", categorical({z}, K1));
     p_x_given_y1_z = register_module(
-        "p_x_given_y1_z", Likelihood("bernoulli", Parents{y1, z}, linear, D, generator, wide));
+        "p_x_given_y1_z",
+        Likelihood("bernoulli", Parents{y1, z}, linear, Parent{"x", D}, generator, wide));
   }
 
   CategoricalConditional q_y1_given_x{nullptr};

@@ -11,7 +11,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-struct Settings {
+struct WindowSettings {
   Window window;
   bool transposed;
   at::ScalarType out;
@@ -33,7 +33,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
                                const torch::Tensor& weight,
                                const c10::optional<torch::Tensor>& given_bias,
-                               const Settings& settings) {
+                               const WindowSettings& settings) {
     const auto bias = given_bias.value_or(torch::Tensor());
     const auto& [window, transposed, out] = settings;
     const auto maps = folded(x).to(activation_type()).contiguous();  // [N, H, W, C]
@@ -130,7 +130,8 @@ torch::Tensor convolution(const torch::Tensor& x, const torch::Tensor& weight,
     return convolution_by_aten(x.to(type), weight.to(type), bias.defined() ? bias.to(type) : bias,
                                window, transposed, out);
   }
-  return Convolution::apply(x, weight, ops::if_defined(bias), Settings{window, transposed, out});
+  return Convolution::apply(x, weight, ops::if_defined(bias),
+                            WindowSettings{window, transposed, out});
 }
 
 }  // namespace clade

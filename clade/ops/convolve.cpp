@@ -75,7 +75,7 @@ using dnnl::memory;
 
 // One of the three at one shape, and how the caller's weights become those it reads, or the other
 // way round. Maps stay channels last: see docs/performance.md.
-struct Product {
+struct WindowProduct {
   dnnl::primitive primitive;
   memory::desc src, dst, weights, bias;
   memory::desc given_weights;
@@ -106,11 +106,11 @@ memory::desc layout_of(const torch::Tensor& maps, memory::data_type type) {  // 
   return {{maps.size(0), maps.size(3), maps.size(1), maps.size(2)}, type, memory::format_tag::nhwc};
 }
 
-Product make(Pass pass, const torch::Tensor& src, const torch::Tensor& dst,
-             const torch::Tensor& weights, const Window& window, bool with_bias) {
+WindowProduct make(Pass pass, const torch::Tensor& src, const torch::Tensor& dst,
+                   const torch::Tensor& weights, const Window& window, bool with_bias) {
   const auto float32 = memory::data_type::f32;
   const auto narrow = onednn_type(pass == Pass::to_source ? dst : src);  // what products are of
-  Product product;
+  WindowProduct product;
   product.src = layout_of(src, onednn_type(src));
   product.dst = layout_of(dst, onednn_type(dst));
   if (with_bias) product.bias = {{dst.size(3)}, float32, memory::format_tag::x};
@@ -151,9 +151,10 @@ Product make(Pass pass, const torch::Tensor& src, const torch::Tensor& dst,
 }
 
 // Nothing where oneDNN has nothing for it, as for bfloat16 on processors without AVX-512.
-const std::optional<Product>& product_for(Pass pass, const torch::Tensor& src,
-                                          const torch::Tensor& dst, const torch::Tensor& weights,
-                                          const Window& window, bool with_bias) {
+const std::optional<WindowProduct>& product_for(Pass pass, const torch::Tensor& src,
+                                                const torch::Tensor& dst,
+                                                const torch::Tensor& weights, const Window& window,
+                                                bool with_bias) {
   // Everything a product depends on: making one costs more than a small product.
   const std::array<int64_t, 19> key = {static_cast<int64_t>(pass),
                                        src.size(0),
@@ -174,12 +175,12 @@ const std::optional<Product>& product_for(Pass pass, const torch::Tensor& src,
                                        weights.stride(2),
                                        weights.stride(3),
                                        static_cast<int64_t>(with_bias)};
-  thread_local std::map<std::array<int64_t, 19>, std::optional<Product>> made;
+  thread_local std::map<std::array<int64_t, 19>, std::optional<WindowProduct>> made;
   // Shapes are few in training; evaluation on odd sizes must not pile them up for ever.
   if (made.size() > 512) made.clear();
   const auto found = made.find(key);
   if (found != made.end()) return found->second;
-  std::optional<Product> product;
+  std::optional<WindowProduct> product;
   try {
     product = make(pass, src, dst, weights, window, with_bias);
   } catch (const dnnl::error&) {

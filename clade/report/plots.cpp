@@ -312,9 +312,10 @@ std::string latent_script(const Report& report, const Scatter& latent, int64_t p
     const Clustering& one = report.clusterings[c];
     const std::string by = report.clusterings.size() > 1 ? one.name : "cluster";
     script << "set title " << quoted(latent.name + " by " + by) << "\n"
-           << scatter_script(latent, "$cluster" + std::to_string(c), latent.clusters[c],
-                             strongest_first(one.share),
-                             [](int64_t k) { return "cluster " + std::to_string(k); });
+           << scatter_script(
+                  latent, "$cluster" + std::to_string(c), latent.clusters[c],
+                  strongest_first(one.share),
+                  [](int64_t k) { return "cluster " + std::to_string(k); }, "others");
   }
   if (latent.label.defined()) {
     script << "set title " << quoted(latent.name + " by label") << "\n"

@@ -141,7 +141,7 @@ TEST(Step, GoesDownTheImportanceWeightedBound) {
 }
 
 /// The first six of the points, with labels.
-Splits partly_labelled() {
+Splits six_labelled() {
   Splits data = grey_levels();
   data.labelled = data.train;
   data.labelled.x = data.train.x.slice(0, 0, 6);
@@ -150,7 +150,7 @@ Splits partly_labelled() {
 }
 
 TEST(Step, AddsWhatLabelledPointsCostWeighedByAlpha) {
-  const Splits data = partly_labelled();
+  const Splits data = six_labelled();
   TrainOptions options = one_batch(2);
   options.label_weight = 0.5;
   const auto weighed_by = [&](double alpha) {

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "clade/core/random.h"
+
 namespace clade {
 
 /// A model's networks from its weights alone, for tests that write a bound down once more.
@@ -28,6 +30,15 @@ struct ByHand {
     return both.slice(-1, 0, half) * both.slice(-1, half).sigmoid();
   }
 };
+
+/// In float64, with weights that make every factor matter.
+inline void disturb(torch::nn::Module& model, Generator& generator) {
+  model.to(torch::kFloat64);
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : model.parameters()) {
+    parameter.add_(torch::empty_like(parameter).normal_(0, 0.4, generator));
+  }
+}
 
 /// Σ_d log N(z_d; mean_d, e^log_variance_d), in loops. z: [B, d] -> [B].
 inline std::vector<double> log_normal_by_hand(const torch::Tensor& z, const torch::Tensor& mean,

@@ -18,11 +18,8 @@ TEST(Cagem, BoundIsTheSumOverClustersWrittenByHand) {
   options.trunk = {"dense", {"4"}, "tanh", false};
   auto generator = make_generator(1);
   Cagem model(options, Parent{"x", 4}, generator);
-  model.to(torch::kFloat64);
+  disturb(model, generator);
   torch::NoGradGuard no_grad;
-  for (auto& parameter : model.parameters()) {
-    parameter.add_(torch::empty_like(parameter).normal_(0, 0.4, generator));
-  }
   const auto x = torch::empty({B, 4}, torch::kFloat64).bernoulli_(0.5, generator);
 
   // The same noise, in the order of q(z1|x) q(y|z1,x) q(z2|x,y,z1).

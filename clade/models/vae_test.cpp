@@ -19,11 +19,8 @@ TEST(Vae, BoundIsTheSumWrittenByHand) {
   options.trunk.layers = {"4"};
   auto generator = make_generator(1);
   Vae model(options, Parent{"x", 4}, generator);
-  model.to(torch::kFloat64);
+  disturb(model, generator);
   torch::NoGradGuard no_grad;
-  for (auto& parameter : model.parameters()) {
-    parameter.add_(torch::empty_like(parameter).normal_(0, 0.4, generator));
-  }
   const auto x = torch::empty({3, 4}, torch::kFloat64).bernoulli_(0.5, generator);
 
   auto noise = make_generator(2);

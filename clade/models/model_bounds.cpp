@@ -97,9 +97,8 @@ Bound Model::weights_over(Posterior& q, const torch::Tensor& x, const WeightOpti
     Replay::Values fixed = values_of(q);
     for (auto& [name, value] : fixed) value = value.detach();
     densities.emplace(std::move(fixed), like(), cache);
-    collect_statistics(*this, false);  // of the same points
+    const KeptStatisticsScope scope;  // those of the same points are in already
     infer(*densities, x);
-    collect_statistics(*this, true);
   }
   if (!how.sum_clusters) {
     Bound bound{{reconstruction(p, q.expectation(p.p_x().log_prob(x)))}};

@@ -5,6 +5,7 @@
 namespace clade {
 namespace {
 
+thread_local bool keeps_statistics = false;
 thread_local bool by_running_statistics = false;
 
 }  // namespace
@@ -17,13 +18,15 @@ BatchNormImpl::BatchNormImpl(int64_t features)
 
 Normalisation BatchNormImpl::normalisation() const {
   const bool by_batch = is_training() && !by_running_statistics;
-  return {weight_, bias_, running_mean_, running_variance_, by_batch, collect_};
+  return {weight_, bias_, running_mean_, running_variance_, by_batch, !keeps_statistics};
 }
 
-void collect_statistics(torch::nn::Module& module, bool on) {
-  module.apply([on](torch::nn::Module& part) {
-    if (auto* norm = part.as<BatchNormImpl>()) norm->collect_statistics(on);
-  });
+KeptStatisticsScope::KeptStatisticsScope() : before_(keeps_statistics) {
+  keeps_statistics = true;
+}
+
+KeptStatisticsScope::~KeptStatisticsScope() {
+  keeps_statistics = before_;
 }
 
 RunningStatisticsScope::RunningStatisticsScope() : before_(by_running_statistics) {

@@ -7,24 +7,31 @@
 namespace clade {
 
 /// Batch normalisation over all leading dimensions (Ioffe & Szegedy 2015). In training the batch's
-/// own statistics normalise; whether they also enter the running ones is a switch, because CaGeM
-/// collects them in the unlabelled pass only.
+/// own statistics normalise and enter the running ones; two scopes say otherwise.
 class BatchNormImpl : public torch::nn::Module {
  public:
   explicit BatchNormImpl(int64_t features);
 
   /// For the activation that follows.
   Normalisation normalisation() const;
-  void collect_statistics(bool on) { collect_ = on; }
 
  private:
   torch::Tensor weight_, bias_, running_mean_, running_variance_;  // [features]
-  bool collect_ = true;
 };
 TORCH_MODULE(BatchNorm);
 
-/// Switches statistics collection for every batch norm inside `module`.
-void collect_statistics(torch::nn::Module& module, bool on);
+/// While it lives, batch norms used on this thread leave their running statistics as they are: for
+/// a second look at the same points, or a look at some of them alone.
+class KeptStatisticsScope {
+ public:
+  KeptStatisticsScope();
+  ~KeptStatisticsScope();
+  KeptStatisticsScope(const KeptStatisticsScope&) = delete;
+  KeptStatisticsScope& operator=(const KeptStatisticsScope&) = delete;
+
+ private:
+  bool before_;
+};
 
 /// While it lives, batch norms used on this thread normalise by their running statistics and leave
 /// them as they are, in training too: for inputs that are not data.

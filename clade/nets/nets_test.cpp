@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <stdexcept>
+
 #include "clade/core/error.h"
 #include "clade/nets/conditional.h"
 
@@ -66,17 +68,21 @@ TEST(BatchNorm, NormalisesOverAllLeadingDimensions) {
   EXPECT_LT((out.var(0, false) - 1).abs().max().item<double>(), 1e-3);
 }
 
-TEST(BatchNorm, CollectsStatisticsOnlyWhenTold) {
+TEST(BatchNorm, KeepsItsRunningStatisticsInAScope) {
   auto generator = make_generator(5);
   Trunk trunk(Parents{{"x", 3}}, TrunkOptions{"dense", {"4"}, "relu", true}, generator);
   const auto running = [&] { return trunk->named_buffers()["norm1.running_mean"].clone(); };
   const auto x = torch::empty({8, 3}).normal_(1, 1, generator);
   const auto before = running();
-  collect_statistics(*trunk, false);
-  const auto silent = trunk(x);
+  torch::Tensor silent;
+  try {
+    const KeptStatisticsScope scope;
+    silent = trunk(x);
+    throw std::runtime_error("the scope ends with what goes wrong in it");
+  } catch (const std::runtime_error&) {
+  }
   EXPECT_TRUE(torch::equal(before, running()));
-  collect_statistics(*trunk, true);
-  EXPECT_TRUE(torch::equal(silent, trunk(x)));  // the output does not depend on the switch
+  EXPECT_TRUE(torch::equal(silent, trunk(x)));  // the output does not depend on it
   EXPECT_FALSE(torch::equal(before, running()));
 }
 

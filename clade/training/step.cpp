@@ -179,11 +179,8 @@ Bound TrainingStep::labelled_terms() {
     y = y.index_select(0, rows);
   }
   // The running statistics of batch norms are those of all points.
-  collect_statistics(model_, false);
-  Bound bound =
-      model_.labelled_bound(present(x, data_.preprocessing.binarise, generator_), y, generator_);
-  collect_statistics(model_, true);
-  return bound;
+  const KeptStatisticsScope scope;
+  return model_.labelled_bound(present(x, data_.preprocessing.binarise, generator_), y, generator_);
 }
 
 void TrainingStep::take_gradient(const Bound& bound, const Bound& labelled) {

@@ -114,7 +114,8 @@ Bound Model::weights_over(Posterior& q, const torch::Tensor& x, const WeightOpti
     if (!pair.q.is_cluster()) log_w = log_w - log_q(pair.q, densities);
   }
   for (int64_t i = 0; i < q.enumerated(); ++i) log_w = torch::logsumexp(log_w, 0);
-  return {{{"log w", log_w}}};
+  // If no continuous latent is drawn, all S weights are the same.
+  return {{{"log w", log_w.expand({q.samples(), x.size(0)})}}};
 }
 
 }  // namespace clade

@@ -142,6 +142,9 @@ class Posterior : public Trace {
   /// [K…, (S,) B] with `trailing` more dimensions behind.
   torch::Tensor expectation(torch::Tensor f, int64_t trailing = 0) const;
 
+  /// S; 0 for one draw without a dimension of its own.
+  int64_t samples() const { return samples_; }
+
   /// How many leading dimensions are clusters.
   int64_t enumerated() const { return static_cast<int64_t>(enumerated_.size()); }
 

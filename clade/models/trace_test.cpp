@@ -154,6 +154,7 @@ TEST(SummedClusters, GiveTheLikelihoodOfAModelOfClustersAlone) {
     return ((x - mean).square() / -2).exp().squeeze(1) / std::sqrt(2 * M_PI);
   };
   const auto expected = (0.6 * density(0) + 0.4 * density(1)).log();
+  ASSERT_EQ(found.sizes(), (std::vector<int64_t>{2, 3}));
   EXPECT_TRUE(torch::allclose(found, expected.expand({2, 3}), 1e-5, 1e-5)) << found << expected;
 }
 

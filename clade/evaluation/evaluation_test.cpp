@@ -59,6 +59,30 @@ TEST(LogLikelihood, AveragesOverPointsAndReportsProgress) {
   EXPECT_NEAR(mean, sum / 250, 1e-9);
 }
 
+TEST(LogLikelihood, DecodesSoManyAtATimeHoweverManyClustersItSums) {
+  constexpr int64_t K = 400;
+  struct ManyClusters : Model {
+    int64_t most = 0;  // decoded at once
+    ManyClusters() : Model({{"y", K}}) {}
+    void infer(Trace& q, const torch::Tensor& x) override {
+      q.cluster("y", Categorical(torch::zeros({x.size(0), K})));
+      q.latent("z", DiagonalGaussian(x, torch::zeros({1})));
+    }
+    void generate(Trace& p) override {
+      const auto y = p.cluster("y", UniformClusters{K});
+      const auto z = p.latent("z", StandardNormal{1});
+      const auto mean = z + y.unsqueeze(-1) / K;
+      most = std::max(most, mean.numel());
+      p.data("x|z,y", std::make_unique<DiagonalGaussian>(mean, torch::zeros({1})));
+    }
+  } model;
+  auto generator = make_generator(8);
+  const auto x = torch::zeros({130, 1});
+  EXPECT_TRUE(std::isfinite(log_likelihood(model, x, 3, generator, /*sum_clusters=*/true)));
+  EXPECT_LE(model.most, 10000);
+  EXPECT_GT(model.most, 5000);
+}
+
 TEST(Posteriors, CountUnitsWhoseMeansMove) {
   const auto model = small("vae");
   {

@@ -8,7 +8,8 @@
 namespace clade {
 namespace {
 
-// Points × samples in flight: wide enough for full matrix products, some tens of MB for images.
+// Points × samples in flight, or × clusters if those are summed: wide enough for full matrix
+// products, some tens of MB for images.
 constexpr int64_t kRows = 10000;
 constexpr int64_t kPointsAtATime = 100;
 
@@ -32,9 +33,11 @@ torch::Tensor log_likelihood_per_point(Model& model, const torch::Tensor& x, int
 double log_likelihood(Model& model, const torch::Tensor& x, int64_t samples, Generator& generator,
                       bool sum_clusters, const Progress& progress) {
   const int64_t n = x.size(0);
+  const int64_t at_a_time =
+      sum_clusters ? std::min(kPointsAtATime, rows_at_a_time(model)) : kPointsAtATime;
   torch::Tensor sum;
-  for (int64_t start = 0; start < n; start += kPointsAtATime) {
-    const int64_t end = std::min(n, start + kPointsAtATime);
+  for (int64_t start = 0; start < n; start += at_a_time) {
+    const int64_t end = std::min(n, start + at_a_time);
     const auto batch =
         log_likelihood_per_point(model, x.slice(0, start, end), samples, generator, sum_clusters)
             .sum();

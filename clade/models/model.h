@@ -78,6 +78,9 @@ class Model : public torch::nn::Module {
   const std::vector<Discrete>& discrete() const { return discrete_; }
   const Discrete* find_discrete(const std::string& name) const;  ///< Null if there is none.
 
+  /// Whether infer states clusters, which those of a mixture p(z) are not.
+  bool infers_clusters() const;
+
   /// Every latent, in the order in which they are generated.
   const std::vector<LatentInfo>& latents();
 
@@ -185,7 +188,6 @@ class Model : public torch::nn::Module {
                      OnceCache* cache);
   torch::Tensor component_probabilities_of(const torch::Tensor& x, Generator& generator);
   std::vector<torch::Tensor> inferred_probabilities(const torch::Tensor& x, Generator& generator);
-  bool infers_clusters() const;
   void condition(Given& held, const std::string& last, int64_t n, Generator& generator);
   torch::Tensor log_mean_posterior(const Posterior& q, const torch::Tensor& x, OnceCache& cache);
 

@@ -63,9 +63,7 @@ void Trainer::check_objective() {
   const EvaluationMode evaluation(model_);
   auto generator = make_generator(0, data_.train.x.device());
   const auto x = data_.train.x.slice(0, 0, 1);
-  const auto& discrete = model_.discrete();
-  const bool has_clusters = !discrete.empty() && !discrete.front().is_component;
-  if (has_clusters && !model_.relaxed_bound(x, generator)) {
+  if (model_.infers_clusters() && !model_.relaxed_bound(x, generator)) {
     throw ConfigError(
         "train.objective is \"iwae\", but " + trained_.name +
         " draws a cluster for each weight, which gives q(y|x) no gradient; set model.estimator to "
@@ -74,7 +72,7 @@ void Trainer::check_objective() {
   importance_weighted_cost(model_.bound(x, generator, /*samples=*/1), {});  // refuses floors
   if (options_.gradient == "standard") return;
   const bool shared = to_json(*trained_.options).value("prior", "") == "vampprior";
-  if (!has_clusters && !shared) return;
+  if (!model_.infers_clusters() && !shared) return;
   throw ConfigError("train.gradient is \"doubly_reparameterised\", which " + trained_.name +
                     " cannot have: " +
                     (shared ? "its prior is made of q(z|x) itself"

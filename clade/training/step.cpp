@@ -151,7 +151,7 @@ void TrainingStep::step_on(const torch::Tensor& rows) {
   const auto x = present(data_.train.x.index_select(0, rows), data_.preprocessing.binarise,
                          generator_);  // [B, D]
   const Bound bound = terms_of(x);
-  const Bound labelled = labelled_batch_ > 0 ? labelled_terms() : Bound{};
+  const Bound labelled = learns_labels() ? labelled_terms() : Bound{};
   parameters_.forget_gradient();
   take_gradient(bound, labelled);
 

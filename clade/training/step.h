@@ -72,6 +72,9 @@ class TrainingStep {
   /// rows: [b] int64, of the training data.
   void take(const torch::Tensor& rows, double learning_rate);
 
+  /// Whether labelled points add to the steps.
+  bool learns_labels() const { return labelled_batch_ > 0; }
+
   Adam& adam() { return adam_; }
   const Adam& adam() const { return adam_; }
   StepWatch& watch() { return watch_; }

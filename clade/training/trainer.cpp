@@ -97,6 +97,12 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
     throw Error(source + " was made with " + std::to_string(state.order.size(0)) +
                 " training points, the data now has " + std::to_string(data_.train.size()));
   }
+  const bool learned_labels = !state.labelled_terms.empty();
+  if (state.steps > 0 && learned_labels != step_.learns_labels()) {
+    throw Error(source + " was trained " + (learned_labels ? "with" : "without") +
+                " labels to learn from, unlike now; give data.label_budget its value back or train "
+                "anew");
+  }
   load_state(model_, state.weights, source);
   standing_ = state.standing;
   standing_.stalled_at = options_.stalled_at(state.standing);

@@ -29,7 +29,7 @@ class Trainer {
 
   /// Goes on from `state`, as if it had never stopped. If more epochs are asked for after a
   /// cooldown, the learning rate rises again. Throws Error, naming `source`, if the state is of
-  /// another model or of other data.
+  /// another model or of other data, or had labels to learn from and these have none.
   void resume(const TrainingState& state, const std::string& source);
 
   /// Whether there is nothing left to train.

@@ -485,6 +485,16 @@ TEST_F(Labels, AreDrawnAnewEachStepAndResumedBitForBit) {
   }
 }
 
+TEST_F(Labels, AreNeitherTakenUpNorLostByAResume) {
+  const Splits with = partly_labelled(), without = three_prototypes();
+  for (const bool before : {true, false}) {
+    auto part = labelled_model(with), resumed = labelled_model(with);
+    const auto name = before ? "with" : "without";
+    train_in(folder(name), part, before ? with : without, quick(3), /*steps=*/7);
+    EXPECT_THROW(resume_in(folder(name), resumed, before ? without : with, quick(3)), Error);
+  }
+}
+
 TEST_F(Labels, OfMoreClassesThanClustersAreRefused) {
   Splits data = partly_labelled();
   data.labelled.labels[0] = 3;

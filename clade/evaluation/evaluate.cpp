@@ -25,8 +25,7 @@ std::vector<Option> EvaluateOptions::options() {
        "K times the cost"},
       {"precision", &precision,
        "of matrix products in F_S: fp32; tf32, on CUDA devices; or bf16, up to twice as fast where "
-       "the machine has it and "
-       "right to some hundredths of a nat"}};
+       "the machine has it and right to some hundredths of a nat"}};
 }
 
 void EvaluateOptions::validate() const {

@@ -12,8 +12,8 @@ constexpr double kActiveVariance = 0.01;
 Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator) {
   const EvaluationMode evaluation(model);
   const int64_t n = x.size(0);
-  std::vector<std::vector<torch::Tensor>> clusters,
-      means;  // of each latent, a part of the rows each
+  // Of each latent, a tensor for each part of the rows.
+  std::vector<std::vector<torch::Tensor>> clusters, means;
   Posteriors result;
   for (int64_t start = 0; start < n; start += rows_at_a_time(model)) {
     const auto rows = x.slice(0, start, std::min(n, start + rows_at_a_time(model)));

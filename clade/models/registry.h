@@ -15,8 +15,7 @@ struct ModelEntry {
   std::function<std::shared_ptr<ModelOptions>()> options;
 
   /// `options` must come from this entry's own `options()`; `x` is a data point as a network reads
-  /// it. Weights are drawn on the CPU, so that a
-  /// seed means the same model on every device.
+  /// it. Weights are drawn on the CPU, so that a seed means the same model on every device.
   std::function<std::shared_ptr<Model>(const ModelOptions& options, const Parent& x,
                                        Generator& generator)>
       make;

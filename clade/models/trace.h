@@ -181,7 +181,7 @@ class Replay : public Trace {
 Replay::Values values_of(const Trace& trace);
 
 /// Latents held fixed, by name: a cluster's number, int64 [] or [n]; a value, or values that
-/// broadcast to [n, d]. "component" is that of a mixture p(z).
+/// broadcast to [n, d]. "component", int64 [], is that of a mixture p(z).
 using Given = std::map<std::string, torch::Tensor>;
 
 /// Runs `generate` from the top: n draws of the latents from p, some held fixed.

@@ -46,9 +46,8 @@ std::vector<Option> TrainOptions::options() {
       {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
       {"objective", &objective,
        "what is trained on: elbo; or iwae, the tighter importance-weighted bound of `samples` "
-       "draws "
-       "(Burda et al. 2016), for models that draw no cluster or relax it. Validation is by the "
-       "ELBO either way"},
+       "draws (Burda et al. 2016), for models that draw no cluster or relax it. Validation is by "
+       "the ELBO either way"},
       {"samples", &samples,
        "draws of the latents for each data point of a step, whose cost grows with them: elbo takes "
        "their mean, iwae the logarithm of their mean weight"},

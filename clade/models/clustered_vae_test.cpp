@@ -262,6 +262,28 @@ TEST_P(Family, GumbelAtALowTemperatureIsTheExactSum) {
   EXPECT_LT((mean("gumbel") - exact).abs().max().item<double>(), 0.05) << exact;
 }
 
+// What "iwae" trains on with "gumbel".
+TEST_P(Family, RelaxedWeightsAtALowTemperatureAverageToTheBound) {
+  constexpr int64_t kDraws = 40000;
+  const auto options = options_of(GetParam(), 3);
+  options->estimator.kind = "gumbel";
+  options->estimator.temperature = options->estimator.temperature_floor = 0.01;
+  const auto model = made(GetParam(), *options);
+  auto generator = make_generator(8);
+  torch::NoGradGuard no_grad;
+  model->train();
+  const Bound drawn = model->log_weights(points())(kDraws, generator);
+  model->eval();
+  const Bound bound = model->bound(points(), generator, kDraws);
+  ASSERT_EQ(drawn.terms.size(), bound.terms.size());
+  for (size_t i = 0; i < bound.terms.size(); ++i) {
+    ASSERT_EQ(drawn.terms[i].value.sizes(), (std::vector<int64_t>{kDraws, points().size(0)}));
+    const auto exact = bound.terms[i].value.expand({kDraws, points().size(0)}).mean(0);
+    const auto apart = drawn.terms[i].value.mean(0) - exact;
+    EXPECT_LT(apart.abs().max().item<double>(), 0.06) << bound.terms[i].name << apart << exact;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Clusters, Family,
                          testing::Values("cp_vae", "indq", "indp", "indqp", "gm_dgm"),
                          [](const auto& test) { return test.param; });

@@ -1,10 +1,12 @@
 // Every operation against its plain reference in float64, values and gradients, over shapes that
 // broadcast in every way the models use and sizes that no vector register divides.
+#include <ATen/Context.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include <bit>
 #include <limits>
+#include <utility>
 
 #include "clade/ops/activation.h"
 #include "clade/ops/adam.h"
@@ -53,6 +55,21 @@ TEST(Gemm, ReadsTransposedViewsInPlace) {
       }
     }
   }
+}
+
+TEST(Precision, RoundsNoOperandToTf32UnlessAskedTo) {
+  const auto allowed = [] {
+    const auto& context = at::globalContext();
+    return std::pair(context.allowTF32CuBLAS(), context.allowTF32CuDNN());
+  };
+  EXPECT_EQ(allowed(), std::pair(false, false));  // libtorch itself begins with (false, true)
+  {
+    const PrecisionScope scope(Precision::tf32);
+    EXPECT_EQ(allowed(), std::pair(true, true));
+    const PrecisionScope inner(Precision::bf16);
+    EXPECT_EQ(allowed(), std::pair(false, false));
+  }
+  EXPECT_EQ(allowed(), std::pair(false, false));
 }
 
 TEST(Linear, AgreesWithTheReference) {

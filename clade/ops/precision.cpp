@@ -27,7 +27,11 @@ bool has_fast_bf16(const torch::Device& device) {
 void set(Precision precision) {
   current = precision;
   at::globalContext().setAllowTF32CuBLAS(precision == Precision::tf32);
+  at::globalContext().setAllowTF32CuDNN(precision == Precision::tf32);
 }
+
+// libtorch begins with TF32 forbidden in matrix products, but allowed in cuDNN's convolutions.
+[[maybe_unused]] const bool begun_in_fp32 = (set(Precision::fp32), true);
 
 }  // namespace
 

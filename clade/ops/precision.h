@@ -6,7 +6,8 @@
 
 namespace clade {
 
-/// What matrix products are computed in. Sums, parameters, optimiser and densities stay in float32.
+/// What matrix products and convolutions are computed in. Sums, parameters, optimiser and densities
+/// stay in float32.
 enum class Precision {
   fp32,
   tf32,  ///< On CUDA devices: products of numbers with ten bits of mantissa, summed in float32.

@@ -21,7 +21,8 @@ struct EstimatorOptions {
   void validate() const;
 };
 
-/// The clusters an expectation runs over and their weights.
+/// The clusters an expectation runs over and their weights. Those of other latents that were
+/// enumerated before, if there are any, stand between C and S.
 struct ClusterDraws {
   torch::Tensor y;       // int64 [C, 1 or (S,) B], or relaxed [1, (S,) B, K]
   torch::Tensor weight;  // [C, 1 or (S,) B]

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "clade/core/error.h"
 #include "clade/core/require.h"
 #include "clade/models/mean_bound.h"
 #include "clade/nets/conditional.h"
@@ -85,6 +86,19 @@ void Model::run(Trace& p, const std::string& last) {
   }
 }
 
+// That the clusters stated are those the constructor was told of.
+void Model::check_discrete() const {
+  for (const Discrete& told : discrete_) {
+    const bool stated =
+        std::any_of(latents_.begin(), latents_.end(), [&](const LatentInfo& latent) {
+          return latent.is_cluster && latent.name == told.name && latent.size == told.clusters;
+        });
+    if (told.is_component || stated) continue;
+    throw Error("the model is made with a discrete latent " + told.name + " of " +
+                std::to_string(told.clusters) + " clusters, but generate() states none such");
+  }
+}
+
 const std::vector<LatentInfo>& Model::latents() {
   if (!latents_.empty()) return latents_;
   const EvaluationMode evaluation(*this);
@@ -94,6 +108,7 @@ const std::vector<LatentInfo>& Model::latents() {
   for (const Site& site : p.sites()) {
     latents_.push_back({site.name, site.is_cluster(), site.size()});
   }
+  check_discrete();
   return latents_;
 }
 

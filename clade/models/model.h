@@ -76,6 +76,7 @@ class Model : public torch::nn::Module {
 
   /// From the data up.
   const std::vector<Discrete>& discrete() const { return discrete_; }
+  void check_discrete() const;
   const Discrete* find_discrete(const std::string& name) const;  ///< Null if there is none.
 
   /// Whether infer states clusters, which those of a mixture p(z) are not.

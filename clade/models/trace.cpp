@@ -31,7 +31,7 @@ torch::Tensor Trace::latent(const std::string& name, const StandardNormal& prior
 }
 
 torch::Tensor Trace::latent(const std::string& name, Prior& prior) {
-  return add({name, cached(prior.get(), [&] { return prior(like_); })});
+  return add({name, cached(prior.get(), {}, [&] { return prior(like_); })});
 }
 
 torch::Tensor Trace::cluster(const std::string& name, const Categorical& given) {
@@ -59,6 +59,11 @@ const Site& Trace::at(const std::string& name) const {
   const Site* site = find(name);
   if (site == nullptr) throw Error("the model states no latent " + name + " here");
   return *site;
+}
+
+void Trace::check_same(const torch::Tensor& x, const torch::Tensor& now) {
+  if (!x.is_same(now))
+    throw Error("once() is asked for one network and two inputs; call it itself");
 }
 
 torch::Tensor Trace::add(Site site) {
@@ -148,7 +153,12 @@ torch::Tensor Ancestral::value_of(const Site& site) {
     return held(site, fixed->second);
   }
   if (site.uniform) {
-    return Categorical(q_y_.at(site.name).clamp_min(1e-30).log()).sample(generator_, n_);
+    const auto q_y = q_y_.find(site.name);
+    if (q_y == q_y_.end()) {
+      throw Error("the model is made without the discrete latent " + site.name +
+                  " that generate() states");
+    }
+    return Categorical(q_y->second.clamp_min(1e-30).log()).sample(generator_, n_);
   }
   if (site.is_cluster()) {
     const auto& p_y = site.clusters();

@@ -53,7 +53,11 @@ struct Site {
 };
 
 /// What networks make of x alone, kept from one run of a program to the next.
-using OnceCache = std::unordered_map<const torch::nn::Module*, std::any>;
+struct OnceResult {
+  torch::Tensor x;
+  std::any value;
+};
+using OnceCache = std::unordered_map<const torch::nn::Module*, OnceResult>;
 
 class Trace {
  public:
@@ -79,15 +83,11 @@ class Trace {
   void data(const std::string& given, std::unique_ptr<Distribution> p_x);
 
   /// net(x) for an x that no draw has a part in: computed once however many samples are drawn.
+  /// Throws Error if the same network is asked about another x.
   template <class Network>
   auto once(Network& net, const torch::Tensor& x) {
-    return cached(net.get(), [&] { return net(x); });
+    return cached(net.get(), x, [&] { return net(x); });
   }
-
-  /// Ends the program, by throwing Reached, as soon as the latent of this name is stated: before
-  /// its value is drawn.
-  void stop_at(const std::string& name) { last_ = name; }
-  struct Reached {};
 
   const std::vector<Site>& sites() const { return sites_; }
   const Site* find(const std::string& name) const;
@@ -101,13 +101,23 @@ class Trace {
   virtual torch::Tensor value_of(const Site& site) = 0;
 
  private:
+  friend class Model;
+
+  /// Ends the program, by throwing Reached, as soon as the latent of this name is stated: before
+  /// its value is drawn.
+  void stop_at(const std::string& name) { last_ = name; }
+  struct Reached {};
+
   template <class F>
-  auto cached(const torch::nn::Module* module, const F& compute) -> decltype(compute()) {
+  auto cached(const torch::nn::Module* module, const torch::Tensor& x, const F& compute)
+      -> decltype(compute()) {
     if (cache_ == nullptr) return compute();
-    std::any& slot = (*cache_)[module];
-    if (!slot.has_value()) slot = compute();
-    return std::any_cast<decltype(compute())>(slot);
+    OnceResult& result = (*cache_)[module];
+    if (!result.value.has_value()) result = {x, compute()};
+    check_same(result.x, x);
+    return std::any_cast<decltype(compute())>(result.value);
   }
+  static void check_same(const torch::Tensor& x, const torch::Tensor& now);
   torch::Tensor add(Site site);
 
   torch::TensorOptions like_;

@@ -193,6 +193,12 @@ TEST(Latents, AreListedFromTheTop) {
   EXPECT_EQ(latents[1].size, 2);
 }
 
+struct Half : torch::nn::Module {
+  DiagonalGaussian given(const std::vector<torch::Tensor>& parents) {
+    return gaussian(parents.front(), 0.5);
+  }
+};
+
 TEST(Once, ComputesWhatDependsOnXAloneAtTheFirstDraw) {
   struct CountingImpl : torch::nn::Module {
     int calls = 0;
@@ -218,6 +224,34 @@ TEST(Once, ComputesWhatDependsOnXAloneAtTheFirstDraw) {
   EXPECT_EQ(model.q_z_given_x->calls, 1);
   model.bound(kX, generator);
   EXPECT_EQ(model.q_z_given_x->calls, 2);
+}
+
+TEST(Once, RefusesASecondInput) {
+  struct Halves : Model {
+    Net<Half> net{std::make_shared<Half>()};
+    void infer(Trace& q, const torch::Tensor& x) override {
+      q.latent("a", q.once(net, x));
+      q.latent("b", q.once(net, x + 1));
+    }
+    void generate(Trace& p) override {
+      p.latent("b", StandardNormal{1});
+      const auto a = p.latent("a", StandardNormal{1});
+      p.data("x|a", std::make_unique<DiagonalGaussian>(gaussian(a, 1)));
+    }
+  };
+  Halves model;
+  auto generator = make_generator(7);
+  EXPECT_THROW(model.log_weights(kX)(2, generator), Error);
+}
+
+TEST(Latents, MustBeThoseTheModelIsMadeWith) {
+  struct Renamed : Model {
+    Renamed() : Model({{"c", 2}}) {}
+    void infer(Trace&, const torch::Tensor&) override {}
+    void generate(Trace& p) override { p.cluster("y", UniformClusters{2}); }
+  };
+  Renamed model;
+  EXPECT_THROW(model.latents(), Error);
 }
 
 TEST(Replay, SaysWhichLatentOneProgramForgot) {

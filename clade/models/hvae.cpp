@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include "clade/core/error.h"
 #include "clade/core/require.h"
 #include "clade/models/joined.h"
 
@@ -19,6 +20,12 @@ void HvaeOptions::validate() const {
   require_at_least("model.latent2", static_cast<double>(latent2), 1);
   require_at_least("number of model.layers", static_cast<double>(trunk.layers.size()), 1);
   trunk.validate();
+  for (const Layer& layer : layers_of(trunk.layers)) {
+    if (!layer.window) continue;
+    throw ConfigError("model.layers: " + layer.word() +
+                      " is a convolution, which hvae and hvp do not have: use dense layers, such "
+                      "as model.layers=[500, 500]");
+  }
   prior.validate();
 }
 

@@ -3,11 +3,25 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "clade/core/error.h"
 #include "clade/models/by_hand_for_tests.h"
 #include "clade/ops/noise.h"
 
 namespace clade {
 namespace {
+
+TEST(Hvae, RefusesConvolutionsByName) {
+  HvaeOptions options;
+  options.trunk.layers = {"4c3", "8"};
+  try {
+    options.validate();
+    ADD_FAILURE() << "a convolution was taken";
+  } catch (const ConfigError& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "model.layers: 4c3 is a convolution, which hvae and hvp do not have: use dense "
+              "layers, such as model.layers=[500, 500]");
+  }
+}
 
 TEST(Hvae, BoundIsTheSumWrittenByHand) {
   HvaeOptions options;

@@ -16,8 +16,10 @@ std::vector<double> numbers_in(const std::string& text, const std::string& word)
   std::istringstream cells(text + ",");
   for (std::string cell; std::getline(cells, cell, ',');) {
     const auto number = parse_number(cell);
-    if (!number || !std::isfinite(*number)) {
-      throw Error("\"" + cell + "\" in " + word + " is no number");
+    if (!number) throw Error("\"" + cell + "\" in " + word + " is no number");
+    // Models compute in float, in which 1e40 is infinite.
+    if (!std::isfinite(static_cast<float>(*number))) {
+      throw Error("\"" + cell + "\" in " + word + " is not finite in 32 bits; give another number");
     }
     numbers.push_back(*number);
   }

@@ -31,6 +31,8 @@ TEST(Given, IsReadAndRefusedInOneLine) {
   refused({"y2=1.5"}, "\"1.5\" in y2=1.5 is no cluster; give its number, from 0");
   refused({"z=1,2,3"}, "the latent z has 2 units; give one number for all or one for each, not 3");
   refused({"z=1,x"}, "\"x\" in z=1,x is no number");
+  refused({"z=0,1e40"}, "\"1e40\" in z=0,1e40 is not finite in 32 bits; give another number");
+  refused({"z=nan"}, "\"nan\" in z=nan is not finite in 32 bits; give another number");
   refused({"z="}, "\"\" in z= is no number");
   refused({"y1=1", "y1=2"}, "the latent y1 is given twice");
 }

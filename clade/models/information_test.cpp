@@ -77,6 +77,11 @@ TEST(Information, IsHandComputedForTwoPoints) {
   EXPECT_NEAR(parts.cluster_entropy, std::log(2.0), 1e-6);
   EXPECT_NEAR(parts.aggregated_kl, 2.0, 1e-6);  // log q(z|y) = -1 and -2 against -3 and -4
   EXPECT_NEAR(parts.log_clusters, std::log(3.0), 1e-6);
+
+  draws.y = torch::tensor({0, 0});
+  draws.q_y = torch::tensor({1.0});
+  EXPECT_EQ(information(draws).cluster_entropy, 0);
+  EXPECT_FALSE(std::signbit(information(draws).cluster_entropy));
 }
 
 }  // namespace

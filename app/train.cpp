@@ -168,6 +168,15 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   return prepared;
 }
 
+// What must be said of labels that a model learns from and has not, or has and does not learn from.
+std::string said_of_labels(const clade::TrainedModel& trained, const clade::Splits& data) {
+  const bool labels = data.labelled.size() > 0;
+  if (labels == trained.model->takes_labels()) return "";
+  return labels ? "; " + trained.name +
+                      " does not learn from labels, so data.label_budget changes nothing"
+                : "; " + trained.name + " has no labels to learn from: set data.label_budget";
+}
+
 void train(const TrainArguments& arguments) {
   clade::Splits data;
   Prepared prepared;
@@ -192,6 +201,7 @@ void train(const TrainArguments& arguments) {
   clade::precision_for("evaluate.precision", experiment.evaluate.precision, device);
 
   auto trained = clade::make_model(experiment.model_name, experiment.model, data, seed, device);
+  data.said += said_of_labels(trained, data);
   trained.provenance = {{"data", experiment.data_name()}, {"seed", experiment.run.seed}};
   if (!data.fingerprint.empty()) trained.provenance["fingerprint"] = data.fingerprint;
   move_to(device, data);

@@ -164,6 +164,8 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
             std::string::npos)
       << trained.out;
   EXPECT_NE(trained.out.find("10 training labels"), std::string::npos) << trained.out;
+  EXPECT_NE(trained.out.find("cp_vae does not learn from labels"), std::string::npos)
+      << trained.out;
   EXPECT_NE(read(folder_ / "some/experiment.toml").find("label_budget = 10\n"), std::string::npos);
   const auto model = nlohmann::json::parse(read(folder_ / "some/model.json"));
   EXPECT_EQ(model.at("label_names"), (nlohmann::json{"x", "y"}));
@@ -177,6 +179,16 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
   EXPECT_EQ(run({"report", "some"}).code, 0);
   EXPECT_EQ(run({"cluster", "some", "points.csv", "--out", "c.csv"}).code, 0);
   EXPECT_EQ(lines_of(read(folder_ / "c.csv")), 161);
+
+  const auto learned = [&](const std::string& out, const std::string& budget) {
+    const Outcome m2 = run(train("points.csv", {"--model", "m2", "--labels", "kind", "--out", out,
+                                                "--set", "data.label_budget=" + budget}));
+    EXPECT_EQ(m2.code, 0) << m2.err;
+    return m2.out.find("m2 has no labels to learn from: set data.label_budget") ==
+           std::string::npos;
+  };
+  EXPECT_TRUE(learned("with", "2"));
+  EXPECT_FALSE(learned("without", "0"));
 
   write(folder_ / "numbers.csv", "1,2\n3,4\n");
   expect_refusal(train("numbers.csv", {"--out", "run", "--set", "data.label_budget=10"}),

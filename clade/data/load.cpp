@@ -228,7 +228,8 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   if (!points.note.empty()) said += "; " + points.note;
   if (options.label_budget > 0) {
     said += "; " + std::to_string(options.label_budget) +
-            " training labels are for a model that learns from labels";
+            (options.label_budget == 1 ? " training label is" : " training labels are") +
+            " for a model that learns from labels";
   }
   Splits splits{take(points, rows.train, preprocessing),
                 take(points, rows.validation, preprocessing),

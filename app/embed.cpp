@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <filesystem>
 
 #include "app/commands.h"
 #include "app/trained_run.h"
@@ -14,6 +15,9 @@ struct EmbedArguments {
 };
 
 void embed(const EmbedArguments& arguments) {
+  if (std::filesystem::path(arguments.out).extension() != ".npy") {
+    throw clade::ConfigError("--out is " + arguments.out + "; its name must end in .npy");
+  }
   const TrainedRun run = open_run(arguments.run, arguments.device);
   const clade::Dataset data = run.points(arguments.data, arguments.labels);
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "embed"), run.device);

@@ -783,6 +783,7 @@ TEST_F(Command, RefusesOptionsItWouldNotHeed) {
   expect_refusal({"bench", "points.csv", "--clusters", "3"}, {"--models"});
   expect_refusal({"bench", "points.csv", "--models", "vae,vae"}, {"points/vae", "twice"});
   expect_refusal({"generate", "made", "--seed", "-3", "--out", "x.npy"}, {"--seed"});
+  expect_refusal({"embed", "made", "points.csv", "--out", "z.csv"}, {"z.csv", "end in .npy"});
   expect_refusal(train("points.csv", {"--labels", "kind", "--set", "threads=100000"}), {"1024"});
   EXPECT_EQ(read(folder_ / "made/metrics.json"), before);
   // Figures of other points stand beside the run's own, whatever the file is called.

@@ -84,10 +84,11 @@ class Page {
     std::string text = report_.said;
     for (const Clustering& one : report_.clusterings) {
       const auto q = one.share.to(torch::kCPU, torch::kFloat64);  // [K]
+      const int64_t in_use = cluster_use(one.share).clusters_in_use;
       if (!text.empty()) text += " ";
       text += (several() ? "Of the " : "Of its ") + std::to_string(q.numel()) + " clusters" +
-              (several() ? " of " + one.name : "") + ", " +
-              std::to_string(cluster_use(one.share).clusters_in_use) + " hold an even share (" +
+              (several() ? " of " + one.name : "") + ", " + std::to_string(in_use) +
+              (in_use == 1 ? " holds" : " hold") + " an even share (" +
               percent(1.0 / static_cast<double>(q.numel())) +
               ") of the data or more; the largest holds " + percent(q.max().item<double>()) + ".";
       if (std::isfinite(one.confidence)) {

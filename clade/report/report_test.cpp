@@ -225,6 +225,8 @@ TEST(Page, SaysHowManyClustersAreInUse) {
                 "point&#39;s own cluster a probability of 87.5 %."),
       std::string::npos);
   EXPECT_NE(page.find("75.0 % <q>full</q>"), std::string::npos);
+  EXPECT_NE(markup(render_page(example(2, picture()))).find("2 clusters, 1 holds an even share"),
+            std::string::npos);  // 1/3, 2/3
 }
 
 TEST(Page, HasNoClustersAtOne) {

@@ -112,6 +112,9 @@ TEST(Mirror, RefusesWhatHasNone) {
   EXPECT_NE(message({"16c6"}, {16}), "");
   EXPECT_NE(message({"16d6"}, {28, 28}), "");
   EXPECT_EQ(message({"64c4s2"}, {22, 22}), "");
+  for (const Sizes& shape : {Sizes{28, 28}, Sizes{32, 32, 3}}) {  // the example of model.layers
+    EXPECT_EQ(message({"16c5", "64c4s2p1", "500"}, shape), "");
+  }
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ std::vector<Option> TrunkOptions::options() {
        "batch norm) or dense"},
       {"layers", &layers,
        "hidden layers, from the data on: widths, before which images may have convolutions, as in "
-       "[\"16c6\", \"64c4s2p1\", 500]: 16 channels of 6 x 6 pixels, then 64 of 4 x 4 with stride 2 "
+       "[\"16c5\", \"64c4s2p1\", 500]: 16 channels of 5 x 5 pixels, then 64 of 4 x 4 with stride 2 "
        "and padding 1; what decodes images has them backwards",
        "hidden"},
       {"activation", &activation, "of layers that are not gated: " + one_of(activations())},

@@ -61,6 +61,7 @@ void print_metrics(const json& metrics) {
   using Pointer = json::json_pointer;
   std::string header;
   int64_t samples = 1;
+  bool summed = false;  // every cluster inside each weight, which even one sample gains from
   json terms = json::object();
   json layers = json::object();
   json latents = json::object();  // the discrete ones, if there are several
@@ -68,8 +69,9 @@ void print_metrics(const json& metrics) {
     char padded[48];
     std::snprintf(padded, sizeof padded, "%14s", split.c_str());
     header += padded;
-    samples =
-        std::max(samples, figures.at("log_likelihood").at("importance_samples").get<int64_t>());
+    const json& likelihood = figures.at("log_likelihood");
+    samples = std::max(samples, likelihood.at("importance_samples").get<int64_t>());
+    summed = summed || likelihood.value("sum_clusters", false);
     terms = figures.at("terms");
     layers = figures.at("active_units");
     latents = figures.value("latents", json::object());
@@ -79,9 +81,9 @@ void print_metrics(const json& metrics) {
   for (const auto& term : terms.items()) {
     row(metrics, "  " + term.key(), Pointer() / "terms" / term.key(), "%.2f");
   }
-  if (samples > 1) {
-    row(metrics, "log-likelihood, S = " + std::to_string(samples), Pointer("/log_likelihood/value"),
-        "%.2f");
+  if (samples > 1 || summed) {
+    row(metrics, "log-likelihood, S = " + std::to_string(samples) + (summed ? ", summed" : ""),
+        Pointer("/log_likelihood/value"), "%.2f");
   }
   if (latents.empty()) cluster_rows(metrics, "", Pointer());
   for (const auto& latent : latents.items()) {

@@ -144,6 +144,8 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   EXPECT_EQ(fs::file_size(folder_ / "x.npy"), 128 + 7 * 4 * 4u);
   EXPECT_EQ(run({"evaluate", "run", "--split", "validation", "--importance-samples", "4"}).code, 0);
   EXPECT_EQ(run({"evaluate", "run", "--data", "points.csv", "--labels", "kind"}).code, 0);
+  const Outcome summed = run({"evaluate", "run", "--importance-samples", "1", "--sum-clusters"});
+  EXPECT_NE(summed.out.find("log-likelihood, S = 1, summed"), std::string::npos) << summed.out;
   EXPECT_EQ(run({"report", "run"}).code, 0);
 }
 

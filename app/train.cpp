@@ -259,9 +259,10 @@ void add_train(CLI::App& app) {
                       "or data: a file (.npy, .npz, .csv, .tsv, IDX, also .gz), a folder of PNG "
                       "and JPEG images or a named set (see clade data)");
   command->add_option("--model", arguments->model, "model to train (see clade models)");
-  command->add_option("--labels", arguments->labels,
-                      "labels to compare clusters with: a file, a column of the table, or a kind "
-                      "the named set has; subfolders of images are labels by themselves");
+  command->add_option(
+      "--labels", arguments->labels,
+      "labels to compare clusters with, or to learn from: a file, a column of the table, or a kind "
+      "the named set has; subfolders of images are labels by themselves");
   command->add_option("--set", arguments->overrides, "override one setting, section.key=value")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);

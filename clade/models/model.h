@@ -76,7 +76,6 @@ class Model : public torch::nn::Module {
 
   /// From the data up.
   const std::vector<Discrete>& discrete() const { return discrete_; }
-  void check_discrete() const;
   const Discrete* find_discrete(const std::string& name) const;  ///< Null if there is none.
 
   /// Whether infer states clusters, which those of a mixture p(z) are not.
@@ -177,6 +176,7 @@ class Model : public torch::nn::Module {
   virtual void generate(Trace& p) = 0;
 
  private:
+  void check_discrete() const;
   torch::TensorOptions like() const { return aggregated_posteriors_.front().options(); }
   Posterior posterior(Clusters clusters, int64_t samples, Generator& generator,
                       OnceCache* cache = nullptr) const;

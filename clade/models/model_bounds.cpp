@@ -97,7 +97,7 @@ Bound Model::weights_over(Posterior& q, const torch::Tensor& x, const WeightOpti
     Replay::Values fixed = values_of(q);
     for (auto& [name, value] : fixed) value = value.detach();
     densities.emplace(std::move(fixed), like(), cache);
-    const KeptStatisticsScope scope;  // those of the same points are in already
+    const StatisticsScope scope(Statistics::kept);  // those of the same points are in already
     infer(*densities, x);
   }
   if (!how.sum_clusters) {

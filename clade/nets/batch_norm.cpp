@@ -2,11 +2,12 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+
 namespace clade {
 namespace {
 
-thread_local bool keeps_statistics = false;
-thread_local bool by_running_statistics = false;
+thread_local Statistics present = Statistics::collected;
 
 }  // namespace
 
@@ -17,24 +18,17 @@ BatchNormImpl::BatchNormImpl(int64_t features)
       running_variance_(register_buffer("running_variance", torch::ones({features}))) {}
 
 Normalisation BatchNormImpl::normalisation() const {
-  const bool by_batch = is_training() && !by_running_statistics;
-  return {weight_, bias_, running_mean_, running_variance_, by_batch, !keeps_statistics};
+  const bool by_batch = is_training() && present != Statistics::running;
+  return {weight_,           bias_,    running_mean_,
+          running_variance_, by_batch, present == Statistics::collected};
 }
 
-KeptStatisticsScope::KeptStatisticsScope() : before_(keeps_statistics) {
-  keeps_statistics = true;
+StatisticsScope::StatisticsScope(Statistics statistics) : before_(present) {
+  present = std::max(before_, statistics);
 }
 
-KeptStatisticsScope::~KeptStatisticsScope() {
-  keeps_statistics = before_;
-}
-
-RunningStatisticsScope::RunningStatisticsScope() : before_(by_running_statistics) {
-  by_running_statistics = true;
-}
-
-RunningStatisticsScope::~RunningStatisticsScope() {
-  by_running_statistics = before_;
+StatisticsScope::~StatisticsScope() {
+  present = before_;
 }
 
 }  // namespace clade

@@ -7,7 +7,7 @@
 namespace clade {
 
 /// Batch normalisation over all leading dimensions (Ioffe & Szegedy 2015). In training the batch's
-/// own statistics normalise and enter the running ones; two scopes say otherwise.
+/// own statistics normalise and enter the running ones, unless a StatisticsScope says otherwise.
 class BatchNormImpl : public torch::nn::Module {
  public:
   explicit BatchNormImpl(int64_t features);
@@ -20,30 +20,24 @@ class BatchNormImpl : public torch::nn::Module {
 };
 TORCH_MODULE(BatchNorm);
 
-/// While it lives, batch norms used on this thread leave their running statistics as they are: for
-/// a second look at the same points, or a look at some of them alone.
-class KeptStatisticsScope {
- public:
-  KeptStatisticsScope();
-  ~KeptStatisticsScope();
-  KeptStatisticsScope(const KeptStatisticsScope&) = delete;
-  KeptStatisticsScope& operator=(const KeptStatisticsScope&) = delete;
-
- private:
-  bool before_;
+/// What batch norms do with their statistics in training; the further down, the less they change.
+enum class Statistics {
+  collected,  ///< The batch's own normalise and enter the running ones.
+  kept,       ///< The running ones stay: for a second look at the same points, or at some of them.
+  running,    ///< They normalise, too: for inputs that are not data.
 };
 
-/// While it lives, batch norms used on this thread normalise by their running statistics and leave
-/// them as they are, in training too: for inputs that are not data.
-class RunningStatisticsScope {
+/// While it lives, batch norms used on this thread do what `statistics` says. Of nested scopes the
+/// one further down the list counts.
+class StatisticsScope {
  public:
-  RunningStatisticsScope();
-  ~RunningStatisticsScope();
-  RunningStatisticsScope(const RunningStatisticsScope&) = delete;
-  RunningStatisticsScope& operator=(const RunningStatisticsScope&) = delete;
+  explicit StatisticsScope(Statistics statistics);
+  ~StatisticsScope();
+  StatisticsScope(const StatisticsScope&) = delete;
+  StatisticsScope& operator=(const StatisticsScope&) = delete;
 
  private:
-  bool before_;
+  Statistics before_;
 };
 
 }  // namespace clade

@@ -76,7 +76,7 @@ TEST(BatchNorm, KeepsItsRunningStatisticsInAScope) {
   const auto before = running();
   torch::Tensor silent;
   try {
-    const KeptStatisticsScope scope;
+    const StatisticsScope scope(Statistics::kept);
     silent = trunk(x);
     throw std::runtime_error("the scope ends with what goes wrong in it");
   } catch (const std::runtime_error&) {

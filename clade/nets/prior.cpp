@@ -61,7 +61,7 @@ PriorImpl::PriorImpl(const PriorOptions& options, int64_t latent, int64_t featur
 
 GaussianMixture PriorImpl::forward(const torch::TensorOptions& like) {
   if (pseudo_inputs_.defined()) {
-    const RunningStatisticsScope not_data;
+    const StatisticsScope not_data(Statistics::running);
     return GaussianMixture(posterior_(bounded_ ? pseudo_inputs_.clamp(0, 1) : pseudo_inputs_));
   }
   if (!components_.is_empty()) return GaussianMixture(components_->all());

@@ -179,7 +179,7 @@ Bound TrainingStep::labelled_terms() {
     y = y.index_select(0, rows);
   }
   // The running statistics of batch norms are those of all points.
-  const KeptStatisticsScope scope;
+  const StatisticsScope scope(Statistics::kept);
   return model_.labelled_bound(present(x, data_.preprocessing.binarise, generator_), y, generator_);
 }
 

@@ -10,6 +10,14 @@ torch::Tensor labelled_rows(const torch::Tensor& labels) {
   return labels.ne(kUnknownLabel).nonzero().squeeze(1);
 }
 
+PointNames PointNames::of(const torch::Tensor& rows) const {
+  PointNames chosen{title, {}};
+  for (int64_t i = 0; !names.empty() && i < rows.size(0); ++i) {
+    chosen.names.push_back(names.at(static_cast<size_t>(rows.data_ptr<int64_t>()[i])));
+  }
+  return chosen;
+}
+
 bool Dataset::labelled() const {
   return labels.defined() && labels.ne(kUnknownLabel).any().item<bool>();
 }

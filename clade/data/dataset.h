@@ -15,6 +15,15 @@ inline constexpr int64_t kUnknownLabel = -1;
 /// The points whose labels are known, in their order. labels: [N] int64 -> [n] int64.
 torch::Tensor labelled_rows(const torch::Tensor& labels);
 
+/// What a user calls points: images by their files, rows of a table by a column of it.
+struct PointNames {
+  std::string title;               ///< "file", or the column's name.
+  std::vector<std::string> names;  ///< One a point; empty if they have none.
+
+  /// The names of these points, [n] int64.
+  PointNames of(const torch::Tensor& rows) const;
+};
+
 /// Points and, where known, their labels, on one device.
 struct Dataset {
   std::string name;
@@ -23,6 +32,8 @@ struct Dataset {
   std::vector<int64_t> shape;  ///< Of one point: {D}, {H, W} a grey image, {H, W, 3} a colour one.
   std::vector<std::string> label_names;  ///< label_names[label]; empty where there are no labels.
   std::string note = {};                 ///< What their reader left out or found; may be empty.
+  torch::Tensor rows = {};  // [N] int64, which point of its file each is, from 0; on the CPU
+  PointNames names = {};
 
   int64_t size() const { return x.defined() ? x.size(0) : 0; }
   int64_t features() const { return x.size(1); }

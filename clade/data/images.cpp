@@ -135,6 +135,7 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
   std::map<std::string, int64_t> changes;
   for (size_t i = 0; i < files.size(); ++i) {
     const std::string name = files[i].string();
+    images.files.push_back(files[i].lexically_relative(folder).string());
     const DecodedImage decoded = decode_image(read_file(name), name);
     for (const std::string& change : decoded.changes) ++changes[change];
     const auto image = conform(decoded.pixels, reading);

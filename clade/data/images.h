@@ -20,6 +20,7 @@ std::vector<std::filesystem::path> image_files(const std::filesystem::path& fold
 
 struct ImageFolder {
   torch::Tensor values;              // [N, H, W] or [N, H, W, 3] uint8
+  std::vector<std::string> files;    ///< [N] relative to the folder.
   std::vector<std::string> classes;  ///< [N] names of subfolders; empty where there are none.
   /// What of the files is left out, and in how many: "16 bits became 8 (3 images)"; may be empty.
   std::string note;

@@ -69,6 +69,7 @@ TEST(ImageFolder, TakesItsFilesInOrderAndSubfoldersForClasses) {
             (std::vector<std::string>{"a/deep/er/x.png", "b/10.PNG", "b/2.png", "b.c/1.png"}));
   const ImageFolder images = read_image_folder(folder.path() + "/", {}, {});
   EXPECT_EQ(images.classes, (std::vector<std::string>{"a", "b", "b", "b.c"}));
+  EXPECT_EQ(images.files, names);
   EXPECT_TRUE(images.values.equal(torch::full({4, 1, 2}, 5, torch::kUInt8)));
 
   folder.write("loose.png", flat(2, 1, '\5'));
@@ -122,6 +123,16 @@ TEST(ImageFolder, IsDataToTrainOnWithItsClassesForLabels) {
   EXPECT_EQ(splits.train.label_names, (std::vector<std::string>{"bright", "dark"}));
   EXPECT_TRUE(splits.train.x.select(1, 3).eq(1 - splits.train.labels).all().item<bool>());
   EXPECT_EQ(suggested_likelihood(splits), "bernoulli");
+  // Shuffled, each still knows its file: dark ones stand behind the bright.
+  EXPECT_EQ(splits.train.names.title, "file");
+  ASSERT_EQ(splits.train.names.names.size(), 10);
+  for (int64_t i = 0; i < splits.train.size(); ++i) {
+    const bool dark = splits.train.labels[i].item<int64_t>() == 1;
+    const int64_t row = splits.train.rows[i].item<int64_t>();
+    EXPECT_EQ(splits.train.names.names[static_cast<size_t>(i)],
+              (dark ? "dark/" : "bright/") + std::to_string(row % 6) + ".png");
+    EXPECT_EQ(row >= 6, dark);
+  }
 
   // What the model was trained with goes for what it is given later.
   folder.write("more/1.png", flat(9, 7, '\xff'));

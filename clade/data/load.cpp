@@ -78,6 +78,8 @@ Dataset take(const Points& points, const torch::Tensor& rows, const Preprocessin
   data.shape = points.shape;
   data.label_names = points.label_names;
   data.note = points.note;
+  data.rows = rows;
+  data.names = points.names.of(rows);
   return data;
 }
 

@@ -105,6 +105,11 @@ TEST(LoadSplits, StandardisesATableByItsTrainingPoints) {
   const auto height = (x * splits.preprocessing.scale + splits.preprocessing.shift).select(1, 0);
   EXPECT_TRUE(height.round().remainder(2).eq(1 - labels).all().item<bool>());
   EXPECT_TRUE(std::get<0>(height.sort()).allclose(torch::arange(50, torch::kFloat32), 0, 1e-3));
+
+  // Each knows its row.
+  const auto rows = torch::cat({splits.train.rows, splits.validation.rows, splits.test.rows});
+  EXPECT_TRUE(height.round().to(torch::kInt64).equal(rows));
+  EXPECT_TRUE(splits.train.names.names.empty());
 }
 
 TEST(LoadSplits, ShufflesBySeed) {

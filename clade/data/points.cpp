@@ -241,6 +241,7 @@ LabelTexts read_folder(const std::string& labels, bool labels_are_a_file,
   if (!labels.empty() && !labels_are_a_file) refuse_labels(labels);
   ImageFolder images = read_image_folder(points.name, reading, expected);
   flatten(images.values, points);
+  points.names = {"file", std::move(images.files)};
   points.note = images.note;
   return images.classes.empty() ? LabelTexts() : std::move(images.classes);
 }

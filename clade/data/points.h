@@ -18,6 +18,7 @@ struct Points {
   torch::Tensor labels;                  ///< [N] int64, or undefined where none is known.
   std::vector<std::string> label_names;  ///< label_names[label].
   std::string note;                      ///< What the reader left out or found; may be empty.
+  PointNames names = {};                 ///< Files of images; may be none.
 };
 
 /// Numbers each of `texts`, sets points.labels and points.label_names: first `known`, a trained

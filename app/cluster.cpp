@@ -1,10 +1,7 @@
-#include <cstdio>
-#include <iostream>
-
 #include "app/commands.h"
 #include "app/trained_run.h"
+#include "app/write_table.h"
 #include "clade/core/error.h"
-#include "clade/core/files.h"
 #include "clade/core/words.h"
 #include "clade/evaluation/posteriors.h"
 
@@ -13,13 +10,6 @@ namespace {
 struct ClusterArguments {
   std::string run, data, labels, latent, out = "clusters.csv", device;
   bool all = false;
-};
-
-// A discrete latent's columns of the table: what they are called, and q(y | x).
-struct Columns {
-  std::string cluster, probability, each;
-  torch::Tensor q_y;   // [N, K] float64 on the CPU
-  torch::Tensor best;  // [N] int64
 };
 
 // The latent asked for; if none is, each that has clusters.
@@ -40,59 +30,45 @@ std::vector<size_t> chosen_latents(const clade::TrainedModel& trained, const std
                            clade::suggest(latent, names));
 }
 
-std::vector<Columns> columns_of(const TrainedRun& run, const std::vector<size_t>& latents,
-                                const torch::Tensor& x) {
+// What the model's labels call each cluster, [N] int64, of a model whose clusters are classes.
+std::vector<std::string> classes_of(const torch::Tensor& cluster,
+                                    const std::vector<std::string>& label_names) {
+  std::vector<std::string> classes;
+  for (int64_t i = 0; i < cluster.size(0); ++i) {
+    const auto k = static_cast<size_t>(cluster[i].item<int64_t>());
+    classes.push_back(k < label_names.size() ? label_names[k] : "");
+  }
+  return classes;
+}
+
+clade::PointTable table_of(const TrainedRun& run, const std::vector<size_t>& latents,
+                           const clade::Dataset& data, bool all) {
+  clade::Model& model = *run.trained.model;
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "cluster"), run.device);
-  const auto q = clade::posteriors(*run.trained.model, x, generator);
-  std::vector<Columns> table;
+  const auto q = clade::posteriors(model, data.x, generator);
+  clade::PointTable table(data);
   for (const size_t l : latents) {
-    const auto q_y = q.clusters[l].to(torch::kCPU, torch::kFloat64).contiguous();
-    const std::string& name = run.trained.model->discrete()[l].name;
-    if (latents.size() == 1) {
-      table.push_back({"cluster", "probability", "p_", q_y, q_y.argmax(1)});
-    } else {
-      table.push_back({name, name + "_probability", name + "_p_", q_y, q_y.argmax(1)});
+    const std::string own = latents.size() == 1 ? "" : model.discrete()[l].name;
+    const std::string prefix = own.empty() ? "" : own + "_";
+    const auto q_y = q.clusters[l].cpu();            // [N, K]
+    const auto [probability, cluster] = q_y.max(1);  // [N]
+    table.add(own.empty() ? "cluster" : own, cluster);
+    if (model.takes_labels() && l == model.main_discrete()) {
+      table.add(prefix + "class", classes_of(cluster, run.trained.label_names));
+    }
+    table.add(prefix + "probability", probability);
+    for (int64_t k = 0; all && k < q_y.size(1); ++k) {
+      table.add(prefix + "p_" + std::to_string(k), q_y.select(1, k));
     }
   }
   return table;
-}
-
-void write_table(std::ostream& out, const std::vector<Columns>& table, bool all) {
-  out << "index";
-  for (const Columns& columns : table) {
-    out << "," << columns.cluster << "," << columns.probability;
-    for (int64_t k = 0; all && k < columns.q_y.size(1); ++k) out << "," << columns.each << k;
-  }
-  out << "\n";
-  char cell[32];
-  const auto number = [&](double value) {
-    std::snprintf(cell, sizeof cell, "%.6g", value);
-    return cell;
-  };
-  for (int64_t i = 0; i < table.front().q_y.size(0); ++i) {
-    out << i;
-    for (const Columns& columns : table) {
-      const auto p = columns.q_y.accessor<double, 2>()[i];
-      const int64_t k = columns.best.data_ptr<int64_t>()[i];
-      out << "," << k << "," << number(p[k]);
-      for (int64_t j = 0; all && j < p.size(0); ++j) out << "," << number(p[j]);
-    }
-    out << "\n";
-  }
 }
 
 void cluster(const ClusterArguments& arguments) {
   const TrainedRun run = open_run(arguments.run, arguments.device);
   const auto latents = chosen_latents(run.trained, arguments.latent);
   const clade::Dataset data = run.points(arguments.data, arguments.labels);
-  const auto table = columns_of(run, latents, data.x);
-  const auto write = [&](std::ostream& out) { write_table(out, table, arguments.all); };
-  if (arguments.out == "-") {
-    write(std::cout);
-  } else {
-    clade::write_atomically(arguments.out, write);
-    std::printf("%lld points: %s\n", static_cast<long long>(data.size()), arguments.out.c_str());
-  }
+  write_table(table_of(run, latents, data, arguments.all), arguments.out);
 }
 
 }  // namespace
@@ -113,8 +89,8 @@ void add_cluster(CLI::App& app) {
                       "the column of labels, which is left out, of a table without a header");
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer(
-      "Columns: index, cluster, probability; with several discrete latents a pair each:\n"
-      "y2, y2_probability, y3 and so on.\n"
+      "Columns: index (the row, from 0), the file of an image or the column data.id, label if\n"
+      "known, cluster, probability; with several discrete latents y2, y2_probability, y3, ...\n"
       "Example:  clade cluster runs/cp_vae-points-1 new.csv --out clusters.csv");
   command->callback([arguments] { cluster(*arguments); });
 }

@@ -12,6 +12,7 @@ void add_bench(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_cluster(CLI::App& app);
 void add_embed(CLI::App& app);
+void add_score(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_report(CLI::App& app);
 void add_models(CLI::App& app);

@@ -3,6 +3,7 @@
 
 #include "app/commands.h"
 #include "app/trained_run.h"
+#include "app/write_table.h"
 #include "clade/core/error.h"
 #include "clade/core/words.h"
 #include "clade/evaluation/posteriors.h"
@@ -14,9 +15,19 @@ struct EmbedArguments {
   std::string run, data, labels, out = "latents.npy", layer, device;
 };
 
+// A column a unit: z_0, z_1, ...
+clade::PointTable table_of(const clade::Dataset& data, const clade::LayerSummary& layer) {
+  clade::PointTable table(data);
+  for (int64_t unit = 0; unit < layer.means.size(1); ++unit) {
+    table.add(layer.name + "_" + std::to_string(unit), layer.means.select(1, unit));
+  }
+  return table;
+}
+
 void embed(const EmbedArguments& arguments) {
-  if (std::filesystem::path(arguments.out).extension() != ".npy") {
-    throw clade::ConfigError("--out is " + arguments.out + "; its name must end in .npy");
+  const auto format = std::filesystem::path(arguments.out).extension();
+  if (format != ".npy" && format != ".csv") {
+    throw clade::ConfigError("--out is " + arguments.out + "; its name must end in .npy or .csv");
   }
   const TrainedRun run = open_run(arguments.run, arguments.device);
   const clade::Dataset data = run.points(arguments.data, arguments.labels);
@@ -27,6 +38,7 @@ void embed(const EmbedArguments& arguments) {
     names.push_back(layer.name);
     if (layer.name != arguments.layer && !(arguments.layer.empty() && &layer == &layers.back()))
       continue;
+    if (format == ".csv") return write_table(table_of(data, layer), arguments.out);
     clade::write_npy(arguments.out, layer.means);
     std::printf("%s, %lld x %lld: %s\n", layer.name.c_str(),
                 static_cast<long long>(layer.means.size(0)),
@@ -45,7 +57,9 @@ void add_embed(CLI::App& app) {
   command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
   command->add_option("DATA", arguments->data, "a file, a folder of images or a named set")
       ->required();
-  command->add_option("--out", arguments->out, "float32 .npy file to write, [points, units]")
+  command
+      ->add_option("--out", arguments->out,
+                   "file to write: .npy, float32 [points, units], or .csv, which names its points")
       ->capture_default_str();
   command->add_option("--layer", arguments->layer,
                       "which continuous layer; the topmost by default");

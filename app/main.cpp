@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   add_evaluate(app);
   add_cluster(app);
   add_embed(app);
+  add_score(app);
   add_generate(app);
   add_report(app);
   add_models(app);

@@ -140,6 +140,9 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
 
   EXPECT_EQ(run({"embed", "run", "points.csv", "--out", "z.npy"}).code, 0);
   EXPECT_EQ(fs::file_size(folder_ / "z.npy"), 128 + 150 * 2 * 4u);
+  EXPECT_EQ(run({"embed", "run", "points.csv", "--labels", "kind", "--out", "z.csv"}).code, 0);
+  EXPECT_EQ(read(folder_ / "z.csv").find("index,label,z_0,z_1\n0,x,"), 0u);
+  EXPECT_EQ(lines_of(read(folder_ / "z.csv")), 151);
   EXPECT_EQ(run({"generate", "run", "--cluster", "1", "--count", "7", "--out", "x.npy"}).code, 0);
   EXPECT_EQ(fs::file_size(folder_ / "x.npy"), 128 + 7 * 4 * 4u);
   EXPECT_EQ(run({"evaluate", "run", "--split", "validation", "--importance-samples", "4"}).code, 0);
@@ -147,6 +150,30 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   const Outcome summed = run({"evaluate", "run", "--importance-samples", "1", "--sum-clusters"});
   EXPECT_NE(summed.out.find("log-likelihood, S = 1, summed"), std::string::npos) << summed.out;
   EXPECT_EQ(run({"report", "run"}).code, 0);
+}
+
+TEST_F(Command, ScoresSayWhichPointsAreUnusual) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "run"})).code, 0);
+  write(folder_ / "new.csv", "a,b,c,d\n3,0,0,0\n0,3,0,0\n-40,50,60,70\n");
+  const Outcome scored = run({"score", "run", "new.csv", "--out", "scores.csv"});
+  ASSERT_EQ(scored.code, 0) << scored.err;
+  EXPECT_NE(scored.out.find("1 of 3 points"), std::string::npos) << scored.out;
+  std::istringstream scores(read(folder_ / "scores.csv"));
+  std::string line;
+  std::getline(scores, line);
+  EXPECT_EQ(line, "index,log_p,rank,unusual");
+  std::vector<double> log_p, rank, unusual;
+  for (int64_t i; scores >> i;) {
+    char comma;
+    scores >> comma >> log_p.emplace_back() >> comma >> rank.emplace_back() >> comma >>
+        unusual.emplace_back();
+  }
+  ASSERT_EQ(log_p.size(), 3u);
+  EXPECT_LT(log_p[2], log_p[0] - 100);
+  EXPECT_EQ(rank[2], 0);
+  EXPECT_GT(rank[0], 0.01);
+  EXPECT_EQ(unusual, (std::vector<double>{0, 0, 1}));
 }
 
 TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
@@ -365,6 +392,7 @@ TEST_F(Command, TrainsOnAFolderOfImagesAndClustersAnother) {
   ASSERT_EQ(small.code, 0) << small.err;
   EXPECT_EQ(run({"cluster", "small", "more", "--out", "more.csv"}).code, 0);
   EXPECT_EQ(lines_of(read(folder_ / "more.csv")), 13);
+  EXPECT_EQ(read(folder_ / "more.csv").find("index,file,cluster,probability\n0,0.png,"), 0u);
   EXPECT_EQ(run({"embed", "small", "more", "--out", "z.npy"}).code, 0);
   EXPECT_EQ(run({"evaluate", "small", "--data", "photos/"}).code, 0);
   EXPECT_TRUE(nlohmann::json::parse(read(folder_ / "small/metrics.json")).contains("data photos/"));

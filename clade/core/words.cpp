@@ -49,6 +49,18 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
 }
 
+std::string csv_text(std::string_view text) {
+  const bool plain = text.find_first_of("\",;\t\r\n") == std::string_view::npos &&
+                     text.size() == trimmed(text).size();
+  if (plain) return std::string(text);
+  std::string field = "\"";
+  for (const char letter : text) {
+    if (letter == '"') field += '"';
+    field += letter;
+  }
+  return field + '"';
+}
+
 std::string one_of(const std::vector<std::string>& words) {
   constexpr size_t kMost = 30;
   if (words.size() > kMost) {

@@ -15,6 +15,9 @@ std::string suggest(std::string_view word, const std::vector<std::string>& candi
 /// Without the blanks and tabs at its ends.
 std::string trimmed(std::string_view text);
 
+/// `text` as a field of a CSV file (RFC 4180): quoted if it must be.
+std::string csv_text(std::string_view text);
+
 /// "a, b or c"; of more than thirty "a, b, c or one of 59 more".
 std::string one_of(const std::vector<std::string>& words);
 

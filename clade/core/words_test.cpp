@@ -33,6 +33,15 @@ TEST(Words, TrimmedOfBlanksAndTabs) {
   EXPECT_EQ(trimmed("a\n"), "a\n");
 }
 
+TEST(Words, CsvTextIsQuotedIfItMustBe) {
+  EXPECT_EQ(csv_text("plain, not"), "\"plain, not\"");
+  EXPECT_EQ(csv_text("a b"), "a b");
+  EXPECT_EQ(csv_text(" a"), "\" a\"");
+  EXPECT_EQ(csv_text("say \"a\""), "\"say \"\"a\"\"\"");
+  EXPECT_EQ(csv_text("two\nlines"), "\"two\nlines\"");
+  EXPECT_EQ(csv_text("1;2"), "\"1;2\"");
+}
+
 TEST(Words, OneOf) {
   EXPECT_EQ(one_of({"a"}), "a");
   EXPECT_EQ(one_of({"a", "b"}), "a or b");

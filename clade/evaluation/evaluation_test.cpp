@@ -5,6 +5,7 @@
 
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/evaluate.h"
+#include "clade/evaluation/log_likelihood.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/models/small_models_for_tests.h"
 #include "clade/models/two_levels_for_tests.h"
@@ -57,6 +58,20 @@ TEST(LogLikelihood, AveragesOverPointsAndReportsProgress) {
                .item<double>();
   }
   EXPECT_NEAR(mean, sum / 250, 1e-9);
+  auto c = make_generator(4);
+  const auto each = log_likelihoods(*model, x, 7, c);
+  EXPECT_EQ(each.sizes(), torch::IntArrayRef{250});
+  EXPECT_NEAR(each.mean().item<double>(), mean, 1e-9);
+  auto d = make_generator(4);
+  EXPECT_TRUE(
+      each.slice(0, 0, 100).equal(log_likelihood_per_point(*model, x.slice(0, 0, 100), 7, d)));
+}
+
+TEST(SharesBelow, CountsEqualOnesHalf) {
+  const auto among = torch::tensor({3.0, 1.0, 2.0, 2.0});
+  const auto values = torch::tensor({0.5, 1.0, 2.0, 2.5, 9.0}, torch::kFloat64);
+  EXPECT_TRUE(shares_below(values, among.to(torch::kFloat64))
+                  .equal(torch::tensor({0.0, 0.125, 0.5, 0.75, 1.0}, torch::kFloat64)));
 }
 
 TEST(LogLikelihood, DecodesSoManyAtATimeHoweverManyClustersItSums) {

@@ -30,21 +30,34 @@ torch::Tensor log_likelihood_per_point(Model& model, const torch::Tensor& x, int
   return log_sum - std::log(static_cast<double>(samples));
 }
 
-double log_likelihood(Model& model, const torch::Tensor& x, int64_t samples, Generator& generator,
-                      bool sum_clusters, const Progress& progress) {
+torch::Tensor log_likelihoods(Model& model, const torch::Tensor& x, int64_t samples,
+                              Generator& generator, bool sum_clusters, const Progress& progress) {
   const int64_t n = x.size(0);
   const int64_t at_a_time =
       sum_clusters ? std::min(kPointsAtATime, rows_at_a_time(model)) : kPointsAtATime;
-  torch::Tensor sum;
+  const auto all = torch::empty({n}, torch::kFloat64);
   for (int64_t start = 0; start < n; start += at_a_time) {
     const int64_t end = std::min(n, start + at_a_time);
-    const auto batch =
-        log_likelihood_per_point(model, x.slice(0, start, end), samples, generator, sum_clusters)
-            .sum();
-    sum = sum.defined() ? sum + batch : batch;
+    all.slice(0, start, end)
+        .copy_(log_likelihood_per_point(model, x.slice(0, start, end), samples, generator,
+                                        sum_clusters));
     if (progress) progress(end, n);
   }
-  return sum.item<double>() / static_cast<double>(n);
+  return all;
+}
+
+double log_likelihood(Model& model, const torch::Tensor& x, int64_t samples, Generator& generator,
+                      bool sum_clusters, const Progress& progress) {
+  return log_likelihoods(model, x, samples, generator, sum_clusters, progress)
+      .mean()
+      .item<double>();
+}
+
+torch::Tensor shares_below(const torch::Tensor& values, const torch::Tensor& reference) {
+  const auto sorted = std::get<0>(reference.sort());
+  const auto below = torch::searchsorted(sorted, values);
+  const auto up_to = torch::searchsorted(sorted, values, /*out_int32=*/false, /*right=*/true);
+  return (below + up_to).to(torch::kFloat64) / (2.0 * static_cast<double>(reference.size(0)));
 }
 
 }  // namespace clade

@@ -16,8 +16,18 @@ using Progress = std::function<void(int64_t, int64_t)>;
 double log_likelihood(Model& model, const torch::Tensor& x, int64_t samples, Generator& generator,
                       bool sum_clusters = false, const Progress& progress = {});
 
+/// The same of each data point: [N, D] -> [N] float64 on the CPU.
+torch::Tensor log_likelihoods(Model& model, const torch::Tensor& x, int64_t samples,
+                              Generator& generator, bool sum_clusters = false,
+                              const Progress& progress = {});
+
 /// F_S of each data point, [N, D] -> [N]; the rows are taken together.
 torch::Tensor log_likelihood_per_point(Model& model, const torch::Tensor& x, int64_t samples,
                                        Generator& generator, bool sum_clusters = false);
+
+/// How unusual points are: for each of `values`, [N], the share of `reference`, [M], that lies
+/// below it, an equal one counting half. -> [N] float64. The lower, the more unusual a point whose
+/// value is its log p(x); 0.5 is the middle.
+torch::Tensor shares_below(const torch::Tensor& values, const torch::Tensor& reference);
 
 }  // namespace clade

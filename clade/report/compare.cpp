@@ -8,6 +8,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/words.h"
 #include "clade/formats/png.h"
 #include "clade/report/charts.h"
 #include "clade/report/clusters.h"

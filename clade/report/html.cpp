@@ -55,13 +55,6 @@ std::string escape(std::string_view text) {
   return result;
 }
 
-std::string csv_text(std::string_view text) {
-  std::string field = "\"";
-  for (const char letter : text)
-    field += letter == '"' ? std::string("\"\"") : std::string(1, letter);
-  return field + '"';
-}
-
 std::string percent(double share) {
   char text[32];
   const double value = 100 * share;

@@ -11,9 +11,6 @@ namespace clade {
 /// `text` where it can be nothing but text.
 std::string escape(std::string_view text);
 
-/// `text` as a quoted field of a CSV file.
-std::string csv_text(std::string_view text);
-
 /// "12.3 %", with as many digits as a reader needs.
 std::string percent(double share);
 

@@ -415,8 +415,8 @@ TEST_F(ReportFolder, NamesTheClustersOfEachLabel) {
             "label,rank,cluster,probability,shared\n"
             "\"a \"\"b\"\", c\",1,1,0.6,0\n"
             "\"a \"\"b\"\", c\",2,2,0.3,1\n"
-            "\"d\",1,2,0.4,1\n"
-            "\"d\",2,3,0.4,0\n");
+            "d,1,2,0.4,1\n"
+            "d,2,3,0.4,0\n");
 }
 
 TEST_F(ReportFolder, ShowsEachDiscreteLatentOfAModelByItself) {

@@ -1,0 +1,89 @@
+#include <cstdio>
+
+#include "app/commands.h"
+#include "app/trained_run.h"
+#include "app/write_table.h"
+#include "clade/core/error.h"
+#include "clade/core/progress.h"
+#include "clade/evaluation/log_likelihood.h"
+
+namespace {
+
+// Training points that others are ranked among: enough to tell one in a thousand.
+constexpr int64_t kRankedAmong = 10000;
+
+struct ScoreArguments {
+  std::string run, data, labels, out = "scores.csv", device;
+  int64_t importance_samples = 10;
+  double quantile = 0.01;
+};
+
+// Of x, [N, D], in nats: the bound, or closer to log p(x) with more samples. [N]
+torch::Tensor log_p(const TrainedRun& run, const torch::Tensor& x, int64_t samples,
+                    const std::string& said) {
+  auto generator = clade::make_generator(clade::derive_seed(run.seed(), "score"), run.device);
+  clade::ProgressLine line;
+  return clade::log_likelihoods(*run.trained.model, x, samples, generator, /*sum_clusters=*/false,
+                                [&](int64_t done, int64_t total) { line.show(said, done, total); });
+}
+
+// Training points as the model was shown them, all or a sample.
+torch::Tensor points_to_rank_among(const TrainedRun& run) {
+  const clade::Splits splits = run.splits();
+  auto generator = clade::make_generator(clade::derive_seed(run.seed(), "ranked"), run.device);
+  auto x = splits.train.x;
+  if (x.size(0) > kRankedAmong) {
+    x = x.index_select(0, clade::random_rows(kRankedAmong, x.size(0), run.device, generator));
+  }
+  return clade::present(x, splits.preprocessing.binarise, generator);
+}
+
+void score(const ScoreArguments& arguments) {
+  const TrainedRun run = open_run(arguments.run, arguments.device);
+  const clade::Dataset data = run.points(arguments.data, arguments.labels);
+  const auto among =
+      log_p(run, points_to_rank_among(run), arguments.importance_samples, "training points");
+  const auto value = log_p(run, data.x, arguments.importance_samples, "points");
+  const auto rank = clade::shares_below(value, among);
+  const auto unusual = rank < arguments.quantile;
+  clade::PointTable table(data);
+  table.add("log_p", value);
+  table.add("rank", rank);
+  table.add("unusual", unusual);
+  if (arguments.out != "-") {
+    std::printf("%lld of %lld points are unusual: %g %% of the training points are more likely\n",
+                static_cast<long long>(unusual.sum().item<int64_t>()),
+                static_cast<long long>(data.size()), 100 * (1 - arguments.quantile));
+  }
+  write_table(table, arguments.out);
+}
+
+}  // namespace
+
+void add_score(CLI::App& app) {
+  auto* command =
+      app.add_subcommand("score", "log p(x) of each point, and which points are unusual");
+  auto arguments = std::make_shared<ScoreArguments>();
+  command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
+  command->add_option("DATA", arguments->data, "a file, a folder of images or a named set")
+      ->required();
+  command->add_option("--out", arguments->out, "CSV file to write; - for standard output")
+      ->capture_default_str();
+  command
+      ->add_option("--importance-samples", arguments->importance_samples,
+                   "S of the importance-weighted bound on log p(x); 1 is the bound itself")
+      ->check(counts())
+      ->capture_default_str();
+  command
+      ->add_option("--quantile", arguments->quantile,
+                   "a point is unusual if a smaller share of the training points is less likely")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--labels", arguments->labels, "their labels: a file or a column");
+  command->add_option("--device", arguments->device, "cpu or cuda");
+  command->footer(
+      "Columns: index (the row, from 0), the file of an image or the column data.id, label if\n"
+      "known, log_p in nats, rank (the share of training points with a lower one), unusual.\n"
+      "Example:  clade score runs/cp_vae-points-1 new.csv --out scores.csv --quantile 0.001");
+  command->callback([arguments] { score(*arguments); });
+}

@@ -1,0 +1,7 @@
+#pragma once
+#include <string>
+
+#include "clade/data/point_table.h"
+
+/// Writes the table to the file `out`, and says so; or to standard output if that is "-".
+void write_table(const clade::PointTable& table, const std::string& out);

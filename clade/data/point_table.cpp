@@ -1,0 +1,69 @@
+#include "clade/data/point_table.h"
+
+#include <torch/torch.h>
+
+#include <cstdio>
+#include <ostream>
+
+#include "clade/core/words.h"
+
+namespace clade {
+namespace {
+
+std::string six_digits(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+// labels: [N] int64. A label unknown is an empty cell, as it is read.
+std::vector<std::string> names_of_labels(const Dataset& points) {
+  const auto labels = points.labels.cpu();
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < labels.size(0); ++i) {
+    const int64_t label = labels.data_ptr<int64_t>()[i];
+    names.push_back(label == kUnknownLabel ? ""
+                                           : points.label_names.at(static_cast<size_t>(label)));
+  }
+  return names;
+}
+
+}  // namespace
+
+PointTable::PointTable(const Dataset& points) : points_(points.size()) {
+  add("index", points.rows);
+  if (!points.names.names.empty()) add(points.names.title, points.names.names);
+  if (points.labelled()) add("label", names_of_labels(points));
+}
+
+void PointTable::add(const std::string& title, const torch::Tensor& numbers) {
+  const auto type = numbers.is_floating_point() ? torch::kFloat64 : torch::kInt64;
+  columns_.push_back({title, numbers.to(torch::kCPU, type).contiguous(), {}});
+}
+
+void PointTable::add(const std::string& title, std::vector<std::string> texts) {
+  columns_.push_back({title, {}, std::move(texts)});
+}
+
+std::string PointTable::Column::cell(int64_t point) const {
+  if (!numbers.defined()) return csv_text(texts[static_cast<size_t>(point)]);
+  return numbers.is_floating_point() ? six_digits(numbers.data_ptr<double>()[point])
+                                     : std::to_string(numbers.data_ptr<int64_t>()[point]);
+}
+
+void PointTable::write(std::ostream& out) const {
+  const auto line = [&](const auto& cell_of) {
+    const char* separator = "";
+    for (const Column& column : columns_) {
+      out << separator << cell_of(column);
+      separator = ",";
+    }
+    out << "\n";
+  };
+  line([](const Column& column) { return csv_text(column.title); });
+  for (int64_t i = 0; i < points_; ++i) {
+    line([i](const Column& column) { return column.cell(i); });
+  }
+}
+
+}  // namespace clade

@@ -94,8 +94,7 @@ void generate(const GenerateArguments& arguments) {
         out, clade::make_sheet(each_cluster ? sheet : as_square(sheet[0]), run.trained.shape));
   } else {
     // In the units of the data that were read.
-    const auto& how = run.trained.preprocessing;
-    auto raw = sheet.cpu() * how.scale + how.shift;
+    const auto raw = run.trained.preprocessing.restore(sheet.cpu());
     std::vector<int64_t> shape = run.trained.shape;
     shape.insert(shape.begin(), raw.size(0) * raw.size(1));
     clade::write_npy(out, raw.reshape(shape));

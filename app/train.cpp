@@ -184,9 +184,10 @@ void train(const TrainArguments& arguments) {
   if (resuming) {
     require_alone(arguments);
     prepared = {clade::experiment_of(arguments.resume), arguments.resume};
+    const auto begun = clade::kept_preprocessing(arguments.resume);
     data = clade::load_splits(prepared.experiment.data,
                               static_cast<uint64_t>(prepared.experiment.run.seed),
-                              prepared.experiment.model->likelihood);
+                              prepared.experiment.model->likelihood, begun ? &*begun : nullptr);
     const auto model = clade::read_json_object(fs::path(arguments.resume) / "model.json");
     require_same_points(model.value("provenance", nlohmann::json::object()), data,
                         prepared.experiment);

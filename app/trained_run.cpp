@@ -29,7 +29,8 @@ clade::Dataset TrainedRun::points(const std::string& data, const std::string& la
 }
 
 clade::Splits TrainedRun::splits() const {
-  clade::Splits all = clade::load_splits(experiment.data, seed(), experiment.model->likelihood);
+  clade::Splits all = clade::load_splits(experiment.data, seed(), experiment.model->likelihood,
+                                         &trained.preprocessing);
   require_same_points(trained.provenance, all, experiment);
   move_to(device, all);
   return all;

@@ -144,7 +144,7 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   EXPECT_EQ(read(folder_ / "z.csv").find("index,label,z_0,z_1\n0,x,"), 0u);
   EXPECT_EQ(lines_of(read(folder_ / "z.csv")), 151);
   EXPECT_EQ(run({"generate", "run", "--cluster", "1", "--count", "7", "--out", "x.npy"}).code, 0);
-  EXPECT_EQ(fs::file_size(folder_ / "x.npy"), 128 + 7 * 4 * 4u);
+  EXPECT_EQ(fs::file_size(folder_ / "x.npy"), 128 + 7 * 4 * 8u);
   EXPECT_EQ(run({"evaluate", "run", "--split", "validation", "--importance-samples", "4"}).code, 0);
   EXPECT_EQ(run({"evaluate", "run", "--data", "points.csv", "--labels", "kind"}).code, 0);
   const Outcome summed = run({"evaluate", "run", "--importance-samples", "1", "--sum-clusters"});
@@ -244,13 +244,13 @@ TEST_F(Command, HoldsLatentsFixedByName) {
   const std::string centre =
       generate({"--given", "y=1", "--given", "z=0", "--count", "2"}, "0.npy");
   EXPECT_EQ(centre, generate({"--given", "z=0,0", "--given", "y=1", "--count", "2"}, "00.npy"));
-  const std::string values = centre.substr(centre.size() - 2 * 4 * 4);
-  EXPECT_EQ(values.substr(0, 16), values.substr(16));
+  const std::string values = centre.substr(centre.size() - 2 * 4 * 8);
+  EXPECT_EQ(values.substr(0, 32), values.substr(32));
   EXPECT_NE(centre, generate({"--given", "y=1", "--given", "z=3,0", "--count", "2"}, "3.npy"));
   generate({"--given", "z=0", "--count", "2"}, "each.npy");  // of each of three clusters
-  EXPECT_EQ(fs::file_size(folder_ / "each.npy"), 128 + 3 * 2 * 4 * 4u);
+  EXPECT_EQ(fs::file_size(folder_ / "each.npy"), 128 + 3 * 2 * 4 * 8u);
   generate({"--random", "--given", "z=0", "--count", "2"}, "any.npy");
-  EXPECT_EQ(fs::file_size(folder_ / "any.npy"), 128 + 2 * 4 * 4u);
+  EXPECT_EQ(fs::file_size(folder_ / "any.npy"), 128 + 2 * 4 * 8u);
 
   const auto refuse = [&](const std::vector<std::string>& more,
                           const std::vector<std::string>& mentions) {

@@ -5,6 +5,11 @@
 #include "clade/ops/noise.h"
 
 namespace clade {
+namespace {
+
+constexpr int64_t kRowsAtATime = 1000;
+
+}  // namespace
 
 torch::Tensor labelled_rows(const torch::Tensor& labels) {
   return labels.ne(kUnknownLabel).nonzero().squeeze(1);
@@ -34,8 +39,18 @@ Dataset Dataset::to(const torch::Device& device) const {
 }
 
 torch::Tensor Preprocessing::apply(const torch::Tensor& raw) const {
-  const auto values = raw.to(torch::kFloat32);
-  return (values - shift.to(raw.device())) / scale.to(raw.device());
+  const auto m = shift.to(raw.device()), s = scale.to(raw.device());  // [D]
+  auto x = torch::empty(raw.sizes(), raw.options().dtype(torch::kFloat32));
+  // By blocks of rows: all at once would need the memory of the data again, twice.
+  for (int64_t start = 0; start < raw.size(0); start += kRowsAtATime) {
+    const auto rows = raw.slice(0, start, start + kRowsAtATime).to(m.scalar_type());
+    x.slice(0, start, start + kRowsAtATime).copy_((rows - m) / s);
+  }
+  return x;
+}
+
+torch::Tensor Preprocessing::restore(const torch::Tensor& x) const {
+  return x.to(shift.scalar_type()) * scale.to(x.device()) + shift.to(x.device());
 }
 
 torch::Tensor present(const torch::Tensor& x, bool binarise, Generator& generator) {

@@ -110,7 +110,8 @@ int64_t count(const std::vector<int64_t>& shape) {
 }
 
 std::string fingerprint_of(const torch::Tensor& values) {  // [N, D]
-  const auto rows = values.contiguous();
+  // As float32 numbers, which is how 0.1.0 read all that are not whole.
+  const auto rows = (values.is_floating_point() ? values.to(torch::kFloat32) : values).contiguous();
   return shape_text(rows.sizes().vec()) + " " +
          md5_of({static_cast<const char*>(rows.data_ptr()), rows.nbytes()});
 }
@@ -202,7 +203,8 @@ void DataOptions::validate() const {
   }
 }
 
-Splits load_splits(const DataOptions& options, uint64_t seed, const std::string& likelihood) {
+Splits load_splits(const DataOptions& options, uint64_t seed, const std::string& likelihood,
+                   const Preprocessing* done) {
   options.validate();
   Points points;
   Indices rows;
@@ -227,6 +229,7 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
       choose_preprocessing(points, rows.train, values, options.binarise, likelihood);
   preprocessing.images = options.images;
   if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
+  if (done != nullptr) preprocessing = *done;
   if (!points.note.empty()) said += "; " + points.note;
   if (options.label_budget > 0) {
     said += "; " + std::to_string(options.label_budget) +

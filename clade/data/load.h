@@ -43,9 +43,12 @@ struct DataOptions : Options {
 /// `likelihood` is the model's where it is given already: colours are levels for every likelihood
 /// but "bernoulli", which takes bits.
 ///
+/// `done` is what a run did with the values when it began, which is done again; null chooses anew.
+///
 /// Throws ConfigError for settings that do not fit the data (no training points left, more labels
 /// than there are), DataError for data that cannot be used.
-Splits load_splits(const DataOptions& options, uint64_t seed, const std::string& likelihood = "");
+Splits load_splits(const DataOptions& options, uint64_t seed, const std::string& likelihood = "",
+                   const Preprocessing* done = nullptr);
 
 /// Points for a trained model: read as DataOptions::path and labels are (or the test points of a
 /// named set), with the training data's preprocessing (also that of images), point shape, columns

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <sstream>
@@ -102,9 +103,9 @@ TEST(LoadSplits, StandardisesATableByItsTrainingPoints) {
   const auto x = torch::cat({splits.train.x, splits.validation.x, splits.test.x});
   const auto labels =
       torch::cat({splits.train.labels, splits.validation.labels, splits.test.labels});
-  const auto height = (x * splits.preprocessing.scale + splits.preprocessing.shift).select(1, 0);
+  const auto height = splits.preprocessing.restore(x).select(1, 0);
   EXPECT_TRUE(height.round().remainder(2).eq(1 - labels).all().item<bool>());
-  EXPECT_TRUE(std::get<0>(height.sort()).allclose(torch::arange(50, torch::kFloat32), 0, 1e-3));
+  EXPECT_TRUE(std::get<0>(height.sort()).allclose(torch::arange(50, torch::kFloat64), 0, 1e-3));
 
   // Each knows its row.
   const auto rows = torch::cat({splits.train.rows, splits.validation.rows, splits.test.rows});
@@ -119,6 +120,76 @@ TEST(LoadSplits, ShufflesBySeed) {
   const auto train = [&](uint64_t seed) { return load_splits(options, seed).train.x; };
   EXPECT_TRUE(train(1).equal(train(1)));
   EXPECT_FALSE(train(1).equal(train(2)));
+}
+
+/// 60 times, of which float32 would make one and the same, beside a plain number; and the same with
+/// `offset` taken off.
+std::vector<double> fixes(double offset) {
+  std::vector<double> values;
+  for (int i = 0; i < 60; ++i) {
+    values.push_back(offset + 40 * (i % 2) + 0.125 * (i % 7));
+    values.push_back(i % 5);
+  }
+  return values;
+}
+
+TEST(LoadSplits, CentresBeforeItRounds) {
+  const TestFolder folder;
+  constexpr double kOffset = 1.7e9;
+  const auto splits_of = [&](double offset, const std::string& kind) {
+    const auto values = fixes(offset);
+    if (kind == "csv") {
+      std::ostringstream text;
+      text.precision(16);
+      for (size_t i = 0; i < values.size(); i += 2)
+        text << values[i] << "," << values[i + 1] << "\n";
+      return load_splits(file_options(folder.write("a.csv", text.str())), 1);
+    }
+    std::string payload;
+    for (const double value : values) {
+      payload +=
+          kind == "<i8" ? little<int64_t>({std::llround(8 * value)}) : little<double>({value});
+    }
+    return load_splits(
+        file_options(folder.write("a.npy", npy_bytes(npy_header(kind, "(60, 2)"), payload))), 1);
+  };
+  for (const char* kind : {"csv", "<f8", "<i8"}) {
+    SCOPED_TRACE(kind);
+    const Splits plain = splits_of(0, kind), far = splits_of(kOffset, kind);
+    EXPECT_TRUE(far.train.x.allclose(plain.train.x, 1e-6, 1e-6));
+    EXPECT_TRUE(far.test.x.allclose(plain.test.x, 1e-6, 1e-6));
+    EXPECT_NE(far.said.find("millionth"), std::string::npos) << far.said;
+    EXPECT_EQ(plain.said.find("millionth"), std::string::npos) << plain.said;
+    // And back, to the digits of the file.
+    const double unit = std::string(kind) == "<i8" ? 8 : 1;
+    const auto back =
+        far.preprocessing.restore(far.train.x) - unit * kOffset * torch::tensor({1, 0});
+    EXPECT_TRUE(back.allclose(plain.preprocessing.restore(plain.train.x), 0, 1e-4 * unit));
+  }
+}
+
+TEST(LoadSplits, SaysWhereTheFileHasRoundedAlready) {
+  const TestFolder folder;
+  std::string payload;
+  for (int i = 0; i < 60; ++i) {
+    payload += little<float>({static_cast<float>(1.7e9 + 128 * (i % 3)), static_cast<float>(i)});
+  }
+  const auto path = folder.write("a.npy", npy_bytes(npy_header("<f4", "(60, 2)"), payload));
+  const std::string said = load_splits(file_options(path), 1).said;
+  EXPECT_NE(said.find("feature 0 varies by less than a millionth"), std::string::npos) << said;
+  EXPECT_NE(said.find("write it in float64"), std::string::npos) << said;
+}
+
+TEST(LoadSplits, DoesAgainWhatARunDid) {
+  const TestFolder folder;
+  const auto options = file_options(folder.write("a.csv", "1,5\n2,7\n3,9\n"));
+  Preprocessing done = load_splits(options, 1).preprocessing;
+  done.shift = torch::tensor({1.0F, 5.0F});
+  done.scale = torch::tensor({2.0F, 4.0F});
+  const Splits splits = load_splits(options, 1, "gaussian", &done);
+  EXPECT_TRUE(std::get<0>(splits.train.x.sort(0))
+                  .equal(torch::tensor({0.0F, 0.0F, 0.5F, 0.5F, 1.0F, 1.0F}).view({3, 2})));
+  EXPECT_EQ(splits.preprocessing.scale.scalar_type(), torch::kFloat32);
 }
 
 TEST(LoadSplits, AConstantFeatureIsShiftedOnly) {
@@ -290,7 +361,7 @@ TEST(LoadSplits, ReadsLabelsFromAFile) {
     options.labels = folder.write("labels", bytes);
     const Splits splits = load_splits(options, 1);
     std::map<float, std::string> by_value;  // Of the first feature, before its preprocessing.
-    const auto x = splits.train.x * splits.preprocessing.scale + splits.preprocessing.shift;
+    const auto x = splits.preprocessing.restore(splits.train.x);
     for (int64_t i = 0; i < 3; ++i) {
       by_value[std::round(x[i][0].item<float>())] =
           splits.train.label_names[splits.train.labels[i].item<int64_t>()];
@@ -621,8 +692,7 @@ TEST(LabelBudget, IsAllThatTrainingSeesOfLabels) {
 
   // Each is a training point, once, with its own label.
   const auto row_of = [&](const torch::Tensor& x) {  // [n, 2] -> [n]
-    const Preprocessing& how = splits.preprocessing;
-    return (x * how.scale + how.shift).select(1, 0).round().to(torch::kInt64);
+    return splits.preprocessing.restore(x).select(1, 0).round().to(torch::kInt64);
   };
   const auto rows = row_of(labelled.x), train = row_of(splits.train.x);
   std::vector<std::string> only(kinds.size());

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -134,13 +135,17 @@ std::vector<std::string> read_label_file(const std::string& labels, int64_t n) {
 
 void check_finite(const Points& points) {
   if (!points.values.is_floating_point()) return;
-  const auto bad = points.values.isfinite().logical_not();
-  if (!bad.any().item<bool>()) return;
+  constexpr double kMost = std::numeric_limits<float>::max();
+  // Of NaN both are NaN, and compare false.
+  const auto least = points.values.min().item<double>();
+  if (least >= -kMost && points.values.max().item<double>() <= kMost) return;
+  const auto bad = points.values.abs().le(kMost).logical_not();  // [N, D]
   const auto first = bad.nonzero()[0];
   const auto row = first[0].item<int64_t>();
   const auto feature = first[1].item<int64_t>();
-  throw DataError(points.name + ": " + position_text(points, row, feature) + " is " +
-                  std::to_string(points.values[row][feature].item<float>()) +
+  std::ostringstream value;
+  value << points.values[row][feature].item<double>();
+  throw DataError(points.name + ": " + position_text(points, row, feature) + " is " + value.str() +
                   ", not a finite float32; fill such values in or drop their rows");
 }
 
@@ -308,13 +313,12 @@ Points read_points(const std::string& path, const std::string& labels,
   return points;
 }
 
-std::string position_text(const Points& points, int64_t row, int64_t feature) {
-  std::string text = "row " + std::to_string(row) + " (counted from 0), ";
+std::string feature_text(const Points& points, int64_t feature) {
   const auto column = static_cast<size_t>(feature);
   if (column < points.columns.size() && !points.columns[column].empty()) {
-    return text + "column '" + points.columns[column] + "'";
+    return "column '" + points.columns[column] + "'";
   }
-  if (points.shape.size() < 2) return text + "feature " + std::to_string(feature);
+  if (points.shape.size() < 2) return "feature " + std::to_string(feature);
   std::vector<int64_t> index;
   for (auto size = points.shape.rbegin(); size != points.shape.rend(); ++size) {
     index.insert(index.begin(), feature % *size);
@@ -325,7 +329,11 @@ std::string position_text(const Points& points, int64_t row, int64_t feature) {
     if (!inside.empty()) inside += ", ";
     inside += std::to_string(i);
   }
-  return text + "pixel [" + inside + "]";
+  return "pixel [" + inside + "]";
+}
+
+std::string position_text(const Points& points, int64_t row, int64_t feature) {
+  return "row " + std::to_string(row) + " (counted from 0), " + feature_text(points, feature);
 }
 
 }  // namespace clade

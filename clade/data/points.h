@@ -12,7 +12,8 @@ namespace clade {
 /// Points as a file or a named set holds them, before any preprocessing.
 struct Points {
   std::string name;            ///< The file or named set, for messages.
-  torch::Tensor values;        ///< [N, D] uint8, int64 or finite float32, C order.
+  torch::Tensor values;        ///< [N, D] uint8, int64, float32 or float64, C order. Floating
+                               ///< ones are finite, as float32 too.
   std::vector<int64_t> shape;  ///< Of one point, D numbers in all; no sizes of one but of colours.
   std::vector<std::string> columns;      ///< Names of the D features; empty where they have none.
   torch::Tensor labels;                  ///< [N] int64, or undefined where none is known.
@@ -46,7 +47,10 @@ Points read_points(const std::string& path, const std::string& labels,
                    const ImageReading& reading = {}, const std::vector<int64_t>& expected = {},
                    const std::vector<std::string>& columns = {});
 
-/// "row 3 (counted from 0), column 'age'", "…, feature 5" or "…, pixel [4, 7]".
+/// "column 'age'", "feature 5" or "pixel [4, 7]".
+std::string feature_text(const Points& points, int64_t feature);
+
+/// "row 3 (counted from 0), column 'age'".
 std::string position_text(const Points& points, int64_t row, int64_t feature);
 
 }  // namespace clade

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <sstream>
 
 #include "clade/core/error.h"
@@ -44,16 +45,65 @@ std::string kind_of(const Points& points, const Range& range) {
   return image && range.least >= 0 && range.most <= white ? "grey" : "standardised";
 }
 
-// train: [n, D].
-void standardise(const torch::Tensor& train, Preprocessing& preprocessing) {
-  const auto x = train.to(torch::kFloat64);
-  preprocessing.shift = x.mean(0).to(torch::kFloat32);
+/// Mean and deviation of each feature, [D] float64, and whether it never varies.
+struct Moments {
+  torch::Tensor mean;
+  torch::Tensor deviation;
+  torch::Tensor constant;  // [D] bool
+};
+
+/// The mean of what `of` makes of blocks of x's rows in float64, [n, D] -> [n, D]: [D].
+torch::Tensor mean_by_blocks(const torch::Tensor& x,
+                             const std::function<torch::Tensor(const torch::Tensor&)>& of) {
+  constexpr int64_t kRows = 1000;  // all at once would double the memory of the data, or more
+  auto sum = torch::zeros({x.size(1)}, torch::kFloat64);
+  for (int64_t start = 0; start < x.size(0); start += kRows) {
+    sum += of(x.slice(0, start, start + kRows).to(torch::kFloat64)).sum(0);
+  }
+  return sum / x.size(0);
+}
+
+Moments moments_of(const torch::Tensor& x) {  // [n, D]
+  Moments moments;
+  moments.mean = mean_by_blocks(x, [](const torch::Tensor& rows) { return rows; });
+  moments.deviation = mean_by_blocks(x, [&](const torch::Tensor& rows) {
+                        return (rows - moments.mean).square();
+                      }).sqrt();
   // Compared, not subtracted: rounding gives a constant a tiny deviation that must not be divided
   // by.
-  const auto constant = x.eq(x[0]).all(0);
-  const auto deviation = x.std(0, /*unbiased=*/false).to(torch::kFloat32);
+  moments.constant = x.eq(x[0]).all(0).logical_or(moments.deviation.to(torch::kFloat32).eq(0));
+  moments.mean = torch::where(moments.constant, x[0].to(torch::kFloat64), moments.mean);
+  return moments;
+}
+
+/// "; column 'time' and 2 others vary by …" where float32 has no digits left for the differences.
+std::string said_of_digits(const Points& points, const Moments& moments) {
+  constexpr double kLittle = 0x1p-20;
+  const auto little = moments.deviation.lt(moments.mean.abs() * kLittle)
+                          .logical_and(moments.constant.logical_not());
+  const auto features = little.nonzero().squeeze(1);  // [n]
+  const int64_t n = features.size(0);
+  if (n == 0) return "";
+  const auto first = features[0].item<int64_t>();
+  std::ostringstream text;
+  text << "; " << feature_text(points, first);
+  if (n > 1) text << " and " << n - 1 << (n > 2 ? " others" : " other");
+  text << (n > 1 ? " vary" : " varies") << " by less than a millionth of "
+       << (n > 1 ? "their" : "its") << " size (" << moments.mean[first].item<double>()
+       << ", deviation " << moments.deviation[first].item<double>() << "), ";
+  if (points.values.scalar_type() == torch::kFloat32) {
+    text << "and the file's float32 numbers are rounded to steps about as large: write it in "
+            "float64";
+  } else {
+    text << "so the mean is taken off in double precision";
+  }
+  return text.str();
+}
+
+void standardise(const Moments& moments, Preprocessing& preprocessing) {
+  preprocessing.shift = moments.mean;
   preprocessing.scale =
-      torch::where(constant.logical_or(deviation.eq(0)), torch::ones_like(deviation), deviation);
+      torch::where(moments.constant, torch::ones_like(moments.mean), moments.deviation);
 }
 
 /// Whether levels are drawn as bits. A colour hardly is one, but what an earlier version trained on
@@ -134,7 +184,8 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
     preprocessing.binarise = as_bits(binarise, is_colour(points.shape), likelihood);
     what = levels_text(points.shape, bytes, preprocessing.binarise);
   } else if (kind == "standardised") {
-    standardise(points.values.index_select(0, train), preprocessing);
+    const Moments moments = moments_of(points.values.index_select(0, train));
+    standardise(moments, preprocessing);
     what =
         "numbers, standardised, each feature by its mean and deviation over the training points, "
         "for a Gaussian likelihood";
@@ -143,6 +194,7 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                         range.most <= kBrightest &&
                         points.values.eq(points.values.round()).all().item<bool>();
     if (values == "auto" && pixels) what += " (if they are pixels, set data.values = \"grey\")";
+    what += said_of_digits(points, moments);
   } else {
     what = "numbers, taken as they are, for a Gaussian likelihood";
   }

@@ -9,7 +9,7 @@ namespace clade {
 
 /// One array of numbers.
 struct Array {
-  torch::Tensor values;  ///< [N, ...] uint8 (also bool), int64 or float32 (float64 narrowed)
+  torch::Tensor values;  ///< [N, ...] uint8 (also bool), int64, float32 or float64
 };
 
 }  // namespace clade

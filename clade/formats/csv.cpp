@@ -166,10 +166,11 @@ size_t find_label_column(const Row& header, size_t width, const std::string& lab
                        : suggest(label, header)));
 }
 
-std::optional<float> finite_number_in(std::string_view cell) {
+/// As it is written, but not beyond what models compute in.
+std::optional<double> finite_number_in(std::string_view cell) {
   const auto number = parse_number(cell);
   if (!number || !std::isfinite(static_cast<float>(*number))) return std::nullopt;
-  return static_cast<float>(*number);
+  return number;
 }
 
 [[noreturn]] void refuse_cell(const std::string& cell, const std::string& at,
@@ -210,7 +211,7 @@ void drop_row_numbers(Table& table) {
   const bool named = std::any_of(table.columns.begin(), table.columns.end(),
                                  [](const std::string& name) { return !name.empty(); });
   if (!named || !table.columns.front().empty()) return;
-  const auto counted = torch::arange(table.values.size(0), torch::kFloat32);
+  const auto counted = torch::arange(table.values.size(0), torch::kFloat64);
   if (!table.values.select(1, 0).equal(counted)) return;
   table.columns.erase(table.columns.begin());
   table.values = table.values.slice(1, 1).contiguous();
@@ -247,7 +248,7 @@ Table parse_csv(std::string_view bytes, const std::string& label_column, const s
   Table table;
   const auto columns = columns_of_numbers(header, width, label, wanted, where);
   for (const size_t i : columns) table.columns.push_back(i < header.size() ? header[i] : "");
-  std::vector<float> values;
+  std::vector<double> values;
   int64_t count = 0;
   const auto at = [&] { return where + ": line " + std::to_string(line); };
   while (row) {
@@ -274,7 +275,8 @@ Table parse_csv(std::string_view bytes, const std::string& label_column, const s
     line = rows.line();
     after = row ? rows.next() : std::nullopt;
   }
-  table.values = torch::tensor(values).view({count, static_cast<int64_t>(table.columns.size())});
+  table.values = torch::tensor(values, torch::kFloat64)
+                     .view({count, static_cast<int64_t>(table.columns.size())});
   if (wanted.empty()) drop_row_numbers(table);
   return table;
 }

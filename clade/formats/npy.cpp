@@ -187,10 +187,13 @@ Array parse_npy(std::string_view bytes, const std::string& where) {
 }
 
 void write_npy(const std::filesystem::path& path, const torch::Tensor& values) {
-  const auto data = values.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+  const bool wide = values.scalar_type() == torch::kFloat64;
+  const auto data =
+      values.detach().to(torch::kCPU, wide ? torch::kFloat64 : torch::kFloat32).contiguous();
   std::string shape;
   for (const int64_t size : data.sizes()) shape += std::to_string(size) + ", ";
-  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + shape + "), }";
+  std::string header = std::string("{'descr': ") + (wide ? "'<f8'" : "'<f4'") +
+                       ", 'fortran_order': False, 'shape': (" + shape + "), }";
   // Format 1.0: magic, version and header length are 10 bytes; data start at a multiple of 64.
   constexpr size_t kPrefix = 10;
   constexpr size_t kAlignment = 64;

@@ -11,7 +11,7 @@ namespace clade {
 /// order, C and Fortran order.
 Array parse_npy(std::string_view bytes, const std::string& where);
 
-/// Writes a tensor of any shape as float32 .npy, all or nothing.
+/// Writes a tensor of any shape as .npy, all or nothing: float64 as that, other types as float32.
 void write_npy(const std::filesystem::path& path, const torch::Tensor& values);
 
 }  // namespace clade

@@ -85,7 +85,7 @@ torch::Tensor convert(std::string_view bytes, const NumberFormat& format,
     case 'f' * 10 + 4:
       return convert<float, float>(bytes, big);
     case 'f' * 10 + 8:
-      return convert<double, float>(bytes, big);
+      return convert<double, double>(bytes, big);
     default:
       throw DataError(where + " holds numbers of an unknown kind; save it as float32");
   }

@@ -17,8 +17,9 @@ struct NumberFormat {
 };
 
 /// `bytes` as a tensor of `shape` in C order: uint8 (also for bool), int64 for all other whole
-/// numbers, float32 for floating ones. Throws DataError, before allocating anything, where a
-/// dimension is empty, there are more than eight, or the bytes are not exactly those of the shape.
+/// numbers, float64 for floating ones of 8 bytes, float32 for shorter ones. Throws DataError,
+/// before allocating anything, where a dimension is empty, there are more than eight, or the bytes
+/// are not exactly those of the shape.
 torch::Tensor read_numbers(std::string_view bytes, const NumberFormat& format,
                            const std::vector<uint64_t>& shape, const std::string& where);
 

@@ -37,6 +37,9 @@ void expect_values(const torch::Tensor& values, const torch::Tensor& expected) {
 torch::Tensor floats(std::vector<float> values) {
   return torch::tensor(values);
 }
+torch::Tensor doubles(std::vector<double> values) {
+  return torch::tensor(values, torch::kFloat64);
+}
 torch::Tensor longs(std::vector<int64_t> values) {
   return torch::tensor(values);
 }
@@ -51,8 +54,8 @@ TEST(Idx, ReadsEveryType) {
                 longs({70000, -3}));
   expect_values(parse_idx(idx_bytes(0x0d, {2}, big<float>({0.5F, -4})), "a").values,
                 floats({0.5F, -4}));
-  expect_values(parse_idx(idx_bytes(0x0e, {1, 2}, big<double>({0.25, -5})), "a").values,
-                floats({0.25F, -5}).view({1, 2}));
+  expect_values(parse_idx(idx_bytes(0x0e, {1, 2}, big<double>({0.1, -5})), "a").values,
+                doubles({0.1, -5}).view({1, 2}));
 }
 
 TEST(Idx, RefusesSizesThatDoNotMatchTheBytes) {
@@ -91,8 +94,8 @@ TEST(Npy, ReadsEveryTypeAndByteOrder) {
   const auto read = [](const std::string& descr, const std::string& payload) {
     return parse_npy(npy_bytes(npy_header(descr, "(2,)"), payload), "a").values;
   };
-  expect_values(read("<f8", little<double>({0.5, -2})), floats({0.5, -2}));
-  expect_values(read(">f8", big<double>({0.5, -2})), floats({0.5, -2}));
+  expect_values(read("<f8", little<double>({1.7e9 + 0.1, -2})), doubles({1.7e9 + 0.1, -2}));
+  expect_values(read(">f8", big<double>({1.7e9 + 0.1, -2})), doubles({1.7e9 + 0.1, -2}));
   expect_values(read("<f4", little<float>({0.5, -2})), floats({0.5, -2}));
   expect_values(read("<f2", little<uint16_t>({0x3800, 0xc000})), floats({0.5, -2}));
   expect_values(read("|u1", "\x01\xff"), torch::tensor({1, 255}, torch::kUInt8));
@@ -170,7 +173,7 @@ TEST(Gzip, ReadsMembersAndRefusesDamage) {
 #endif
 
 TEST(Csv, ReadsWithAndWithoutHeader) {
-  const auto expected = floats({1, 2.5, -3, 4e2}).view({2, 2});
+  const auto expected = doubles({1, 2.5, -3, 4e2}).view({2, 2});
   for (const std::string text :
        {"1,2.5\n-3,4e2\n", "1,2.5\r\n-3,4e2", "1;2.5\n\n-3;4e2\n", "1\t 2.5\n-3\t+4e2\n"}) {
     const Table table = parse_csv(text, "", "a.csv");
@@ -193,7 +196,7 @@ TEST(Csv, TellsAHeaderFromARow) {
   // A first row with a word in the label column alone is a row.
   const Table table = parse_csv("5.1,setosa\n6.2,virginica\n", "2", "a");
   EXPECT_EQ(table.labels, (std::vector<std::string>{"setosa", "virginica"}));
-  expect_values(table.values, floats({5.1F, 6.2F}).view({2, 1}));
+  expect_values(table.values, doubles({5.1, 6.2}).view({2, 1}));
 }
 
 TEST(Csv, TakesTheLabelColumnByNameOrNumber) {
@@ -202,7 +205,7 @@ TEST(Csv, TakesTheLabelColumnByNameOrNumber) {
     const Table table = parse_csv(text, label, "a.csv");
     EXPECT_EQ(table.columns, (std::vector<std::string>{"a", "b"}));
     EXPECT_EQ(table.labels, (std::vector<std::string>{"x", "y,z"}));
-    expect_values(table.values, floats({1, 2, 3, 4}).view({2, 2}));
+    expect_values(table.values, doubles({1, 2, 3, 4}).view({2, 2}));
   }
   expect_error<DataError>([&] { parse_csv(text, "kinds", "a.csv"); },
                           {"a.csv", "'kinds'", "did you mean kind"});
@@ -225,7 +228,7 @@ TEST(Csv, TakesTheColumnsOfATrainedModelByName) {
 TEST(Csv, LeavesOutRowNumbersThatHaveNoName) {
   const Table table = parse_csv(",a\n0,5\n1,6\n", "", "a.csv");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"a"}));
-  expect_values(table.values, floats({5, 6}).view({2, 1}));
+  expect_values(table.values, doubles({5, 6}).view({2, 1}));
   EXPECT_NE(table.note.find("first column"), std::string::npos);
   EXPECT_EQ(parse_csv("0,5\n1,6\n", "", "a.csv").values.size(1), 2);
 }

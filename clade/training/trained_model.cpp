@@ -12,13 +12,46 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kShift = "data.shift";
 constexpr const char* kScale = "data.scale";
+const std::string kWide = ".float64";  // beside them, for digits that float32 does not hold
 
 std::string sizes(const torch::Tensor& tensor) {
   std::ostringstream text;
   text << tensor.sizes();
   return text.str();
+}
+
+void save(const std::string& name, const torch::Tensor& values, TensorFile& file) {  // [D]
+  file.tensors[name] = values.to(torch::kFloat32);
+  if (values.scalar_type() == torch::kFloat64) file.tensors[name + kWide] = values;
+}
+
+torch::Tensor saved(const std::string& name, const TensorFile& file, const std::string& path) {
+  for (const std::string& each : {name + kWide, name}) {
+    const auto found = file.tensors.find(each);
+    if (found != file.tensors.end()) return found->second;  // [D]
+  }
+  throw Error(path + " has no tensor " + name);
+}
+
+Preprocessing preprocessing_in(const TensorFile& file, const json& description,
+                               const std::string& path) {
+  Preprocessing how;
+  how.binarise = description.at("binarise");
+  // Of what follows older files say nothing.
+  how.images.resize = description.value("resize", how.images.resize);
+  how.images.greyscale = description.value("greyscale", how.images.greyscale);
+  how.columns = description.value("columns", how.columns);
+  how.shift = saved(kShift, file, path);
+  how.scale = saved(kScale, file, path);
+  return how;
+}
+
+Error not_by_clade(const std::filesystem::path& path) {
+  return Error(path.string() +
+               " was not written by clade: its description of the model is missing");
 }
 
 }  // namespace
@@ -73,15 +106,26 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
                       {"provenance", trained.provenance}};
   TensorFile file;
   file.tensors = state_of(*trained.model);
-  file.tensors[kShift] = trained.preprocessing.shift;
-  file.tensors[kScale] = trained.preprocessing.scale;
+  save(kShift, trained.preprocessing.shift, file);
+  save(kScale, trained.preprocessing.scale, file);
   file.metadata = description.dump();
-  write_safetensors(run / "model.safetensors", file);
+  write_safetensors(run / kModelFile, file);
   write_atomically(run / "model.json", description.dump(2) + "\n");
 }
 
+std::optional<Preprocessing> kept_preprocessing(const std::filesystem::path& run) {
+  const auto path = run / kModelFile;
+  if (!std::filesystem::exists(path)) return {};
+  const TensorFile file = read_safetensors(path);
+  try {
+    return preprocessing_in(file, json::parse(file.metadata), path.string());
+  } catch (const json::exception&) {
+    throw not_by_clade(path);
+  }
+}
+
 TrainedModel load_model(const std::filesystem::path& run, const torch::Device& device) {
-  const auto path = run / "model.safetensors";
+  const auto path = run / kModelFile;
   if (!std::filesystem::exists(path)) {
     throw Error(run.string() +
                 " holds no trained model (no model.safetensors); give the folder "
@@ -97,22 +141,12 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
     from_json(description.at("options"), *trained.options);
     trained.options->validate();
     trained.shape = description.at("shape").get<std::vector<int64_t>>();
-    trained.preprocessing.binarise = description.at("binarise");
-    ImageReading& images = trained.preprocessing.images;  // of which older files say nothing
-    images.resize = description.value("resize", images.resize);
-    images.greyscale = description.value("greyscale", images.greyscale);
-    trained.preprocessing.columns = description.value("columns", trained.preprocessing.columns);
+    trained.preprocessing = preprocessing_in(file, description, path.string());
     trained.label_names = description.at("label_names").get<std::vector<std::string>>();
     trained.provenance = description.at("provenance");
   } catch (const json::exception&) {
-    throw Error(path.string() +
-                " was not written by clade: its description of the model is missing");
+    throw not_by_clade(path);
   }
-  for (const char* name : {kShift, kScale}) {
-    if (!file.tensors.count(name)) throw Error(path.string() + " has no tensor " + name);
-  }
-  trained.preprocessing.shift = file.tensors[kShift];
-  trained.preprocessing.scale = file.tensors[kScale];
   Generator unused = make_generator(0);
   trained.model =
       find_model(trained.name).make(*trained.options, data_parent(trained.shape), unused);

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "clade/data/dataset.h"
@@ -14,7 +15,8 @@ namespace clade {
 /// raw values become what it reads, and the names of the labels it was shown.
 ///
 /// On disk it is `model.safetensors`: weights under the names of `Model::named_parameters()` and
-/// buffers, `data.shift` and `data.scale`, and everything else as JSON in the file's metadata.
+/// buffers, `data.shift` and `data.scale` (and, in double precision, `data.shift.float64` and
+/// `data.scale.float64`), and everything else as JSON in the file's metadata.
 /// `model.json` beside it repeats that JSON for people and other programs.
 struct TrainedModel {
   std::string name;  ///< In the registry.
@@ -35,6 +37,10 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run);
 
 /// Throws Error when the file is missing, damaged, or of a model this build does not know.
 TrainedModel load_model(const std::filesystem::path& run, const torch::Device& device);
+
+/// What the run in this folder does with raw values; nothing if it has kept no model yet. Throws
+/// Error as load_model().
+std::optional<Preprocessing> kept_preprocessing(const std::filesystem::path& run);
 
 /// Every parameter and buffer by name, as views.
 std::map<std::string, torch::Tensor> state_of(Model& model);

@@ -385,6 +385,28 @@ TEST_P(Training, SavesAndLoadsTheModel) {
   EXPECT_TRUE(loaded.preprocessing.binarise);
 }
 
+using ModelFile = Folder;
+
+TEST_F(ModelFile, KeepsShiftAndScaleInDoubleAndForEarlierReadersInFloat) {
+  Splits data = three_prototypes();
+  data.preprocessing.shift = torch::full({8}, 1.7e9 + 0.1, torch::kFloat64);
+  data.preprocessing.scale = torch::full({8}, 0.1, torch::kFloat64);
+  const auto trained = small("vae", data);
+  save_model(trained, folder("a"));
+  for (const Preprocessing& kept :
+       {load_model(folder("a"), torch::kCPU).preprocessing, *kept_preprocessing(folder("a"))}) {
+    EXPECT_TRUE(kept.shift.equal(data.preprocessing.shift));
+    EXPECT_TRUE(kept.scale.equal(data.preprocessing.scale));
+  }
+  TensorFile file = read_safetensors(folder("a") / "model.safetensors");
+  EXPECT_TRUE(file.tensors.at("data.scale").equal(torch::full({8}, 0.1F)));
+  // As 0.1.0 wrote it: computed in float32, too.
+  for (const char* name : {"data.shift.float64", "data.scale.float64"}) file.tensors.erase(name);
+  write_safetensors(folder("a") / "model.safetensors", file);
+  EXPECT_EQ(kept_preprocessing(folder("a"))->shift.scalar_type(), torch::kFloat32);
+  EXPECT_FALSE(kept_preprocessing(folder("none")));
+}
+
 TEST_P(Training, KeepsAFlatLogOfEveryTerm) {
   const Splits data = three_prototypes();
   auto trained = small(GetParam(), data);

@@ -8,8 +8,10 @@
 
 #include "clade/core/files.h"
 #include "clade/evaluation/clustering_scores.h"
+#include "clade/evaluation/contrasts.h"
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/evaluation/posteriors.h"
+#include "clade/report/sheet.h"
 
 namespace clade {
 namespace {
@@ -24,6 +26,8 @@ constexpr int64_t kReconstructions = 18;
 // A histogram wants more, and of one number each they cost nothing.
 constexpr int64_t kHistogramTiles = 1000;
 constexpr int64_t kHistogramSamples = 5000;
+constexpr int64_t kTableSamples = 1000;
+constexpr int64_t kContrasts = 20;  // of a cluster
 
 std::string figure(double value, int decimals) {
   std::ostringstream text;
@@ -147,6 +151,21 @@ std::vector<Headline> headlines(const json& metrics) {
   return all;
 }
 
+/// Gives what is shown of points that are no images the units of the data.
+void restore_units(const Preprocessing& how, Report& report) {
+  const auto restore = [&](torch::Tensor& points) {  // [..., D]
+    if (points.defined()) points = how.restore(points.cpu());
+  };
+  for (torch::Tensor* points : {&report.samples, &report.originals, &report.reconstructions}) {
+    restore(*points);
+  }
+  for (Clustering& one : report.clusterings) {
+    for (torch::Tensor* points : {&one.samples, &one.points, &one.samples_uniform}) {
+      restore(*points);
+    }
+  }
+}
+
 }  // namespace
 
 Shown samples_and_originals(Model& model, const Dataset& data, Generator& generator) {
@@ -183,6 +202,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
 
   Report report;
   report.shape = trained.shape;
+  report.columns = trained.preprocessing.columns;
   report.label_names = data.label_names;
   report.headline = headlines(metrics);
   report.curves = read_curves(log);
@@ -190,9 +210,14 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   for (const size_t l : model.clusterings()) {
     report.clusterings.push_back(clustering_of(model, l, shown, q.clusters[l], generator));
   }
-  const Shown chosen = samples_and_originals(model, shown, generator);
-  report.samples = chosen.samples;
-  report.originals = chosen.originals;
+  if (report.columns.empty()) {
+    const Shown chosen = samples_and_originals(model, shown, generator);
+    report.samples = chosen.samples;
+    report.originals = chosen.originals;
+  } else {
+    report.samples = model.generations(kTableSamples, {}, generator)->sample(generator);
+    report.originals = shown.x.slice(0, 0, kTableSamples);
+  }
   report.reconstructions = model.reconstruct(report.originals);
   for (const LayerSummary& layer : q.layers) {
     const auto pca = principal_components(layer.means);
@@ -205,6 +230,14 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     }
     if (shown.labelled()) scatter.label = shown.labels.slice(0, 0, kScatterPoints);
     report.latents.push_back(scatter);
+  }
+  if (is_image(report.shape)) return report;
+  restore_units(trained.preprocessing, report);
+  const auto points = trained.preprocessing.restore(shown.x.cpu());
+  for (size_t i = 0; i < report.clusterings.size(); ++i) {
+    const auto cluster = q.clusters[model.clusterings()[i]].argmax(1).cpu();
+    report.clusterings[i].contrasts =
+        contrasts(points, cluster, model.discrete()[model.clusterings()[i]].clusters, kContrasts);
   }
   return report;
 }

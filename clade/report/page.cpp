@@ -14,6 +14,7 @@
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/report/charts.h"
 #include "clade/report/clusters.h"
+#include "clade/report/features.h"
 #include "clade/report/html.h"
 #include "clade/report/sheet.h"
 
@@ -72,6 +73,7 @@ class Page {
 
  private:
   bool several() const { return clusterings_.size() > 1; }
+  bool is_table() const { return !report_.columns.empty(); }
 
   /// " of y2" where there are several.
   std::string of_latent(const Ranked& one) const {
@@ -141,16 +143,25 @@ class Page {
            "\">" + symbols[rank / palette.size()] + "</i>";
   }
 
+  const char* how_clusters_are_shown() const {
+    if (is_image(report_.shape)) {
+      return "Strongest first: what the model draws from the cluster, then the real points it is "
+             "most sure belong there (point at one for how sure).";
+    }
+    if (is_table()) {
+      return "Strongest first, each with the features that set it apart most: its mean and "
+             "deviation here and elsewhere, and the difference of the means in units of the "
+             "deviation within. More are in cluster_features.csv.";
+    }
+    return "Strongest first. In colour, what the model draws from the cluster; in grey, the real "
+           "points it is most sure belong there.";
+  }
+
   void clusters(const Ranked& one) {
-    if (!has_points(one.of.samples) && !has_points(one.of.points)) return;
-    const std::string explanation =
-        is_image(report_.shape)
-            ? "Strongest first: what the model draws from the cluster, then the real points it is "
-              "most sure belong there (point at one for how sure)."
-            : "Strongest first. In colour, what the model draws from the cluster; in grey, the "
-              "real "
-              "points it is most sure belong there.";
-    begin("Clusters" + of_latent(one), explanation);
+    if (!has_points(one.of.samples) && !has_points(one.of.points) && one.of.contrasts.empty()) {
+      return;
+    }
+    begin("Clusters" + of_latent(one), how_clusters_are_shown());
     const auto in_use = static_cast<size_t>(cluster_use(one.of.share).clusters_in_use);
     const size_t open = std::max(in_use, static_cast<size_t>(shown_clusters));
     for (size_t rank = 0; rank < one.strongest.size(); ++rank) {
@@ -211,6 +222,10 @@ class Page {
         }
         out_ << "</div>\n";
       }
+    } else if (is_table()) {
+      if (!one.of.contrasts.empty()) {
+        out_ << contrast_table(report_, one.of.contrasts[static_cast<size_t>(k)]);
+      }
     } else {
       canvas("cluster", std::to_string(one.index) + "/" + std::to_string(rank),
              "Generated and real points of cluster " + std::to_string(k), "small");
@@ -255,6 +270,11 @@ class Page {
         out_ << "</div>\n";
       }
       out_ << "</div>\n";
+    } else if (is_table()) {
+      begin("Reconstructions",
+            "Real points, one a column, and what is left of them after the model has put them into "
+            "its latents and drawn them again.");
+      out_ << reconstruction_table(report_, shown_features(report_));
     } else {
       begin("Reconstructions",
             "Real points, and what is left of them after the model has put them "
@@ -456,11 +476,31 @@ class Page {
     out_ << "\n</div>\n";
   }
 
+  void features() {
+    const auto shown = shown_features(report_);
+    begin("The features", "In colour, points drawn from the model; in grey, real points." +
+                              std::string(shown.size() < report_.columns.size()
+                                              ? " Of " + std::to_string(report_.columns.size()) +
+                                                    " features those that set clusters apart most."
+                                              : ""));
+    data_["feature_values"] = feature_values(report_, shown);
+    out_ << "<div class=\"charts\">\n";
+    for (size_t i = 0; i < shown.size(); ++i) {
+      const std::string name = feature_name(report_, shown[i]);
+      out_ << "<figure>\n<figcaption><h3>" << escape(name) << "</h3></figcaption>\n";
+      canvas("feature", std::to_string(i), name + ", drawn and real", "medium");
+      out_ << "</figure>\n";
+    }
+    out_ << "</div>\n";
+  }
+
   void samples() {
     if (!has_points(report_.samples)) return;
     if (is_image(report_.shape)) {
       begin("Random samples", "Drawn from the model, not chosen.");
       tiles(report_.samples, "random sample");
+    } else if (is_table()) {
+      features();
     } else {
       begin("Random samples",
             "In colour, points drawn from the model, not chosen; in grey, real "
@@ -473,7 +513,7 @@ class Page {
   }
 
   void samples_uniform(const Ranked& one) {
-    if (!has_points(one.of.samples_uniform)) return;
+    if (!has_points(one.of.samples_uniform) || is_table()) return;
     begin("With every cluster" + of_latent(one) + " equally likely",
           "The same with every cluster drawn as often as any other: what clusters the model has "
           "no use for would add.");
@@ -518,7 +558,7 @@ class Page {
     data_["palette"] = palette;
     data_["shown"] = shown_clusters;
     data_["labels"] = report_.label_names;
-    if (!is_image(report_.shape)) {
+    if (!is_image(report_.shape) && !is_table()) {
       data_["features"] = profile_.features();
       for (const Ranked& one : clusterings_) data_of(one)["clusters"] = profiles(one);
     }

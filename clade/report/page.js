@@ -186,6 +186,14 @@
       };
     },
 
+    feature(index) {
+      const { name, real, drawn } = report.feature_values[index];
+      const chart = histogram([[real, 'real', css('--faint')], [drawn, 'model', report.palette[0]]]
+        .filter(([rows]) => rows.length > 0), range_of([real, drawn]), small_legend);
+      chart.options.scales.x.title.text = name;
+      return chart;
+    },
+
     samples: () => beside_real(report.samples),
     samples_uniform: index => beside_real(report.clusterings[index].samples_uniform),
     compared: index => beside_real(report.runs[index].samples, report.runs[index]),

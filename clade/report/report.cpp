@@ -13,6 +13,7 @@
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/formats/png.h"
 #include "clade/report/clusters.h"
+#include "clade/report/features.h"
 #include "clade/report/html.h"
 #include "clade/report/page.h"
 #include "clade/report/plots.h"
@@ -62,6 +63,10 @@ void validate(const Clustering& one, int64_t features) {
   expect("confusion", one.confusion, {K, any});
   expect("given_label", one.given_label, {any, K});
   expect("samples_uniform", one.samples_uniform, {any, features});
+  if (!one.contrasts.empty() && static_cast<int64_t>(one.contrasts.size()) != K) {
+    throw Error("report: contrasts of " + one.name + " are of " +
+                std::to_string(one.contrasts.size()) + " clusters, not " + std::to_string(K));
+  }
 }
 
 void validate(const Report& report) {
@@ -70,6 +75,10 @@ void validate(const Report& report) {
   }
   int64_t features = 1;
   for (const int64_t size : report.shape) features *= size;
+  if (!report.columns.empty() && static_cast<int64_t>(report.columns.size()) != features) {
+    throw Error("report: there are " + std::to_string(report.columns.size()) + " columns for " +
+                std::to_string(features) + " features; give a name for each or none");
+  }
   for (const Clustering& one : report.clusterings) validate(one, features);
   expect_shape("samples", report.samples, {any, features});
   expect_shape("originals", report.originals, {any, features});
@@ -204,9 +213,11 @@ std::vector<std::string> write_report(const Report& report, const std::filesyste
   write_atomically(folder / "index.html", page);
   if (is_image(report.shape)) write_sheets(report, folder);
   for (const Clustering& one : report.clusterings) {
-    if (!one.given_label.defined()) continue;
-    write_atomically(folder / (file_stem(report, one, "label_clusters") + ".csv"),
-                     label_table(report, one));
+    const auto write = [&](const char* what, const std::string& csv) {
+      write_atomically(folder / (file_stem(report, one, what) + ".csv"), csv);
+    };
+    if (one.given_label.defined()) write("label_clusters", label_table(report, one));
+    if (!one.contrasts.empty()) write("cluster_features", contrast_csv(report, one));
   }
   return write_plots(report, folder);
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "clade/evaluation/contrasts.h"
+
 namespace clade {
 
 /// One figure a reader should see first.
@@ -36,6 +38,8 @@ struct Clustering {
   torch::Tensor point_confidence;  // [K, m] their probability; NaN where there is no point
   torch::Tensor confusion;         // [K, C] int64, points of cluster k with label c
   torch::Tensor given_label;       // [C, K] q(y | label)
+  /// Of each of the K clusters what sets it apart, strongest first; none of images.
+  std::vector<std::vector<Contrast>> contrasts = {};
   torch::Tensor samples_uniform;  // [n, D] drawn with every cluster equally likely, where the model
                                   // does not draw them so
 };
@@ -56,14 +60,16 @@ struct Detail {
 };
 
 /// What a trained model has to show. Everything but `title` and `shape` may be missing, and its
-/// section is then left out. Values of images lie in [0, 1]; points of one feature are drawn as
-/// histograms and want hundreds. Tensors on any device.
+/// section is then left out. Values of images lie in [0, 1], others are in the data's units. Points
+/// of one feature or of a table with names are drawn as histograms and want hundreds. Tensors on
+/// any device.
 struct Report {
   std::string title;  ///< "cp_vae on fashion-mnist"
   std::string said;   ///< What model and what data, in plain sentences.
   std::vector<Headline> headline;
   std::vector<Curve> curves;
   std::vector<int64_t> shape;            ///< Of one point: {28, 28}, {32, 32, 3} or {D}.
+  std::vector<std::string> columns;      ///< Names of the features of a table; empty of others.
   std::vector<Clustering> clusterings;   ///< From the data up; none without clusters.
   std::vector<std::string> label_names;  ///< label_names[label]; may be empty.
   torch::Tensor originals;               // [n, D] real points …
@@ -78,11 +84,12 @@ struct Report {
 /// empty row, as many others as make 30), labels (drawn from each label's strongest clusters),
 /// reconstructions, samples and samples_uniform where points are images; curves, q_y,
 /// q_y_given_label, confusion, histograms (points of one feature) and latent_NAME where gnuplot is
-/// installed. label_clusters.csv has each label's strongest clusters. Where there are several
-/// clusterings, files of one end in its name: clusters_y2.png. Returns notes for the reader, one
-/// line each, about what was left out and why. Every file is written completely or not at all.
-/// Throws Error when a tensor's shape does not fit the others, the folder cannot be written, or
-/// points are images and Clade was built without libpng.
+/// installed. label_clusters.csv has each label's strongest clusters, cluster_features.csv what
+/// sets each cluster apart. Where there are several clusterings, files of one end in its name:
+/// clusters_y2.png. Returns notes for the reader, one line each, about what was left out and why.
+/// Every file is written completely or not at all. Throws Error when a tensor's shape does not fit
+/// the others, the folder cannot be written, or points are images and Clade was built without
+/// libpng.
 std::vector<std::string> write_report(const Report& report, const std::filesystem::path& folder);
 
 }  // namespace clade

@@ -14,6 +14,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/evaluation/posteriors.h"
 #include "clade/models/two_levels_for_tests.h"
 #include "clade/report/clusters.h"
 #include "clade/report/collect.h"
@@ -419,6 +420,65 @@ TEST_F(ReportFolder, NamesTheClustersOfEachLabel) {
             "d,2,3,0.4,0\n");
 }
 
+TEST_F(ReportFolder, ATableIsShownByItsColumnsInItsUnits) {
+  Report report = example(2, {3});
+  report.columns = {"age <years>", "height, cm", "income"};
+  report.originals = torch::tensor({{31.0, 172.0, 1e5}, {47.0, 160.0, 2e4}, {5.0, 99.0, 0.0}});
+  report.reconstructions = report.originals + 1;
+  report.clusterings[0].contrasts = {
+      {{1, -2.5, 160, 5, 172.5, 5}, {0, 12.25, 46, 3, 20, 1}, {2, 0.1, 2e4, 1, 1e4, 1}}, {}};
+  write_report(report, folder_);
+  const std::string page = read_file(folder_ / "index.html");
+  EXPECT_EQ(unbalanced(markup(page)), "");
+  // Strongest first, as they are given, with both means; the bars are full at four deviations.
+  const std::regex row(
+      "height, cm</th><td><span class=\"bar less\" style=\"--length:0.62\"></span></td><td>−2.5"
+      "</td><td>160 ± 5</td><td>172.5 ± 5</td></tr>\\s*<tr><th scope=\"row\">age &lt;years&gt;</th>"
+      "<td><span class=\"bar more\" style=\"--length:1.00\"></span></td><td>.12</td>");
+  EXPECT_TRUE(std::regex_search(page, row));
+  EXPECT_NE(page.find("31 → 32"), std::string::npos);
+  const json data = data_of(page);
+  ASSERT_EQ(data.at("feature_values").size(), 3u);
+  EXPECT_EQ(data["feature_values"][2]["name"], "income");
+  EXPECT_EQ(data["feature_values"][0]["real"], json({{31.0}, {47.0}, {5.0}}));
+  EXPECT_EQ(count(page, "data-draw=\"feature\""), 3u);
+  EXPECT_EQ(read_file(folder_ / "cluster_features.csv"),
+            "cluster,rank,feature,difference,mean,deviation,mean_of_others,deviation_of_others\n"
+            "0,1,\"height, cm\",-2.5,160,5,172.5,5\n0,2,age <years>,12.25,46,3,20,1\n"
+            "0,3,income,0.1,20000,1,10000,1\n");
+  report.columns.pop_back();
+  EXPECT_THROW(write_report(report, folder_), Error);
+}
+
+TEST_F(ReportFolder, CollectsATableInItsUnits) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  const auto model = std::make_shared<TwoLevels>(generator);
+  trained.model = model;
+  trained.shape = {TwoLevels::D};
+  trained.preprocessing.scale = torch::full({TwoLevels::D}, 100.0);
+  trained.preprocessing.shift = torch::full({TwoLevels::D}, 7.0);
+  for (int64_t i = 0; i < TwoLevels::D; ++i) {
+    trained.preprocessing.columns.push_back("c" + std::to_string(i));
+  }
+  Dataset data;
+  data.x = torch::empty({40, TwoLevels::D}).bernoulli_(0.5, generator);
+  const Report report = collect_report(trained, data, folder_ / "none", json::object(), 1);
+  EXPECT_TRUE(report.originals.allclose(100 * data.x + 7));
+  // Draws, not means: the model's are bits.
+  const auto bits = (report.samples - 7) / 100;
+  EXPECT_TRUE(bits.eq(0).logical_or(bits.eq(1)).all().item<bool>());
+  // The contrasts are those of the points in each cluster.
+  const auto q = posteriors(*model, data.x, generator).clusters[0];
+  const auto assigned = q.argmax(1);
+  for (int64_t k = 0; k < q.size(1); ++k) {
+    const auto own = report.originals.index_select(0, assigned.eq(k).nonzero().squeeze(1));
+    for (const Contrast& one : report.clusterings[0].contrasts[static_cast<size_t>(k)]) {
+      EXPECT_NEAR(one.mean, own.mean(0)[one.feature].item<double>(), 1e-3);
+    }
+  }
+}
+
 TEST_F(ReportFolder, ShowsEachDiscreteLatentOfAModelByItself) {
   auto generator = make_generator(1);
   TrainedModel trained;
@@ -427,6 +487,8 @@ TEST_F(ReportFolder, ShowsEachDiscreteLatentOfAModelByItself) {
   model->set_aggregated_posterior(torch::tensor({0.1, 0.2, 0.3, 0.4}), 1);
   trained.model = model;
   trained.shape = {TwoLevels::D};
+  trained.preprocessing.shift = torch::zeros({TwoLevels::D});
+  trained.preprocessing.scale = torch::ones({TwoLevels::D});
   Dataset data;
   data.x = torch::empty({40, TwoLevels::D}).bernoulli_(0.5, generator);
   data.labels = torch::arange(40).remainder(3);

@@ -1,9 +1,13 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace clade {
+
+/// Called as work comes along: done, total.
+using Progress = std::function<void(int64_t, int64_t)>;
 
 /// One line on stderr that says how long work is coming along. Silent when stderr is not a
 /// terminal.

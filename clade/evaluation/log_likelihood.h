@@ -1,12 +1,8 @@
 #pragma once
-#include <functional>
-
+#include "clade/core/progress.h"
 #include "clade/models/mean_bound.h"
 
 namespace clade {
-
-/// Called as points are finished: done, total.
-using Progress = std::function<void(int64_t, int64_t)>;
 
 /// The importance-weighted bound F_S (Burda et al. 2016): the mean over data points of
 ///   log 1/S Σ_s p(x, latents_s) / q(latents_s | x),  latents_s ~ q,

@@ -1,0 +1,70 @@
+#pragma once
+// Inside this room: rows taken block by block, so that nothing as long as the data is ever made in
+// double precision, and all threads work.
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace clade::clustering {
+
+/// f(begin, end) for each block of `rows` rows: on the CPU side by side, each in one thread;
+/// elsewhere one after another. f writes where no other block does.
+template <class F>
+void for_blocks(const torch::Device& device, int64_t n, int64_t rows, const F& f) {
+  const auto run = [&](int64_t first, int64_t last) {
+    torch::NoGradGuard no_grad;  // each thread has its own
+    for (int64_t block = first; block < last; ++block) {
+      f(block * rows, std::min(n, (block + 1) * rows));
+    }
+  };
+  const int64_t blocks = (n + rows - 1) / rows;
+  if (device.is_cpu()) {
+    at::parallel_for(0, blocks, 1, run);
+  } else {
+    run(0, blocks);
+  }
+}
+
+/// Σ f(begin, end) over such blocks, the order of the sum given by the number of threads alone.
+/// n > 0.
+template <class F>
+torch::Tensor sum_blocks(const torch::Device& device, int64_t n, int64_t rows, const F& f) {
+  std::vector<torch::Tensor> sums(static_cast<size_t>(at::get_num_threads()));  // one a thread
+  for_blocks(device, n, rows, [&](int64_t begin, int64_t end) {
+    torch::Tensor& sum = sums[static_cast<size_t>(at::get_thread_num())];
+    const torch::Tensor part = f(begin, end);
+    if (sum.defined()) {
+      sum += part;
+    } else {
+      sum = part;
+    }
+  });
+  torch::Tensor total;
+  for (const torch::Tensor& sum : sums) {
+    if (sum.defined()) total = total.defined() ? total + sum : sum;
+  }
+  return total;
+}
+
+/// Rows of a block of which `width` numbers a row are made: some megabytes of doubles.
+inline int64_t rows_of_block(int64_t width) {
+  constexpr int64_t kNumbers = 1 << 18, kLeast = 64;
+  return std::max(kLeast, kNumbers / std::max<int64_t>(1, width));
+}
+
+/// Rows begin to end in double precision.
+inline torch::Tensor rows_in_double(const torch::Tensor& x, int64_t begin, int64_t end) {
+  return x.slice(0, begin, end).to(torch::kFloat64);
+}
+
+/// The mean of the rows in double precision: [N, D] -> [D]. N > 0.
+inline torch::Tensor mean_of_rows(const torch::Tensor& x) {
+  const auto sum =
+      sum_blocks(x.device(), x.size(0), rows_of_block(x.size(1)),
+                 [&](int64_t begin, int64_t end) { return rows_in_double(x, begin, end).sum(0); });
+  return sum / x.size(0);
+}
+
+}  // namespace clade::clustering

@@ -1,0 +1,287 @@
+#include "clade/clustering/mixture.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "clade/clustering/blocks.h"
+#include "clade/clustering/k_means.h"
+#include "clade/core/error.h"
+
+namespace clade {
+namespace {
+
+using clustering::for_blocks;
+using clustering::rows_in_double;
+using clustering::rows_of_block;
+using clustering::sum_blocks;
+
+// Units in which features have mean 0 and variance 1 (or 0, if they are constant).
+struct Units {
+  torch::Tensor mean;   // [D] float64
+  torch::Tensor scale;  // [D] float64
+
+  torch::Tensor standard(const torch::Tensor& x) const { return (x - mean) / scale; }
+
+  Mixture standard(Mixture mixture) const {
+    mixture.means = standard(mixture.means);
+    mixture.covariances = mixture.covariances / torch::outer(scale, scale);
+    mixture.log_likelihood += scale.log().sum().item<double>();
+    return mixture;
+  }
+
+  Mixture original(Mixture mixture) const {
+    mixture.means = mixture.means * scale + mean;
+    mixture.covariances = mixture.covariances * torch::outer(scale, scale);
+    mixture.log_likelihood -= scale.log().sum().item<double>();
+    return mixture;
+  }
+};
+
+torch::Tensor scale_of(const torch::Tensor& variance) {
+  return torch::where(variance > 0, variance, torch::ones_like(variance)).sqrt();
+}
+
+Units units_of(const torch::Tensor& x) {  // [N, D]
+  const auto mean = clustering::mean_of_rows(x);
+  const auto square =
+      sum_blocks(x.device(), x.size(0), rows_of_block(x.size(1)), [&](int64_t begin, int64_t end) {
+        return (rows_in_double(x, begin, end) - mean).square().sum(0);
+      });
+  return {mean, scale_of(square / x.size(0))};
+}
+
+Units units_of(const Mixture& mixture) {
+  const auto weights = mixture.weights.unsqueeze(1);
+  const auto mean = (weights * mixture.means).sum(0);
+  const auto square = mixture.covariances.diagonal(0, 1, 2) + (mixture.means - mean).square();
+  return {mean, scale_of((weights * square).sum(0))};
+}
+
+// Points in those units, read block by block.
+struct StandardPoints {
+  torch::Tensor x;  // [N, D]
+  Units units;
+
+  explicit StandardPoints(const torch::Tensor& points) : x(points), units(units_of(points)) {}
+
+  int64_t size() const { return x.size(0); }
+  int64_t dimensions() const { return x.size(1); }
+  torch::Tensor block(int64_t begin, int64_t end) const {
+    return units.standard(rows_in_double(x, begin, end));
+  }
+};
+
+// A Gaussian's log density is linear in 1, x and x xᵀ. So those of all components are one product
+// of these features of the points with the components' coefficients, and what EM needs of the
+// points, sums weighted by responsibilities, is another. [B, D] -> [B, 1 + D + D²].
+torch::Tensor features_of(const torch::Tensor& points) {
+  const auto squares = (points.unsqueeze(2) * points.unsqueeze(1)).flatten(1);
+  return torch::cat({torch::ones({points.size(0), 1}, points.options()), points, squares}, 1);
+}
+
+int64_t feature_count(int64_t dimensions) {
+  return 1 + dimensions + dimensions * dimensions;
+}
+
+// Coefficients of log w_k N(x; μ_k, Σ_k), [1 + D + D², K].
+torch::Tensor coefficients_of(const Mixture& mixture) {
+  const int64_t d = mixture.means.size(1);
+  const auto root = torch::linalg_cholesky(mixture.covariances);  // lower triangles
+  const auto precision = torch::cholesky_inverse(root);
+  const auto linear = torch::matmul(precision, mixture.means.unsqueeze(2)).squeeze(2);
+  const auto log_determinant = 2 * root.diagonal(0, 1, 2).log().sum(1);
+  const auto constant =
+      mixture.weights.log() - 0.5 * ((linear * mixture.means).sum(1) + log_determinant +
+                                     static_cast<double>(d) * std::log(2 * std::numbers::pi));
+  return torch::cat({constant.unsqueeze(1), linear, -0.5 * precision.flatten(1)}, 1).t();
+}
+
+int64_t rows_of_features(int64_t dimensions, int64_t components) {
+  return rows_of_block(feature_count(dimensions) + components);
+}
+
+// log w_k N(x; μ_k, Σ_k) of points in the mixture's units: [B, D] -> [B, K].
+torch::Tensor log_joint(const torch::Tensor& points, const torch::Tensor& coefficients) {
+  return torch::mm(features_of(points), coefficients);
+}
+
+// For each component the features and the log densities of the points, summed by responsibility:
+// [K, 1 + D + D² + 1].
+torch::Tensor expectation(const StandardPoints& points, const Mixture& mixture) {
+  const auto coefficients = coefficients_of(mixture);
+  const int64_t rows = rows_of_features(points.dimensions(), mixture.weights.size(0));
+  return sum_blocks(points.x.device(), points.size(), rows, [&](int64_t begin, int64_t end) {
+    const auto features = features_of(points.block(begin, end));
+    const auto joint = torch::mm(features, coefficients);
+    const auto log_prob = joint.logsumexp(1, /*keepdim=*/true);
+    return torch::mm((joint - log_prob).exp().t(), torch::cat({features, log_prob}, 1));
+  });
+}
+
+// The same without log densities, by responsibilities that `of` gives: (begin, end) -> [B, K].
+template <class F>
+torch::Tensor weighted_sums(const StandardPoints& points, int64_t components, const F& of) {
+  const int64_t rows = rows_of_features(points.dimensions(), components);
+  return sum_blocks(points.x.device(), points.size(), rows, [&](int64_t begin, int64_t end) {
+    return torch::mm(of(begin, end).t(), features_of(points.block(begin, end)));
+  });
+}
+
+// The mixture of highest likelihood, given sums of the features, [K, 1 + D + D² (+ more)].
+Mixture maximisation(const torch::Tensor& sums, int64_t d, const MixtureOptions& options) {
+  Mixture mixture;
+  const auto count = sums.select(1, 0);
+  mixture.weights = count / count.sum();
+  const auto moments = sums / count.clamp_min(1e-300).unsqueeze(1);
+  mixture.means = moments.slice(1, 1, 1 + d).contiguous();
+  const auto square = moments.slice(1, 1 + d, feature_count(d)).reshape({-1, d, d});
+  mixture.covariances = square - mixture.means.unsqueeze(2) * mixture.means.unsqueeze(1);
+  if (options.diagonal) {
+    mixture.covariances = torch::diag_embed(mixture.covariances.diagonal(0, 1, 2).clamp_min(0));
+  }
+  mixture.covariances += options.regularisation * torch::eye(d, sums.options());
+  return mixture;
+}
+
+torch::Tensor log_prob_of(const StandardPoints& points, const Mixture& mixture) {  // [N]
+  const auto coefficients = coefficients_of(mixture);
+  const int64_t rows = rows_of_features(points.dimensions(), mixture.weights.size(0));
+  auto all = torch::empty({points.size()}, coefficients.options());
+  for_blocks(points.x.device(), points.size(), rows, [&](int64_t begin, int64_t end) {
+    const auto joint = log_joint(points.block(begin, end), coefficients);
+    all.slice(0, begin, end).copy_(joint.logsumexp(1));
+  });
+  return all;
+}
+
+// Starts components of fewer than `least` points, [K], again at the points that the mixture
+// explains least, as large and as heavy as the others are on average. Whether there were any.
+bool revive(const StandardPoints& points, const torch::Tensor& counts, double least,
+            Mixture& mixture) {
+  const auto dead = (counts < least).nonzero().squeeze(1);
+  const int64_t n = dead.size(0), components = counts.size(0);
+  if (n == 0 || n == components) return false;
+  const auto living = torch::where(counts < least, torch::zeros_like(counts), mixture.weights);
+  const auto share = (living / living.sum()).view({-1, 1, 1});
+  mixture.covariances.index_copy_(0, dead,
+                                  (share * mixture.covariances).sum(0, true).expand({n, -1, -1}));
+  const auto log_prob =
+      log_prob_of(points, {living / living.sum(), mixture.means, mixture.covariances});
+  const auto worst = std::get<1>(log_prob.topk(n, 0, /*largest=*/false));
+  mixture.means.index_copy_(
+      0, dead, points.units.standard(points.x.index_select(0, worst).to(torch::kFloat64)));
+  mixture.weights = living.index_fill(0, dead, 1.0 / static_cast<double>(components));
+  mixture.weights /= mixture.weights.sum();
+  return true;
+}
+
+double mean_log_prob(const torch::Tensor& expected, int64_t n) {
+  return expected.select(1, -1).sum().item<double>() / static_cast<double>(n);
+}
+
+// In the points' standard units, as is `mixture`.
+Mixture expectation_maximisation(const StandardPoints& points, Mixture mixture,
+                                 const MixtureOptions& options) {
+  const int64_t d = points.dimensions();
+  const double least = options.diagonal ? 2 : static_cast<double>(d + 1);
+  auto expected = expectation(points, mixture);
+  mixture.log_likelihood = mean_log_prob(expected, points.size());
+  mixture.iterations = 0;
+  while (mixture.iterations < options.iterations) {
+    Mixture next = maximisation(expected, d, options);
+    const bool revived = revive(points, expected.select(1, 0), least, next);
+    expected = expectation(points, next);
+    next.log_likelihood = mean_log_prob(expected, points.size());
+    next.iterations = mixture.iterations + 1;
+    const double gain = next.log_likelihood - mixture.log_likelihood;
+    mixture = std::move(next);
+    if (!revived && gain < options.tolerance) break;
+  }
+  return mixture;
+}
+
+void check_points(const torch::Tensor& x, int64_t components) {
+  if (components < 1 || components > x.size(0)) {
+    throw Error("a mixture of " + std::to_string(components) + " components for " +
+                std::to_string(x.size(0)) +
+                " points; there must be at least one, and a point for each");
+  }
+}
+
+// What `f` makes of the log joint of x, [B, K] -> [B, ...], for all rows.
+template <class F>
+torch::Tensor of_log_joint(const Mixture& mixture, const torch::Tensor& x,
+                           at::IntArrayRef row_shape, const F& f) {
+  torch::NoGradGuard no_grad;
+  const Units units = units_of(mixture);
+  const auto coefficients = coefficients_of(units.standard(mixture));
+  std::vector<int64_t> shape = {x.size(0)};
+  shape.insert(shape.end(), row_shape.begin(), row_shape.end());
+  auto all = torch::empty(shape, coefficients.options());
+  const int64_t rows = rows_of_features(x.size(1), mixture.weights.size(0));
+  for_blocks(x.device(), x.size(0), rows, [&](int64_t begin, int64_t end) {
+    const auto block = units.standard(rows_in_double(x, begin, end));
+    all.slice(0, begin, end).copy_(f(log_joint(block, coefficients), units));
+  });
+  return all;
+}
+
+}  // namespace
+
+torch::Tensor Mixture::log_prob(const torch::Tensor& x) const {
+  return of_log_joint(*this, x, {}, [](const torch::Tensor& joint, const Units& units) {
+    return joint.logsumexp(1) - units.scale.log().sum();
+  });
+}
+
+torch::Tensor Mixture::responsibilities(const torch::Tensor& x) const {
+  return of_log_joint(*this, x, {weights.size(0)},
+                      [](const torch::Tensor& joint, const Units&) { return joint.softmax(1); });
+}
+
+Mixture fit_mixture(const torch::Tensor& x, int64_t components, const MixtureOptions& options,
+                    Generator& generator, const Progress& progress) {
+  torch::NoGradGuard no_grad;
+  check_points(x, components);
+  const StandardPoints points(x);
+  const KMeansOptions one_start{.starts = 1};
+  Mixture best;
+  for (int64_t start = 0; start < options.starts; ++start) {
+    const auto clusters = k_means(x, components, one_start, generator).clusters;
+    const auto sums = weighted_sums(points, components, [&](int64_t begin, int64_t end) {
+      const auto member = clusters.slice(0, begin, end).unsqueeze(1);
+      return torch::zeros({end - begin, components}, points.units.mean.options())
+          .scatter_(1, member, 1);
+    });
+    Mixture found =
+        expectation_maximisation(points, maximisation(sums, points.dimensions(), options), options);
+    if (start == 0 || found.log_likelihood > best.log_likelihood) best = std::move(found);
+    if (progress) progress(start + 1, options.starts);
+  }
+  return points.units.original(best);
+}
+
+Mixture fit_mixture(const torch::Tensor& x, const torch::Tensor& responsibilities,
+                    const MixtureOptions& options) {
+  torch::NoGradGuard no_grad;
+  check_points(x, responsibilities.size(1));
+  const StandardPoints points(x);
+  const auto sums =
+      weighted_sums(points, responsibilities.size(1), [&](int64_t begin, int64_t end) {
+        return rows_in_double(responsibilities, begin, end).to(points.x.device());
+      });
+  const Mixture start = maximisation(sums, points.dimensions(), options);
+  return points.units.original(expectation_maximisation(points, start, options));
+}
+
+Mixture fit_mixture(const torch::Tensor& x, const Mixture& start, const MixtureOptions& options) {
+  torch::NoGradGuard no_grad;
+  check_points(x, start.weights.size(0));
+  const StandardPoints points(x);
+  return points.units.original(
+      expectation_maximisation(points, points.units.standard(start), options));
+}
+
+}  // namespace clade

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "clade/ops/lanes.h"
+#include "clade/ops/layout_pass.h"
 
 namespace clade::ops {
 namespace {
@@ -563,6 +564,7 @@ const Kernels CLADE_KERNELS = {
     adam,
     binarise,
     normals,
+    layout_pass,
 };
 
 }  // namespace clade::ops

@@ -53,6 +53,27 @@ struct AdamStep {
   float root_correction;  // square root of the second moment's bias correction
 };
 
+/// Positions of a layout have a whole number of these numbers, the last of them zeros.
+constexpr int64_t kLayoutLanes = 16;
+constexpr int64_t kMostLayoutOthers = 8;
+
+/// One pass over a graph of neighbours whose points are laid out: each of a point's edges pulls it
+/// towards the neighbour's place before the pass, and `pushes` points drawn at random push it away.
+struct LayoutPass {
+  const int64_t* begin;      // of each point's edges, [points + 1]
+  const int32_t* neighbour;  // of each edge
+  const float* share;        // of the passes, in which an edge is taken
+  const float* from;         // positions before the pass, [points, stride]
+  float* to;                 // and after it
+  int64_t points;
+  int64_t stride;
+  int64_t number;  // of passes before this one
+  int64_t pushes;  // fewer than kMostLayoutOthers
+  float a, b;      // points at distance d are as likely neighbours as 1 / (1 + a d^2b)
+  float step;
+  uint64_t key;  // of the random numbers
+};
+
 // Rows begin to end; scratch has kScratchRows * width floats.
 constexpr int64_t kScratchRows = 2;
 
@@ -100,6 +121,9 @@ struct Kernels {
   void (*binarise)(const float* p, float* out, uint64_t key, int64_t begin, int64_t end);
   /// out[i] = the standard normal number that the number `i` of the random sequence `key` gives.
   void (*normals)(float* out, uint64_t key, int64_t begin, int64_t end);
+
+  /// Points begin to end.
+  void (*layout_pass)(const LayoutPass&, int64_t begin, int64_t end);
 };
 
 /// Those this machine can run, best first.

@@ -56,7 +56,7 @@ struct Row {
   std::string what, name;             ///< As clade train takes it, and as the table has it.
   std::vector<std::string> settings;  ///< As --set has them.
   clade::Experiment experiment;
-  bool likelihood_given = false;
+  bool likelihood_given = false, least_deviation_given = false;
 };
 
 enum class State { kNew, kBegun, kRunning, kFinished, kFailed };
@@ -119,7 +119,8 @@ Row load_row(const std::string& what, const std::string& model, const BenchArgum
   row.settings.insert(row.settings.end(), arguments.overrides.begin(), arguments.overrides.end());
   clade::ExperimentFile file = experiment_on(what);
   for (const std::string& setting : row.settings) file.override(setting);
-  row.likelihood_given = file.string("model", "likelihood").has_value();
+  row.likelihood_given = file.gives("model", "likelihood");
+  row.least_deviation_given = file.gives("model", "least_deviation");
   row.experiment = clade::load_experiment(std::move(file));
   return row;
 }
@@ -214,6 +215,9 @@ State state_of(const Run& run) {
   const Row& row = *run.row;
   // What a file leaves open is chosen from the data.
   if (!row.likelihood_given) there.model->likelihood = row.experiment.model->likelihood;
+  if (!row.least_deviation_given) {
+    there.model->least_deviation = row.experiment.model->least_deviation;
+  }
   const std::string difference = row.experiment.difference(there);
   if (!difference.empty()) {
     throw clade::ConfigError(run.folder.string() + " holds another experiment than " + row.what +

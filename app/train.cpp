@@ -23,6 +23,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Of a feature under a Gaussian, as a share of its own: what an experiment gets that does not say.
+constexpr double kLeastDeviation = 0.05;
+
 struct TrainArguments {
   std::string what;  // EXPERIMENT.toml, TABLE.toml:ROW, a data file, or a named set
   std::string model;
@@ -144,7 +147,8 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   if (!arguments.threads.empty()) file.override("threads=" + arguments.threads);
   for (const std::string& setting : arguments.overrides) file.override(setting);
 
-  const bool likelihood_given = file.string("model", "likelihood").has_value();
+  const bool likelihood_given = file.gives("model", "likelihood");
+  const bool least_deviation_given = file.gives("model", "least_deviation");
   Prepared prepared{clade::load_experiment(file, from_file ? "" : "cp_vae"), arguments.out};
   clade::Experiment& experiment = prepared.experiment;
   if (!arguments.out.empty()) require_empty(arguments.out);
@@ -155,6 +159,11 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   if (!likelihood_given) {
     experiment.model->likelihood = clade::suggested_likelihood(data);
     data.said += "; likelihood " + experiment.model->likelihood;
+  } else {
+    clade::check_likelihood(experiment.data, data, experiment.model->likelihood);
+  }
+  if (!least_deviation_given && experiment.model->likelihood == "gaussian") {
+    experiment.model->least_deviation = kLeastDeviation;
   }
   for (const clade::Dataset* split : {&data.train, &data.validation, &data.test}) {
     if (split->size() > 0) clade::check_values(*split, experiment.model->likelihood);

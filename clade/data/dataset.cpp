@@ -43,7 +43,11 @@ torch::Tensor Preprocessing::apply(const torch::Tensor& raw) const {
   auto x = torch::empty(raw.sizes(), raw.options().dtype(torch::kFloat32));
   // By blocks of rows: all at once would need the memory of the data again, twice.
   for (int64_t start = 0; start < raw.size(0); start += kRowsAtATime) {
-    const auto rows = raw.slice(0, start, start + kRowsAtATime).to(m.scalar_type());
+    auto rows = raw.slice(0, start, start + kRowsAtATime).to(m.scalar_type());
+    if (constant.defined()) {
+      const auto value = constant.to(rows.options());
+      rows = torch::where(value.isnan(), rows, value);
+    }
     x.slice(0, start, start + kRowsAtATime).copy_((rows - m) / s);
   }
   return x;
@@ -51,6 +55,15 @@ torch::Tensor Preprocessing::apply(const torch::Tensor& raw) const {
 
 torch::Tensor Preprocessing::restore(const torch::Tensor& x) const {
   return x.to(shift.scalar_type()) * scale.to(x.device()) + shift.to(x.device());
+}
+
+torch::Tensor Preprocessing::as_whole_numbers(const torch::Tensor& raw) const {
+  if (!whole.defined()) return raw;
+  return torch::where(whole.to(raw.device()), raw.round() + 0.0, raw);  // no -0
+}
+
+torch::Tensor Preprocessing::constant_as_read() const {
+  return constant.defined() ? ((constant - shift) / scale).to(torch::kFloat32) : constant;
 }
 
 torch::Tensor present(const torch::Tensor& x, bool binarise, Generator& generator) {

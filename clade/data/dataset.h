@@ -2,6 +2,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,10 +65,26 @@ struct Preprocessing {
   ImageReading images = {};  ///< What comes before all this where the points are an image folder.
   std::vector<std::string> columns = {};  ///< Names of the features of a table; or empty.
 
+  /// [D] float64, the value of a feature that was the same at every training point, NaN of the
+  /// others. It is read as that value whatever a point has: a model cannot know what else means.
+  /// Undefined if there is none, and in runs of 0.1.0.
+  torch::Tensor constant = {};
+  /// [D] bool, which features are whole numbers; undefined where that is not known.
+  torch::Tensor whole = {};
+  /// Σ log scale of the features that are not constant: a density of raw values is that of x less
+  /// this, in nats. Nothing in runs of 0.1.0, whose figures are of x.
+  std::optional<double> log_volume = {};
+
   torch::Tensor apply(const torch::Tensor& raw) const;  // [N, D] of any type -> [N, D] float32
 
   /// What apply() made of raw values, in their units again: [N, D] -> [N, D] of shift's type.
   torch::Tensor restore(const torch::Tensor& x) const;
+
+  /// Raw values, [N, D], with those of whole numbers rounded to such.
+  torch::Tensor as_whole_numbers(const torch::Tensor& raw) const;
+
+  /// `constant` as the model reads it, [D] float32; undefined if that is.
+  torch::Tensor constant_as_read() const;
 };
 
 /// One presentation of a batch: a draw of its bits where `binarise`, else the batch itself.

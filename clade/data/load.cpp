@@ -134,6 +134,14 @@ bool are_levels(const torch::Tensor& x) {
   return same.logical_and_(levels.ge(0)).logical_and_(levels.le(255)).all().item<bool>();
 }
 
+/// Whether the values are 0 or 1 as they were read: a single point is standardised to zeros, too.
+bool are_bits(const Splits& splits) {
+  const Preprocessing& done = splits.preprocessing;
+  const auto& x = splits.train.x;
+  return done.shift.eq(0).logical_and(done.scale.eq(1)).all().item<bool>() &&
+         x.eq(0).logical_or(x.eq(1)).all().item<bool>();
+}
+
 bool asked(const ImageReading& images) {
   return images.greyscale || !images.resize.empty();
 }
@@ -230,6 +238,7 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   preprocessing.images = options.images;
   if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
   if (done != nullptr) preprocessing = *done;
+  said += said_of_constants(points, preprocessing);
   if (!points.note.empty()) said += "; " + points.note;
   if (options.label_budget > 0) {
     said += "; " + std::to_string(options.label_budget) +
@@ -269,6 +278,10 @@ Dataset load_points(const std::string& path, const std::string& labels,
                          : ""));
   }
   points.shape = shape;
+  const std::string constants = said_of_constants(points, preprocessing);
+  if (constants.find("differ") != std::string::npos) {
+    points.note += points.note.empty() ? constants.substr(2) : constants;
+  }
   Dataset data = take(points, all_indices(0, points.values.size(0)), preprocessing);
   if (preprocessing.binarise) {
     check_range(points.values, 0, preprocessing.scale.max().item<double>(), points,
@@ -284,23 +297,36 @@ Dataset load_points(const std::string& path, const std::string& labels,
 }
 
 std::string suggested_likelihood(const Splits& splits) {
-  const Preprocessing& done = splits.preprocessing;
-  // A single point or constant features are standardised to zeros, which are no bits.
-  const bool as_read = done.shift.eq(0).logical_and(done.scale.eq(1)).all().item<bool>();
-  const auto& x = splits.train.x;
-  const bool bits = as_read && x.eq(0).logical_or_(x.eq(1)).all().item<bool>();
-  if (done.binarise || bits) return "bernoulli";
-  return is_colour(splits.train.shape) && are_levels(x) ? kColourLikelihood : "gaussian";
+  if (splits.preprocessing.binarise || are_bits(splits)) return "bernoulli";
+  const bool levels = is_colour(splits.train.shape) && are_levels(splits.train.x);
+  return levels ? kColourLikelihood : "gaussian";
+}
+
+void check_likelihood(const DataOptions& options, const Splits& splits,
+                      const std::string& likelihood) {
+  if (likelihood == "bernoulli") return;
+  const std::string given = "model.likelihood is \"" + likelihood + "\", but the values of " +
+                            splits.train.name + " are ";
+  if (splits.preprocessing.binarise) {
+    throw ConfigError(given +
+                      "drawn as bits, of which it is no probability; leave it out, or set "
+                      "data.binarise = \"none\"");
+  }
+  if (options.values == "standardised" || options.values == "raw" || !are_bits(splits)) return;
+  throw ConfigError(given +
+                    "0 or 1, of which it is no probability; leave it out, or set data.values = "
+                    "\"standardised\" to take them as numbers");
 }
 
 void check_values(const Dataset& data, const std::string& likelihood) {
-  if (likelihood != "bernoulli") return;
+  if (likelihood == "gaussian") return;
   Points points;
   points.name = data.name;
   points.shape = data.shape;
   check_range(data.x, 0, 1, points,
-              "a Bernoulli likelihood takes 0 to 1: set data.values = \"grey\" for pixels, or "
-              "model.likelihood = \"gaussian\"");
+              "a " + likelihood +
+                  " likelihood takes 0 to 1: set data.values = \"grey\" for pixels, "
+                  "or model.likelihood = \"gaussian\"");
 }
 
 }  // namespace clade

@@ -63,8 +63,13 @@ Dataset load_points(const std::string& path, const std::string& labels,
 /// for colours in 256 levels, else "gaussian".
 std::string suggested_likelihood(const Splits& splits);
 
+/// Throws ConfigError for a likelihood of numbers or levels where the values are bits, or drawn as
+/// such: what it gives them is no probability, and grows without bound.
+void check_likelihood(const DataOptions& options, const Splits& splits,
+                      const std::string& likelihood);
+
 /// Throws DataError, naming row and feature, where `data` hold a value the likelihood cannot take:
-/// outside [0, 1] under "bernoulli".
+/// outside [0, 1] under all but "gaussian".
 void check_values(const Dataset& data, const std::string& likelihood);
 
 }  // namespace clade

@@ -192,6 +192,58 @@ TEST(LoadSplits, DoesAgainWhatARunDid) {
   EXPECT_EQ(splits.preprocessing.scale.scalar_type(), torch::kFloat32);
 }
 
+TEST(LoadSplits, AFeatureThatNeverVariesIsNotLookedAt) {
+  const TestFolder folder;
+  std::string text = "a,same,c\n";
+  for (int i = 0; i < 50; ++i) {
+    text += std::to_string(i) + (i == 7 ? ",300," : ",0.1,") + std::to_string(0.5 * (i % 9)) + "\n";
+  }
+  auto options = file_options(folder.write("a.csv", text));
+  // A seed by which the point that differs is not trained on.
+  uint64_t seed = 1;
+  while (load_splits(options, seed).train.rows.eq(7).any().item<bool>()) ++seed;
+  for (const char* values : {"auto", "raw"}) {
+    options.values = values;
+    const Splits splits = load_splits(options, seed);
+    const Preprocessing& how = splits.preprocessing;
+    EXPECT_NE(splits.said.find("column 'same' is constant over the training points"),
+              std::string::npos)
+        << splits.said;
+    EXPECT_NE(splits.said.find("1 other point differs there"), std::string::npos) << splits.said;
+    const auto constant = torch::tensor({std::nan(""), 0.1, std::nan("")}, torch::kFloat64);
+    EXPECT_TRUE(how.constant.nan_to_num(-1).equal(constant.nan_to_num(-1)));
+    for (const Dataset* each : {&splits.train, &splits.validation, &splits.test}) {
+      EXPECT_TRUE(how.restore(each->x).select(1, 1).sub(0.1).abs().lt(1e-6).all().item<bool>());
+    }
+    EXPECT_NEAR(*how.log_volume,
+                how.scale[0].log().item<double>() + how.scale[2].log().item<double>(), 1e-12);
+    EXPECT_TRUE(how.whole.equal(torch::tensor({true, false, false})));
+    const Dataset more = load_points(folder.write("b.csv", "a,same,c\n1,9,2\n"), "", how, {3});
+    EXPECT_NE(more.note.find("1 other point differs"), std::string::npos) << more.note;
+    EXPECT_EQ(load_points(folder.write("b.csv", "a,same,c\n1,0.1,2\n"), "", how, {3}).note, "");
+  }
+  // Bits have no density that a constant could decide.
+  options.values = "auto";
+  options.path = folder.write("bits.csv", "1,0\n0,0\n1,0\n");
+  EXPECT_FALSE(load_splits(options, 1).preprocessing.constant.defined());
+}
+
+TEST(CheckLikelihood, RefusesADensityOfBits) {
+  const TestFolder folder;
+  const auto check = [&](const std::string& path, const std::string& binarise = "auto") {
+    auto options = file_options(path);
+    options.binarise = binarise;
+    check_likelihood(options, load_splits(options, 1, "gaussian"), "gaussian");
+  };
+  const auto grey = folder.write("grey", images({0, 9, 255, 7, 1, 2, 3, 4}));
+  const auto bits = folder.write("bits.csv", "1,0\n0,1\n1,1\n");
+  expect_error<ConfigError>([&] { check(grey); }, {"model.likelihood", "gaussian", "grey", "bits",
+                                                   "data.binarise = \"none\""});
+  EXPECT_NO_THROW(check(grey, "none"));
+  expect_error<ConfigError>([&] { check(bits); }, {"model.likelihood", "0 or 1", "standardised"});
+  EXPECT_NO_THROW(check(folder.write("one.csv", "5,7\n")));
+}
+
 TEST(LoadSplits, AConstantFeatureIsShiftedOnly) {
   const TestFolder folder;
   const Splits splits =

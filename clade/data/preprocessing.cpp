@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
 #include <functional>
 #include <sstream>
 
@@ -45,17 +46,17 @@ std::string kind_of(const Points& points, const Range& range) {
   return image && range.least >= 0 && range.most <= white ? "grey" : "standardised";
 }
 
-/// Mean and deviation of each feature, [D] float64, and whether it never varies.
+constexpr int64_t kRows = 1000;  // looked at in float64 at a time, so that memory stays flat
+
+/// Mean and deviation of each feature, [D] float64.
 struct Moments {
   torch::Tensor mean;
   torch::Tensor deviation;
-  torch::Tensor constant;  // [D] bool
 };
 
 /// The mean of what `of` makes of blocks of x's rows in float64, [n, D] -> [n, D]: [D].
 torch::Tensor mean_by_blocks(const torch::Tensor& x,
                              const std::function<torch::Tensor(const torch::Tensor&)>& of) {
-  constexpr int64_t kRows = 1000;  // all at once would double the memory of the data, or more
   auto sum = torch::zeros({x.size(1)}, torch::kFloat64);
   for (int64_t start = 0; start < x.size(0); start += kRows) {
     sum += of(x.slice(0, start, start + kRows).to(torch::kFloat64)).sum(0);
@@ -63,24 +64,72 @@ torch::Tensor mean_by_blocks(const torch::Tensor& x,
   return sum / x.size(0);
 }
 
-Moments moments_of(const torch::Tensor& x) {  // [n, D]
-  Moments moments;
-  moments.mean = mean_by_blocks(x, [](const torch::Tensor& rows) { return rows; });
-  moments.deviation = mean_by_blocks(x, [&](const torch::Tensor& rows) {
-                        return (rows - moments.mean).square();
-                      }).sqrt();
-  // Compared, not subtracted: rounding gives a constant a tiny deviation that must not be divided
-  // by.
-  moments.constant = x.eq(x[0]).all(0).logical_or(moments.deviation.to(torch::kFloat32).eq(0));
-  moments.mean = torch::where(moments.constant, x[0].to(torch::kFloat64), moments.mean);
-  return moments;
+/// Which features all rows of x, [n, D], have alike: [D] bool. Compared, not subtracted: rounding
+/// gives a constant a tiny deviation that must not be divided by.
+torch::Tensor never_varies(const torch::Tensor& x) {
+  return x.eq(x[0]).all(0);
+}
+
+/// Of a constant the deviation is 0 and the mean its value, to the last digit. x: [n, D].
+Moments moments_of(const torch::Tensor& x) {
+  const auto mean = mean_by_blocks(x, [](const torch::Tensor& rows) { return rows; });
+  const auto variance =
+      mean_by_blocks(x, [&](const torch::Tensor& rows) { return (rows - mean).square(); });
+  const auto same = never_varies(x);
+  return {torch::where(same, x[0].to(torch::kFloat64), mean),
+          torch::where(same, torch::zeros_like(mean), variance.sqrt())};
+}
+
+torch::Tensor whole_features(const torch::Tensor& x) {  // [N, D] -> [D] bool
+  auto whole = torch::ones({x.size(1)}, torch::kBool);
+  if (!x.is_floating_point()) return whole;
+  for (int64_t start = 0; start < x.size(0); start += kRows) {
+    const auto rows = x.slice(0, start, start + kRows);
+    whole.logical_and_(rows.eq(rows.round()).all(0));
+  }
+  return whole;
+}
+
+/// Whether these values will have a density, of which a constant has none. Where the likelihood is
+/// not chosen yet, bits and the levels of colours will not.
+bool have_density(const Points& points, const std::string& kind, const Preprocessing& how,
+                  const std::string& likelihood) {
+  if (how.binarise || kind == "binary") return false;
+  if (!likelihood.empty()) return likelihood == "gaussian";
+  return kind == "standardised" || !(is_colour(points.shape) || all_bits(points.values));
+}
+
+/// What Preprocessing::constant is to be. train: [n, D].
+torch::Tensor constants_of(const torch::Tensor& train) {
+  const auto same = never_varies(train);
+  // If none varies, as of a single point, there is nothing to be left with.
+  if (!same.any().item<bool>() || same.all().item<bool>()) return {};
+  const auto first = train[0].to(torch::kFloat64);
+  return torch::where(same, first, torch::full_like(first, std::nan("")));
+}
+
+double log_volume_of(const Preprocessing& how) {
+  const auto logs = how.scale.to(torch::kFloat64).log();  // [D]
+  if (!how.constant.defined()) return logs.sum().item<double>();
+  return logs.masked_select(how.constant.isnan()).sum().item<double>();
+}
+
+/// How many points differ in a feature that was the same at all training points.
+int64_t points_that_differ(const torch::Tensor& values, const torch::Tensor& features,
+                           const torch::Tensor& constant) {
+  int64_t count = 0;
+  for (int64_t start = 0; start < values.size(0); start += kRows) {
+    const auto rows = values.slice(0, start, start + kRows).index_select(1, features);
+    count += rows.to(torch::kFloat64).ne(constant).any(1).sum().item<int64_t>();
+  }
+  return count;
 }
 
 /// "; column 'time' and 2 others vary by …" where float32 has no digits left for the differences.
 std::string said_of_digits(const Points& points, const Moments& moments) {
   constexpr double kLittle = 0x1p-20;
-  const auto little = moments.deviation.lt(moments.mean.abs() * kLittle)
-                          .logical_and(moments.constant.logical_not());
+  const auto little =
+      moments.deviation.lt(moments.mean.abs() * kLittle).logical_and(moments.deviation.gt(0));
   const auto features = little.nonzero().squeeze(1);  // [n]
   const int64_t n = features.size(0);
   if (n == 0) return "";
@@ -102,8 +151,8 @@ std::string said_of_digits(const Points& points, const Moments& moments) {
 
 void standardise(const Moments& moments, Preprocessing& preprocessing) {
   preprocessing.shift = moments.mean;
-  preprocessing.scale =
-      torch::where(moments.constant, torch::ones_like(moments.mean), moments.deviation);
+  const auto none = moments.deviation.to(torch::kFloat32).eq(0);
+  preprocessing.scale = torch::where(none, torch::ones_like(moments.deviation), moments.deviation);
 }
 
 /// Whether levels are drawn as bits. A colour hardly is one, but what an earlier version trained on
@@ -142,6 +191,25 @@ void refuse_alpha(const Points& points) {
 }
 
 }  // namespace
+
+std::string said_of_constants(const Points& points, const Preprocessing& how) {
+  if (!how.constant.defined()) return "";
+  const auto features = how.constant.isnan().logical_not().nonzero().squeeze(1);  // [n]
+  const int64_t n = features.size(0);
+  const auto others =
+      points_that_differ(points.values, features, how.constant.index_select(0, features));
+  std::string text = "; " + feature_text(points, features[0].item<int64_t>());
+  if (n > 1) text += " and " + std::to_string(n - 1) + (n > 2 ? " others" : " other");
+  text += std::string(n > 1 ? " are" : " is") +
+          " constant over the training points and left out of the likelihood";
+  if (others > 0) {
+    text += "; " + std::to_string(others) +
+            (others > 1 ? " other points differ there, which is"
+                        : " other point differs there, which is") +
+            " not looked at";
+  }
+  return text;
+}
 
 void check_range(const torch::Tensor& x, double least, double most, const Points& points,
                  const std::string& advice) {
@@ -204,6 +272,13 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                       "; only grey levels are binarised: set data.values = \"grey\" or "
                       "data.binarise = \"none\"");
   }
+  if (have_density(points, kind, preprocessing, likelihood)) {
+    preprocessing.constant = constants_of(points.values.index_select(0, train));
+  }
+  if (kind != "binary" && !preprocessing.binarise) {
+    preprocessing.whole = whole_features(points.values);
+  }
+  preprocessing.log_volume = log_volume_of(preprocessing);
   chosen.said = std::to_string(points.values.size(0)) + " points of size " +
                 shape_text(points.shape) + ": " + what;
   return chosen;

@@ -15,11 +15,15 @@ struct ChosenPreprocessing {
 
 /// Chooses by `values` and `binarise` (DataOptions) what to do with `points`: the kind of values
 /// from all of them, the statistics from the rows `train`, [n] int64. `likelihood` is the model's,
-/// "" where it is not chosen yet: colours are bits under "bernoulli" alone. Throws DataError where
+/// "" where it is not chosen yet: colours are bits under "bernoulli" alone, and features that never
+/// vary are left out of densities only. Throws DataError where
 /// the values are not what `values` says, ConfigError where `binarise` cannot be had with them.
 ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tensor& train,
                                          const std::string& values, const std::string& binarise,
                                          const std::string& likelihood);
+
+/// "; 3 features are constant …" with how many other points differ there, or "".
+std::string said_of_constants(const Points& points, const Preprocessing& how);
 
 /// Throws DataError with `advice` where a value of x, [N, D], lies outside [least, most]. `points`
 /// names the position.

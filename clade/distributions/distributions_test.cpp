@@ -8,6 +8,7 @@
 #include "clade/distributions/categorical.h"
 #include "clade/distributions/discretised_logistic.h"
 #include "clade/distributions/gaussian.h"
+#include "clade/distributions/partial_gaussian.h"
 
 namespace clade {
 namespace {
@@ -37,6 +38,22 @@ TEST(DiagonalGaussian, DensityIntegratesToOneWithTheRightMoments) {
   EXPECT_NEAR(
       integral([&](const auto& z) { return p.log_prob(z).exp() * (z.squeeze(1) - 0.7).square(); }),
       0.3, 1e-9);
+}
+
+TEST(PartialGaussian, IsOfTheFeaturesThatVary) {
+  const auto mean = torch::tensor({{0.5, -1.0}, {2.0, 0.0}}, torch::kFloat64);  // [2, 2]
+  const DiagonalGaussian of_two(mean, torch::zeros({2}, torch::kFloat64));
+  const double nan = std::nan("");
+  const PartialGaussian p(of_two, torch::tensor({0, 2}),
+                          torch::tensor({nan, 7.0, nan}, torch::kFloat64));
+  const auto x = torch::tensor({{0.0, 7.0, 1.0}, {0.0, 1e6, 1.0}}, torch::kFloat64);
+  const auto of_them = x.index_select(1, torch::tensor({0, 2}));
+  EXPECT_TRUE(p.log_prob(x).equal(of_two.log_prob(of_them)));
+  EXPECT_TRUE(p.mean().equal(torch::tensor({{0.5, 7.0, -1.0}, {2.0, 7.0, 0.0}}, torch::kFloat64)));
+  auto generator = make_generator(1), same = make_generator(1);
+  const auto draw = p.sample(generator);
+  EXPECT_TRUE(draw.index_select(1, torch::tensor({0, 2})).equal(of_two.sample(same)));
+  EXPECT_TRUE(draw.select(1, 1).eq(7).all().item<bool>());
 }
 
 TEST(DiagonalGaussian, EntropyAndKlAreTheirIntegrals) {

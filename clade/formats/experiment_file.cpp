@@ -112,6 +112,12 @@ std::optional<std::string> ExperimentFile::string(const std::string& section,
   return std::nullopt;
 }
 
+bool ExperimentFile::gives(const std::string& section, const std::string& key) const {
+  return std::any_of(settings_.begin(), settings_.end(), [&](const ExperimentSetting& setting) {
+    return setting.section == section && setting.key == key;
+  });
+}
+
 void ExperimentFile::finish() const {
   for (const ExperimentSetting& setting : settings_) {
     const auto known = known_.find(setting.section);

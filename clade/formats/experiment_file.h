@@ -67,6 +67,9 @@ class ExperimentFile {
   /// Throws ConfigError when it is not text.
   std::optional<std::string> string(const std::string& section, const std::string& key);
 
+  /// Whether this key has a value here.
+  bool gives(const std::string& section, const std::string& key) const;
+
   /// Throws ConfigError for the first section or key that was never asked for, with the nearest one
   /// that was.
   void finish() const;

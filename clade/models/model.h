@@ -56,6 +56,7 @@ struct LayerPosterior {
 /// What every model's settings share.
 struct ModelOptions : Options {
   std::string likelihood = "bernoulli";
+  double least_deviation = 0;  ///< Under a Gaussian; see LikelihoodImpl::limit().
 
   /// The shared settings, to which a model adds its own.
   std::vector<Option> options() override;
@@ -156,6 +157,12 @@ class Model : public torch::nn::Module {
   /// The KL of the latents over x, [N, D], taken apart; nothing unless the model has one continuous
   /// latent and, above it, one cluster at most.
   std::optional<Information> information(const torch::Tensor& x, Generator& generator);
+
+  /// Called once for a new model or one about to be loaded: see LikelihoodImpl::limit().
+  void limit_likelihood(const torch::Tensor& constant, double least_deviation);
+
+  /// See LikelihoodImpl.
+  std::optional<int64_t> features_at_least_deviation() const;
 
   /// Called once with the training points [N, D], before the first step of a new model.
   void start_from(const torch::Tensor& x, Generator& generator);

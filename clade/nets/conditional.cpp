@@ -2,8 +2,12 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "clade/distributions/bernoulli.h"
 #include "clade/distributions/discretised_logistic.h"
+#include "clade/distributions/partial_gaussian.h"
+#include "clade/nets/least_deviation.h"
 #include "clade/ops/linear.h"
 
 namespace clade {
@@ -88,10 +92,7 @@ LikelihoodImpl::LikelihoodImpl(const std::string& kind, const Parents& parents,
 
 std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Tensor>& parents) {
   const auto inputs = head_inputs(trunk_, parents);
-  if (log_variance_.defined()) {
-    return std::make_unique<DiagonalGaussian>(
-        output_(inputs), log_variance_.clamp(kMinLogVariance, kMaxLogVariance));
-  }
+  if (log_variance_.defined()) return gaussian(output_(inputs));
   if (log_scale_.defined()) {
     return std::make_unique<DiscretisedLogistic>(output_(inputs).sigmoid(),
                                                  log_scale_.clamp(kMinLogScale, kMaxLogScale));
@@ -99,6 +100,44 @@ std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Ten
   // The widest numbers of a step: kept as narrow as they were computed where they must be kept.
   const auto type = torch::GradMode::is_enabled() ? activation_type() : torch::kFloat32;
   return std::make_unique<Bernoulli>(output_(inputs, type));
+}
+
+// The learned variance and the least one add up, as those of independent noise do: unlike a clamp
+// this leaves a gradient that leads away from the least one again.
+torch::Tensor LikelihoodImpl::log_variance() const {
+  const auto learned = log_variance_.clamp(kMinLogVariance, kMaxLogVariance);
+  return least_log_variance_.defined() ? torch::logaddexp(learned, least_log_variance_) : learned;
+}
+
+std::unique_ptr<Distribution> LikelihoodImpl::gaussian(const torch::Tensor& mean) const {
+  if (!varying_.defined()) return std::make_unique<DiagonalGaussian>(mean, log_variance());
+  return std::make_unique<PartialGaussian>(
+      DiagonalGaussian(mean.index_select(-1, varying_), log_variance().index_select(0, varying_)),
+      varying_, constant_);
+}
+
+void LikelihoodImpl::limit(const torch::Tensor& constant, double least_deviation) {
+  if (!log_variance_.defined()) return;
+  least_deviation_ = least_deviation;
+  if (least_deviation > 0) {
+    least_log_variance_ = register_buffer(
+        "least_log_variance", torch::full({log_variance_.size(0)}, 2 * std::log(least_deviation)));
+  }
+  if (!constant.defined()) return;
+  constant_ = register_buffer("constant", constant.to(torch::kFloat32));
+  varying_ = register_buffer("varying", constant.isnan().nonzero().squeeze(1));
+}
+
+void LikelihoodImpl::start_from(const torch::Tensor& x) {
+  if (!least_log_variance_.defined()) return;
+  least_log_variance_.copy_(least_deviations(x, least_deviation_).log().mul(2));
+}
+
+std::optional<int64_t> LikelihoodImpl::features_at_least_deviation() const {
+  if (!least_log_variance_.defined()) return std::nullopt;
+  torch::NoGradGuard no_grad;
+  const auto at_least = log_variance() < least_log_variance_ + 2 * std::log(1.1);  // [D]
+  return (varying_.defined() ? at_least.index_select(0, varying_) : at_least).sum().item<int64_t>();
 }
 
 GaussianPerClusterImpl::GaussianPerClusterImpl(int64_t clusters, int64_t features,

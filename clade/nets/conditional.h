@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,11 +75,33 @@ class LikelihoodImpl : public torch::nn::Module {
 
   std::unique_ptr<Distribution> given(const std::vector<torch::Tensor>& parents);
 
+  /// Once, before anything is loaded or trained. Under a Gaussian, features that have a number in
+  /// `constant`, [D], and not NaN, are that and have no part in the density; undefined for none.
+  /// The others have a least deviation, least_deviations() of the share `least_deviation`; 0 for
+  /// none.
+  void limit(const torch::Tensor& constant, double least_deviation);
+
+  /// Takes the least deviations from training points x, [N, D].
+  void start_from(const torch::Tensor& x);
+
+  /// How many features have a deviation less than a tenth above their least one; nothing if there
+  /// is no least one.
+  std::optional<int64_t> features_at_least_deviation() const;
+
  private:
+  torch::Tensor log_variance() const;  // [D]
+  std::unique_ptr<Distribution> gaussian(const torch::Tensor& mean) const;
+
   Trunk trunk_{nullptr};
   Join output_{nullptr};
   torch::Tensor log_variance_;  // [D], of the Gaussian only
   torch::Tensor log_scale_;     // [D], of the logistic only
+
+  // Of the Gaussian, where it is limited.
+  double least_deviation_ = 0;
+  torch::Tensor least_log_variance_;  // [D]
+  torch::Tensor constant_;            // [D]
+  torch::Tensor varying_;             // [D'] int64, the features that are not constant
 };
 using Likelihood = Net<LikelihoodImpl>;
 

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
 #include <stdexcept>
 
 #include "clade/core/error.h"
 #include "clade/nets/conditional.h"
+#include "clade/nets/least_deviation.h"
 
 namespace clade {
 namespace {
@@ -108,6 +110,66 @@ TEST(Likelihood, GaussianHasOneVarianceAFeature) {
   const auto z = torch::empty({4, 2}).normal_(0, 1, generator);
   EXPECT_EQ(p(z)->log_prob(torch::zeros({4, 3})).sizes(), (std::vector<int64_t>{4}));
   EXPECT_EQ(p->named_parameters()["log_variance"].numel(), 3);
+}
+
+TEST(LeastDeviations, AreAShareOfTheFeaturesOwnOrItsRounding) {
+  // Two values 3 apart; whole numbers, one of them far away; one value; ten levels of a tenth.
+  std::vector<float> rows;
+  for (int i = 0; i < 100; ++i) {
+    rows.insert(rows.end(),
+                {3.0F * static_cast<float>(i % 2), i == 0 ? 100.0F : static_cast<float>(i % 3), 5,
+                 0.1F * static_cast<float>(i % 10)});
+  }
+  const auto x = torch::tensor(rows).view({100, 4});
+  const auto least = least_deviations(x, 0.05);
+  EXPECT_NEAR(least[0].item<double>(), 3 / std::sqrt(12.0), 1e-6);
+  EXPECT_NEAR(least[1].item<double>(),
+              std::max(1 / std::sqrt(12.0), 0.05 * x.select(1, 1).std(false).item<double>()), 1e-6);
+  EXPECT_EQ(least[2].item<double>(), 0);
+  EXPECT_NEAR(least[3].item<double>(), 0.1 / std::sqrt(12.0), 1e-6);
+  EXPECT_NEAR(least_deviations(x, 2.0)[3].item<double>(),
+              2 * x.select(1, 3).std(false).item<double>(), 1e-6);
+  EXPECT_EQ(least_deviations(x.slice(0, 0, 1), 0.05).sum().item<double>(), 0) << "of one point";
+}
+
+TEST(Likelihood, AFeatureThatCanBeCopiedKeepsItsLeastDeviation) {
+  auto generator = make_generator(8);
+  Likelihood p("gaussian", Parents{{"z", 1}}, TrunkOptions{.layers = {}}, Parent{"x", 2},
+               generator);
+  EXPECT_FALSE(p->features_at_least_deviation());
+  p->limit({}, 0.05);
+  // Of a coin's two sides, and of numbers as fine as you like.
+  const auto coin = torch::arange(1000).remainder(2).to(torch::kFloat32) * 2 - 1;
+  p->start_from(torch::stack({coin, torch::linspace(-1.7, 1.7, 1000)}, 1));
+  EXPECT_EQ(*p->features_at_least_deviation(), 0);
+  const auto z = torch::zeros({1, 1});
+  const auto at_mean = [&] { return p(z)->log_prob(p(z)->mean()).item<double>(); };
+  const auto density = [](double variance) { return -0.5 * std::log(2 * M_PI * variance); };
+  const double coarse = 4.0 / 12, own = torch::linspace(-1.7, 1.7, 1000).std(false).item<double>();
+  const double fine = 0.0025 * own * own;
+  EXPECT_NEAR(at_mean(), density(1 + coarse) + density(1 + fine), 1e-5);
+  {
+    torch::NoGradGuard no_grad;
+    p->named_parameters()["log_variance"].fill_(-12);
+  }
+  EXPECT_NEAR(at_mean(), density(coarse + std::exp(-12)) + density(fine + std::exp(-12)), 1e-5);
+  EXPECT_EQ(*p->features_at_least_deviation(), 2);
+  // Far from the mean the density wants more, and the gradient says so.
+  p(z)->log_prob(p(z)->mean().detach() + 10).sum().backward();
+  EXPECT_TRUE(p->named_parameters()["log_variance"].grad().gt(0).all().item<bool>());
+}
+
+TEST(Likelihood, AConstantHasNoPartInIt) {
+  auto generator = make_generator(9);
+  Likelihood p("gaussian", Parents{{"z", 1}}, TrunkOptions{.layers = {}}, Parent{"x", 3},
+               generator);
+  const auto z = torch::randn({4, 1}, generator), x = torch::randn({4, 3}, generator);
+  const auto before = p(z)->log_prob(x);
+  const auto of_one = DiagonalGaussian(p(z)->mean().slice(1, 1, 2), torch::zeros({1}));
+  p->limit(torch::tensor({0.0F, std::nanf(""), 3.0F}), 0);
+  EXPECT_TRUE(p(z)->log_prob(x).allclose(of_one.log_prob(x.slice(1, 1, 2))));
+  EXPECT_FALSE(p(z)->log_prob(x).allclose(before));
+  EXPECT_TRUE(p(z)->mean().select(1, 2).eq(3).all().item<bool>());
 }
 
 TEST(TrunkOptions, LeaveConvolutionsOut) {

@@ -15,6 +15,8 @@ using nlohmann::json;
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kShift = "data.shift";
 constexpr const char* kScale = "data.scale";
+constexpr const char* kConstant = "data.constant";
+constexpr const char* kWhole = "data.whole";
 const std::string kWide = ".float64";  // beside them, for digits that float32 does not hold
 
 std::string sizes(const torch::Tensor& tensor) {
@@ -44,9 +46,29 @@ Preprocessing preprocessing_in(const TensorFile& file, const json& description,
   how.images.resize = description.value("resize", how.images.resize);
   how.images.greyscale = description.value("greyscale", how.images.greyscale);
   how.columns = description.value("columns", how.columns);
+  if (description.contains("log_volume")) how.log_volume = description.at("log_volume");
+  for (const auto& [name, tensor] : {std::pair{kConstant, &how.constant}, {kWhole, &how.whole}}) {
+    if (file.tensors.count(name)) *tensor = file.tensors.at(name);
+  }
   how.shift = saved(kShift, file, path);
   how.scale = saved(kScale, file, path);
   return how;
+}
+
+void save(const Preprocessing& how, TensorFile& file) {
+  save(kShift, how.shift, file);
+  save(kScale, how.scale, file);
+  if (how.constant.defined()) file.tensors[kConstant] = how.constant;
+  if (how.whole.defined()) file.tensors[kWhole] = how.whole;
+}
+
+/// The model as `trained` describes it, with fresh weights.
+std::shared_ptr<Model> build(const TrainedModel& trained, Generator& generator) {
+  const ModelEntry& entry = find_model(trained.name);
+  auto model = entry.make(*trained.options, data_parent(trained.shape), generator);
+  model->limit_likelihood(trained.preprocessing.constant_as_read(),
+                          trained.options->least_deviation);
+  return model;
 }
 
 Error not_by_clade(const std::filesystem::path& path) {
@@ -56,17 +78,22 @@ Error not_by_clade(const std::filesystem::path& path) {
 
 }  // namespace
 
+std::optional<double> TrainedModel::log_volume() const {
+  if (options->likelihood != "gaussian") return std::nullopt;
+  return preprocessing.log_volume;
+}
+
 TrainedModel make_model(const std::string& name, std::shared_ptr<ModelOptions> options,
                         const Splits& data, uint64_t seed, const torch::Device& device) {
   Generator generator = make_generator(derive_seed(seed, "weights"));
   TrainedModel trained;
   trained.name = name;
-  trained.model = find_model(name).make(*options, data_parent(data.train.shape), generator);
-  trained.model->to(device);
   trained.options = std::move(options);
   trained.preprocessing = data.preprocessing;
   trained.shape = data.train.shape;
   trained.label_names = data.train.label_names;
+  trained.model = build(trained, generator);
+  trained.model->to(device);
   return trained;
 }
 
@@ -104,10 +131,10 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
                       {"columns", trained.preprocessing.columns},
                       {"label_names", trained.label_names},
                       {"provenance", trained.provenance}};
+  if (const auto volume = trained.preprocessing.log_volume) description["log_volume"] = *volume;
   TensorFile file;
   file.tensors = state_of(*trained.model);
-  save(kShift, trained.preprocessing.shift, file);
-  save(kScale, trained.preprocessing.scale, file);
+  save(trained.preprocessing, file);
   file.metadata = description.dump();
   write_safetensors(run / kModelFile, file);
   write_atomically(run / "model.json", description.dump(2) + "\n");
@@ -148,8 +175,7 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
     throw not_by_clade(path);
   }
   Generator unused = make_generator(0);
-  trained.model =
-      find_model(trained.name).make(*trained.options, data_parent(trained.shape), unused);
+  trained.model = build(trained, unused);
   load_state(*trained.model, file.tensors, path.string());
   trained.model->to(device);
   if (trained.provenance.contains("epoch")) {

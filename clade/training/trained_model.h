@@ -16,8 +16,8 @@ namespace clade {
 ///
 /// On disk it is `model.safetensors`: weights under the names of `Model::named_parameters()` and
 /// buffers, `data.shift` and `data.scale` (and, in double precision, `data.shift.float64` and
-/// `data.scale.float64`), and everything else as JSON in the file's metadata.
-/// `model.json` beside it repeats that JSON for people and other programs.
+/// `data.scale.float64`), `data.constant` and `data.whole`, and everything else as JSON in the
+/// file's metadata. `model.json` beside it repeats that JSON for people and other programs.
 struct TrainedModel {
   std::string name;  ///< In the registry.
   std::shared_ptr<ModelOptions> options;
@@ -26,6 +26,11 @@ struct TrainedModel {
   std::vector<int64_t> shape;  ///< Of one data point.
   std::vector<std::string> label_names;
   nlohmann::json provenance;  ///< Data, seed, epoch, bound: what a reader wants to know.
+
+  /// What the logarithm of a density of the data, in their own units, has less than that of what
+  /// the model reads. Nothing where log p(x) is of a probability, which has no unit, and in runs of
+  /// 0.1.0, whose figures are of what the model reads.
+  std::optional<double> log_volume() const;
 };
 
 /// A fresh model; weights follow from `seed` alone.

@@ -26,7 +26,7 @@ void row(const json& metrics, const std::string& label, const json::json_pointer
     std::snprintf(padded, sizeof padded, "%14s", cell);
     line += padded;
   }
-  if (any) std::printf("%-32s%s\n", label.c_str(), line.c_str());
+  if (any) std::printf("%-33s%s\n", label.c_str(), line.c_str());
 }
 
 /// What a discrete latent's clusters are measured by; `at` is where its figures stand in a split's.
@@ -65,6 +65,7 @@ void print_metrics(const json& metrics) {
   json terms = json::object();
   json layers = json::object();
   json latents = json::object();  // the discrete ones, if there are several
+  bool density = false;           // which has a unit
   for (const auto& [split, figures] : metrics.items()) {
     char padded[48];
     std::snprintf(padded, sizeof padded, "%14s", split.c_str());
@@ -75,16 +76,21 @@ void print_metrics(const json& metrics) {
     terms = figures.at("terms");
     layers = figures.at("active_units");
     latents = figures.value("latents", json::object());
+    density = density || figures.contains("log_volume");
   }
-  std::printf("%-32s%s\n", "", header.c_str());
-  row(metrics, "bound (nats per point)", Pointer("/elbo"), "%.2f");
+  std::printf("%-33s%s\n", "", header.c_str());
+  row(metrics, density ? "bound (nats, in the data's units)" : "bound (nats per point)",
+      Pointer("/elbo"), "%.2f");
   for (const auto& term : terms.items()) {
     row(metrics, "  " + term.key(), Pointer() / "terms" / term.key(), "%.2f");
   }
+  row(metrics, "bound of standardised values", Pointer("/standardised/elbo"), "%.2f");
   if (samples > 1 || summed) {
     row(metrics, "log-likelihood, S = " + std::to_string(samples) + (summed ? ", summed" : ""),
         Pointer("/log_likelihood/value"), "%.2f");
+    row(metrics, "  of standardised values", Pointer("/standardised/log_likelihood"), "%.2f");
   }
+  row(metrics, "features at least deviation", Pointer("/features_at_least_deviation"), "%.0f");
   if (latents.empty()) cluster_rows(metrics, "", Pointer());
   for (const auto& latent : latents.items()) {
     cluster_rows(metrics, latent.key() + ": ", Pointer("/latents") / latent.key());

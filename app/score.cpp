@@ -18,13 +18,16 @@ struct ScoreArguments {
   double quantile = 0.01;
 };
 
-// Of x, [N, D], in nats: the bound, or closer to log p(x) with more samples. [N]
+// Of x, [N, D], in nats, a density in the data's units: the bound, or closer to log p(x) with more
+// samples. [N]
 torch::Tensor log_p(const TrainedRun& run, const torch::Tensor& x, int64_t samples,
                     const std::string& said) {
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "score"), run.device);
   clade::ProgressLine line;
-  return clade::log_likelihoods(*run.trained.model, x, samples, generator, /*sum_clusters=*/false,
-                                [&](int64_t done, int64_t total) { line.show(said, done, total); });
+  const auto of_x =
+      clade::log_likelihoods(*run.trained.model, x, samples, generator, /*sum_clusters=*/false,
+                             [&](int64_t done, int64_t total) { line.show(said, done, total); });
+  return of_x - run.trained.log_volume().value_or(0);
 }
 
 // Training points as the model was shown them, all or a sample.

@@ -61,6 +61,7 @@ void evaluate_split(const TrainedRun& run, const std::string& name, const clade:
   clade::ProgressLine line;
   const auto metrics = clade::evaluate(
       *run.trained.model, data, options, run.seed(),
-      [&](int64_t done, int64_t total) { line.show(name + ", points", done, total); });
+      [&](int64_t done, int64_t total) { line.show(name + ", points", done, total); },
+      run.trained.log_volume());
   write_metrics(run.folder, name, metrics);
 }

@@ -166,6 +166,9 @@ json summarise(const json& runs) {
     summary[key] = take("/metrics/test/generation/" + key);
   }
   summary["seconds"] = take("/seconds");
+  summary["density"] = std::any_of(made.begin(), made.end(), [](const json* run) {
+    return number_at(*run, Pointer("/metrics/test/log_volume")).has_value();
+  });
   return summary;
 }
 
@@ -180,11 +183,14 @@ std::string results_table(const json& results) {
   for (const auto& [name, row] : results.items()) {
     const json summary = summarise(row.at("runs"));  // files of older versions lack some
     const json& published = row.at("published");
-    text += likelihood_row(name, row, "−ELBO", summary.at("negative_bound"), published.at("bound"));
+    const std::string unit = summary.at("density").get<bool>() ? ", in the data's units" : "";
+    text += likelihood_row(name, row, "−ELBO" + unit, summary.at("negative_bound"),
+                           published.at("bound"));
     text += likelihood_row(name, row,
-                           summary.contains("importance_samples")
-                               ? "log p, S = " + summary.at("importance_samples").dump()
-                               : "log p",
+                           (summary.contains("importance_samples")
+                                ? "log p, S = " + summary.at("importance_samples").dump()
+                                : "log p") +
+                               unit,
                            summary.value("log_likelihood", json()), published.at("log_likelihood"));
   }
 
@@ -221,7 +227,8 @@ std::string results_table(const json& results) {
   if (!generations.empty()) {
     text +=
         "\nGenerations of one-dimensional data: Wasserstein-1 distance to the test points, in the "
-        "unit the model reads, as\nthe model draws clusters; what the distance would be on average "
+        "unit of the data (runs of\n0.1.0: of what the model reads), as the model draws clusters; "
+        "what the distance would be on average "
         "were the model perfect; the distance with every\ncluster drawn alike, where the model "
         "draws "
         "them by q(y); share of the points drawn from a cluster that lie outside\nits main "

@@ -72,6 +72,7 @@ TEST(Results, TheBestRunIsChosenByValidationAlone) {
   const json summary = summarise(three_runs());
   EXPECT_EQ(summary.at("negative_bound").at("best"), 102);
   EXPECT_EQ(summary.at("log_likelihood").at("best"), -92);
+  EXPECT_EQ(summary.at("density"), false);
   EXPECT_EQ(summary.at("nmi").at("best"), 0.2);
 
   json unvalidated = three_runs();

@@ -68,7 +68,7 @@ json cluster_figures(const torch::Tensor& q_y, const Dataset& data) {
 }  // namespace
 
 json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
-              const Progress& progress) {
+              const Progress& progress, std::optional<double> log_volume) {
   const auto start = std::chrono::steady_clock::now();
   Generator generator = make_generator(derive_seed(seed, "evaluation"), data.x.device());
   json metrics;
@@ -79,8 +79,10 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
         "the bound on " + (data.name.empty() ? "these points" : data.name) +
         " is not finite; see that its values are like those the model was trained on");
   }
-  metrics["elbo"] = mean.elbo;
-  for (const auto& [name, value] : mean.terms) metrics["terms"][name] = value;
+  const double volume = log_volume.value_or(0);
+  const MeanBound in_units = mean.less(volume);
+  metrics["elbo"] = in_units.elbo;
+  for (const auto& [name, value] : in_units.terms) metrics["terms"][name] = value;
   const int64_t S = options.importance_samples;
   double f_s = mean.elbo;
   if (S > 1 || options.sum_clusters) {
@@ -88,7 +90,14 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
         precision_for("evaluate.precision", options.precision, data.x.device()));
     f_s = log_likelihood(model, data.x, S, generator, options.sum_clusters, progress);
   }
-  metrics["log_likelihood"] = {{"value", f_s}, {"importance_samples", S}};
+  metrics["log_likelihood"] = {{"value", f_s - volume}, {"importance_samples", S}};
+  if (log_volume) {
+    metrics["log_volume"] = volume;
+    metrics["standardised"] = {{"elbo", mean.elbo}, {"log_likelihood", f_s}};
+  }
+  if (const auto features = model.features_at_least_deviation()) {
+    metrics["features_at_least_deviation"] = *features;
+  }
   if (options.sum_clusters) metrics["log_likelihood"]["sum_clusters"] = true;
 
   const Posteriors q = posteriors(model, data.x, generator);
@@ -104,7 +113,7 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
     }
   }
   if (const auto relaxed = mean_relaxed_bound(model, data.x, generator)) {
-    metrics["relaxed_elbo"] = relaxed->elbo;
+    metrics["relaxed_elbo"] = relaxed->elbo - volume;
   }
   if (const auto parts = information_of(model, data.x, generator)) {
     metrics["information"] = {{"mutual_information", parts->mutual_information},
@@ -112,7 +121,10 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
                               {"cluster_entropy", parts->cluster_entropy},
                               {"log_clusters", parts->log_clusters}};
   }
-  if (data.features() == 1) metrics["generation"] = one_dimension(model, data, generator);
+  if (data.features() == 1) {
+    // Of one feature the volume is its unit.
+    metrics["generation"] = one_dimension(model, data, generator, std::exp(volume));
+  }
   metrics["points"] = data.size();
   metrics["seconds"] =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

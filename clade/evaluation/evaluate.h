@@ -1,5 +1,6 @@
 #pragma once
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "clade/core/options.h"
 #include "clade/data/dataset.h"
@@ -23,8 +24,13 @@ struct EvaluateOptions : Options {
 /// KL of the latents taken apart. Figures of clusters are those of the main discrete latent; if
 /// several have clusters, "latents" has those of each by name. "relaxed_elbo" is an extra for
 /// models trained on relaxed clusters and bounds nothing; "generation" is for one-dimensional data.
-/// Bounds are nats per data point. `data` is not empty and on the model's device.
+/// Bounds are nats per data point. With `log_volume` (see TrainedModel) they are of densities of
+/// the data in their own units, as distances of one-dimensional data are; it stands in
+/// "log_volume", and the bound and F_S of what the model reads in "standardised".
+/// "features_at_least_deviation" counts those that the model would copy more narrowly if it might.
+/// `data` is not empty and on the model's device.
 nlohmann::json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
-                        uint64_t seed, const Progress& progress = {});
+                        uint64_t seed, const Progress& progress = {},
+                        std::optional<double> log_volume = {});
 
 }  // namespace clade

@@ -9,6 +9,8 @@
 #include "clade/evaluation/posteriors.h"
 #include "clade/models/small_models_for_tests.h"
 #include "clade/models/two_levels_for_tests.h"
+#include "clade/models/vae.h"
+#include "clade/training/trained_model.h"
 
 namespace clade {
 namespace {
@@ -96,6 +98,58 @@ TEST(LogLikelihood, DecodesSoManyAtATimeHoweverManyClustersItSums) {
   EXPECT_TRUE(std::isfinite(log_likelihood(model, x, 3, generator, /*sum_clusters=*/true)));
   EXPECT_LE(model.most, 10000);
   EXPECT_GT(model.most, 5000);
+}
+
+TEST(DataUnits, TheDensityOfALineIntegratesToOneThere) {
+  // A linear-Gaussian model of one number, whose weights are all p(x) under the exact posterior.
+  TrainedModel trained;
+  auto options = std::make_shared<VaeOptions>();
+  options->likelihood = "gaussian";
+  options->latent = 1;
+  options->trunk.layers = {};
+  auto generator = make_generator(3);
+  auto model = std::make_shared<Vae>(*options, Parent{"x", 1}, generator);
+  model->eval();
+  constexpr double kWeight = 0.8, kVariance = 0.3;
+  {
+    torch::NoGradGuard no_grad;
+    auto w = model->named_parameters();
+    const double variance = 1 / (1 + kWeight * kWeight / kVariance);
+    w["p_x_given_z.mean.weight_z"].fill_(kWeight);
+    w["p_x_given_z.mean.bias"].fill_(0);
+    w["p_x_given_z.log_variance"].fill_(std::log(kVariance));
+    w["q_z_given_x.mean.weight_x"].fill_(variance * kWeight / kVariance);
+    w["q_z_given_x.mean.bias"].fill_(0);
+    w["q_z_given_x.log_variance.weight_x"].fill_(0);
+    w["q_z_given_x.log_variance.bias"].fill_(std::log(variance));
+  }
+  constexpr double kShift = 1.7e9, kScale = 40;
+  trained.options = options;
+  trained.model = model;
+  trained.preprocessing.shift = torch::tensor({kShift}, torch::kFloat64);
+  trained.preprocessing.scale = torch::tensor({kScale}, torch::kFloat64);
+  trained.preprocessing.log_volume = std::log(kScale);
+  constexpr double kStep = 0.5;
+  const auto raw = torch::arange(kShift - 300, kShift + 300, kStep, torch::kFloat64).unsqueeze(1);
+  Dataset data;
+  data.x = trained.preprocessing.apply(raw);
+  const auto log_p = log_likelihoods(*model, data.x, 3, generator) - *trained.log_volume();  // [N]
+  EXPECT_NEAR(log_p.exp().sum().item<double>() * kStep, 1, 1e-4);
+
+  const auto metrics = evaluate(*model, data, {}, 1, {}, trained.log_volume());
+  EXPECT_NEAR(metrics["elbo"], log_p.mean().item<double>(), 1e-4);
+  EXPECT_NEAR(metrics["log_likelihood"]["value"], metrics["elbo"].get<double>(), 1e-9);
+  EXPECT_NEAR(
+      metrics["terms"]["log p(x|z)"].get<double>() - metrics["terms"]["KL(z)"].get<double>(),
+      metrics["elbo"], 1e-6);
+  const auto standardised = evaluate(*model, data, {}, 1);
+  EXPECT_EQ(metrics["standardised"]["elbo"], standardised["elbo"]);
+  EXPECT_NEAR(metrics["elbo"].get<double>() + std::log(kScale), standardised["elbo"], 1e-9);
+  EXPECT_FALSE(standardised.contains("standardised"));
+  EXPECT_NEAR(metrics["generation"]["wasserstein_1"],
+              kScale * standardised["generation"]["wasserstein_1"].get<double>(), 1e-6);
+  options->likelihood = "bernoulli";
+  EXPECT_FALSE(trained.log_volume()) << "a probability has no unit";
 }
 
 TEST(Posteriors, CountUnitsWhoseMeansMove) {

@@ -21,7 +21,8 @@ double wasserstein_1(const torch::Tensor& a, const torch::Tensor& b);
 ///                           weighed as the model draws them
 /// Clusters are those of the main discrete latent. The last two only where there are clusters, the
 /// last where there are labels to tell modes by. A mode is the mean of a label's points; labels
-/// without points have none.
-nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& generator);
+/// without points have none. Distances are `unit` times those of the numbers that the model reads.
+nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& generator,
+                             double unit = 1);
 
 }  // namespace clade

@@ -37,6 +37,15 @@ MeanBound mean_over(const Model& model, const torch::Tensor& x,
 
 }  // namespace
 
+MeanBound MeanBound::less(double log_volume) const {
+  MeanBound bound = *this;
+  bound.elbo -= log_volume;
+  for (auto& [name, value] : bound.terms) {
+    if (name.rfind("log p(x", 0) == 0) value -= log_volume;
+  }
+  return bound;
+}
+
 MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator) {
   const EvaluationMode evaluation(model);
   return mean_over(model, x, [&](const auto& rows) { return model.bound(rows, generator); });

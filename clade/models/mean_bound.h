@@ -12,6 +12,10 @@ namespace clade {
 struct MeanBound {
   double elbo = 0;
   std::vector<std::pair<std::string, double>> terms;  ///< As in Bound: divergences positive.
+
+  /// With `log_volume` nats less in the bound and in log p(x|…): of x in units in which the
+  /// logarithm of a density is that much lower.
+  MeanBound less(double log_volume) const;
 };
 
 /// Rows of x that a model evaluates at a time, so that memory stays bounded.

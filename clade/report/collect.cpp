@@ -132,8 +132,10 @@ std::vector<Headline> headlines(const json& metrics) {
   if (test == metrics.end()) return all;
   const std::string where =
       " on " + std::to_string(test->at("points").get<int64_t>()) + " " + test.key() + " points";
-  all.push_back({"Bound", figure(test->at("elbo"), 2) + " nats",
-                 "Lower bound on the log-likelihood of a point" + where + "; higher is better."});
+  const std::string unit = test->contains("log_volume") ? ", a density in the data's units" : "";
+  all.push_back(
+      {"Bound", figure(test->at("elbo"), 2) + " nats",
+       "Lower bound on the log-likelihood of a point" + unit + where + "; higher is better."});
   const auto& likelihood = test->at("log_likelihood");
   if (const int64_t samples = likelihood.at("importance_samples"); samples > 1) {
     all.push_back(

@@ -28,6 +28,7 @@ struct Figure {
 
 constexpr Figure kFigures[] = {
     {"bound", "/elbo", 2},
+    {"bound, of standardised values", "/standardised/elbo", 2},
     {"log-likelihood", "/log_likelihood/value", 2},
     {"accuracy, one-to-one", "/clustering/acc_hungarian", 3},
     {"accuracy, majority label", "/clustering/acc_majority", 3},

@@ -41,6 +41,7 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       data_(data),
       options_(valid(options)),
       seed_(seed),
+      log_volume_(trained.log_volume().value_or(0)),
       generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())),
       step_(model_, data, options_, generator_) {
   check_objective();
@@ -146,7 +147,7 @@ TrainingState Trainer::state() {
 
 TrainingSummary Trainer::summary(bool interrupted) const {
   const bool stopped_early = !interrupted && standing_.epoch < options_.epochs;
-  return {standing_.epoch, step_.adam().steps, standing_.best_epoch, best_bound_,
+  return {standing_.epoch, step_.adam().steps, standing_.best_epoch, best_bound_ - log_volume_,
           seconds_,        interrupted,        stopped_early,        step_.not_captured()};
 }
 
@@ -255,6 +256,10 @@ EpochLog Trainer::end_epoch() {
   log.beta = options_.beta(standing_.epoch);
   if (data_.validation.size() > 0) log.validation = validation_bound();
   keep_if_best(log);
+  for (MeanBound* bound : {&log.train, log.validation ? &*log.validation : nullptr,
+                           log.labelled ? &*log.labelled : nullptr}) {
+    if (bound != nullptr) *bound = bound->less(log_volume_);
+  }
   ++standing_.epoch;
   standing_.position = 0;
   if (!standing_.stalled_at && options_.has_stalled(standing_.epoch, standing_.best_epoch)) {
@@ -288,7 +293,7 @@ void Trainer::keep_if_best(const EpochLog& log) {
 
 void Trainer::keep_model() {
   trained_.provenance["epoch"] = standing_.best_epoch;
-  trained_.provenance["bound"] = best_bound_;
+  trained_.provenance["bound"] = best_bound_ - log_volume_;
   for (TrainingObserver* observer : observers_) observer->keep_model(trained_);
 }
 

@@ -65,6 +65,7 @@ class Trainer {
   const Splits& data_;
   TrainOptions options_;
   uint64_t seed_;
+  double log_volume_;  // what is said of a bound has it less; best_bound_ and checkpoints do not
   Generator generator_;
   TrainingStep step_;
   std::vector<TrainingObserver*> observers_;

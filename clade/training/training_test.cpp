@@ -385,18 +385,49 @@ TEST_P(Training, SavesAndLoadsTheModel) {
   EXPECT_TRUE(loaded.preprocessing.binarise);
 }
 
+TEST_F(Folder, LogsBoundsInTheUnitsOfTheData) {
+  Splits data = three_prototypes();
+  data.preprocessing.binarise = false;
+  data.preprocessing.scale = torch::full({8}, 0.5, torch::kFloat64);
+  const auto logged = [&](std::optional<double> log_volume, const std::string& name) {
+    data.preprocessing.log_volume = log_volume;
+    auto options = find_model("vae").options();
+    options->likelihood = "gaussian";
+    auto trained = make_model("vae", options, data, 1, torch::kCPU);
+    train_in(folder(name), trained, data, quick(2));
+    EXPECT_EQ(load_model(folder(name), torch::kCPU).log_volume(), log_volume);
+    return log_of(folder(name)).back();
+  };
+  const auto plain = logged({}, "plain"), in_units = logged(8 * std::log(0.5), "units");
+  for (const char* split : {"train", "validation"}) {
+    const auto &a = plain.at(split), &b = in_units.at(split);
+    EXPECT_NEAR(b.at("elbo").get<double>(), a.at("elbo").get<double>() - 8 * std::log(0.5), 1e-9);
+    EXPECT_NEAR(b.at("terms").at("log p(x|z)").get<double>(),
+                a.at("terms").at("log p(x|z)").get<double>() - 8 * std::log(0.5), 1e-9);
+    EXPECT_EQ(b.at("terms").at("KL(z)"), a.at("terms").at("KL(z)"));
+  }
+}
+
 using ModelFile = Folder;
 
 TEST_F(ModelFile, KeepsShiftAndScaleInDoubleAndForEarlierReadersInFloat) {
   Splits data = three_prototypes();
   data.preprocessing.shift = torch::full({8}, 1.7e9 + 0.1, torch::kFloat64);
   data.preprocessing.scale = torch::full({8}, 0.1, torch::kFloat64);
+  data.preprocessing.constant = torch::full({8}, std::nan(""), torch::kFloat64);
+  data.preprocessing.constant[3] = 0.2;
+  data.preprocessing.whole = torch::arange(8) < 2;
+  data.preprocessing.log_volume = -3.5;
   const auto trained = small("vae", data);
   save_model(trained, folder("a"));
   for (const Preprocessing& kept :
        {load_model(folder("a"), torch::kCPU).preprocessing, *kept_preprocessing(folder("a"))}) {
     EXPECT_TRUE(kept.shift.equal(data.preprocessing.shift));
     EXPECT_TRUE(kept.scale.equal(data.preprocessing.scale));
+    EXPECT_EQ(kept.constant[3].item<double>(), 0.2);
+    EXPECT_EQ(kept.constant.isnan().sum().item<int64_t>(), 7);
+    EXPECT_TRUE(kept.whole.equal(data.preprocessing.whole));
+    EXPECT_EQ(kept.log_volume, -3.5);
   }
   TensorFile file = read_safetensors(folder("a") / "model.safetensors");
   EXPECT_TRUE(file.tensors.at("data.scale").equal(torch::full({8}, 0.1F)));

@@ -1,10 +1,14 @@
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <ostream>
 
 #include "app/commands.h"
 #include "app/trained_run.h"
 #include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/core/words.h"
 #include "clade/formats/npy.h"
 #include "clade/formats/png.h"
 #include "clade/models/given.h"
@@ -19,7 +23,7 @@ struct GenerateArguments {
   std::optional<int64_t> cluster;
   std::vector<std::string> given;
   std::optional<uint64_t> seed;
-  bool random = false;
+  bool random = false, means = false;
   int64_t count = 0;
 };
 
@@ -57,15 +61,69 @@ clade::Given latents_given(const GenerateArguments& arguments, clade::Model& mod
   return given;
 }
 
+// A draw of x, as data have them; or its mean, as people look at it.
+torch::Tensor points_of(clade::Model& model, int64_t n, const clade::Given& given, bool means,
+                        clade::Generator& generator) {  // [n, D]
+  const auto p_x = model.generations(n, given, generator);
+  return means ? p_x->mean() : p_x->sample(generator);
+}
+
+// Each number in the shortest text that is it and no other of its type.
+template <class Number>
+void write_rows(std::ostream& out, const torch::Tensor& rows) {  // [n, D]
+  const Number* number = rows.data_ptr<Number>();
+  char text[64];
+  for (int64_t i = 0; i < rows.numel(); ++i) {
+    const auto end = std::to_chars(std::begin(text), std::end(text), number[i]).ptr;
+    out.write(text, end - text) << ((i + 1) % rows.size(1) == 0 ? '\n' : ',');
+  }
+}
+
+// A table that is read as the data were. raw: [n, D]
+void write_csv(const fs::path& path, const torch::Tensor& raw, std::vector<std::string> columns) {
+  for (int64_t i = 0; columns.size() < static_cast<size_t>(raw.size(1)); ++i) {
+    columns.push_back("x" + std::to_string(i));
+  }
+  clade::write_atomically(path, [&](std::ostream& out) {
+    for (const std::string& column : columns) {
+      out << (&column == &columns.front() ? "" : ",") << clade::csv_text(column);
+    }
+    out << '\n';
+    if (raw.scalar_type() == torch::kFloat64) {
+      write_rows<double>(out, raw.contiguous());
+    } else {
+      write_rows<float>(out, raw.contiguous());
+    }
+  });
+}
+
+// In the units of the data that were read, whole where those were. points: [n, D]
+void write_points(const fs::path& path, const torch::Tensor& points,
+                  const clade::TrainedModel& trained, bool means) {
+  auto raw = trained.preprocessing.restore(points);
+  if (!means) raw = trained.preprocessing.as_whole_numbers(raw);
+  if (path.extension() == ".csv") {
+    write_csv(path, raw, trained.preprocessing.columns);
+    return;
+  }
+  std::vector<int64_t> shape = trained.shape;
+  shape.insert(shape.begin(), raw.size(0));
+  clade::write_npy(path, raw.reshape(shape));
+}
+
 void generate(const GenerateArguments& arguments) {
   const fs::path out = arguments.out;
-  if (out.extension() != ".png" && out.extension() != ".npy") {
-    throw clade::ConfigError("--out is " + arguments.out + "; its name must end in .png or .npy");
+  const std::string kind = out.extension();
+  if (kind != ".png" && kind != ".npy" && kind != ".csv") {
+    throw clade::ConfigError("--out is " + arguments.out +
+                             "; its name must end in .png, .npy or .csv");
   }
+  const bool means = arguments.means || kind == ".png";
   const TrainedRun run = open_run(arguments.run, arguments.device);
   clade::Model& model = *run.trained.model;
-  if (out.extension() == ".png" && !clade::is_image(run.trained.shape)) {
-    throw clade::ConfigError("the model's points are not images; give --out a name in .npy");
+  if (kind == ".png" && !clade::is_image(run.trained.shape)) {
+    throw clade::ConfigError(
+        "the model's points are not images; give --out a name in .npy or .csv");
   }
   auto generator = clade::make_generator(
       clade::derive_seed(arguments.seed.value_or(run.seed()), "generate"), run.device);
@@ -83,21 +141,17 @@ void generate(const GenerateArguments& arguments) {
     for (int64_t k = 0; k < model.clusters(); ++k) {
       auto with_cluster = model.given_cluster(k);
       with_cluster.insert(given.begin(), given.end());
-      rows.push_back(model.sample_means(count, with_cluster, generator));
+      rows.push_back(points_of(model, count, with_cluster, means, generator));
     }
     sheet = torch::stack(rows);
   } else {
-    sheet = model.sample_means(count, given, generator).unsqueeze(0);
+    sheet = points_of(model, count, given, means, generator).unsqueeze(0);
   }
-  if (out.extension() == ".png") {
+  if (kind == ".png") {
     clade::write_png(
         out, clade::make_sheet(each_cluster ? sheet : as_square(sheet[0]), run.trained.shape));
   } else {
-    // In the units of the data that were read.
-    const auto raw = run.trained.preprocessing.restore(sheet.cpu());
-    std::vector<int64_t> shape = run.trained.shape;
-    shape.insert(shape.begin(), raw.size(0) * raw.size(1));
-    clade::write_npy(out, raw.reshape(shape));
+    write_points(out, sheet.cpu().flatten(0, 1), run.trained, means);
   }
   std::printf("%lld points: %s\n", static_cast<long long>(sheet.size(0) * sheet.size(1)),
               out.c_str());
@@ -125,13 +179,17 @@ void add_generate(CLI::App& app) {
   command->add_option("--seed", arguments->seed, "another draw")->check(CLI::NonNegativeNumber);
   command
       ->add_option("--out", arguments->out,
-                   "a .png sheet (images), or .npy values in the data's units")
+                   "a .png sheet of means (images), or points in the data's units: .npy, or .csv "
+                   "with the table's columns")
       ->required();
+  command->add_flag("--means", arguments->means,
+                    "the mean of p(x|z) of each point in place of a draw from it: what a .png "
+                    "shows, but less spread out than data are");
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer(
       "Examples:\n"
       "  clade generate runs/cp_vae-fashion-mnist-1 --out clusters.png\n"
-      "  clade generate runs/cp_vae-points-1 --cluster 3 --count 500 --out more.npy\n"
+      "  clade generate runs/cp_vae-points-1 --cluster 3 --count 500 --out more.csv\n"
       "  clade generate runs/cagem-mnist-1 --given y=7 --given z2=0 --out sevens.png");
   command->callback([arguments] { generate(*arguments); });
 }

@@ -227,6 +227,121 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
       {"data.label_budget is 100", "50 of class 'y'", "lower it to"});
 }
 
+TEST_F(Command, GeneratesPointsAsSpreadOutAsTheData) {
+  // Two groups by a; noise that no latent can know; whole numbers, far from zero; a constant.
+  std::mt19937 random(1);
+  std::normal_distribution<double> noise;
+  std::ostringstream csv;
+  csv << "a,\"noise, rough\",count,same\n";
+  csv.precision(15);
+  for (int i = 0; i < 600; ++i) {
+    csv << 3 * (i % 2) + 0.5 * noise(random) << "," << 1000 + 20 * noise(random) << ","
+        << 1700000000 + static_cast<int64_t>(4 * noise(random)) << ",0.25\n";
+  }
+  write(folder_ / "points.csv", csv.str());
+  const Outcome trained = run(train("points.csv", {"--out", "made", "--set", "train.epochs=40",
+                                                   "--set", "train.learning_rate=3e-3"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_NE(trained.out.find("column 'same' is constant"), std::string::npos) << trained.out;
+  EXPECT_NE(trained.out.find("bound (nats, in the data's units)"), std::string::npos);
+  const auto generate = [&](const std::string& out, std::vector<std::string> more) {
+    std::vector<std::string> words = {"generate", "made",  "--random", "--count",
+                                      "4000",     "--out", out};
+    words.insert(words.end(), more.begin(), more.end());
+    EXPECT_EQ(run(words).code, 0);
+    return read(folder_ / out);
+  };
+  // Mean and deviation of a column, and whether all of it are whole numbers.
+  struct Moments {
+    double mean, deviation;
+    bool whole;
+  };
+  const auto moments = [](const std::string& text, int column) {
+    std::istringstream lines(text);
+    std::string line;
+    std::getline(lines, line);
+    EXPECT_EQ(line, "a,\"noise, rough\",count,same");
+    double n = 0, sum = 0, squares = 0, first = 0;
+    bool whole = true;
+    while (std::getline(lines, line)) {
+      std::istringstream cells(line);
+      std::string cell;
+      for (int i = 0; i <= column; ++i) std::getline(cells, cell, ',');
+      const double value = std::stod(cell);
+      if (n == 0) first = value;
+      whole = whole && value == std::round(value);
+      n += 1, sum += value - first, squares += (value - first) * (value - first);
+    }
+    return Moments{first + sum / n, std::sqrt(squares / n - sum * sum / n / n), whole};
+  };
+  const std::string data = read(folder_ / "points.csv"), drawn = generate("x.csv", {});
+  const std::string means = generate("means.csv", {"--means"});
+  EXPECT_EQ(lines_of(drawn), 4001);
+  for (const int column : {0, 1, 2}) {
+    const auto real = moments(data, column), made = moments(drawn, column);
+    EXPECT_NEAR(made.deviation, real.deviation, 0.2 * real.deviation) << column;
+    EXPECT_NEAR(made.mean, real.mean, 0.25 * real.deviation) << column;
+    EXPECT_EQ(made.whole, column == 2);
+  }
+  EXPECT_LT(moments(means, 1).deviation, 0.5 * moments(data, 1).deviation);
+  EXPECT_FALSE(moments(means, 2).whole);
+  EXPECT_EQ(moments(drawn, 3).mean, 0.25);
+  EXPECT_EQ(moments(drawn, 3).deviation, 0);
+  EXPECT_NE(generate("x.npy", {}).find("'<f8'"), std::string::npos);
+
+  const auto metrics = nlohmann::json::parse(read(folder_ / "made/metrics.json")).at("test");
+  const double volume = metrics.at("log_volume");
+  EXPECT_NEAR(volume, std::log(moments(data, 0).deviation) + std::log(20.0) + std::log(4.0), 0.3);
+  EXPECT_NEAR(metrics.at("elbo").get<double>() + volume, metrics.at("standardised").at("elbo"),
+              1e-9);
+  const auto model = nlohmann::json::parse(read(folder_ / "made/model.json"));
+  EXPECT_EQ(model.at("options").at("least_deviation"), 0.05);
+
+  expect_refusal({"generate", "made", "--out", "x.txt"}, {".png, .npy or .csv"});
+  write(folder_ / "bits.csv", "1,0\n0,1\n1,1\n0,0\n");
+  expect_refusal(train("bits.csv", {"--out", "run", "--set", "model.likelihood=gaussian"}),
+                 {"model.likelihood is \"gaussian\"", "0 or 1"});
+}
+
+TEST_F(Command, MeasuresInTheUnitsOfTheData) {
+  write_points("points.csv");
+  std::ostringstream thousandths;
+  std::istringstream lines(read(folder_ / "points.csv"));
+  std::string line;
+  std::getline(lines, line);
+  thousandths << line << "\n";
+  thousandths.precision(17);
+  while (std::getline(lines, line)) {
+    std::istringstream cells(line);
+    std::string cell;
+    for (int d = 0; d < 4; ++d) {
+      std::getline(cells, cell, ',');
+      thousandths << 1000 * std::stod(cell) << ",";
+    }
+    std::getline(cells, cell);
+    thousandths << cell << "\n";
+  }
+  write(folder_ / "thousandths.csv", thousandths.str());
+  const auto test_of = [&](const std::string& name) {
+    EXPECT_EQ(run(train(name + ".csv", {"--labels", "kind", "--out", name})).code, 0);
+    return nlohmann::json::parse(read(folder_ / name / "metrics.json")).at("test");
+  };
+  const auto plain = test_of("points"), small = test_of("thousandths");
+  const double difference = 4 * std::log(1000.0);
+  EXPECT_NEAR(plain.at("elbo").get<double>() - small.at("elbo").get<double>(), difference, 1e-3);
+  EXPECT_NEAR(plain.at("standardised").at("elbo"),
+              small.at("standardised").at("elbo").get<double>(), 1e-3);
+  ASSERT_EQ(run({"score", "points", "points.csv", "--labels", "kind", "--out", "a.csv"}).code, 0);
+  ASSERT_EQ(
+      run({"score", "thousandths", "thousandths.csv", "--labels", "kind", "--out", "b.csv"}).code,
+      0);
+  const auto first_of = [&](const std::string& name) {
+    const std::string text = read(folder_ / name), row = text.substr(text.find('\n') + 1);
+    return std::stod(row.substr(row.find(',', row.find(',') + 1) + 1));
+  };
+  EXPECT_NEAR(first_of("a.csv") - first_of("b.csv"), difference, 1e-2);
+}
+
 TEST_F(Command, HoldsLatentsFixedByName) {
   write_points("points.csv");
   ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
@@ -240,13 +355,16 @@ TEST_F(Command, HoldsLatentsFixedByName) {
   // --cluster is short for the latent's name.
   EXPECT_EQ(generate({"--cluster", "2", "--count", "7"}, "short.npy"),
             generate({"--given", "y=2", "--count", "7"}, "long.npy"));
-  // All units at one number, or each at its own; with z held, all of a cluster's points are one.
-  const std::string centre =
-      generate({"--given", "y=1", "--given", "z=0", "--count", "2"}, "0.npy");
-  EXPECT_EQ(centre, generate({"--given", "z=0,0", "--given", "y=1", "--count", "2"}, "00.npy"));
-  const std::string values = centre.substr(centre.size() - 2 * 4 * 8);
-  EXPECT_EQ(values.substr(0, 32), values.substr(32));
-  EXPECT_NE(centre, generate({"--given", "y=1", "--given", "z=3,0", "--count", "2"}, "3.npy"));
+  // All units at one number, or each at its own; with z held, a cluster's points differ by noise.
+  const auto means = [&](const std::string& z, const std::string& out) {
+    return generate({"--given", "y=1", "--given", "z=" + z, "--count", "2", "--means"}, out);
+  };
+  const std::string centre = means("0", "0.npy");
+  EXPECT_EQ(centre, means("0,0", "00.npy"));
+  constexpr size_t kPoint = 4 * sizeof(double);
+  const std::string values = centre.substr(centre.size() - 2 * kPoint);
+  EXPECT_EQ(values.substr(0, kPoint), values.substr(kPoint));
+  EXPECT_NE(centre, means("3,0", "3.npy"));
   generate({"--given", "z=0", "--count", "2"}, "each.npy");  // of each of three clusters
   EXPECT_EQ(fs::file_size(folder_ / "each.npy"), 128 + 3 * 2 * 4 * 8u);
   generate({"--random", "--given", "z=0", "--count", "2"}, "any.npy");
@@ -855,7 +973,7 @@ TEST_F(Command, RefusesDamagedRuns) {
   write(model, whole);
   expect_refusal({"generate", "made", "--cluster", "3", "--out", "x.npy"}, {"clusters 0 to 2"});
   expect_refusal({"generate", "made", "--out", "x.png"}, {".npy"});
-  expect_refusal({"generate", "made", "--out", "x.jpg"}, {".png or .npy"});
+  expect_refusal({"generate", "made", "--out", "x.jpg"}, {".png, .npy or .csv"});
   write(folder_ / "narrow.csv", "1,2\n3,4\n");
   expect_refusal({"cluster", "made", "narrow.csv"}, {"narrow.csv", "4", "2"});
   expect_refusal({"embed", "made", "narrow.csv", "--layer", "z9"}, {"narrow.csv"});

@@ -44,13 +44,12 @@ std::vector<std::string> classes_of(const torch::Tensor& cluster,
 clade::PointTable table_of(const TrainedRun& run, const std::vector<size_t>& latents,
                            const clade::Dataset& data, bool all) {
   clade::Model& model = *run.trained.model;
-  auto generator = clade::make_generator(clade::derive_seed(run.seed(), "cluster"), run.device);
-  const auto q = clade::posteriors(model, data.x, generator);
+  const auto q = clade::assignment(model, data.x, run.seed());
   clade::PointTable table(data);
   for (const size_t l : latents) {
     const std::string own = latents.size() == 1 ? "" : model.discrete()[l].name;
     const std::string prefix = own.empty() ? "" : own + "_";
-    const auto q_y = q.clusters[l].cpu();            // [N, K]
+    const auto q_y = q[l].cpu();                     // [N, K]
     const auto [probability, cluster] = q_y.max(1);  // [N]
     table.add(own.empty() ? "cluster" : own, cluster);
     if (model.takes_labels() && l == model.main_discrete()) {

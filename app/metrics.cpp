@@ -41,6 +41,8 @@ void cluster_rows(const json& metrics, const std::string& latent, const json::js
   of("NMI", "/clustering/nmi", "%.3f");
   of("ARI", "/clustering/ari", "%.3f");
   of("clusters in use", "/clusters_in_use", "%.0f");
+  of("clusters above an even share", "/clusters_above_even_share", "%.0f");
+  of("effective number of clusters", "/effective_clusters", "%.1f");
   of("largest cluster", "/largest_cluster", "%.3f");
 }
 
@@ -61,6 +63,7 @@ void print_metrics(const json& metrics) {
   using Pointer = json::json_pointer;
   std::string header;
   int64_t samples = 1;
+  int64_t clusters = 2;
   bool summed = false;  // every cluster inside each weight, which even one sample gains from
   json terms = json::object();
   json layers = json::object();
@@ -73,6 +76,7 @@ void print_metrics(const json& metrics) {
     const json& likelihood = figures.at("log_likelihood");
     samples = std::max(samples, likelihood.at("importance_samples").get<int64_t>());
     summed = summed || likelihood.value("sum_clusters", false);
+    clusters = figures.value("clusters", clusters);
     terms = figures.at("terms");
     layers = figures.at("active_units");
     latents = figures.value("latents", json::object());
@@ -91,14 +95,16 @@ void print_metrics(const json& metrics) {
     row(metrics, "  of standardised values", Pointer("/standardised/log_likelihood"), "%.2f");
   }
   row(metrics, "features at least deviation", Pointer("/features_at_least_deviation"), "%.0f");
-  if (latents.empty()) cluster_rows(metrics, "", Pointer());
+  if (latents.empty() && clusters > 1) cluster_rows(metrics, "", Pointer());
   for (const auto& latent : latents.items()) {
     cluster_rows(metrics, latent.key() + ": ", Pointer("/latents") / latent.key());
   }
   row(metrics, "information of the latents, nats", Pointer("/information/mutual_information"),
       "%.2f");
   row(metrics, "KL of aggregated codes to prior", Pointer("/information/aggregated_kl"), "%.2f");
-  row(metrics, "entropy of q(y), nats", Pointer("/information/cluster_entropy"), "%.2f");
+  if (clusters > 1) {
+    row(metrics, "entropy of q(y), nats", Pointer("/information/cluster_entropy"), "%.2f");
+  }
   row(metrics, "bound with a relaxed cluster", Pointer("/relaxed_elbo"), "%.2f");
   row(metrics, "Wasserstein-1 of generations", Pointer("/generation/wasserstein_1"), "%.4f");
   row(metrics, "the same of a perfect model", Pointer("/generation/wasserstein_1_floor"), "%.4f");

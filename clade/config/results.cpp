@@ -159,7 +159,15 @@ json summarise(const json& runs) {
   for (const std::string key : {"acc_hungarian", "acc_majority", "acc_most_confident", "nmi"}) {
     summary[key] = take("/metrics/test/clustering/" + key);
   }
-  summary["clusters_in_use"] = take("/metrics/test/clusters_in_use");
+  // Before both figures were told apart, the second had the name of the first.
+  const Pointer above("/metrics/test/clusters_above_even_share");
+  const Pointer in_use("/metrics/test/clusters_in_use");
+  summary["clusters_in_use"] = over_runs(made, [&](const json& run) {
+    return number_at(run, above) ? number_at(run, in_use) : std::nullopt;
+  });
+  summary["clusters_above_even_share"] = over_runs(made, [&](const json& run) {
+    return number_at(run, number_at(run, above) ? above : in_use);
+  });
   summary["label_shared_clusters"] = take("/metrics/test/clustering/label_shared_clusters");
   for (const std::string key :
        {"wasserstein_1", "wasserstein_1_floor", "wasserstein_1_uniform", "wrong_mode_share"}) {
@@ -198,18 +206,21 @@ std::string results_table(const json& results) {
       "\nClusters of the test points against their labels, which no choice depends on; † trained "
       "to `train.epochs`,\nnot stopped early.\n\n";
   text += heading({"experiment", "accuracy one-to-one / majority / most confident", "NMI",
-                   "clusters in use", "shared by labels", "epochs", "training", "machine", "date",
-                   "version"});
+                   "clusters in use", "above an even share", "shared by labels", "epochs",
+                   "training", "machine", "date", "version"});
   for (const auto& [name, row] : results.items()) {
     const json summary = summarise(row.at("runs"));
     const json& runs = row.at("runs");
     const json& seconds = summary.at("seconds");
+    const auto of_clusters = [&](const char* figure) {
+      return row.contains("clusters") ? mean_and_sd(summary.at(figure), 1) : kNone;
+    };
     text += cells({name,
                    mean_and_sd(summary.at("acc_hungarian"), 3) + " / " +
                        mean_and_sd(summary.at("acc_majority"), 3) + " / " +
                        mean_and_sd(summary.at("acc_most_confident"), 3),
-                   mean_and_sd(summary.at("nmi"), 3),
-                   row.contains("clusters") ? mean_and_sd(summary.at("clusters_in_use"), 1) : kNone,
+                   mean_and_sd(summary.at("nmi"), 3), of_clusters("clusters_in_use"),
+                   of_clusters("clusters_above_even_share"),
                    mean_and_sd(summary.at("label_shared_clusters"), 1), epochs(runs),
                    seconds.is_object() ? duration(seconds.at("mean")) : kNone,
                    said(runs, "machine"), said(runs, "date"), said(runs, "version")});

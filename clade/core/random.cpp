@@ -1,8 +1,13 @@
 #include "clade/core/random.h"
 
-#include <ATen/Context.h>
+#include <ATen/ATen.h>
 
 namespace clade {
+namespace {
+
+constexpr uint64_t kRowsSeed = 1957;  // Any constant does.
+
+}  // namespace
 
 Generator make_generator(uint64_t seed, const torch::Device& device) {
   // Cloning the default generator is the one way to make a generator for any device without
@@ -15,6 +20,13 @@ Generator make_generator(uint64_t seed, const torch::Device& device) {
 torch::Tensor random_rows(int64_t n, int64_t size, const torch::Device& device,
                           Generator& generator) {
   return torch::empty({n}, torch::dtype(torch::kInt64).device(device)).random_(0, size, generator);
+}
+
+torch::Tensor some_rows(const torch::Tensor& x, int64_t count) {
+  if (x.size(0) <= count) return x;
+  Generator generator = make_generator(kRowsSeed);
+  const auto order = at::randperm(x.size(0), generator, at::kLong);
+  return x.index_select(0, std::get<0>(order.slice(0, 0, count).sort()).to(x.device()));
 }
 
 uint64_t derive_seed(uint64_t seed, std::string_view purpose) {

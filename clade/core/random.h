@@ -17,6 +17,10 @@ Generator make_generator(uint64_t seed, const torch::Device& device = torch::kCP
 torch::Tensor random_rows(int64_t n, int64_t size, const torch::Device& device,
                           Generator& generator);
 
+/// As many rows of x, [N, …], as `count` at most: all of them, in their order, or some drawn by a
+/// seed that is the same everywhere, for x may be sorted. -> [min(N, count), …]
+torch::Tensor some_rows(const torch::Tensor& x, int64_t count);
+
 /// An independent seed for one purpose ("init", "split", …), so that adding a draw for one purpose
 /// leaves the numbers of all others alone.
 uint64_t derive_seed(uint64_t seed, std::string_view purpose);

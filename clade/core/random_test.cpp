@@ -22,6 +22,17 @@ TEST(Random, SameSeedSameNumbers) {
   EXPECT_FALSE(torch::equal(numbers, draw(one)));
 }
 
+TEST(Random, SomeRowsAreAllOrTheSameDrawOfThem) {
+  const auto x = torch::arange(20).view({10, 2});
+  EXPECT_TRUE(torch::equal(some_rows(x, 10), x));
+  const auto some = some_rows(x, 4);  // [4, 2]
+  EXPECT_TRUE(torch::equal(some, some_rows(x, 4)));
+  const auto rows = some.select(1, 0) / 2;  // each once, in order, and not the first
+  EXPECT_TRUE((rows.slice(0, 1) > rows.slice(0, 0, 3)).all().item<bool>());
+  EXPECT_TRUE(torch::equal(some.select(1, 1), some.select(1, 0) + 1));
+  EXPECT_FALSE(torch::equal(rows, torch::arange(4)));
+}
+
 TEST(Random, GlobalGeneratorNeitherMattersNorMoves) {
   torch::manual_seed(1);
   torch::randn({3});  // leaves a spare normal in the global generator, which a clone would copy

@@ -23,6 +23,15 @@ GaussianMixture GaussianMixture::of_one(const DiagonalGaussian& gaussian) {
   return GaussianMixture({gaussian.mean().unsqueeze(-2), gaussian.log_variance().unsqueeze(-2)});
 }
 
+torch::Tensor GaussianMixture::mean() const {
+  return components_.mean().mean(-2);
+}
+
+torch::Tensor GaussianMixture::deviation() const {
+  const auto apart = (components_.mean() - mean().unsqueeze(-2)).square();  // [..., M, D]
+  return (components_.log_variance().exp() + apart).mean(-2).sqrt();
+}
+
 torch::Tensor GaussianMixture::log_prob_given_component(const torch::Tensor& z) const {
   if (components_.mean().dim() > 2) return components_.log_prob(z.unsqueeze(-2));
   // The square taken apart, so that all pairs are one matrix product:

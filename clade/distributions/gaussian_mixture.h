@@ -18,6 +18,8 @@ class GaussianMixture {
 
   int64_t size() const { return components_.mean().size(-2); }        // M
   const DiagonalGaussian& components() const { return components_; }  // [..., M, D]
+  torch::Tensor mean() const;                                         // [..., D]
+  torch::Tensor deviation() const;                                    // [..., D]
   torch::Tensor log_prob(const torch::Tensor& z) const;               // [..., D] -> [...]
 
   /// log p(z_i | z_1 … z_{i−1}), which sum to log p(z); the units' own densities where M = 1, else

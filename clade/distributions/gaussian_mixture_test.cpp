@@ -55,6 +55,15 @@ TEST(GaussianMixture, IsTheMeanOfItsDensities) {
   }
 }
 
+TEST(GaussianMixture, MeanAndDeviationAreIntegrals) {
+  const auto z = plane();  // [n, 2]
+  const auto weight = mixture().log_prob(z).exp().unsqueeze(1) * kStep * kStep;
+  const auto mean = (z * weight).sum(0);
+  EXPECT_TRUE(torch::allclose(mixture().mean(), mean, 0, 1e-6));
+  EXPECT_TRUE(torch::allclose(mixture().deviation(), ((z - mean).square() * weight).sum(0).sqrt(),
+                              0, 1e-6));
+}
+
 TEST(GaussianMixture, IntegratesToOne) {
   EXPECT_NEAR(mixture().log_prob(plane()).exp().sum().item<double>() * kStep * kStep, 1, 1e-6);
 }

@@ -167,6 +167,10 @@ ClusteringScores score_clusters(const torch::Tensor& all_probabilities,
   return scores;
 }
 
+int64_t clusters_in_use(const torch::Tensor& probabilities) {
+  return torch::bincount(probabilities.argmax(1)).gt(0).sum().item<int64_t>();
+}
+
 ClusterUse cluster_use(const torch::Tensor& aggregated_posterior) {
   if (aggregated_posterior.dim() != 1 || aggregated_posterior.size(0) == 0) {
     throw Error("q(y) has shape " + shape_of(aggregated_posterior) +
@@ -180,8 +184,9 @@ ClusterUse cluster_use(const torch::Tensor& aggregated_posterior) {
   }
   ClusterUse use;
   const double fair_share = 1 / static_cast<double>(q.size(0));
-  use.clusters_in_use = (q >= fair_share * (1 - 1e-5)).sum().item<int64_t>();
+  use.above_even_share = (q >= fair_share * (1 - 1e-5)).sum().item<int64_t>();
   use.cluster_entropy = entropy(q);
+  use.effective_clusters = std::exp(use.cluster_entropy);
   use.largest_cluster = q.max().item<double>();
   return use;
 }

@@ -39,12 +39,17 @@ torch::Tensor confusion(const torch::Tensor& clusters,                // [N] int
                         const torch::Tensor& labels,                  // [N] int64
                         int64_t cluster_count, int64_t label_count);  // -> [K, C] int64
 
+/// The clusters that hold a point, if every point belongs to its most probable one. [N, K] float.
+int64_t clusters_in_use(const torch::Tensor& probabilities);
+
 /// Whether the clusters have collapsed, seen in the aggregated posterior q(y) = mean of q(y|x).
 struct ClusterUse {
-  /// Clusters with q(y_k) at least 1/K, up to rounding (a relative 1e-5): a uniform q(y) uses all,
-  /// K = 1 its one.
-  int64_t clusters_in_use = 0;
+  /// Clusters with q(y_k) at least 1/K, up to rounding (a relative 1e-5). Of clusters of unequal
+  /// size this leaves out small ones, however full of points.
+  int64_t above_even_share = 0;
   double cluster_entropy = 0;  ///< Of q(y) in nats: 0 for one cluster, log K for a uniform q(y).
+  /// How many clusters of equal size have that entropy: its exponential, 1 to K.
+  double effective_clusters = 0;
   double largest_cluster = 0;  ///< max_k q(y_k).
 };
 

@@ -223,26 +223,38 @@ TEST(Confusion, CountsPointsByClusterThenLabel) {
   EXPECT_THROW(confusion(indices({0, 1}), indices({0}), 4, 2), Error);
 }
 
-TEST(ClusterUse, FairShareCountsAsInUse) {
+TEST(ClusterUse, AnEvenShareIsAboveIt) {
   for (const int64_t k : {1, 3, 7, 100}) {
     const ClusterUse uniform = cluster_use(torch::full({k}, 1.0F / static_cast<float>(k)));
-    EXPECT_EQ(uniform.clusters_in_use, k);
+    EXPECT_EQ(uniform.above_even_share, k);
     EXPECT_NEAR(uniform.cluster_entropy, std::log(static_cast<double>(k)), 1e-5);
+    EXPECT_NEAR(uniform.effective_clusters, static_cast<double>(k), 1e-3);
     EXPECT_NEAR(uniform.largest_cluster, 1.0 / static_cast<double>(k), 1e-6);
   }
 }
 
 TEST(ClusterUse, Collapse) {
   const ClusterUse collapsed = cluster_use(torch::tensor({0.0F, 1.0F, 0.0F, 0.0F}));
-  EXPECT_EQ(collapsed.clusters_in_use, 1);
+  EXPECT_EQ(collapsed.above_even_share, 1);
   EXPECT_FALSE(std::signbit(collapsed.cluster_entropy));
   EXPECT_EQ(collapsed.cluster_entropy, 0);
+  EXPECT_EQ(collapsed.effective_clusters, 1);
   EXPECT_EQ(collapsed.largest_cluster, 1);
 
   const ClusterUse partly = cluster_use(torch::tensor({0.5F, 0.25F, 0.125F, 0.125F}));
-  EXPECT_EQ(partly.clusters_in_use, 2);
+  EXPECT_EQ(partly.above_even_share, 2);
   EXPECT_NEAR(partly.cluster_entropy, 1.75 * std::log(2.0), 1e-12);
+  EXPECT_NEAR(partly.effective_clusters, std::pow(2, 1.75), 1e-12);
   EXPECT_EQ(partly.largest_cluster, 0.5);
+}
+
+TEST(ClusterUse, AClusterIsInUseIfItHoldsAPoint) {
+  // The second is nobody's first choice, the third one point's alone; shares 0.6, 0.25, 0.15.
+  const auto q = torch::tensor({{0.9, 0.1, 0.0}, {0.8, 0.2, 0.0}, {0.1, 0.45, 0.45}});
+  EXPECT_EQ(clusters_in_use(q.index_select(1, torch::tensor({0, 2, 1}))), 2);
+  EXPECT_EQ(clusters_in_use(q), 2);
+  EXPECT_EQ(cluster_use(q.mean(0)).above_even_share, 1);
+  EXPECT_EQ(clusters_in_use(torch::ones({5, 1})), 1);
 }
 
 TEST(ClusterUse, Refuses) {

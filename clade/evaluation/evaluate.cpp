@@ -41,15 +41,24 @@ constexpr int64_t kInformationPoints = 5000;
 std::optional<Information> information_of(Model& model, const torch::Tensor& x,
                                           Generator& generator) {
   const EvaluationMode evaluation(model);
-  return model.information(x.slice(0, 0, kInformationPoints), generator);
+  return model.information(some_rows(x, kInformationPoints), generator);
 }
 
-// What one discrete latent is measured by. q_y: [N, K].
-json cluster_figures(const torch::Tensor& q_y, const Dataset& data) {
+std::vector<double> numbers(const torch::Tensor& of_units) {  // [d] float64
+  const auto here = of_units.cpu();
+  return {here.data_ptr<double>(), here.data_ptr<double>() + here.numel()};
+}
+
+// What one discrete latent is measured by. q_y: [N, K]; assigned: the same as `clade cluster`
+// draws it, where it depends on draws.
+json cluster_figures(const torch::Tensor& q_y, const torch::Tensor& assigned, const Dataset& data) {
   const ClusterUse use = cluster_use(q_y.mean(0));
-  json figures = {{"confidence", std::get<0>(q_y.max(1)).mean().item<double>()},
-                  {"clusters_in_use", use.clusters_in_use},
+  json figures = {{"clusters", q_y.size(1)},
+                  {"confidence", std::get<0>(q_y.max(1)).mean().item<double>()},
+                  {"clusters_in_use", clusters_in_use(assigned)},
+                  {"clusters_above_even_share", use.above_even_share},
                   {"cluster_entropy", use.cluster_entropy},
+                  {"effective_clusters", use.effective_clusters},
                   {"largest_cluster", use.largest_cluster}};
   if (!data.labelled() || q_y.size(1) == 1) return figures;
   const ClusteringScores scores = score_clusters(q_y, data.labels);
@@ -65,6 +74,19 @@ json cluster_figures(const torch::Tensor& q_y, const Dataset& data) {
   return figures;
 }
 
+// Written as JSON a number that is not finite would be null, as if nobody had measured it.
+void require_finite(const json& figures, const std::string& what, const Dataset& data) {
+  if (figures.is_structured()) {
+    for (const auto& [key, value] : figures.items()) {
+      require_finite(value, what.empty() ? key : what + " " + key, data);
+    }
+  } else if (figures.is_number_float() && !std::isfinite(figures.get<double>())) {
+    throw NumericalError(what + " on " + (data.name.empty() ? "these points" : data.name) +
+                         " is not finite; see that their values are like those the model was "
+                         "trained on");
+  }
+}
+
 }  // namespace
 
 json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
@@ -74,11 +96,7 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
   json metrics;
 
   const MeanBound mean = mean_bound(model, data.x, generator);
-  if (!std::isfinite(mean.elbo)) {
-    throw NumericalError(
-        "the bound on " + (data.name.empty() ? "these points" : data.name) +
-        " is not finite; see that its values are like those the model was trained on");
-  }
+  require_finite(mean.elbo, "the bound", data);
   const double volume = log_volume.value_or(0);
   const MeanBound in_units = mean.less(volume);
   metrics["elbo"] = in_units.elbo;
@@ -89,6 +107,7 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
     const PrecisionScope scope(
         precision_for("evaluate.precision", options.precision, data.x.device()));
     f_s = log_likelihood(model, data.x, S, generator, options.sum_clusters, progress);
+    require_finite(f_s, "the log-likelihood", data);
   }
   metrics["log_likelihood"] = {{"value", f_s - volume}, {"importance_samples", S}};
   if (log_volume) {
@@ -105,11 +124,15 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
     metrics["active_units"][layer.name] = layer.active_units;
     metrics["units"][layer.name] = layer.means.size(1);
     metrics["layer_kl"][layer.name] = layer.divergence;
+    metrics["unit_kl"][layer.name] = numbers(layer.unit_divergence);
   }
-  metrics.update(cluster_figures(q.clusters[model.main_discrete()], data));
+  const auto assigned = assignment(model, data.x, seed);
+  const size_t main = model.main_discrete();
+  metrics.update(cluster_figures(q.clusters[main], assigned[main], data));
   if (const auto several = model.clusterings(); several.size() > 1) {
     for (const size_t l : several) {
-      metrics["latents"][model.discrete()[l].name] = cluster_figures(q.clusters[l], data);
+      metrics["latents"][model.discrete()[l].name] =
+          cluster_figures(q.clusters[l], assigned[l], data);
     }
   }
   if (const auto relaxed = mean_relaxed_bound(model, data.x, generator)) {
@@ -125,6 +148,7 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
     // Of one feature the volume is its unit.
     metrics["generation"] = one_dimension(model, data, generator, std::exp(volume));
   }
+  require_finite(metrics, "", data);
   metrics["points"] = data.size();
   metrics["seconds"] =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "clade/core/error.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/evaluate.h"
 #include "clade/evaluation/log_likelihood.h"
@@ -170,24 +171,157 @@ TEST(Posteriors, CountUnitsWhoseMeansMove) {
   EXPECT_NEAR(q.layers[0].divergence, mean.terms[1].second, 1e-4);
 }
 
-TEST(Evaluate, HasEveryFigureTheFormatPromises) {
-  const auto model = small("cagem");
-  Dataset data;
-  data.x = bits(40);
-  data.labels = torch::arange(40).remainder(3);
-  EvaluateOptions options;
-  options.importance_samples = 5;
-  const auto metrics = evaluate(*model, data, options, 1);
-  for (const char* key : {"elbo", "terms", "log_likelihood", "clustering", "clusters_in_use",
-                          "cluster_entropy", "largest_cluster", "active_units", "seconds"}) {
-    EXPECT_TRUE(metrics.contains(key)) << key;
+/// Three clusters whose priors p(z | y) lie far apart. Of z's three units q(z | x, y) leaves the
+/// first where its prior is, moves the second with x, and the third with x by what is much in the
+/// tight prior it has there; or it does not know y, and lies between the priors.
+struct PriorsApart : Model {
+  explicit PriorsApart(bool knows_y) : Model({{"y", 3}}), knows_y_(knows_y) {}
+  void infer(Trace& q, const torch::Tensor& x) override {  // [B, 1]
+    const auto logits = torch::cat({x, -x, torch::zeros_like(x)}, 1);
+    const auto y = q.cluster("y", Categorical(logits));
+    const auto means = knows_y_ ? mean_of(y) : logits.softmax(1).matmul(means_);
+    q.latent("z", DiagonalGaussian(means + x * torch::tensor({0.0, 0.3, 0.03}), log_variance_));
   }
-  EXPECT_EQ(metrics["log_likelihood"]["importance_samples"], 5);
-  EXPECT_TRUE(metrics["active_units"].contains("z1"));
-  EXPECT_TRUE(metrics["active_units"].contains("z2"));
+  void generate(Trace& p) override {
+    const auto y = p.cluster("y", UniformClusters{3});
+    const auto z = p.latent("z", DiagonalGaussian(mean_of(y), log_variance_));
+    p.data("x|z", std::make_unique<DiagonalGaussian>(z.slice(-1, 0, 1), torch::zeros({1})));
+  }
+
+ private:
+  torch::Tensor mean_of(const torch::Tensor& y) const {  // [K, 1] -> [K, 1, 3]
+    return means_.index_select(0, y.flatten()).view({y.size(0), y.size(1), 3});
+  }
+  bool knows_y_;
+  torch::Tensor means_ = torch::tensor({-5.0F, 0.0F, 5.0F}).unsqueeze(1).repeat({1, 3});
+  torch::Tensor log_variance_ = torch::tensor({0.0F, 0.0F, -4.0F});
+};
+
+TEST(Posteriors, PriorsThatLieApartAreNoActivity) {
+  auto generator = make_generator(9);
+  const auto x = torch::empty({400, 1}).normal_(0, 1, generator);
+  for (const bool knows_y : {true, false}) {
+    PriorsApart model(knows_y);
+    const auto layer = posteriors(model, x, generator).layers.at(0);
+    EXPECT_EQ(layer.active_units, 2) << knows_y;
+    if (!knows_y) continue;
+    // KL((distance)² / 2σ²) of each unit.
+    const double square = x.square().mean().item<double>();
+    const auto expected = torch::tensor({0.0, 0.09, 0.0009 * std::exp(4)}, torch::kFloat64);
+    EXPECT_TRUE(torch::allclose(layer.unit_divergence, expected * square / 2, 1e-4, 1e-6))
+        << layer.unit_divergence;
+    EXPECT_NEAR(layer.divergence, layer.unit_divergence.sum().item<double>(), 1e-9);
+  }
+}
+
+/// Every figure is a number.
+void expect_finite(const nlohmann::json& figures, const std::string& where) {
+  for (const auto& [key, value] : figures.items()) {
+    if (value.is_structured()) {
+      expect_finite(value, where + "/" + key);
+    } else {
+      ASSERT_TRUE(value.is_number() || value.is_boolean()) << where << "/" << key;
+      EXPECT_TRUE(std::isfinite(value.get<double>())) << where << "/" << key;
+    }
+  }
+}
+
+class EvaluateEvery : public testing::TestWithParam<std::string> {};
+
+TEST_P(EvaluateEvery, FiguresAreThoseOfTheirDefinitions) {
+  const auto model = small(GetParam());
+  {
+    torch::NoGradGuard no_grad;
+    auto generator = make_generator(3);
+    for (auto& p : model->parameters()) {
+      p.add_(torch::empty_like(p).normal_(0, 0.3, generator));
+    }
+  }
+  Dataset data;
+  data.x = bits(700);
+  data.labels = data.x.matmul(torch::tensor({1.0F, 2.0F, 0.0F, 0.0F})).to(torch::kInt64);
+  EvaluateOptions options;
+  options.importance_samples = 20;
+  const auto metrics = evaluate(*model, data, options, 1);
+  expect_finite(metrics, GetParam());
   EXPECT_EQ(evaluate(*model, data, options, 1)["elbo"], metrics["elbo"]);
+
+  auto generator = make_generator(derive_seed(1, "evaluation"));
+  const auto bound = mean_bound(*model, data.x, generator);
+  EXPECT_DOUBLE_EQ(metrics["elbo"], bound.elbo);
+  double sum = 0;
+  for (const auto& [name, value] : bound.terms) {
+    EXPECT_DOUBLE_EQ(metrics["terms"][name], value) << name;
+    sum += name.rfind("KL", 0) == 0 ? -value : value;
+  }
+  EXPECT_NEAR(sum, bound.elbo, 1e-4);
+  EXPECT_EQ(metrics["log_likelihood"]["importance_samples"], 20);
+  EXPECT_DOUBLE_EQ(metrics["log_likelihood"]["value"],
+                   log_likelihood(*model, data.x, 20, generator));
+  EXPECT_GT(metrics["log_likelihood"]["value"], metrics["elbo"]);
+
+  const auto q = posteriors(*model, data.x, generator);
+  for (const auto& layer : q.layers) {
+    EXPECT_DOUBLE_EQ(metrics["layer_kl"][layer.name], layer.divergence);
+    EXPECT_EQ(metrics["active_units"][layer.name], layer.active_units);
+    EXPECT_EQ(metrics["unit_kl"][layer.name].size(), metrics["units"][layer.name]);
+    // Of the bound's draws and of its own.
+    const double term = metrics["terms"]["KL(" + layer.name + ")"];
+    EXPECT_NEAR(metrics["layer_kl"][layer.name], term, 0.1 + 0.3 * term);
+  }
+  const auto& q_y = q.clusters[model->main_discrete()];
+  const auto assigned = assignment(*model, data.x, 1)[model->main_discrete()].argmax(1);
+  EXPECT_EQ(metrics["clusters_in_use"], std::get<0>(at::_unique(assigned)).numel());
+  EXPECT_EQ(metrics["clusters"], model->clusters());
+  EXPECT_EQ(metrics.contains("clustering"), model->clusters() > 1);
+  if (model->clusters() == 1) return;
+  const auto scores = score_clusters(q_y, data.labels);
+  EXPECT_DOUBLE_EQ(metrics["clustering"]["acc_hungarian"], scores.acc_hungarian);
+  EXPECT_DOUBLE_EQ(metrics["clustering"]["acc_majority"], scores.acc_majority);
+  EXPECT_DOUBLE_EQ(metrics["clustering"]["acc_most_confident"], scores.acc_most_confident);
+  EXPECT_DOUBLE_EQ(metrics["clustering"]["nmi"], scores.nmi);
+  EXPECT_DOUBLE_EQ(metrics["clustering"]["ari"], scores.ari);
+  EXPECT_NEAR(metrics["largest_cluster"], q_y.mean(0).max().item<double>(), 1e-6);
   data.labels = torch::Tensor();
   EXPECT_FALSE(evaluate(*model, data, options, 1).contains("clustering"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, EvaluateEvery, testing::ValuesIn([] {
+                           std::vector<std::string> names;
+                           for (const auto& entry : models()) names.push_back(entry.name);
+                           return names;
+                         }()),
+                         [](const auto& test) { return test.param; });
+
+TEST(Evaluate, RefusesToWriteDownWhatIsNotFinite) {
+  /// Its bound is finite; of several samples, the likelihood is not.
+  struct BreaksOfManySamples : Model {
+    void infer(Trace& q, const torch::Tensor& x) override {
+      q.latent("z", DiagonalGaussian(x, torch::zeros({1})));
+    }
+    void generate(Trace& p) override {
+      const auto z = p.latent("z", StandardNormal{1});
+      const double scale = z.dim() > 2 ? std::nan("") : 1;
+      p.data("x|z", std::make_unique<DiagonalGaussian>(z * scale, torch::zeros({1})));
+    }
+  } model;
+  Dataset data;
+  data.name = "points.csv";
+  data.x = torch::zeros({5, 1});
+  const auto refused = [&](const std::string& what) {
+    EvaluateOptions options;
+    options.importance_samples = 2;
+    try {
+      evaluate(model, data, options, 1);
+      ADD_FAILURE() << "took " << what;
+    } catch (const NumericalError& error) {
+      EXPECT_EQ(std::string(error.what()).rfind(what + " on points.csv is not finite", 0), 0u)
+          << error.what();
+    }
+  };
+  refused("the log-likelihood");
+  data.x.fill_(std::nan(""));
+  refused("the bound");
 }
 
 TEST(Evaluate, LeavesPointsWithoutALabelOutOfScoresAndOfNothingElse) {

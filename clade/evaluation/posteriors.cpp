@@ -7,35 +7,65 @@ namespace {
 
 constexpr double kActiveVariance = 0.01;
 
+// Calls f with the points of x, [N, D], some at a time.
+template <class F>
+void by_parts(const Model& model, const torch::Tensor& x, const F& f) {
+  for (const auto& rows : x.split(rows_at_a_time(model))) f(rows);
+}
+
+// Tensors of each latent, a part of the rows at a time, put together.
+class Parts {
+ public:
+  void add(size_t latent, const torch::Tensor& part) {
+    if (parts_.size() <= latent) parts_.resize(latent + 1);
+    parts_[latent].push_back(part);
+  }
+  std::vector<torch::Tensor> together() const {
+    std::vector<torch::Tensor> all;
+    for (const auto& parts : parts_) all.push_back(torch::cat(parts));
+    return all;
+  }
+
+ private:
+  std::vector<std::vector<torch::Tensor>> parts_;
+};
+
 }  // namespace
+
+std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint64_t seed) {
+  const EvaluationMode evaluation(model);
+  auto generator = make_generator(derive_seed(seed, "cluster"), x.device());
+  Parts clusters;
+  by_parts(model, x, [&](const torch::Tensor& rows) {
+    const auto q_y = model.cluster_probabilities(rows, generator);
+    for (size_t l = 0; l < q_y.size(); ++l) clusters.add(l, q_y[l]);
+  });
+  return clusters.together();
+}
 
 Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator) {
   const EvaluationMode evaluation(model);
-  const int64_t n = x.size(0);
-  // Of each latent, a tensor for each part of the rows.
-  std::vector<std::vector<torch::Tensor>> clusters, means;
-  Posteriors result;
-  for (int64_t start = 0; start < n; start += rows_at_a_time(model)) {
-    const auto rows = x.slice(0, start, std::min(n, start + rows_at_a_time(model)));
+  Parts clusters, means, shifts, divergences;
+  std::vector<std::string> names;
+  by_parts(model, x, [&](const torch::Tensor& rows) {
     const auto q_y = model.cluster_probabilities(rows, generator);
-    clusters.resize(q_y.size());
-    for (size_t l = 0; l < q_y.size(); ++l) clusters[l].push_back(q_y[l]);
+    for (size_t l = 0; l < q_y.size(); ++l) clusters.add(l, q_y[l]);
     const auto layers = model.encode(rows, generator);
-    means.resize(layers.size());
-    result.layers.resize(layers.size());
+    names.resize(layers.size());
     for (size_t i = 0; i < layers.size(); ++i) {
-      result.layers[i].name = layers[i].name;
-      result.layers[i].divergence += layers[i].divergence.sum().item<double>();
-      means[i].push_back(layers[i].mean);
+      names[i] = layers[i].name;
+      means.add(i, layers[i].mean);
+      shifts.add(i, layers[i].shift);
+      divergences.add(i, layers[i].divergence.sum(0, true, torch::kFloat64));  // [1, d]
     }
-  }
-  for (const auto& parts : clusters) result.clusters.push_back(torch::cat(parts));
-  for (size_t i = 0; i < means.size(); ++i) {
-    LayerSummary& layer = result.layers[i];
-    layer.means = torch::cat(means[i]);
-    layer.divergence /= static_cast<double>(n);
-    const auto variance = layer.means.var(0, /*unbiased=*/false);
-    layer.active_units = (variance > kActiveVariance).sum().item<int64_t>();
+  });
+  Posteriors result{clusters.together(), {}};
+  const auto mean = means.together(), shift = shifts.together(), sum = divergences.together();
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto of_units = sum[i].sum(0) / static_cast<double>(x.size(0));  // [d]
+    const auto moves = shift[i].var(0, /*unbiased=*/false) > kActiveVariance;
+    result.layers.push_back(
+        {names[i], mean[i], of_units, of_units.sum().item<double>(), moves.sum().item<int64_t>()});
   }
   return result;
 }

@@ -9,9 +9,13 @@ namespace clade {
 /// What the posteriors of a data set say about one continuous layer.
 struct LayerSummary {
   std::string name;
-  torch::Tensor means;       // [N, d] posterior means
-  int64_t active_units = 0;  ///< Units whose posterior mean varies by more than 0.01 (Burda 2016).
-  double divergence = 0;     ///< KL of the layer, nats per data point.
+  torch::Tensor means;            // [N, d] posterior means
+  torch::Tensor unit_divergence;  // [d] KL of each unit, nats per data point
+  double divergence = 0;          ///< Of the layer, their sum.
+  /// Units whose posterior mean, measured from the prior's mean in the prior's deviations, varies
+  /// over the data by more than 0.01. Under N(0, I) that is the count of Burda et al. 2016; learned
+  /// priors p(z|y) that lie apart move the posterior's mean, but are no activity.
+  int64_t active_units = 0;
 };
 
 /// The posteriors of a data set, in evaluation mode and without gradients.
@@ -20,6 +24,11 @@ struct Posteriors {
                                         // a model without
   std::vector<LayerSummary> layers;
 };
+
+/// q(y | x) of each of discrete() by which points are assigned to clusters, [N, K_l]. Where it
+/// depends on draws they follow from `seed`, a run's, so that of the same points all who ask get
+/// the same answer. x: [N, D] with N > 0.
+std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint64_t seed);
 
 /// x: [N, D] with N > 0.
 Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator);

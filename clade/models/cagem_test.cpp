@@ -76,6 +76,30 @@ TEST(Cagem, BoundIsTheSumOverClustersWrittenByHand) {
           << by_hand[i].first;
     }
   }
+
+  // The layers, from the data up, at the posterior means of those they are given; z2 in the most
+  // probable cluster, distances from p over all of them.
+  const auto q_y_at_mean = probabilities("q_y_given_z1_x", {{"z1", m1}, {"x", x}});  // [B, K]
+  const auto likeliest = q_y_at_mean.argmax(1);
+  auto z1_shift = torch::zeros_like(m1), z2_shift = torch::zeros({B, 2}, torch::kFloat64);
+  auto z2_mean = torch::empty({B, 2}, torch::kFloat64);
+  for (int64_t k = 0; k < K; ++k) {
+    const auto y = torch::one_hot(torch::full({B}, k), K).to(torch::kFloat64);
+    const auto m2 = gaussian("q_z2_given_x_y_z1", {{"x", x}, {"y", y}, {"z1", m1}}).first;
+    const auto [pm1, pv1] = gaussian("p_z1_given_y_z2", {{"y", y}, {"z2", m2}});
+    const auto q = q_y_at_mean.slice(1, k, k + 1);
+    z1_shift += q * (m1 - pm1) / (pv1 / 2).exp();
+    z2_shift += q * m2;
+    z2_mean = torch::where(likeliest.eq(k).unsqueeze(1), m2, z2_mean);
+  }
+  const auto layers = model.encode(x, same_noise);
+  ASSERT_EQ(layers.size(), 2u);
+  EXPECT_EQ(layers[0].name, "z1");
+  EXPECT_TRUE(torch::allclose(layers[0].mean, m1));
+  EXPECT_TRUE(torch::allclose(layers[0].shift, z1_shift));
+  EXPECT_EQ(layers[1].name, "z2");
+  EXPECT_TRUE(torch::allclose(layers[1].mean, z2_mean));
+  EXPECT_TRUE(torch::allclose(layers[1].shift, z2_shift));
 }
 
 }  // namespace

@@ -46,12 +46,18 @@ TEST(Hvae, BoundIsTheSumWrittenByHand) {
   const auto [m2, v2] =
       head("q_z2_given_x", {{"hidden", w.gated("q_z2_given_x.trunk.layer1", {{"x", x}})}});
   const auto z2 = m2 + (v2 / 2).exp() * e2;
-  const auto [m1, v1] =
-      head("q_z1_given_x_z2", {{"hidden_x", w.gated("q_z1_from_x.layer1", {{"x", x}})},
-                               {"hidden_z2", w.gated("q_z1_from_z2.layer1", {{"z2", z2}})}});
+  const auto q_z1_given = [&](const torch::Tensor& above) {
+    return head("q_z1_given_x_z2",
+                {{"hidden_x", w.gated("q_z1_from_x.layer1", {{"x", x}})},
+                 {"hidden_z2", w.gated("q_z1_from_z2.layer1", {{"z2", above}})}});
+  };
+  const auto p_z1_given = [&](const torch::Tensor& above) {
+    return head("p_z1_given_z2",
+                {{"hidden", w.gated("p_z1_given_z2.trunk.layer1", {{"z2", above}})}});
+  };
+  const auto [m1, v1] = q_z1_given(z2);
   const auto z1 = m1 + (v1 / 2).exp() * e1;
-  const auto [pm1, pv1] =
-      head("p_z1_given_z2", {{"hidden", w.gated("p_z1_given_z2.trunk.layer1", {{"z2", z2}})}});
+  const auto [pm1, pv1] = p_z1_given(z2);
   const auto logits = w.join("p_x_given_z1_z2.logits",
                              {{"hidden_z1", w.gated("p_x_from_z1.layer1", {{"z1", z1}})},
                               {"hidden_z2", w.gated("p_x_from_z2.layer1", {{"z2", z2}})}});
@@ -71,6 +77,19 @@ TEST(Hvae, BoundIsTheSumWrittenByHand) {
     }
     ++i;
   }
+
+  // The layers, from the data up, at the posterior means of those above.
+  const auto layers = model.encode(x, same_noise);
+  ASSERT_EQ(layers.size(), 2u);
+  const auto at_mean = q_z1_given(m2).first;
+  const auto [prior_mean, prior_log_variance] = p_z1_given(m2);
+  EXPECT_EQ(layers[0].name, "z1");
+  EXPECT_TRUE(torch::allclose(layers[0].mean, at_mean));
+  EXPECT_TRUE(
+      torch::allclose(layers[0].shift, (at_mean - prior_mean) / (prior_log_variance / 2).exp()));
+  EXPECT_EQ(layers[1].name, "z2");
+  EXPECT_TRUE(torch::allclose(layers[1].mean, m2));
+  EXPECT_TRUE(torch::allclose(layers[1].shift, m2));
 }
 
 }  // namespace

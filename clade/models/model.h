@@ -51,6 +51,7 @@ struct LayerPosterior {
   std::string name;          ///< "z", "z1", "z2", from the data up.
   torch::Tensor mean;        // [B, d] at the most probable cluster
   torch::Tensor divergence;  // [B, d] KL per unit, in nats, expected over clusters
+  torch::Tensor shift;       // [B, d] mean of q less that of p, in deviations of p, over clusters
 };
 
 /// What every model's settings share.

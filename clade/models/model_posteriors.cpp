@@ -24,6 +24,14 @@ torch::Tensor kl_of_units(const Posterior& posterior, const Pair& pair) {  // [B
          posterior.expectation(p.log_prob_per_unit(pair.q.value), 1);
 }
 
+// E_{q(y|x)} (mean of q − mean of p) / deviation of p, [B, d]. Taken over clusters before it is
+// squared: a q(z|x) that lies between the priors it cannot choose from does not move by that.
+torch::Tensor shift_of_units(const Posterior& posterior, const Pair& pair) {
+  const auto& q = std::get<DiagonalGaussian>(pair.q.distribution);
+  const auto p = as_mixture(pair.p);
+  return posterior.expectation((q.mean() - p.mean()) / p.deviation(), /*trailing=*/1);
+}
+
 }  // namespace
 
 std::vector<torch::Tensor> Model::cluster_probabilities(const torch::Tensor& x,
@@ -73,10 +81,17 @@ std::vector<LayerPosterior> Model::encode(const torch::Tensor& x, Generator& gen
   run(p, latents().back().name);  // all but the decoder
   auto mode = posterior(Clusters::likeliest, 0, generator);
   infer(mode, x);
+  auto q_at_means = posterior(Clusters::every_at_means, 0, generator);
+  infer(q_at_means, x);
+  Replay p_at_means(values_of(q_at_means), like());
+  run(p_at_means, latents().back().name);
+  const auto drawn = pairs(p, q), at_means = pairs(p_at_means, q_at_means);
   std::vector<LayerPosterior> layers;
-  for (const Pair& pair : pairs(p, q)) {
-    if (pair.p.is_cluster()) continue;
-    layers.push_back({pair.p.name, mode.at(pair.p.name).value, kl_of_units(q, pair)});
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    const std::string& name = drawn[i].p.name;
+    if (drawn[i].p.is_cluster()) continue;
+    layers.push_back({name, mode.at(name).value, kl_of_units(q, drawn[i]),
+                      shift_of_units(q_at_means, at_means[i])});
   }
   return layers;
 }

@@ -277,18 +277,23 @@ TEST_P(Soundness, EncodesClustersAndLayers) {
   const auto q_y = of->cluster_probabilities(x(), generator).front();
   ASSERT_EQ(q_y.sizes(), (std::vector<int64_t>{size(), of->clusters()}));
   EXPECT_LT((q_y.sum(-1) - 1).abs().max().item<double>(), 1e-5);
-  // The layers' KL, averaged over draws, are the bound's own KL terms of z.
-  double layers = 0, terms = 0;
+  // The KL of each layer, averaged over draws, is the bound's own term of it.
+  std::map<std::string, double> layers, terms;
   for (int round = 0; round < 3000; ++round) {
     for (const auto& layer : of->encode(x(), generator)) {
-      layers += layer.divergence.sum().item<double>() / 3000;
+      layers["KL(" + layer.name + ")"] += layer.divergence.sum().item<double>() / 3000;
     }
     for (const auto& term : of->bound(x(), generator).terms) {
       if (term.role == Role::divergence && term.name != "KL(y)")
-        terms += term.value.sum().item<double>() / 3000;
+        terms[term.name] += term.value.sum().item<double>() / 3000;
     }
   }
-  EXPECT_NEAR(layers / static_cast<double>(size()), terms / static_cast<double>(size()), 0.03);
+  EXPECT_EQ(layers.size(), terms.size());
+  for (const auto& [name, value] : terms) {
+    EXPECT_NEAR(layers[name] / static_cast<double>(size()), value / static_cast<double>(size()),
+                0.03)
+        << name;
+  }
 }
 
 TEST_P(Soundness, GeneratesFromEveryCluster) {

@@ -86,7 +86,7 @@ torch::Tensor Posterior::value_of(const Site& site) {
   if (const auto known = observed_.find(site.name); known != observed_.end()) return known->second;
   if (site.is_cluster()) return draw(site.clusters());
   const auto& q = std::get<DiagonalGaussian>(site.distribution);
-  if (clusters_ == Clusters::likeliest) return q.mean();
+  if (clusters_ == Clusters::likeliest || clusters_ == Clusters::every_at_means) return q.mean();
   if (samples_ == 0) return q.rsample(generator_);
   return q.rsample(generator_, {samples_, 1});
 }

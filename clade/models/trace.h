@@ -130,10 +130,11 @@ class Trace {
 
 /// Which clusters a Posterior goes on with.
 enum class Clusters {
-  estimated,  ///< As the model's estimator has it in training, else every one.
-  every,      ///< Every one, along a new leading dimension.
-  drawn,      ///< One draw a point and sample.
-  likeliest,  ///< The most probable, and the means of the continuous latents with it.
+  estimated,       ///< As the model's estimator has it in training, else every one.
+  every,           ///< Every one, along a new leading dimension.
+  every_at_means,  ///< Every one, and the means of the continuous latents with it.
+  drawn,           ///< One draw a point and sample.
+  likeliest,       ///< The most probable, and the means of the continuous latents with it.
 };
 
 /// Runs `infer`: draws the latents from q. Sizes are [K_l … K_1, S, B, d]: each enumerated cluster

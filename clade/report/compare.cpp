@@ -34,6 +34,7 @@ constexpr Figure kFigures[] = {
     {"accuracy, majority label", "/clustering/acc_majority", 3},
     {"NMI", "/clustering/nmi", 3},
     {"clusters in use", "/clusters_in_use", 0},
+    {"effective number of clusters", "/effective_clusters", 1},
     {"clusters shared by labels", "/clustering/label_shared_clusters", 0},
     {"largest cluster", "/largest_cluster", 3},
     {"mutual information", "/information/mutual_information", 2},

@@ -86,11 +86,11 @@ class Page {
     std::string text = report_.said;
     for (const Clustering& one : report_.clusterings) {
       const auto q = one.share.to(torch::kCPU, torch::kFloat64);  // [K]
-      const int64_t in_use = cluster_use(one.share).clusters_in_use;
+      const int64_t above = cluster_use(one.share).above_even_share;
       if (!text.empty()) text += " ";
       text += (several() ? "Of the " : "Of its ") + std::to_string(q.numel()) + " clusters" +
-              (several() ? " of " + one.name : "") + ", " + std::to_string(in_use) +
-              (in_use == 1 ? " holds" : " hold") + " an even share (" +
+              (several() ? " of " + one.name : "") + ", " + std::to_string(above) +
+              (above == 1 ? " holds" : " hold") + " an even share (" +
               percent(1.0 / static_cast<double>(q.numel())) +
               ") of the data or more; the largest holds " + percent(q.max().item<double>()) + ".";
       if (std::isfinite(one.confidence)) {
@@ -162,10 +162,10 @@ class Page {
       return;
     }
     begin("Clusters" + of_latent(one), how_clusters_are_shown());
-    const auto in_use = static_cast<size_t>(cluster_use(one.of.share).clusters_in_use);
-    const size_t open = std::max(in_use, static_cast<size_t>(shown_clusters));
+    const auto above = static_cast<size_t>(cluster_use(one.of.share).above_even_share);
+    const size_t open = std::max(above, static_cast<size_t>(shown_clusters));
     for (size_t rank = 0; rank < one.strongest.size(); ++rank) {
-      if (rank == in_use) {
+      if (rank == above) {
         out_ << "<p class=\"muted\">From here on each holds less than an even share, "
              << percent(1 / static_cast<double>(one.strongest.size())) << ", of the data.</p>\n";
       }

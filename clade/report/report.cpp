@@ -113,12 +113,12 @@ torch::Tensor arrange(const torch::Tensor& points, int64_t columns) {
   return filled.reshape({rows, columns, points.size(1)});
 }
 
-/// Generated samples, an empty column, real points: a row for each cluster in use and, below an
-/// empty one, for as many of the others as make 30.
+/// Generated samples, an empty column, real points: a row for each cluster above an even share
+/// and, below an empty one, for as many of the others as make 30.
 torch::Tensor cluster_grid(const Clustering& one) {  // -> [rows, n + 1 + m, D]
   const int64_t K = one.share.size(0);
-  const int64_t in_use = cluster_use(one.share).clusters_in_use;
-  const int64_t shown = std::max(in_use, std::min(K, shown_clusters));
+  const int64_t above = cluster_use(one.share).above_even_share;
+  const int64_t shown = std::max(above, std::min(K, shown_clusters));
   const auto strongest = torch::tensor(strongest_first(one.share)).narrow(0, 0, shown);
   const auto rows = [&](const torch::Tensor& tensor) {  // [K, ...] -> [shown, ...]
     return tensor.cpu().to(torch::kFloat32).index_select(0, strongest);
@@ -135,9 +135,9 @@ torch::Tensor cluster_grid(const Clustering& one) {  // -> [rows, n + 1 + m, D]
     columns.push_back(points);
   }
   const auto grid = torch::cat(columns, 1);
-  if (in_use == shown) return grid;
+  if (above == shown) return grid;
   const auto empty = torch::full_like(grid.narrow(0, 0, 1), std::nan(""));
-  return torch::cat({grid.narrow(0, 0, in_use), empty, grid.narrow(0, in_use, shown - in_use)});
+  return torch::cat({grid.narrow(0, 0, above), empty, grid.narrow(0, above, shown - above)});
 }
 
 /// A row for each label: samples of its strongest clusters, a column left empty between two.

@@ -14,9 +14,9 @@
 #include "app/trained_run.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
-#include "clade/core/json_file.h"
 #include "clade/core/progress.h"
 #include "clade/ops/precision.h"
+#include "clade/training/provenance.h"
 #include "clade/training/run_folder.h"
 
 namespace fs = std::filesystem;
@@ -197,9 +197,6 @@ void train(const TrainArguments& arguments) {
     data = clade::load_splits(prepared.experiment.data,
                               static_cast<uint64_t>(prepared.experiment.run.seed),
                               prepared.experiment.model->likelihood, begun ? &*begun : nullptr);
-    const auto model = clade::read_json_object(fs::path(arguments.resume) / "model.json");
-    require_same_points(model.value("provenance", nlohmann::json::object()), data,
-                        prepared.experiment);
   } else {
     prepared = prepare_new(arguments, data);
   }
@@ -212,15 +209,20 @@ void train(const TrainArguments& arguments) {
 
   auto trained = clade::make_model(experiment.model_name, experiment.model, data, seed, device);
   data.said += said_of_labels(trained, data);
-  trained.provenance = {{"data", experiment.data_name()}, {"seed", experiment.run.seed}};
-  if (!data.fingerprint.empty()) trained.provenance["fingerprint"] = data.fingerprint;
+  trained.provenance = {{"data", experiment.data_name()}};
+  clade::record_data(trained, data, seed);
   move_to(device, data);
   clade::Trainer trainer(trained, data, experiment.train, seed);
   if (!resuming) {
     clade::make_folder(folder, "give another --out");
   }
   lock_run(folder);
-  if (!resuming) clade::write_atomically(folder / "experiment.toml", experiment.toml());
+  clade::RunFolder run_folder(folder);
+  if (resuming) {
+    run_folder.resume(trainer);
+  } else {
+    clade::write_atomically(folder / "experiment.toml", experiment.toml());
+  }
   std::printf(
       "%s on %s: %lld training, %lld validation, %lld test points of %lld values\n",
       experiment.model_name.c_str(), experiment.data_name().c_str(),
@@ -229,8 +231,6 @@ void train(const TrainArguments& arguments) {
   std::printf("%s\nrun folder: %s\n", data.said.c_str(), folder.c_str());
   std::fflush(stdout);
 
-  clade::RunFolder run_folder(folder);
-  if (resuming) run_folder.resume(trainer);
   if (!trainer.finished()) begin_record(folder, experiment.run);
   const clade::TrainingSummary summary = train_in(folder, run_folder, trainer);
   if (summary.interrupted) {

@@ -6,6 +6,7 @@
 #include "clade/core/error.h"
 #include "clade/core/progress.h"
 #include "clade/ops/threads.h"
+#include "clade/training/provenance.h"
 
 torch::Device prepare_device(const clade::RunOptions& options) {
   clade::use_threads(options.threads);
@@ -31,20 +32,9 @@ clade::Dataset TrainedRun::points(const std::string& data, const std::string& la
 clade::Splits TrainedRun::splits() const {
   clade::Splits all = clade::load_splits(experiment.data, seed(), experiment.model->likelihood,
                                          &trained.preprocessing);
-  require_same_points(trained.provenance, all, experiment);
+  clade::require_same_data(trained.provenance, all, seed());
   move_to(device, all);
   return all;
-}
-
-void require_same_points(const nlohmann::json& provenance, const clade::Splits& data,
-                         const clade::Experiment& experiment) {
-  const std::string then = provenance.value("fingerprint", std::string());
-  if (then.empty() || then == data.fingerprint) return;
-  throw clade::DataError(experiment.data.path +
-                         " no longer holds the points this run was trained on (" + then + ", now " +
-                         data.fingerprint +
-                         "): test points could be among those trained on; give the old file back, "
-                         "or train anew");
 }
 
 TrainedRun open_run(const std::string& folder, const std::string& device) {

@@ -1,6 +1,5 @@
 #pragma once
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "clade/config/experiment.h"
@@ -18,15 +17,10 @@ struct TrainedRun {
   /// Points in a file or named set, as the model reads them, on its device.
   clade::Dataset points(const std::string& data, const std::string& labels) const;
 
-  /// The data the model was trained on, on its device. Throws Error where the file now holds
-  /// others.
+  /// The data the model was trained on, on its device. Throws Error if they are others now, or
+  /// split otherwise.
   clade::Splits splits() const;
 };
-
-/// Throws Error where `data` are not the points that `provenance`, a model's, is of. Those of named
-/// sets, and of models of earlier versions, are taken as they come.
-void require_same_points(const nlohmann::json& provenance, const clade::Splits& data,
-                         const clade::Experiment& experiment);
 
 /// Throws Error when `folder` is no run folder. `device` overrides the experiment's unless "".
 TrainedRun open_run(const std::string& folder, const std::string& device = "");

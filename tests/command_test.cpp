@@ -918,6 +918,30 @@ TEST_F(Command, NoticesThatItsDataHaveChanged) {
   EXPECT_EQ(run({"evaluate", "made"}).code, 0);
 }
 
+TEST_F(Command, NoticesThatItsDataAreSplitOtherwise) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
+  const std::string before = read(folder_ / "made/metrics.json");
+  const std::string settings = read(folder_ / "made/experiment.toml");
+  const auto expect_refused_with = [&](const std::string& from, const std::string& to,
+                                       const std::string& said) {
+    std::string edited = settings;
+    ASSERT_NE(edited.find(from), std::string::npos) << from << " in " << settings;
+    write(folder_ / "made/experiment.toml", edited.replace(edited.find(from), from.size(), to));
+    for (const std::vector<std::string>& command : {std::vector<std::string>{"evaluate", "made"},
+                                                    {"report", "made"},
+                                                    {"train", "--resume", "made"}}) {
+      expect_refusal(command, {said, "train anew"});
+    }
+  };
+  expect_refused_with("\ntest = -1\n", "\ntest = 50\n", "data.test");
+  expect_refused_with("seed = 1\n", "seed = 2\n", "seed is 2");
+  expect_refused_with("values = \"auto\"", "values = \"raw\"", "data.values");
+  EXPECT_EQ(read(folder_ / "made/metrics.json"), before);
+  write(folder_ / "made/experiment.toml", settings);
+  EXPECT_EQ(run({"train", "--resume", "made"}).code, 0);
+}
+
 TEST_F(Command, RefusesOptionsItWouldNotHeed) {
   write_points("points.csv");
   ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "clade/core/random.h"
+#include "clade/data/fingerprint.h"
 
 namespace clade {
 
@@ -96,8 +97,7 @@ struct Splits {
   Dataset test;        ///< As validation.
   Preprocessing preprocessing;
   std::string said;  ///< What was found out about the values and chosen, one sentence.
-  /// Tells a user's own points from others: the same for the same values. "" for a named set.
-  std::string fingerprint = {};
+  Fingerprint fingerprint = {};
   /// The training points whose labels a model may learn from, data.label_budget of them, all known;
   /// otherwise as `train`. Training reads no label but these.
   Dataset labelled = {};

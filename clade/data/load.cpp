@@ -14,7 +14,6 @@
 #include "clade/data/points.h"
 #include "clade/data/preprocessing.h"
 #include "clade/formats/image_sides.h"
-#include "clade/formats/md5.h"
 #include "clade/formats/numbers.h"
 
 namespace clade {
@@ -107,13 +106,6 @@ std::string known_names() {
 
 int64_t count(const std::vector<int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-}
-
-std::string fingerprint_of(const torch::Tensor& values) {  // [N, D]
-  // As float32 numbers, which is how 0.1.0 read all that are not whole.
-  const auto rows = (values.is_floating_point() ? values.to(torch::kFloat32) : values).contiguous();
-  return shape_text(rows.sizes().vec()) + " " +
-         md5_of({static_cast<const char*>(rows.data_ptr()), rows.nbytes()});
 }
 
 // Whether each has a name of its own.
@@ -235,6 +227,8 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   }
   auto [preprocessing, said] =
       choose_preprocessing(points, rows.train, values, options.binarise, likelihood);
+  const Fingerprint fingerprint =
+      fingerprint_of(points.values, rows.train, rows.validation, preprocessing);
   preprocessing.images = options.images;
   if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
   if (done != nullptr) preprocessing = *done;
@@ -248,9 +242,12 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   Splits splits{take(points, rows.train, preprocessing),
                 take(points, rows.validation, preprocessing),
                 take(points, rows.test, preprocessing), preprocessing, said};
-  if (options.name.empty()) splits.fingerprint = fingerprint_of(points.values);
-  splits.labelled = take(points, rows_to_learn_from(points, rows.train, options.label_budget, seed),
-                         preprocessing);
+  splits.fingerprint = fingerprint;
+  const auto learned = rows_to_learn_from(points, rows.train, options.label_budget, seed);  // [n]
+  splits.labelled = take(points, learned, preprocessing);
+  if (options.label_budget > 0) {
+    splits.fingerprint.labels = fingerprint_of_labels(learned, splits.labelled.labels);
+  }
   if (preprocessing.binarise) {
     splits.validation.x = binarised_once(splits.validation.x);
     splits.test.x = binarised_once(splits.test.x);

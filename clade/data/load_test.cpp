@@ -113,6 +113,45 @@ TEST(LoadSplits, StandardisesATableByItsTrainingPoints) {
   EXPECT_TRUE(splits.train.names.names.empty());
 }
 
+TEST(LoadSplits, KnowsItsDataByTheirParts) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("a.csv", table(50)));
+  options.labels = "kind";
+  options.label_budget = 4;
+  const Fingerprint whole = load_splits(options, 1).fingerprint;
+  // Which parts are others: values, split, preprocessing, labels.
+  const auto changed = [&](const DataOptions& now, uint64_t seed = 1) {
+    const Fingerprint other = load_splits(now, seed).fingerprint;
+    return std::vector<bool>{other.values != whole.values, other.split != whole.split,
+                             other.preprocessing != whole.preprocessing,
+                             other.labels != whole.labels};
+  };
+  using Parts = std::vector<bool>;
+  EXPECT_EQ(changed(options), (Parts{false, false, false, false}));
+  EXPECT_EQ(changed(options, 2), (Parts{false, true, true, true}));
+  DataOptions now = options;
+  now.test = 10;
+  EXPECT_EQ(changed(now), (Parts{false, true, true, true}));
+  now = options;
+  now.validation = 6, now.test = 4;  // the same training points
+  EXPECT_EQ(changed(now), (Parts{false, true, false, false}));
+  now = options;
+  now.values = "raw";
+  EXPECT_EQ(changed(now), (Parts{false, false, true, false}));
+  now = options;
+  now.label_budget = 6;
+  EXPECT_EQ(changed(now), (Parts{false, false, false, true}));
+  now = options;
+  now.path = folder.write("b.csv", table(50) + "1,2,a\n");
+  EXPECT_TRUE(changed(now)[0]);
+  // The width that they are read in is no part of it.
+  const auto rows = torch::arange(5);
+  const auto values = torch::rand({5, 2});
+  const auto preprocessing = load_splits(options, 1).preprocessing;
+  EXPECT_EQ(fingerprint_of(values, rows, rows, preprocessing).values,
+            fingerprint_of(values.to(torch::kFloat64), rows, rows, preprocessing).values);
+}
+
 TEST(LoadSplits, ShufflesBySeed) {
   const TestFolder folder;
   DataOptions options = file_options(folder.write("a.csv", table(50)));

@@ -43,6 +43,7 @@ std::vector<Term> terms_of(const json& layout) {
 json numbers_of(const TrainingState& state) {
   json numbers = {{"model", state.model},
                   {"options", state.options},
+                  {"provenance", state.provenance},
                   {"epoch", state.standing.epoch},
                   {"stage", state.stage},
                   {"position", state.standing.position},
@@ -67,6 +68,7 @@ TrainingState state_of_numbers(const json& numbers) {
   TrainingState state;
   state.model = numbers.at("model");
   state.options = numbers.at("options");
+  state.provenance = numbers.value("provenance", json());
   state.standing = standing_of(numbers);
   state.stage = numbers.value("stage", "");  // of which 0.1.0 says nothing
   state.steps = numbers.at("steps");

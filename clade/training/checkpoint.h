@@ -15,8 +15,9 @@ namespace clade {
 /// All that training needs to go on bit for bit as if it had never stopped (same machine, same
 /// thread count). Tensors are views of what training goes on to change: clone what you keep.
 struct TrainingState {
-  std::string model;       ///< Its name in the registry.
-  nlohmann::json options;  ///< Its settings.
+  std::string model;          ///< Its name in the registry.
+  nlohmann::json options;     ///< Its settings.
+  nlohmann::json provenance;  ///< As TrainedModel has it; null in a state of before it was kept.
   Standing standing;
   std::string stage;         ///< The name of the Stage that the next step belongs to.
   int64_t steps = 0;         ///< Since the start of training.
@@ -24,10 +25,15 @@ struct TrainingState {
   double epoch_seconds = 0;  ///< Of the present epoch.
   double seconds = 0;        ///< Of all whole epochs.
 
-  std::map<std::string, torch::Tensor> weights;       ///< As state_of() names them.
-  std::map<std::string, torch::Tensor> best_weights;  ///< Of standing.best_epoch; on the CPU.
-  torch::Tensor first_moment, second_moment;          // [P] of Adam
-  torch::Tensor generator;                            ///< What the next draw follows from.
+  std::map<std::string, torch::Tensor> weights;  ///< As state_of() names them.
+  /// The best that were saved, on the CPU, and what they are stamped with. After a crash they may
+  /// be of an epoch beyond this state, which a training that goes on comes to once more.
+  std::map<std::string, torch::Tensor> best_weights;
+  int64_t saved_epoch = 0;
+  double saved_bound = 0;
+
+  torch::Tensor first_moment, second_moment;  // [P] of Adam
+  torch::Tensor generator;                    ///< What the next draw follows from.
 
   // Within an epoch.
   torch::Tensor order;                      // [N] int64, in which the training points are presented

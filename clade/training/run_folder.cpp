@@ -55,7 +55,11 @@ void truncate_log(const std::filesystem::path& path, int64_t epochs) {
 void RunFolder::resume(Trainer& trainer) const {
   TrainingState state = read_checkpoint(folder_);
   if (state.standing.best_epoch > 0) {
-    state.best_weights = read_safetensors(folder_ / "model.safetensors").tensors;
+    const TrainedModel saved = load_model(folder_, torch::kCPU);
+    state.best_weights = state_of(*saved.model);
+    state.saved_epoch = saved.provenance.value("epoch", state.standing.best_epoch);
+    state.saved_bound = saved.provenance.value("bound", state.best_bound);
+    if (state.provenance.is_null()) state.provenance = saved.provenance;
   }
   trainer.resume(state, folder_.string());
   truncate_log(folder_ / kLog, state.standing.epoch);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "clade/core/error.h"
+#include "clade/training/provenance.h"
 
 namespace clade {
 namespace {
@@ -98,6 +99,7 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
     throw Error(source + " was made with " + std::to_string(state.order.size(0)) +
                 " training points, the data now has " + std::to_string(data_.train.size()));
   }
+  require_same_data(state.provenance, data_, seed_);
   const bool learned_labels = !state.labelled_terms.empty();
   if (state.steps > 0 && learned_labels != step_.learns_labels()) {
     throw Error(source + " was trained " + (learned_labels ? "with" : "without") +
@@ -109,6 +111,8 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   standing_.stalled_at = options_.stalled_at(state.standing);
   best_bound_ = state.best_bound;
   best_weights_ = state.best_weights;
+  saved_epoch_ = state.saved_epoch;
+  saved_bound_ = state.saved_bound;
   epoch_seconds_ = state.epoch_seconds;
   seconds_ = state.seconds;
   Adam& adam = step_.adam();
@@ -127,6 +131,7 @@ TrainingState Trainer::state() {
   TrainingState state;
   state.model = trained_.name;
   state.options = to_json(*trained_.options);
+  state.provenance = trained_.provenance;
   state.standing = standing_;
   state.stage = options_.stage_of(standing_.epoch, standing_.stalled_at).name();
   state.steps = step_.adam().steps;
@@ -135,6 +140,8 @@ TrainingState Trainer::state() {
   state.seconds = seconds_;
   state.weights = state_of(model_);
   state.best_weights = best_weights_;
+  state.saved_epoch = saved_epoch_;
+  state.saved_bound = saved_bound_;
   state.first_moment = step_.adam().first_moment;
   state.second_moment = step_.adam().second_moment;
   state.generator = generator_.get_state();
@@ -288,6 +295,8 @@ void Trainer::keep_if_best(const EpochLog& log) {
   best_bound_ = log.validation ? log.validation->elbo : log.train.elbo;
   standing_.best_epoch = log.epoch;
   best_weights_ = copy_on_cpu(model_);
+  saved_epoch_ = standing_.best_epoch;
+  saved_bound_ = best_bound_;
   keep_model();
 }
 
@@ -304,6 +313,9 @@ void Trainer::keep_state() {
 }
 
 void Trainer::finish() {
+  // Not those of this state where epochs are now fewer than were once trained.
+  standing_.best_epoch = saved_epoch_;
+  best_bound_ = saved_bound_;
   load_state(model_, best_weights_, "the best epoch");
   model_.begin_epoch(standing_.best_epoch - 1);  // with the temperature it had
   set_aggregated_posteriors();

@@ -73,7 +73,9 @@ class Trainer {
   Standing standing_;
   torch::Tensor order_;  // [N] this epoch's order of the training points
   double best_bound_ = 0;
-  std::map<std::string, torch::Tensor> best_weights_;  // on the CPU
+  std::map<std::string, torch::Tensor> best_weights_;  // on the CPU, of …
+  int64_t saved_epoch_ = 0;
+  double saved_bound_ = 0;
   std::optional<EpochLog> last_;
   double epoch_seconds_ = 0;  // of the present epoch
   double seconds_ = 0;        // of all whole epochs

@@ -8,6 +8,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/models/small_models_for_tests.h"
+#include "clade/training/provenance.h"
 #include "clade/training/run_folder.h"
 
 namespace clade {
@@ -553,6 +554,91 @@ TEST_F(Labels, OfMoreClassesThanClustersAreRefused) {
   data.labelled.labels[0] = 3;
   auto trained = labelled_model(data);
   EXPECT_THROW(Trainer(trained, data, quick(1), /*seed=*/3), ConfigError);
+}
+
+TEST_F(Labels, OfAnotherBudgetOrOtherPointsAreNoticed) {
+  Splits data = partly_labelled();
+  data.fingerprint.labels = "twelve";
+  auto part = labelled_model(data), resumed = labelled_model(data);
+  record_data(part, data, 3);
+  train_in(folder("a"), part, data, quick(3), /*steps=*/2);
+  data.fingerprint.labels = "others";
+  EXPECT_THROW(resume_in(folder("a"), resumed, data, quick(3)), DataError);
+  auto takes_none = small("cp_vae", data);
+  record_data(takes_none, data, 3);
+  EXPECT_FALSE(takes_none.provenance.contains("labels"));
+}
+
+using OtherData = Folder;
+
+TEST_F(OtherData, AreRefusedByThePartThatDiffersAlsoWithinTheFirstEpoch) {
+  Splits data = three_prototypes();
+  data.train.name = "points.csv";
+  data.fingerprint = {"96x8 a", "split", "preprocessing", ""};
+  auto part = small("vae", data);
+  record_data(part, data, 3);
+  train_in(folder("a"), part, data, quick(3), /*steps=*/2);  // no model is saved yet
+  const auto refusal = [&](const Fingerprint& now, uint64_t seed = 3) {
+    Splits others = data;
+    others.fingerprint = now;
+    auto resumed = small("vae", data);
+    Trainer trainer(resumed, others, quick(3), seed);
+    try {
+      RunFolder(folder("a")).resume(trainer);
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string("taken");
+  };
+  EXPECT_EQ(refusal(data.fingerprint), "taken");
+  EXPECT_EQ(refusal({}), "taken");  // made in memory: nothing is known of them
+  EXPECT_EQ(refusal({"97x8 b", "other", "other", ""}),
+            "points.csv no longer holds the points this run was trained on: test points could be "
+            "among those trained on; give the old file back, or train anew (96x8 a, now 97x8 b)");
+  EXPECT_NE(refusal({"96x8 a", "other", "other", ""}).find("data.validation and data.test"),
+            std::string::npos);
+  EXPECT_NE(refusal({"96x8 a", "split", "other", ""}).find("data.values"), std::string::npos);
+  EXPECT_NE(refusal(data.fingerprint, 4).find("seed is 4"), std::string::npos);
+}
+
+TEST_F(OtherData, AreKnownByTheModelIfTheStateIsOfAnEarlierVersion) {
+  Splits data = three_prototypes();
+  data.fingerprint.values = "96x8 a";
+  auto part = small("vae", data), resumed = small("vae", data);
+  record_data(part, data, 3);
+  train_in(folder("a"), part, data, quick(3), /*steps=*/7);  // in the second epoch
+  TrainingState state = read_checkpoint(folder("a"));
+  state.provenance = nullptr;
+  write_checkpoint(folder("a"), state);
+  data.fingerprint.split = "unknown then";
+  EXPECT_EQ(resume_in(folder("a"), resumed, data, quick(3)).epochs, 3);
+  data.fingerprint.values = "96x8 b";
+  write_checkpoint(folder("a"), state);
+  EXPECT_THROW(resume_in(folder("a"), resumed, data, quick(3)), DataError);
+}
+
+TEST_F(Folder, WeightsKeepTheStampOfTheirEpochIfEpochsAreNowFewer) {
+  const Splits data = three_prototypes();
+  TrainOptions options = quick(8);
+  auto trained = small("vae", data);
+  options.checkpoint_every = 100;
+  train_in(folder("a"), trained, data, options);
+  // As after a crash: the state is of epoch 2, the best weights of a later one.
+  auto two = small("vae", data);
+  train_in(folder("two"), two, data, quick(2));
+  write_checkpoint(folder("a"), read_checkpoint(folder("two")));
+  const TrainedModel saved = load_model(folder("a"), torch::kCPU);
+  ASSERT_GT(saved.provenance.at("epoch"), 2);
+  auto resumed = small("vae", data);
+  const auto summary = resume_in(folder("a"), resumed, data, quick(2));
+  EXPECT_EQ(summary.epochs, 2);
+  EXPECT_EQ(summary.best_epoch, saved.provenance.at("epoch"));
+  EXPECT_EQ(summary.best_bound, saved.provenance.at("bound"));
+  EXPECT_EQ(load_model(folder("a"), torch::kCPU).provenance, resumed.provenance);
+  EXPECT_EQ(resumed.provenance.at("epoch"), saved.provenance.at("epoch"));
+  auto generator = make_generator(derive_seed(3, "validation"));
+  EXPECT_NEAR(mean_bound(*resumed.model, data.validation.x, generator).elbo, summary.best_bound,
+              1e-6);
 }
 
 using Failure = Folder;

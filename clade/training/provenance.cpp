@@ -1,0 +1,62 @@
+#include "clade/training/provenance.h"
+
+#include <array>
+
+#include "clade/core/error.h"
+
+namespace clade {
+namespace {
+
+struct Part {
+  const char* key;
+  std::string Fingerprint::*of;
+  const char* differs;  ///< What is to be said of data whose part is another, and what to do.
+};
+
+constexpr std::array<Part, 4> kParts = {{
+    {"fingerprint", &Fingerprint::values,
+     " no longer holds the points this run was trained on: test points could be among those "
+     "trained on; give the old file back, or train anew"},
+    {"split", &Fingerprint::split,
+     " is split otherwise than this run was trained on, so that test points could be among those "
+     "trained on; give data.validation and data.test in experiment.toml their old values back, or "
+     "train anew"},
+    {"preprocessing", &Fingerprint::preprocessing,
+     ": its values become other numbers than those this run was trained on; give data.values and "
+     "data.binarise in experiment.toml their old values back, or train anew"},
+    {"labels", &Fingerprint::labels,
+     ": the labels to learn from are not those this run learned from; give data.label_budget and "
+     "data.labels in experiment.toml their old values back, or train anew"},
+}};
+
+}  // namespace
+
+void record_data(TrainedModel& trained, const Splits& data, uint64_t seed) {
+  trained.provenance["seed"] = static_cast<int64_t>(seed);
+  for (const Part& part : kParts) {
+    const bool unused = part.of == &Fingerprint::labels && !trained.model->takes_labels();
+    const std::string& now = data.fingerprint.*part.of;
+    if (!now.empty() && !unused) trained.provenance[part.key] = now;
+  }
+}
+
+void require_same_data(const nlohmann::json& provenance, const Splits& data, uint64_t seed) {
+  if (!provenance.is_object()) return;
+  const int64_t seed_then = provenance.value("seed", static_cast<int64_t>(seed));
+  if (seed_then != static_cast<int64_t>(seed)) {
+    throw DataError("seed is " + std::to_string(seed) + ", but this run was trained with seed " +
+                    std::to_string(seed_then) +
+                    ", which its split and its draws follow from; give it back in experiment.toml, "
+                    "or train anew");
+  }
+  for (const Part& part : kParts) {
+    const std::string then = provenance.value(part.key, std::string());
+    const std::string& now = data.fingerprint.*part.of;
+    if (then.empty() || now.empty() || then == now) continue;
+    const bool tells_size = part.of == &Fingerprint::values;
+    throw DataError(data.train.name + part.differs +
+                    (tells_size ? " (" + then + ", now " + now + ")" : ""));
+  }
+}
+
+}  // namespace clade

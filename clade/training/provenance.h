@@ -1,0 +1,17 @@
+#pragma once
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "clade/training/trained_model.h"
+
+namespace clade {
+
+/// Keeps with a model, in its provenance, what it is trained on: the seed, and the fingerprint of
+/// `data`, that of labels only if the model learns from them.
+void record_data(TrainedModel& trained, const Splits& data, uint64_t seed);
+
+/// Throws DataError, saying what is another and what to do, if `data` and `seed` are not those that
+/// `provenance` records. What it does not record, as earlier versions did not, is taken as it is.
+void require_same_data(const nlohmann::json& provenance, const Splits& data, uint64_t seed);
+
+}  // namespace clade

@@ -2,11 +2,16 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
+#include "clade/ops/precision.h"
+
 namespace clade {
 namespace {
+
+constexpr int64_t kComponentsAtATime = 16;
 
 // The only component of a mixture of one, [..., D].
 DiagonalGaussian only(const GaussianMixture& p) {
@@ -44,6 +49,7 @@ torch::Tensor GaussianMixture::log_prob_given_component(const torch::Tensor& z) 
                                 std::log(2 * std::numbers::pi))
                                    .sum(-1);  // [M]
   const auto centred = z - middle;
+  const PrecisionScope whole(Precision::fp32);  // what cancels here would leave TF32 no digits
   return torch::linear(torch::cat({centred.square(), centred}, -1),
                        torch::cat({-0.5 * precision, precision * mean}, -1), constant);
 }
@@ -55,8 +61,17 @@ torch::Tensor GaussianMixture::log_prob(const torch::Tensor& z) const {
 
 torch::Tensor GaussianMixture::log_prob_per_unit(const torch::Tensor& z) const {
   if (size() == 1) return only(*this).log_prob_per_unit(z);
-  const auto joint = components_.log_prob_per_unit(z.unsqueeze(-2)).cumsum(-1);  // [..., M, D]
-  const auto log_prob = torch::logsumexp(joint, -2) - log_size(*this);           // of z_1 … z_i
+  // Some components at a time: all of them at once are M times the memory of z.
+  const auto &mean = components_.mean(), &log_variance = components_.log_variance();
+  torch::Tensor log_prob;  // of z_1 … z_i, [..., D]
+  for (int64_t first = 0; first < size(); first += kComponentsAtATime) {
+    const int64_t last = std::min(size(), first + kComponentsAtATime);
+    const DiagonalGaussian some(mean.slice(-2, first, last), log_variance.slice(-2, first, last));
+    const auto joint = some.log_prob_per_unit(z.unsqueeze(-2)).cumsum(-1);  // [..., m, D]
+    const auto sum = torch::logsumexp(joint, -2);
+    log_prob = log_prob.defined() ? torch::logaddexp(log_prob, sum) : sum;
+  }
+  log_prob = log_prob - log_size(*this);
   return torch::cat({log_prob.slice(-1, 0, 1), log_prob.diff(1, -1)}, -1);
 }
 

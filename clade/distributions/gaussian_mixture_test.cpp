@@ -1,9 +1,12 @@
 #include "clade/distributions/gaussian_mixture.h"
 
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include <cmath>
+
+#include "clade/ops/precision.h"
 
 namespace clade {
 namespace {
@@ -103,6 +106,45 @@ TEST(GaussianMixture, KlIsItsIntegral) {
   const auto draws = q.rsample(generator, {400000, 1});  // [S, 1, 2]
   EXPECT_NEAR(kl(q, mixture(), draws).mean().item<double>(), expected, 0.01);
   EXPECT_NEAR(kl_per_unit(q, mixture(), draws).sum(-1).mean().item<double>(), expected, 0.01);
+}
+
+// The square taken apart cancels: with ten bits of its operands it would be off by nats.
+TEST(GaussianMixture, ItsProductIsNeverRoundedToTf32) {
+  static int products, rounded;
+  products = rounded = 0;
+  const auto handle = at::addGlobalCallback(at::RecordFunctionCallback(
+      [](const at::RecordFunction& call) -> std::unique_ptr<at::ObserverContext> {
+        const std::string name = call.name();
+        if (name == "aten::addmm" || name == "aten::mm" || name == "aten::linear") {
+          ++products;
+          rounded += at::globalContext().allowTF32CuBLAS() ? 1 : 0;
+        }
+        return nullptr;
+      }));
+  {
+    const PrecisionScope scope(Precision::tf32);
+    const auto z = torch::zeros({5, 2}, kFloat64);
+    mixture().log_prob(z);
+    mixture().component_given(z);
+    EXPECT_TRUE(at::globalContext().allowTF32CuBLAS());  // as before for what follows
+  }
+  at::removeCallback(handle);
+  EXPECT_GE(products, 2);
+  EXPECT_EQ(rounded, 0);
+}
+
+TEST(GaussianMixture, ManyComponentsAreTakenSomeAtATimeToTheSameDensity) {
+  auto generator = make_generator(5);
+  const auto draw = [&](int64_t n) {
+    return torch::empty({n, 3}, kFloat64).normal_(0, 1, generator);
+  };
+  const GaussianMixture many({draw(50), draw(50)});
+  const auto z = draw(7);
+  EXPECT_TRUE(torch::allclose(many.log_prob_per_unit(z).sum(-1), many.log_prob(z), 0, 1e-10));
+  // Of the first unit, the marginal.
+  const auto first = many.components().log_prob_per_unit(z.unsqueeze(-2)).select(-1, 0);
+  EXPECT_TRUE(torch::allclose(many.log_prob_per_unit(z).select(-1, 0),
+                              torch::logsumexp(first, -1) - std::log(50.0), 0, 1e-10));
 }
 
 TEST(GaussianMixture, OfOneIsTheGaussian) {

@@ -9,7 +9,10 @@ namespace clade {
 std::vector<Option> ClusteredVaeOptions::options() {
   const std::vector<Option> own = {
       {"clusters", &clusters,
-       "number of clusters K; with the exact estimator the cost of a step grows with it"}};
+       "number of clusters K; with the exact estimator the cost of a step grows with it"},
+      {"warm_up_clusters", &warm_up_clusters,
+       "whether KL warm-up weighs KL(y) too, as CP-VAE's paper does; if not, only KL(z): while "
+       "KL(y) costs next to nothing, clusters are easily drawn into one"}};
   return joined({OneLayerOptions::options(), own,
                  given_y.prior ? prior.of_given_y() : prior.options(), estimator.options()});
 }
@@ -26,7 +29,8 @@ ClusteredVae::ClusteredVae(const ClusteredVaeOptions& options, const Parent& x,
                            Generator& generator)
     : Model({{"y", options.clusters}}, options.estimator),
       given_y(options.given_y),
-      labels(options.labels) {
+      labels(options.labels),
+      warm_up_clusters(options.warm_up_clusters) {
   const int64_t K = options.clusters;
   const int64_t d = options.latent;
   // At first only the conditional priors tell clusters apart. Were the decoder to prefer one of
@@ -72,7 +76,7 @@ void ClusteredVae::infer(Trace& q, const torch::Tensor& x) {
 }
 
 void ClusteredVae::generate(Trace& p) {
-  const auto y = p.cluster("y", UniformClusters{clusters()});
+  const auto y = p.cluster("y", UniformClusters{clusters(), warm_up_clusters});
   const auto z = given_y.prior ? p.latent("z", p_z_given_y(y)) : p.latent("z", p_z);
   if (given_y.decoder) {
     p.data("x|z,y", p_x_given_z_y(z, y));  // [K, B, D]

@@ -16,6 +16,7 @@ struct ClusteredVaeOptions : OneLayerOptions {
   ClusterFactors given_y;  ///< Not a setting: the model's name says it.
   bool labels = false;     ///< Whether it learns from labels; not a setting either.
   int64_t clusters = 10;
+  bool warm_up_clusters = false;
   PriorOptions prior;  ///< Of p(z); of p(z | y) as far as of_given_y() goes.
   EstimatorOptions estimator;
 
@@ -51,6 +52,7 @@ class ClusteredVae : public Model {
  private:
   ClusterFactors given_y;
   bool labels;
+  bool warm_up_clusters;
   Trunk hidden_given_x{nullptr};
   CategoricalConditional q_y_given_x{nullptr};
   GaussianConditional q_z_given_x_y{nullptr};  // or q(z | x)

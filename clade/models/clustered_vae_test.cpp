@@ -6,6 +6,8 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "clade/models/registry.h"
 #include "clade/models/vae.h"
@@ -287,6 +289,21 @@ TEST_P(Family, RelaxedWeightsAtALowTemperatureAverageToTheBound) {
 INSTANTIATE_TEST_SUITE_P(Clusters, Family,
                          testing::Values("cp_vae", "indq", "indp", "indqp", "gm_dgm"),
                          [](const auto& test) { return test.param; });
+
+TEST(ClusteredVae, WarmsUpKLOfYOnlyIfAsked) {
+  for (const bool asked : {false, true}) {
+    const auto options = options_of("cp_vae", 3);
+    options->warm_up_clusters = asked;
+    auto generator = make_generator(3);
+    std::map<std::string, bool> warms_up;
+    for (const Term& term : made("cp_vae", *options)->bound(points(), generator).terms) {
+      warms_up[term.name] = term.warms_up;
+    }
+    EXPECT_EQ(warms_up.at("KL(y)"), asked);
+    EXPECT_TRUE(warms_up.at("KL(z)"));
+    EXPECT_FALSE(warms_up.at("log p(x|z,y)"));
+  }
+}
 
 TEST(CpVae, WithItsPriorsTiedIsIndp) {
   const auto cp_options = options_of("cp_vae", 3);

@@ -57,8 +57,17 @@ void begin_record(const std::filesystem::path& run, const clade::RunOptions& opt
   clade::write_json(record_path(run),
                     {{"date", today()},
                      {"machine", clade::machine_name(options.device, at::get_num_threads())},
+                     {"threads", at::get_num_threads()},
                      {"command", read_record(run).value("command", this_command())},
                      {"version", CLADE_VERSION}});
+}
+
+std::string said_of_threads(const std::filesystem::path& run) {
+  const int now = at::get_num_threads(), then = read_record(run).value("threads", now);
+  if (then == now) return "";
+  return "note: threads: " + std::to_string(then) + " at its beginning, " + std::to_string(now) +
+         " now; sums are taken in another order, so it does not go on bit for bit, as threads = " +
+         std::to_string(then) + " in experiment.toml would";
 }
 
 void finish_record(const std::filesystem::path& run) {

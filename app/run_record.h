@@ -1,6 +1,8 @@
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "clade/config/experiment.h"
 
@@ -10,6 +12,9 @@ nlohmann::json read_record(const std::filesystem::path& run);
 
 /// Training begins, or goes on, in this process: `command` stays the one it began with.
 void begin_record(const std::filesystem::path& run, const clade::RunOptions& options);
+
+/// What is to be said of a run that another number of threads began, or "".
+std::string said_of_threads(const std::filesystem::path& run);
 
 /// Training has ended, and what it ended with is measured.
 void finish_record(const std::filesystem::path& run);

@@ -86,7 +86,8 @@ std::string progress_text(const clade::TrainingProgress& progress) {
   if (progress.last != nullptr) {
     const clade::MeanBound& mean =
         progress.last->validation ? *progress.last->validation : progress.last->train;
-    std::snprintf(text, sizeof text, "bound %.2f (", mean.elbo);
+    std::snprintf(text, sizeof text, "%s %.2f (", mean.relaxed ? "relaxed bound" : "bound",
+                  mean.elbo);
     line += text;
     for (const auto& [name, value] : mean.terms) {
       std::snprintf(text, sizeof text, "%s%s %.2f", line.back() == '(' ? "" : ", ", name.c_str(),
@@ -231,17 +232,21 @@ void train(const TrainArguments& arguments) {
   std::printf("%s\nrun folder: %s\n", data.said.c_str(), folder.c_str());
   std::fflush(stdout);
 
-  if (!trainer.finished()) begin_record(folder, experiment.run);
+  if (!trainer.finished()) {
+    if (const auto note = said_of_threads(folder); !note.empty()) std::printf("%s\n", note.c_str());
+    begin_record(folder, experiment.run);
+  }
   const clade::TrainingSummary summary = train_in(folder, run_folder, trainer);
   if (summary.interrupted) {
     throw clade::Interrupted("stopped at epoch " + std::to_string(summary.epochs + 1) + ", step " +
                              std::to_string(summary.steps) + "; go on with: clade train --resume " +
                              folder.string());
   }
-  std::printf("trained %lld epochs in %s%s; kept epoch %lld, bound %.2f\n",
+  std::printf("trained %lld epochs in %s%s; kept epoch %lld, %s %.2f\n",
               static_cast<long long>(summary.epochs), clade::duration(summary.seconds).c_str(),
               summary.stopped_early ? " (stopped early)" : "",
-              static_cast<long long>(summary.best_epoch), summary.best_bound);
+              static_cast<long long>(summary.best_epoch),
+              summary.best_is_relaxed ? "relaxed bound" : "bound", summary.best_bound);
   if (!summary.not_captured.empty()) {
     std::printf("steps were launched one by one: %s\n", summary.not_captured.c_str());
   }

@@ -29,6 +29,10 @@ void require_at_least(const std::string& key, double value, double least) {
   if (!(value >= least)) refuse(key, value, "at least", least);
 }
 
+void require_at_most(const std::string& key, double value, double most) {
+  if (!(value <= most)) refuse(key, value, "at most", most);
+}
+
 void require_above(const std::string& key, double value, double bound) {
   if (!(value > bound)) refuse(key, value, "above", bound);
 }

@@ -30,6 +30,7 @@ std::vector<Option> EvaluateOptions::options() {
 
 void EvaluateOptions::validate() const {
   require_at_least("evaluate.importance_samples", static_cast<double>(importance_samples), 1);
+  require_at_most("evaluate.importance_samples", static_cast<double>(importance_samples), 1e6);
   require_one_of("evaluate.precision", precision, precisions());
 }
 

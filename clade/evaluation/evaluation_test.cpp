@@ -189,8 +189,8 @@ struct PriorsApart : Model {
   }
 
  private:
-  torch::Tensor mean_of(const torch::Tensor& y) const {  // [K, 1] -> [K, 1, 3]
-    return means_.index_select(0, y.flatten()).view({y.size(0), y.size(1), 3});
+  torch::Tensor mean_of(const torch::Tensor& y) const {  // [...] -> [..., 3]
+    return torch::embedding(means_, y);
   }
   bool knows_y_;
   torch::Tensor means_ = torch::tensor({-5.0F, 0.0F, 5.0F}).unsqueeze(1).repeat({1, 3});
@@ -292,6 +292,21 @@ INSTANTIATE_TEST_SUITE_P(Registry, EvaluateEvery, testing::ValuesIn([] {
                            return names;
                          }()),
                          [](const auto& test) { return test.param; });
+
+TEST(Evaluate, HasARelaxedBoundOfEveryModelThatRelaxes) {
+  Dataset data;
+  data.x = bits(40);
+  for (const std::string name : {"vae", "cp_vae", "cagem"}) {
+    for (const std::string estimator : {"exact", "gumbel"}) {
+      auto generator = make_generator(1);
+      const auto options = small_options(name, 3, estimator);
+      const auto model = find_model(name).make(*options, Parent{"x", 4}, generator);
+      EXPECT_EQ(evaluate(*model, data, {}, 1).contains("relaxed_elbo"),
+                name != "vae" && estimator == "gumbel")
+          << name << estimator;
+    }
+  }
+}
 
 TEST(Evaluate, RefusesToWriteDownWhatIsNotFinite) {
   /// Its bound is finite; of several samples, the likelihood is not.

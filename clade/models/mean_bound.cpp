@@ -55,8 +55,10 @@ std::optional<MeanBound> mean_relaxed_bound(Model& model, const torch::Tensor& x
                                             Generator& generator) {
   const EvaluationMode evaluation(model);
   if (!model.relaxed_bound(x.slice(0, 0, 1), generator)) return {};
-  return mean_over(model, x,
-                   [&](const auto& rows) { return *model.relaxed_bound(rows, generator); });
+  MeanBound mean =
+      mean_over(model, x, [&](const auto& rows) { return *model.relaxed_bound(rows, generator); });
+  mean.relaxed = true;
+  return mean;
 }
 
 }  // namespace clade

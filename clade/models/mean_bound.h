@@ -11,6 +11,7 @@ namespace clade {
 /// A bound averaged over data points, in nats per data point.
 struct MeanBound {
   double elbo = 0;
+  bool relaxed = false;  ///< Of relaxed clusters: `elbo` then bounds nothing, and has another name.
   std::vector<std::pair<std::string, double>> terms;  ///< As in Bound: divergences positive.
 
   /// With `log_volume` nats less in the bound and in log p(x|…): of x in units in which the

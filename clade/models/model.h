@@ -83,6 +83,9 @@ class Model : public torch::nn::Module {
   /// Whether infer states clusters, which those of a mixture p(z) are not.
   bool infers_clusters() const;
 
+  /// Whether training draws relaxed clusters, so that what it descends is no bound.
+  bool relaxes() const { return infers_clusters() && estimator_.relaxes(); }
+
   /// Every latent, in the order in which they are generated.
   const std::vector<LatentInfo>& latents();
 

@@ -42,7 +42,7 @@ Bound Model::bound(const torch::Tensor& x, Generator& generator, int64_t samples
 }
 
 std::optional<Bound> Model::relaxed_bound(const torch::Tensor& x, Generator& generator) {
-  if (!infers_clusters() || !estimator_.relaxes()) return {};
+  if (!relaxes()) return {};
   auto q = posterior(Clusters::estimated, 0, generator);
   return bound_over(q, x);
 }

@@ -37,7 +37,13 @@ std::string figure(double value, int decimals) {
   return text.str();
 }
 
-std::vector<Curve> read_curves(const std::filesystem::path& log) {
+bool all_unknown(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
+}
+
+/// `relaxes`: training drew relaxed clusters, whose terms are not those of validation and have
+/// curves of their own.
+std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
   std::vector<Curve> curves;
   if (!std::filesystem::exists(log)) return curves;
   const auto add = [&](const std::string& name, double epoch, double train, double validation) {
@@ -53,15 +59,26 @@ std::vector<Curve> read_curves(const std::filesystem::path& log) {
     const json line = json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!line.is_object() || !line.contains("train")) continue;
     const double epoch = line.value("epoch", 0.0);
+    const json& of_train = line["train"];
+    const auto both = [&](const std::string& name, double train, double validation) {
+      add(name, epoch, relaxes ? std::nan("") : train, validation);
+      if (relaxes) add(name + ", relaxed", epoch, train, std::nan(""));
+    };
     const json bound_of_validation = line.value("validation", json::object());
     const auto validation = [&](const json::json_pointer& at) {
       return bound_of_validation.value(at, std::nan(""));
     };
     using Pointer = json::json_pointer;
-    add("bound", epoch, line["train"]["elbo"], validation(Pointer("/elbo")));
-    for (const auto& [term, value] : line["train"]["terms"].items()) {
-      add(term, epoch, value, validation(Pointer("/terms") / term));
+    // Once the relaxed figure had the name of the exact one.
+    const char* name = of_train.contains("relaxed_elbo") ? "relaxed_elbo" : "elbo";
+    both("bound", of_train.at(name), validation(Pointer("/elbo")));
+    for (const auto& [term, value] : of_train.at("terms").items()) {
+      both(term, value, validation(Pointer("/terms") / term));
     }
+  }
+  for (Curve& curve : curves) {
+    if (all_unknown(curve.train)) curve.train.clear();
+    if (all_unknown(curve.validation)) curve.validation.clear();
   }
   return curves;
 }
@@ -207,7 +224,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   report.columns = trained.preprocessing.columns;
   report.label_names = data.label_names;
   report.headline = headlines(metrics);
-  report.curves = read_curves(log);
+  report.curves = read_curves(log, trained.model->relaxes());
   const Posteriors q = posteriors(model, shown.x, generator);
   for (const size_t l : model.clusterings()) {
     report.clusterings.push_back(clustering_of(model, l, shown, q.clusters[l], generator));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
@@ -15,6 +16,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/evaluation/posteriors.h"
+#include "clade/models/small_models_for_tests.h"
 #include "clade/models/two_levels_for_tests.h"
 #include "clade/report/clusters.h"
 #include "clade/report/collect.h"
@@ -549,6 +551,37 @@ TEST_F(ReportFolder, RefusesShapesThatDoNotFit) {
   report.curves[1].train.pop_back();
   refused(report, "KL(z)");
   EXPECT_FALSE(std::filesystem::exists(folder_));
+}
+
+TEST_F(ReportFolder, RelaxedTrainingAndExactValidationAreCurvesApart) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  trained.name = "cp_vae";
+  trained.model =
+      find_model("cp_vae").make(*small_options("cp_vae", 3, "gumbel"), Parent{"x", 4}, generator);
+  trained.shape = {4};
+  Dataset data;
+  data.x = torch::empty({20, 4}).bernoulli_(0.5, generator);
+  // Of the first epoch as versions before the two had names of their own wrote it.
+  const auto line = [](int epoch, const char* name, double relaxed, double exact) {
+    return json{{"epoch", epoch},
+                {"train", {{name, -relaxed}, {"terms", {{"KL(y)", relaxed}}}}},
+                {"validation", {{"elbo", -exact}, {"terms", {{"KL(y)", exact}}}}}}
+               .dump() +
+           "\n";
+  };
+  std::filesystem::create_directories(folder_);
+  write_atomically(folder_ / "log.jsonl", line(1, "elbo", 1, 3) + line(2, "relaxed_elbo", 2, 4));
+  const auto curves =
+      collect_report(trained, data, folder_ / "log.jsonl", json::object(), 1).curves;
+  std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> by_name;
+  for (const Curve& curve : curves) by_name[curve.name] = {curve.train, curve.validation};
+  using Values = std::vector<double>;
+  EXPECT_EQ(by_name.size(), 4u);
+  EXPECT_EQ(by_name["bound"], (std::pair<Values, Values>{{}, {-3, -4}}));
+  EXPECT_EQ(by_name["bound, relaxed"], (std::pair<Values, Values>{{-1, -2}, {}}));
+  EXPECT_EQ(by_name["KL(y)"], (std::pair<Values, Values>{{}, {3, 4}}));
+  EXPECT_EQ(by_name["KL(y), relaxed"], (std::pair<Values, Values>{{1, 2}, {}}));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace {
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
+constexpr double kNormEpsilon = 1e-7;  // the VampPrior code's: what has no gradient stands still
 
 }  // namespace
 
@@ -45,7 +46,7 @@ void FlatParameters::forget_gradient() {
 GradientPieces over_their_norms(const GradientPieces& gradient) {
   GradientPieces scaled;
   for (const auto& [values, size] : gradient) {
-    scaled.push_back({values.defined() ? values / values.norm().clamp_min(1e-30) : values, size});
+    scaled.push_back({values.defined() ? values / (values.norm() + kNormEpsilon) : values, size});
   }
   return scaled;
 }

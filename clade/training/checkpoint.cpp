@@ -50,6 +50,7 @@ json numbers_of(const TrainingState& state) {
                   {"steps", state.steps},
                   {"best_bound", state.best_bound},
                   {"best_epoch", state.standing.best_epoch},
+                  {"validation_drawn", state.validation_drawn},
                   {"epoch_seconds", state.epoch_seconds},
                   {"seconds", state.seconds}};
   numbers.update(layout(state.terms));
@@ -73,6 +74,7 @@ TrainingState state_of_numbers(const json& numbers) {
   state.stage = numbers.value("stage", "");  // of which 0.1.0 says nothing
   state.steps = numbers.at("steps");
   state.best_bound = numbers.at("best_bound");
+  state.validation_drawn = numbers.value("validation_drawn", false);
   state.epoch_seconds = numbers.at("epoch_seconds");
   state.seconds = numbers.at("seconds");
   state.terms = terms_of(numbers);

@@ -19,9 +19,12 @@ struct TrainingState {
   nlohmann::json options;     ///< Its settings.
   nlohmann::json provenance;  ///< As TrainedModel has it; null in a state of before it was kept.
   Standing standing;
-  std::string stage;         ///< The name of the Stage that the next step belongs to.
-  int64_t steps = 0;         ///< Since the start of training.
-  double best_bound = 0;     ///< Of standing.best_epoch.
+  std::string stage;      ///< The name of the Stage that the next step belongs to.
+  int64_t steps = 0;      ///< Since the start of training.
+  double best_bound = 0;  ///< Of standing.best_epoch.
+  /// Whether validation points, if not all of them, are drawn; a run of before goes on by the
+  /// first.
+  bool validation_drawn = true;
   double epoch_seconds = 0;  ///< Of the present epoch.
   double seconds = 0;        ///< Of all whole epochs.
 

@@ -14,7 +14,8 @@ struct EpochLog {
   int64_t epoch = 0;  ///< From 1.
   std::string stage;  ///< The name of the Stage it belongs to.
   int64_t steps = 0;  ///< Since the start of training.
-  MeanBound train;    ///< Over the epoch's own presentations, while the weights moved.
+  /// Over the epoch's own presentations, while the weights moved; relaxed if clusters are.
+  MeanBound train;
   std::optional<MeanBound> validation;
   std::optional<MeanBound> labelled;  ///< Over the labelled points of its steps, losses included.
   double learning_rate = 0;

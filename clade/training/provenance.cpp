@@ -59,4 +59,13 @@ void require_same_data(const nlohmann::json& provenance, const Splits& data, uin
   }
 }
 
+bool of_same_data(const nlohmann::json& one, const nlohmann::json& other) {
+  const auto differs = [&](const char* key) {
+    const std::string a = one.value(key, std::string()), b = other.value(key, std::string());
+    return !a.empty() && !b.empty() && a != b;
+  };
+  const bool both_known = one.contains("fingerprint") && other.contains("fingerprint");
+  return !differs(both_known ? "fingerprint" : "data") && !differs("split");
+}
+
 }  // namespace clade

@@ -19,7 +19,7 @@ constexpr const char* kLog = "log.jsonl";
 json to_json(const MeanBound& mean) {
   json terms = json::object();
   for (const auto& [name, value] : mean.terms) terms[name] = value;
-  return {{"elbo", mean.elbo}, {"terms", terms}};
+  return {{mean.relaxed ? "relaxed_elbo" : "elbo", mean.elbo}, {"terms", terms}};
 }
 
 json to_json(const EpochLog& log) {
@@ -58,7 +58,9 @@ void RunFolder::resume(Trainer& trainer) const {
     const TrainedModel saved = load_model(folder_, torch::kCPU);
     state.best_weights = state_of(*saved.model);
     state.saved_epoch = saved.provenance.value("epoch", state.standing.best_epoch);
-    state.saved_bound = saved.provenance.value("bound", state.best_bound);
+    const double volume = saved.log_volume().value_or(0);
+    const double relaxed = saved.provenance.value("relaxed_bound", state.best_bound - volume);
+    state.saved_bound = saved.provenance.value("bound", relaxed) + volume;
     if (state.provenance.is_null()) state.provenance = saved.provenance;
   }
   trainer.resume(state, folder_.string());

@@ -41,8 +41,8 @@ std::vector<Option> TrainOptions::options() {
        "stop after this many epochs past the warm-up without a better validation bound; 0 for "
        "never"},
       {"validation_points", &validation_points,
-       "validation points each epoch is judged by, the first of them; 0 for all. With many "
-       "clusters their exact sums cost more than an epoch of sum_and_sample"},
+       "validation points each epoch is judged by, drawn once and the same for every seed; 0 for "
+       "all. With many clusters their exact sums cost more than an epoch of sum_and_sample"},
       {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
       {"objective", &objective,
        "what is trained on: elbo; or iwae, the tighter importance-weighted bound of `samples` "

@@ -2,10 +2,13 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <sstream>
 
 #include "clade/core/error.h"
+#include "clade/core/machine.h"
 #include "clade/training/provenance.h"
 
 namespace clade {
@@ -47,6 +50,30 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       step_(model_, data, options_, generator_) {
   check_objective();
   check_labels();
+  check_memory();
+}
+
+/// Refuses draws whose values alone, of the generative networks' layers in one step, are more than
+/// the machine holds.
+void Trainer::check_memory() const {
+  if (!data_.train.x.device().is_cpu()) return;
+  int64_t width = data_.train.features();
+  for (const auto& item : model_.named_parameters()) {
+    const bool is_layer = item.key().rfind("p_", 0) == 0 && item.value().dim() == 2;
+    if (is_layer) width += item.value().size(0);
+  }
+  const double rows = static_cast<double>(options_.samples) *
+                      static_cast<double>(std::min(options_.batch, data_.train.size()));
+  constexpr double kGiB = 1 << 30;
+  const double needed = rows * static_cast<double>(width) * sizeof(float) / kGiB;
+  const double there = machine_memory() / kGiB;
+  if (needed <= there) return;
+  std::ostringstream message;
+  message << "train.samples is " << options_.samples
+          << ", which at train.batch = " << options_.batch << " takes more than "
+          << std::llround(needed) << " GiB a step, and this machine has " << std::llround(there)
+          << "; lower one of them";
+  throw ConfigError(message.str());
 }
 
 void Trainer::check_labels() {
@@ -110,6 +137,7 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   standing_ = state.standing;
   standing_.stalled_at = options_.stalled_at(state.standing);
   best_bound_ = state.best_bound;
+  validation_drawn_ = state.validation_drawn;
   best_weights_ = state.best_weights;
   saved_epoch_ = state.saved_epoch;
   saved_bound_ = state.saved_bound;
@@ -139,6 +167,7 @@ TrainingState Trainer::state() {
   state.epoch_seconds = epoch_seconds_;
   state.seconds = seconds_;
   state.weights = state_of(model_);
+  state.validation_drawn = validation_drawn_;
   state.best_weights = best_weights_;
   state.saved_epoch = saved_epoch_;
   state.saved_bound = saved_bound_;
@@ -154,8 +183,9 @@ TrainingState Trainer::state() {
 
 TrainingSummary Trainer::summary(bool interrupted) const {
   const bool stopped_early = !interrupted && standing_.epoch < options_.epochs;
-  return {standing_.epoch, step_.adam().steps, standing_.best_epoch, best_bound_ - log_volume_,
-          seconds_,        interrupted,        stopped_early,        step_.not_captured()};
+  return {standing_.epoch,     step_.adam().steps, standing_.best_epoch, best_bound_ - log_volume_,
+          best_is_relaxed(),   seconds_,           interrupted,          stopped_early,
+          step_.not_captured()};
 }
 
 TrainingSummary Trainer::run(const std::vector<TrainingObserver*>& observers) {
@@ -258,6 +288,7 @@ EpochLog Trainer::end_epoch() {
   log.stage = options_.stage_of(standing_.epoch, standing_.stalled_at).name();
   log.steps = step_.adam().steps;
   log.train = step_.watch().means(data_.train.size());
+  log.train.relaxed = model_.relaxes();
   log.labelled = step_.watch().labelled_means(data_.train.size());
   log.learning_rate = options_.learning_rate_at(standing_.epoch, standing_.stalled_at);
   log.beta = options_.beta(standing_.epoch);
@@ -278,9 +309,10 @@ EpochLog Trainer::end_epoch() {
 MeanBound Trainer::validation_bound() {
   // The same draws every epoch, so that epochs differ by their weights alone.
   const auto& all = data_.validation.x;
+  const int64_t points = options_.validation_points > 0 ? options_.validation_points : all.size(0);
   auto generator = make_generator(derive_seed(seed_, "validation"), all.device());
-  const int64_t points = options_.validation_points;
-  const MeanBound bound = mean_bound(model_, points > 0 ? all.slice(0, 0, points) : all, generator);
+  const auto chosen = validation_drawn_ ? some_rows(all, points) : all.slice(0, 0, points);
+  const MeanBound bound = mean_bound(model_, chosen, generator);
   for (const auto& [name, value] : bound.terms) {
     if (std::isfinite(value)) continue;
     throw NumericalError(name + " is not finite on the validation data after step " +
@@ -302,7 +334,7 @@ void Trainer::keep_if_best(const EpochLog& log) {
 
 void Trainer::keep_model() {
   trained_.provenance["epoch"] = standing_.best_epoch;
-  trained_.provenance["bound"] = best_bound_ - log_volume_;
+  trained_.provenance[best_is_relaxed() ? "relaxed_bound" : "bound"] = best_bound_ - log_volume_;
   for (TrainingObserver* observer : observers_) observer->keep_model(trained_);
 }
 

@@ -13,7 +13,9 @@ struct TrainingSummary {
   int64_t steps = 0;       ///< In all.
   int64_t best_epoch = 0;  ///< The one whose weights were kept.
   double best_bound = 0;   ///< Its validation bound (training bound where there is no validation).
-  double seconds = 0;      ///< Training time in all, over resumes.
+  bool best_is_relaxed =
+      false;                   ///< Without validation: that training bound is of relaxed clusters.
+  double seconds = 0;          ///< Training time in all, over resumes.
   bool interrupted = false;    ///< An observer stopped it.
   bool stopped_early = false;  ///< It stalled before the last epoch.
   std::string not_captured;  ///< Why there was no CUDA graph although one was asked for, or empty.
@@ -53,7 +55,9 @@ class Trainer {
   void set_aggregated_posteriors();
   void check_objective();
   void check_labels();
+  void check_memory() const;
   Weights weights() const;
+  bool best_is_relaxed() const { return model_.relaxes() && data_.validation.size() == 0; }
   void keep_model();
   void keep_state();
   TrainingState state();
@@ -76,6 +80,7 @@ class Trainer {
   std::map<std::string, torch::Tensor> best_weights_;  // on the CPU, of …
   int64_t saved_epoch_ = 0;
   double saved_bound_ = 0;
+  bool validation_drawn_ = true;  // see TrainingState
   std::optional<EpochLog> last_;
   double epoch_seconds_ = 0;  // of the present epoch
   double seconds_ = 0;        // of all whole epochs

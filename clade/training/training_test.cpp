@@ -103,6 +103,9 @@ TEST(Adam, NormGradGivesEveryTensorADirectionOnly) {
       {torch::tensor({3.0, -4.0}), 2}, {torch::Tensor(), 3}, {torch::zeros({1}), 1}};
   const auto scaled = over_their_norms(gradient);
   EXPECT_TRUE(torch::allclose(scaled[0].values, torch::tensor({0.6, -0.8})));
+  // One all but zero does not move at full speed: the code it is from adds 1e-7 to the norm.
+  const auto small = over_their_norms({{torch::full({1}, 1e-8F), 1}})[0].values;
+  EXPECT_NEAR(small.item<double>(), 1.0 / 11, 1e-6);
   EXPECT_FALSE(scaled[1].values.defined());
   EXPECT_EQ(scaled[2].values.item<double>(), 0);
 }
@@ -459,6 +462,34 @@ TEST_P(Training, KeepsAFlatLogOfEveryTerm) {
   EXPECT_EQ(epochs, 2);
 }
 
+TEST_F(Clusters, RelaxedHaveABoundOfAnotherName) {
+  for (const std::string name : {"cp_vae", "cagem"}) {
+    Splits data = three_prototypes();
+    const auto made = [&](const std::string& estimator) {
+      return make_model(name, small_options(name, 3, estimator), data, 3, torch::kCPU);
+    };
+    auto relaxed = made("gumbel"), exact = made("exact"), alone = made("gumbel");
+    const auto summary = train_in(folder(name), relaxed, data, quick(2));
+    train_in(folder(name + "-exact"), exact, data, quick(2));
+    for (const auto& entry : log_of(folder(name))) {
+      EXPECT_TRUE(entry.at("train").contains("relaxed_elbo"));
+      EXPECT_FALSE(entry.at("train").contains("elbo"));
+      EXPECT_TRUE(entry.at("validation").contains("elbo"));
+    }
+    for (const auto& entry : log_of(folder(name + "-exact"))) {
+      EXPECT_FALSE(entry.at("train").contains("relaxed_elbo"));
+      EXPECT_TRUE(entry.at("train").contains("elbo"));
+    }
+    EXPECT_FALSE(summary.best_is_relaxed);
+    EXPECT_FALSE(relaxed.provenance.contains("relaxed_bound"));
+    data.validation = {};  // so that the training bound is all there is
+    const auto unseen = train_in(folder(name + "-alone"), alone, data, quick(2));
+    EXPECT_TRUE(unseen.best_is_relaxed);
+    EXPECT_EQ(alone.provenance.at("relaxed_bound"), unseen.best_bound);
+    EXPECT_FALSE(alone.provenance.contains("bound"));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Registry, Training, testing::ValuesIn([] {
                            std::vector<std::string> names;
                            for (const auto& model : models()) names.push_back(model.name);
@@ -605,7 +636,7 @@ TEST_F(OtherData, AreKnownByTheModelIfTheStateIsOfAnEarlierVersion) {
   Splits data = three_prototypes();
   data.fingerprint.values = "96x8 a";
   auto part = small("vae", data), resumed = small("vae", data);
-  record_data(part, data, 3);
+  for (TrainedModel* each : {&part, &resumed}) record_data(*each, data, 3);
   train_in(folder("a"), part, data, quick(3), /*steps=*/7);  // in the second epoch
   TrainingState state = read_checkpoint(folder("a"));
   state.provenance = nullptr;
@@ -785,9 +816,36 @@ TEST_F(EarlyStopping, JudgesByAsManyPointsAsAsked) {
   options.validation_points = 7;
   auto asked = small("cp_vae", data);
   const double bound = train(asked, data, options).best_bound;
-  data.validation.x = data.validation.x.slice(0, 0, 7);
-  auto sliced = small("cp_vae", data);
-  EXPECT_EQ(bound, train(sliced, data, quick(3)).best_bound);
+  Splits some = data;
+  some.validation.x = some_rows(data.validation.x, 7);
+  EXPECT_FALSE(torch::equal(some.validation.x, data.validation.x.slice(0, 0, 7)));
+  auto drawn = small("cp_vae", data);
+  EXPECT_EQ(bound, train(drawn, some, quick(3)).best_bound);
+
+  // A training begun when they were the first goes on by those.
+  auto part = small("cp_vae", data), resumed = small("cp_vae", data), first = small("cp_vae", data);
+  train_in(folder("a"), part, data, options, /*steps=*/2);
+  TrainingState state = read_checkpoint(folder("a"));
+  state.validation_drawn = false;
+  write_checkpoint(folder("a"), state);
+  some.validation.x = data.validation.x.slice(0, 0, 7);
+  EXPECT_EQ(resume_in(folder("a"), resumed, data, options).best_bound,
+            train(first, some, quick(3)).best_bound);
+}
+
+TEST_F(Failure, WeighsTheDrawsOfAStepBeforeTakingThem) {
+  const Splits data = three_prototypes();
+  auto trained = small("vae", data);
+  TrainOptions options = quick(1);
+  options.samples = int64_t{1} << 40;
+  try {
+    Trainer(trained, data, options, 3);
+    ADD_FAILURE() << "taken";
+  } catch (const ConfigError& error) {
+    EXPECT_EQ(std::string(error.what()).rfind("train.samples is 1099511627776", 0), 0u);
+  }
+  options.samples = 50;
+  EXPECT_NO_THROW(Trainer(trained, data, options, 3));
 }
 
 TEST_F(EarlyStopping, TrainsWithoutValidationData) {

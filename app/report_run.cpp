@@ -17,6 +17,8 @@
 #include "clade/report/compare.h"
 #include "clade/report/sheet.h"
 
+namespace fs = std::filesystem;
+
 namespace {
 
 // The points nobody trained on, or what there is.
@@ -52,6 +54,15 @@ namespace {
 
 constexpr int64_t kComparedImages = 40;
 
+// A run's page is its own, and what else is in its folder too.
+void require_outside_runs(const std::string& out) {
+  for (fs::path at = fs::weakly_canonical(out); at.has_relative_path(); at = at.parent_path()) {
+    if (!fs::exists(at / "model.safetensors")) continue;
+    throw clade::ConfigError("--out is " + out + ", in the run folder " + at.string() +
+                             "; give a folder outside of runs");
+  }
+}
+
 // The run folders' parts that differ, which tell the runs apart.
 std::vector<std::string> names_of(const std::vector<std::string>& folders) {
   std::vector<std::vector<std::string>> parts;
@@ -84,6 +95,7 @@ std::vector<std::string> names_of(const std::vector<std::string>& folders) {
 }  // namespace
 
 void compare_runs(const std::vector<std::string>& folders, const std::string& out) {
+  require_outside_runs(out);
   const auto names = names_of(folders);
   std::vector<clade::ComparedRun> runs;
   for (size_t i = 0; i < folders.size(); ++i) {
@@ -91,7 +103,8 @@ void compare_runs(const std::vector<std::string>& folders, const std::string& ou
     auto generator =
         clade::make_generator(clade::derive_seed(run.seed(), "comparison"), run.device);
     const clade::EvaluationMode evaluation(*run.trained.model);
-    clade::ComparedRun compared{names[i], run.trained.shape, {}, {}, read_metrics(run.folder)};
+    clade::ComparedRun compared{names[i], run.trained.shape,        {},
+                                {},       read_metrics(run.folder), run.trained.provenance};
     if (clade::is_image(compared.shape)) {
       compared.samples = run.trained.model->sample_means(kComparedImages, {}, generator);
     } else {
@@ -101,6 +114,9 @@ void compare_runs(const std::vector<std::string>& folders, const std::string& ou
       compared.originals = shown.originals;
     }
     runs.push_back(std::move(compared));
+  }
+  if (const auto said = clade::said_of_data(runs); !said.empty()) {
+    std::printf("note: %s\n", said.c_str());
   }
   clade::write_comparison(runs, out);
   std::printf("report: %s\n", (std::filesystem::path(out) / "index.html").c_str());

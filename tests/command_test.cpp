@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "tests/command_folder.h"
@@ -970,6 +971,81 @@ TEST_F(Command, RefusesOptionsItWouldNotHeed) {
                 .code,
             0);
   expect_refusal({"cluster", "plain", "points.csv"}, {"vae has no clusters"});
+  // The page of several runs is none of theirs.
+  const std::string page = read(folder_ / "made/report/index.html");
+  for (const char* out : {"made", "made/report", "plain/new"}) {
+    expect_refusal({"report", "made", "plain", "--out", out}, {"--out is", "run folder"});
+  }
+  EXPECT_EQ(read(folder_ / "made/report/index.html"), page);
+  EXPECT_FALSE(fs::exists(folder_ / "plain/new"));
+}
+
+TEST_F(Command, ClustersInUseAreThoseThatClusterFills) {
+  // Three groups, of 100, 30 and 20 points.
+  std::mt19937 random(1);
+  std::normal_distribution<double> noise;
+  std::ostringstream csv;
+  csv << "a,b,kind\n";
+  for (int i = 0; i < 150; ++i) {
+    const int k = i < 100 ? 0 : i < 130 ? 1 : 2;
+    csv << 5 * (k == 1) + 0.3 * noise(random) << "," << 5 * (k == 2) + 0.3 * noise(random) << ","
+        << "xyz"[k] << "\n";
+  }
+  write(folder_ / "groups.csv", csv.str());
+  for (const auto& [model, clusters] :
+       {std::pair{"cp_vae", "model.clusters=6"}, {"mog", "model.components=6"}}) {
+    ASSERT_EQ(run({"train",     "groups.csv",
+                   "--labels",  "kind",
+                   "--model",   model,
+                   "--out",     model,
+                   "--threads", "1",
+                   "--set",     clusters,
+                   "--set",     "model.layers=[16]",
+                   "--set",     "model.latent=2",
+                   "--set",     "train.epochs=15",
+                   "--set",     "train.batch=20",
+                   "--set",     "train.learning_rate=1e-2",
+                   "--set",     "train.warmup=5"})
+                  .code,
+              0);
+    ASSERT_EQ(run({"cluster", model, "groups.csv", "--out", "c.csv"}).code, 0);
+    const Outcome seen = run({"evaluate", model, "--data", "groups.csv", "--labels", "kind"});
+    std::set<std::string> filled;
+    std::istringstream lines(read(folder_ / "c.csv"));
+    std::string line;
+    std::getline(lines, line);
+    const auto column = std::count(
+        line.begin(), line.begin() + static_cast<std::ptrdiff_t>(line.find("cluster")), ',');
+    while (std::getline(lines, line)) {
+      std::istringstream cells(line);
+      std::string cell;
+      for (int64_t i = 0; i <= column; ++i) std::getline(cells, cell, ',');
+      filled.insert(cell);
+    }
+    const auto metrics = nlohmann::json::parse(read(folder_ / model / "metrics.json"));
+    EXPECT_EQ(metrics.at("data groups.csv").at("clusters_in_use"), filled.size()) << model;
+    EXPECT_NE(seen.out.find("clusters above an even share"), std::string::npos) << seen.out;
+  }
+  const Outcome plain =
+      run({"train", "groups.csv", "--labels", "kind", "--model", "vae", "--out", "vae", "--threads",
+           "1", "--set", "train.epochs=1", "--set", "model.layers=[8]"});
+  EXPECT_EQ(plain.out.find("luster"), std::string::npos) << plain.out;
+}
+
+TEST_F(Command, SaysIfAnotherNumberOfThreadsGoesOn) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
+  std::string settings = read(folder_ / "made/experiment.toml");
+  for (const auto& [from, to] : {std::pair<std::string, std::string>{"epochs = 3", "epochs = 4"},
+                                 {"threads = 1", "threads = 2"}}) {
+    ASSERT_NE(settings.find(from), std::string::npos);
+    settings.replace(settings.find(from), from.size(), to);
+  }
+  write(folder_ / "made/experiment.toml", settings);
+  const Outcome resumed = run({"train", "--resume", "made"});
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_NE(resumed.out.find("threads: 1 at its beginning, 2 now"), std::string::npos)
+      << resumed.out;
 }
 
 TEST_F(Command, WritesWhereItIsTold) {

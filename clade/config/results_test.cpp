@@ -113,7 +113,7 @@ TEST(Results, TheTableShowsOursBesidePublished) {
         "| cp-vae/x | cp_vae | mnist | 10 | log p, S = 50 | −91.00 | −90.00 ± 2.00 | −92.00 | "
         "+1.00 | 3 of 4 |\n",
         "| cp-vae/x | 0.500 ± 0.000 / 0.600 ± 0.000 / 0.700 ± 0.000 | 0.300 ± 0.265 | 8.0 ± 0.0 | "
-        "- | "
+        "4.0 ± 0.0 | - | "
         "100, 200, 300† | 2 min | a CPU, 1 thread | 2026-01-01; 2026-01-02; 2026-01-03 | 0.1.0 |\n",
         "- cp-vae/x: `clade bench x.toml --seeds 4`; published: a table; seed 4 failed: KL(z) "
         "became NaN\n"}) {
@@ -131,6 +131,14 @@ TEST(Results, OneDimensionalGenerationsHaveATableOfTheirOwn) {
       << table;
 }
 
+TEST(Results, ClustersAboveAnEvenShareOnceHadAnotherName) {
+  json old = run(1, -103, -101, -90, 0.1);
+  old["metrics"]["test"].erase("clusters_above_even_share");
+  const json summary = summarise(json::array({old}));
+  EXPECT_EQ(summary.at("clusters_above_even_share").at("mean"), 8);
+  EXPECT_FALSE(summary.at("clusters_in_use").is_object());
+}
+
 TEST(Results, WhatIsNotKnownIsADash) {
   json old = run(1, -103, -101, -90, 0.1);
   for (const char* key : {"machine", "date", "version", "epochs", "seconds", "stopped_early"}) {
@@ -143,7 +151,7 @@ TEST(Results, WhatIsNotKnownIsADash) {
   const std::string table = results_table(all);
   for (const char* line :
        {"| cp-vae/x | cp_vae | mnist | - | −ELBO | - | 101.00 | 101.00 | - | 1 of 4 |\n",
-        "| cp-vae/x | - / - / - | - | - | - | - | - | - | - | - |\n",
+        "| cp-vae/x | - / - / - | - | - | - | - | - | - | - | - | - |\n",
         "- cp-vae/x: `clade bench x.toml --seeds 4`\n"}) {
     EXPECT_NE(table.find(line), std::string::npos) << line << table;
   }

@@ -14,6 +14,7 @@
 #include "clade/report/clusters.h"
 #include "clade/report/html.h"
 #include "clade/report/sheet.h"
+#include "clade/training/provenance.h"
 
 namespace clade {
 namespace {
@@ -125,6 +126,17 @@ json chart_of(const ComparedRun& run) {
 
 }  // namespace
 
+std::string said_of_data(const std::vector<ComparedRun>& runs) {
+  for (const ComparedRun& run : runs) {
+    if (of_same_data(runs.front().provenance, run.provenance)) continue;
+    return runs.front().name + " and " + run.name +
+           " are not of the same data, or not of the same split of them: what was measured on "
+           "one's "
+           "test points does not compare with the other's.";
+  }
+  return "";
+}
+
 void write_comparison(const std::vector<ComparedRun>& runs, const std::filesystem::path& folder) {
   std::set<std::string> files;
   for (const ComparedRun& run : runs) {
@@ -136,7 +148,9 @@ void write_comparison(const std::vector<ComparedRun>& runs, const std::filesyste
   std::ostringstream page;
   page << page_head("Runs side by side")
        << "<p class=\"summary\">Figures on test points, bounds in nats a point; samples are drawn "
-          "from each model and not chosen.</p>\n</header>\n"
+          "from each model and not chosen."
+       << (said_of_data(runs).empty() ? "" : " " + escape(said_of_data(runs)))
+       << "</p>\n</header>\n"
        << table(runs) << "<section>\n<h2>Samples</h2>\n<div class=\"charts\">\n";
   json charts = json::array();
   for (const ComparedRun& run : runs) {

@@ -15,7 +15,11 @@ struct ComparedRun {
   torch::Tensor samples;       // [n, D] drawn from the model, not chosen
   torch::Tensor originals;     // [n, D] real points; or undefined: images do without
   nlohmann::json metrics;      ///< RUN/metrics.json.
+  nlohmann::json provenance = nlohmann::json::object();  ///< As TrainedModel has it.
 };
+
+/// What is to be said if not all of the runs are of the same split of the same data, or "".
+std::string said_of_data(const std::vector<ComparedRun>& runs);
 
 /// Writes `folder`/index.html, the runs' figures on their test points side by side and samples of
 /// each: a sheet of images (CP-VAE, figures 14 to 16), or a chart, a histogram for points of one

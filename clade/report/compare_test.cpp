@@ -47,6 +47,23 @@ TEST_F(Comparison, PutsFiguresAndSheetsSideBySide) {
 #endif
 }
 
+TEST_F(Comparison, SaysWhoseTestPointsAreNotTheSame) {
+  ComparedRun a = run("a", -1), b = run("b", -2), c = run("c", -3);
+  EXPECT_EQ(said_of_data({a, b}), "");  // nothing is known of either
+  a.provenance = {{"data", "mnist"}};
+  b.provenance = {{"data", "mnist"}, {"fingerprint", "96x8 x"}, {"split", "one"}};
+  EXPECT_EQ(said_of_data({a, b}), "");
+  c.provenance = {{"data", "digits"}, {"fingerprint", "96x8 x"}, {"split", "one"}};
+  EXPECT_EQ(said_of_data({b, c}), "");
+  c.provenance["split"] = "two";
+  EXPECT_EQ(said_of_data({b, c}).rfind("b and c are not of the same data", 0), 0u);
+  c.provenance = {{"data", "fashion-mnist"}};
+  EXPECT_NE(said_of_data({a, b, c}), "");
+  write_comparison({a, c}, folder_);
+  EXPECT_NE(read_file(folder_ / "index.html").find("a and c are not of the same data"),
+            std::string::npos);
+}
+
 TEST_F(Comparison, DrawsWhatIsNoImage) {
   ComparedRun numbers = run("vae", -1), rows = run("mog", -2);
   numbers.shape = {1};

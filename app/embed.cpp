@@ -43,6 +43,7 @@ void embed(const EmbedArguments& arguments) {
     std::printf("%s, %lld x %lld: %s\n", layer.name.c_str(),
                 static_cast<long long>(layer.means.size(0)),
                 static_cast<long long>(layer.means.size(1)), arguments.out.c_str());
+    if (!data.note.empty()) std::printf("%s\n", data.note.c_str());
     return;
   }
   throw clade::ConfigError("the model has no layer \"" + arguments.layer + "\"; it may be " +

@@ -69,10 +69,17 @@ void read_settings(ExperimentFile& file) {
 }  // namespace
 
 void csv(std::string_view bytes) {
-  expecting<DataError>([&] { parse_csv(bytes, "", "input"); });
-  expecting<DataError>([&] { parse_csv(bytes, "kind", "input"); });
-  expecting<DataError>([&] { parse_csv(bytes, "1", "input", Header::kNo); });
-  expecting<DataError>([&] { parse_csv(bytes, "", "input", Header::kGuess, {"b", "a"}); });
+  expecting<DataError>([&] { parse_csv(bytes, "input"); });
+  CsvReading labels;
+  labels.as_written = {"1"};
+  labels.header = Header::kNo;
+  labels.by_spaces = false;
+  expecting<DataError>([&] { parse_csv(bytes, "input", labels); });
+  CsvReading columns;
+  columns.as_written = {"kind"};
+  columns.leave_out = {"2"};
+  columns.expected = {"b", "a"};
+  expecting<DataError>([&] { parse_csv(bytes, "input", columns); });
 }
 
 void experiment(std::string_view bytes) {

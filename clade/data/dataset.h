@@ -53,6 +53,22 @@ struct ImageReading {
   bool greyscale = false;
 };
 
+/// A column of words that became features of 0 and 1, one a word.
+struct WordFeatures {
+  std::string column;              ///< Its name, or its number from 1 in a table without names.
+  int64_t first;                   ///< The feature of words[0]; those of the others follow it.
+  std::vector<std::string> words;  ///< Another word, or none, is 0 in all of them.
+};
+
+/// What becomes of the columns of a table. Columns are called by name, or by number from 1.
+struct TableReading {
+  std::string id;                          ///< The column that names the rows; "" for none.
+  std::vector<std::string> drop;           ///< Columns left out.
+  std::string categories = "refuse";       ///< Of words: or "onehot".
+  std::string missing = "refuse";          ///< Rows with missing cells: or "drop".
+  std::vector<WordFeatures> encoded = {};  ///< What a trained model made of words, in order.
+};
+
 /// How raw values become what the model reads: (raw - shift) / scale, then binarised or not. Stored
 /// with a trained model and applied to every data set it is given later.
 ///
@@ -65,6 +81,7 @@ struct Preprocessing {
   bool binarise = false;  ///< Values are probabilities of a one, drawn anew at each presentation.
   ImageReading images = {};  ///< What comes before all this where the points are an image folder.
   std::vector<std::string> columns = {};  ///< Names of the features of a table; or empty.
+  TableReading table = {};                ///< What comes before all this if they are a table.
 
   /// [D] float64, the value of a feature that was the same at every training point, NaN of the
   /// others. It is read as that value whatever a point has: a model cannot know what else means.

@@ -77,7 +77,7 @@ Dataset take(const Points& points, const torch::Tensor& rows, const Preprocessin
   data.shape = points.shape;
   data.label_names = points.label_names;
   data.note = points.note;
-  data.rows = rows;
+  data.rows = points.rows.defined() ? points.rows.index_select(0, rows) : rows;
   data.names = points.names.of(rows);
   return data;
 }
@@ -156,6 +156,13 @@ std::vector<Option> DataOptions::options() {
       {"resize", &images.resize,
        "[H, W] to which the images of a folder are resized; [] leaves them and wants one size"},
       {"greyscale", &images.greyscale, "the colours of an image folder become grey levels"},
+      {"id", &table.id,
+       "the column of a table that names its rows: no feature, but written beside what is found"},
+      {"drop", &table.drop, "columns of a table to leave out, by names or numbers"},
+      {"categories", &table.categories,
+       "columns of words: refuse, or onehot: each word becomes a feature of 0 and 1"},
+      {"missing", &table.missing,
+       "rows of a table with missing cells: refuse, or drop: they are left out, and counted"},
       {"values", &values,
        "what the values are: auto (looked at, and said), binary, grey (0 to 1 or 0 to 255), "
        "standardised (each feature to mean 0, deviation 1) or raw"},
@@ -171,6 +178,8 @@ std::vector<Option> DataOptions::options() {
 void DataOptions::validate() const {
   require_one_of("data.values", values, {"auto", "binary", "grey", "standardised", "raw"});
   require_one_of("data.binarise", binarise, {"auto", "dynamic", "none"});
+  require_one_of("data.categories", table.categories, {"refuse", "onehot"});
+  require_one_of("data.missing", table.missing, {"refuse", "drop"});
   require_at_least("data.label_budget", static_cast<double>(label_budget), 0);
   require_at_least("data.validation", static_cast<double>(validation), -1);
   require_at_least("data.test", static_cast<double>(test), -1);
@@ -192,6 +201,10 @@ void DataOptions::validate() const {
   if (asked(images)) {
     throw ConfigError("data.resize and data.greyscale are for folders of images, and " + name +
                       " has a size of its own; remove them");
+  }
+  if (!table.id.empty() || !table.drop.empty()) {
+    throw ConfigError("data.id and data.drop are for tables, and " + name +
+                      " has no columns with names; remove them");
   }
   std::error_code ignored;
   if (!path.empty() && set.values == "raw") {
@@ -215,7 +228,10 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
       throw ConfigError("data.resize and data.greyscale are for folders of images, and " +
                         options.path + " is a file; remove them");
     }
-    points = read_points(options.path, options.labels, {}, options.images);
+    points = done == nullptr
+                 ? read_points(options.path, options.labels, {}, options.images, {}, options.table)
+                 : read_points(options.path, options.labels, {}, options.images, {}, done->table,
+                               {done->columns, done->shift.numel()});
     rows = split_file(points.values.size(0), options, seed);
   } else {
     NamedPoints named = read_named_set(options.name, options.path, options.labels, seed);
@@ -230,6 +246,7 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   const Fingerprint fingerprint =
       fingerprint_of(points.values, rows.train, rows.validation, preprocessing);
   preprocessing.images = options.images;
+  preprocessing.table = points.table;
   if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
   if (done != nullptr) preprocessing = *done;
   said += said_of_constants(points, preprocessing);
@@ -264,7 +281,7 @@ Dataset load_points(const std::string& path, const std::string& labels,
   if (named) check_labels(*set, labels);
   Points points = named ? read_named_set(path, /*folder=*/"", labels, /*seed=*/0).test
                         : read_points(path, labels, label_names, preprocessing.images, shape,
-                                      preprocessing.columns);
+                                      preprocessing.table, {preprocessing.columns, count(shape)});
   const int64_t expected = count(shape);
   if (points.values.size(1) != expected) {
     throw DataError(path + ": points have " + std::to_string(points.values.size(1)) +

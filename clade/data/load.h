@@ -20,6 +20,7 @@ struct DataOptions : Options {
   std::string labels;
   int64_t label_budget = 0;  ///< Of training labels, for Splits::labelled; 0 for none.
   ImageReading images;
+  TableReading table;
   std::string values = "auto";
   std::string binarise = "auto";
   int64_t validation = -1;

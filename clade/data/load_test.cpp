@@ -507,14 +507,18 @@ TEST(UnknownLabels, AreEmptyCellsNanAndMinusOne) {
     return read_labels(folder.write("a.csv", text), "kind");
   };
   EXPECT_EQ(column("B  T NaN").names, "B,,T,,");
-  EXPECT_EQ(column("B  T NaN").note, "2 of 4 points have no label; scores leave them out");
+  EXPECT_EQ(column("B  T NaN").note,
+            "4 rows of 2 columns separated by commas; 2 of 4 points have no label; scores leave "
+            "them out");
   EXPECT_EQ(column("7  3 nan").names, "7,,3,,");
   EXPECT_EQ(column("B -1 T").names, "B,,T,");
   EXPECT_EQ(column("0 -1 1 2").names, "0,,1,2,");
   EXPECT_EQ(column("0 -1.0 1 \"\"").names, "0,,1,,");
-  EXPECT_EQ(column("2 1 2").note, "");
+  EXPECT_EQ(column("2 1 2").note, "3 rows of 2 columns separated by commas");
   EXPECT_EQ(column(" NaN -1").names, "");
-  EXPECT_EQ(column(" NaN -1").note, "3 of 3 points have no label; scores leave them out");
+  EXPECT_EQ(column(" NaN -1").note,
+            "3 rows of 2 columns separated by commas; 3 of 3 points have no label; scores leave "
+            "them out");
 
   const std::string x = folder.write("x.csv", "1\n2\n3\n");
   const auto file = [&](const std::string& bytes) {
@@ -540,7 +544,7 @@ TEST(UnknownLabels, MinusOneIsAClassAmongNegativeOnesAndBesideOneAlone) {
             std::string::npos);
   EXPECT_EQ(read("-1\n1\nnan\n-1\n").names, "-1,1,,-1,");
   EXPECT_EQ(read("-2\n-1\n0\n1\n").names, "-2,-1,0,1,");
-  EXPECT_EQ(read("-2\n-1\n0\n1\n").note, "");
+  EXPECT_EQ(read("-2\n-1\n0\n1\n").note, "4 rows of 1 column");
   // A trained model knows what its labels are.
   EXPECT_EQ(read("-1\n1\n1\n-1\n", {"0", "1"}).names, ",1,1,,");
   EXPECT_EQ(read("-1\n-1\n-1\n-1\n", {"-1", "1"}).names, "-1,-1,-1,-1,");

@@ -15,8 +15,10 @@
 #include "clade/core/error.h"
 #include "clade/core/words.h"
 #include "clade/data/images.h"
+#include "clade/data/table.h"
 #include "clade/formats/csv.h"
 #include "clade/formats/data_file.h"
+#include "clade/formats/encoding.h"
 #include "clade/formats/idx.h"
 #include "clade/formats/npy.h"
 #include "clade/formats/npz.h"
@@ -47,7 +49,9 @@ std::vector<std::string> spell_labels(const torch::Tensor& values, const std::st
     }
     if (!is_whole(number)) {
       throw DataError(where + ": row " + std::to_string(i) + " (counted from 0) is " +
-                      std::to_string(number) + "; labels must be whole numbers or words");
+                      std::to_string(number) +
+                      "; labels must be whole numbers or words: if these are none, leave "
+                      "data.labels (--labels) out and train without");
     }
     texts.push_back(std::to_string(static_cast<int64_t>(number)));
   }
@@ -103,6 +107,21 @@ std::string with_empty_cells(const std::string& bytes) {
   return text;
 }
 
+/// The labels of a file that holds them alone, or beside numbers of the rows.
+std::vector<std::string> labels_in(const Table& table, const std::string& where) {
+  const auto counts = [](const std::vector<std::string>& cells) {
+    for (size_t i = 0; i < cells.size(); ++i) {
+      if (cells[i] != std::to_string(i) && cells[i] != std::to_string(i + 1)) return false;
+    }
+    return true;
+  };
+  const auto& columns = table.columns;
+  if (columns.size() == 2 && counts(columns[0].words)) return columns[1].words;
+  if (columns.size() == 1) return columns[0].words;
+  throw DataError(where + " has " + std::to_string(columns.size()) +
+                  " columns; a file of labels has one");
+}
+
 std::vector<std::string> read_label_file(const std::string& labels, int64_t n) {
   ArrayPath path = split_array_path(labels);
   const DataFile file = read_data_file(path.file);
@@ -115,22 +134,25 @@ std::vector<std::string> read_label_file(const std::string& labels, int64_t n) {
     return spell_labels(read_array(file, path).values, labels);
   }
   const auto read = [&](const std::string& bytes, Header header) {
-    Table table = parse_csv(bytes, "1", labels, header);
-    if (!table.columns.empty()) {
-      throw DataError(labels + " has " + std::to_string(table.columns.size() + 1) +
-                      " columns; a file of labels has one");
-    }
-    return table.labels;
+    CsvReading reading;
+    reading.as_written = {"1", "2"};
+    reading.header = header;
+    reading.by_spaces = false;  // They stand in words.
+    return labels_in(parse_csv(bytes, labels, reading), labels);
   };
   // The first of words alone may be a header or a label, an empty line an unknown label or none:
-  // the count decides.
-  for (const std::string& bytes : {file.bytes, with_empty_cells(file.bytes)}) {
+  // the count decides. pandas calls a column that has no name 0.
+  const std::string text = as_utf8(file.bytes, labels).text;
+  for (const std::string& bytes : {text, with_empty_cells(text)}) {
     for (const Header header : {Header::kGuess, Header::kNo}) {
       auto texts = read(bytes, header);
+      if (static_cast<int64_t>(texts.size()) == n + 1 && texts[0] == "0") {
+        texts.erase(texts.begin());
+      }
       if (static_cast<int64_t>(texts.size()) == n) return spell_labels(std::move(texts), labels);
     }
   }
-  return spell_labels(read(file.bytes, Header::kGuess), labels);
+  return spell_labels(read(text, Header::kGuess), labels);
 }
 
 void check_finite(const Points& points) {
@@ -195,6 +217,10 @@ void note_unknown(const std::vector<std::string>& texts, const std::vector<std::
                  " points have no label; scores leave them out",
              points);
   }
+  constexpr size_t kMany = 20;
+  if (fresh.size() == texts.size() && texts.size() >= kMany) {
+    add_note("every point has a label of its own; a column of names is data.id", points);
+  }
   for (const char* word : {"NA", "N/A", "NULL", "None", "?"}) {
     if (std::find(fresh.begin(), fresh.end(), word) == fresh.end()) continue;
     add_note("the label '" + std::string(word) +
@@ -205,24 +231,21 @@ void note_unknown(const std::vector<std::string>& texts, const std::vector<std::
 
 using LabelTexts = std::optional<std::vector<std::string>>;
 
+[[noreturn]] void refuse_columns(const std::string& path) {
+  throw DataError(
+      path + " has no columns with names; remove data.id and data.drop, which are for " + "tables");
+}
+
 LabelTexts read_single_file(const std::string& labels, bool labels_are_a_file,
-                            const std::vector<std::string>& columns, Points& points) {
+                            const TableReading& table, const KnownFeatures& known, Points& points) {
   const std::string& path = points.name;
   const ArrayPath array_path = split_array_path(path);
   const DataFile file = read_data_file(array_path.file);
   if (file.format == Format::kCsv) {
-    Table table =
-        parse_csv(file.bytes, labels_are_a_file ? "" : labels, path, Header::kGuess, columns);
-    if (table.columns.empty()) {
-      throw DataError(path + " has no column but the label; give it columns of numbers");
-    }
-    flatten(table.values, points);
-    const bool named = std::any_of(table.columns.begin(), table.columns.end(),
-                                   [](const std::string& name) { return !name.empty(); });
-    if (named) points.columns = table.columns;
-    points.note = table.note;
-    return table.labels.empty() ? LabelTexts() : spell_labels(table.labels, path);
+    auto texts = read_table(file.bytes, labels_are_a_file ? "" : labels, table, known, points);
+    return texts ? spell_labels(std::move(*texts), path) : LabelTexts();
   }
+  if (!table.id.empty() || !table.drop.empty()) refuse_columns(path);
   flatten(read_array(file, array_path).values, points);
   if (labels_are_a_file) return std::nullopt;
   if (file.format != Format::kNpz) {
@@ -249,6 +272,18 @@ LabelTexts read_folder(const std::string& labels, bool labels_are_a_file,
   points.names = {"file", std::move(images.files)};
   points.note = images.note;
   return images.classes.empty() ? LabelTexts() : std::move(images.classes);
+}
+
+/// A label for each point, from a file of them for each row.
+std::vector<std::string> label_file_of(const std::string& labels, const Points& points) {
+  if (!points.rows.defined()) return read_label_file(labels, points.values.size(0));
+  const auto of_rows = read_label_file(labels, points.rows_of_file);
+  if (static_cast<int64_t>(of_rows.size()) != points.rows_of_file) return of_rows;
+  std::vector<std::string> texts;
+  for (int64_t i = 0; i < points.rows.size(0); ++i) {
+    texts.push_back(of_rows[static_cast<size_t>(points.rows.data_ptr<int64_t>()[i])]);
+  }
+  return texts;
 }
 
 }  // namespace
@@ -290,7 +325,8 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
 
 Points read_points(const std::string& path, const std::string& labels,
                    const std::vector<std::string>& known_labels, const ImageReading& reading,
-                   const std::vector<int64_t>& expected, const std::vector<std::string>& columns) {
+                   const std::vector<int64_t>& expected, const TableReading& table,
+                   const KnownFeatures& known) {
   std::error_code ignored;
   const bool labels_are_a_file =
       std::filesystem::is_regular_file(split_array_path(labels).file, ignored);
@@ -298,9 +334,9 @@ Points read_points(const std::string& path, const std::string& labels,
   points.name = path;
   auto label_texts = std::filesystem::is_directory(path, ignored)
                          ? read_folder(labels, labels_are_a_file, reading, expected, points)
-                         : read_single_file(labels, labels_are_a_file, columns, points);
+                         : read_single_file(labels, labels_are_a_file, table, known, points);
   check_finite(points);
-  if (labels_are_a_file) label_texts = read_label_file(labels, points.values.size(0));
+  if (labels_are_a_file) label_texts = label_file_of(labels, points);
   if (label_texts) {
     if (static_cast<int64_t>(label_texts->size()) != points.values.size(0)) {
       throw DataError("there are " + std::to_string(label_texts->size()) + " labels (" +

@@ -19,7 +19,18 @@ struct Points {
   torch::Tensor labels;                  ///< [N] int64, or undefined where none is known.
   std::vector<std::string> label_names;  ///< label_names[label].
   std::string note;                      ///< What the reader left out or found; may be empty.
-  PointNames names = {};                 ///< Files of images; may be none.
+  PointNames names = {};                 ///< Files of images, a table's data.id; may be none.
+  torch::Tensor rows;        // [N] int64, which row of the table each is; undefined if all are here
+  int64_t rows_of_file = 0;  ///< How many rows the table had, with those left out; 0 if undefined.
+  TableReading table = {};   ///< As the table was read, with what became of its words.
+};
+
+/// The features a trained model reads; none of a model that is yet to be trained.
+struct KnownFeatures {
+  std::vector<std::string> names;  ///< Of each, if its table had names; or empty.
+  int64_t count = 0;               ///< How many, 0 if there is no such model.
+
+  bool any() const { return count > 0; }
 };
 
 /// Numbers each of `texts`, sets points.labels and points.label_names: first `known`, a trained
@@ -36,8 +47,8 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
 /// them (any format, one a point), a column of a table (its name, or its number from 1), an array
 /// of the same .npz, or "": none, except that a .npz with an array "y" or "labels" and a folder
 /// with subfolders bring their own. Without ARRAY, a .npz gives its "x", "images" or "data", or the
-/// only array that is not labels. `reading` and `expected` are read_image_folder()'s, `columns`
-/// parse_csv()'s.
+/// only array that is not labels. `reading` and `expected` are read_image_folder()'s, `table` and
+/// `known` read_table()'s.
 ///
 /// Labels are numbered by encode_labels(); an empty cell and NaN are unknown ones. Throws DataError
 /// where a file cannot be read, holds NaN or infinities, or labels are not whole numbers or words,
@@ -45,7 +56,7 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
 Points read_points(const std::string& path, const std::string& labels,
                    const std::vector<std::string>& known_labels = {},
                    const ImageReading& reading = {}, const std::vector<int64_t>& expected = {},
-                   const std::vector<std::string>& columns = {});
+                   const TableReading& table = {}, const KnownFeatures& known = {});
 
 /// "column 'age'", "feature 5" or "pixel [4, 7]".
 std::string feature_text(const Points& points, int64_t feature);

@@ -2,283 +2,284 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
+#include "clade/formats/csv_cells.h"
+#include "clade/formats/csv_layout.h"
+#include "clade/formats/encoding.h"
 #include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {
 
-using Row = std::vector<std::string>;
-
-/// Rows of cells, unquoted and trimmed; lines that hold nothing are skipped.
-class RowReader {
- public:
-  RowReader(std::string_view text, char separator, const std::string& where)
-      : text_(text), separator_(separator), where_(where) {}
-
-  /// The next row, or nothing at the end.
-  std::optional<Row> next() {
-    while (at_ < text_.size() && at_line_end()) end_line();
-    if (at_ >= text_.size()) return std::nullopt;
-    line_ = next_line_;
-    Row row;
-    for (;;) {
-      row.push_back(cell());
-      if (at_ < text_.size() && text_[at_] == separator_) {
-        ++at_;
-      } else {
-        end_line();
-        return row;
-      }
-    }
-  }
-
-  /// Where the last row began, counted from 1 as editors do.
-  size_t line() const { return line_; }
-
- private:
-  bool at_line_end() const { return text_[at_] == '\n' || text_[at_] == '\r'; }
-
-  void end_line() {
-    if (at_ >= text_.size()) return;
-    at_ += text_.substr(at_, 2) == "\r\n" ? 2 : 1;
-    ++next_line_;
-  }
-
-  std::string cell() {
-    size_t start = at_;
-    while (start < text_.size() && text_[start] == ' ') ++start;
-    if (start < text_.size() && text_[start] == '"') {
-      at_ = start + 1;
-      return quoted_cell();
-    }
-    const size_t end =
-        std::min(text_.find_first_of(std::string{separator_, '\n', '\r'}, at_), text_.size());
-    const std::string text = trimmed(text_.substr(at_, end - at_));
-    at_ = end;
-    return text;
-  }
-
-  std::string quoted_cell() {
-    std::string text;
-    for (;;) {
-      if (at_ >= text_.size()) {
-        throw DataError(where_ + ": line " + std::to_string(line_) +
-                        ": a quote is never closed; close it, or double it inside a cell");
-      }
-      const char c = text_[at_++];
-      if (c != '"') {
-        text += c;
-        if (c == '\n') ++next_line_;
-      } else if (at_ < text_.size() && text_[at_] == '"') {
-        text += text_[at_++];
-      } else {
-        break;
-      }
-    }
-    while (at_ < text_.size() && text_[at_] == ' ') ++at_;
-    if (at_ < text_.size() && text_[at_] != separator_ && !at_line_end()) {
-      throw DataError(where_ + ": line " + std::to_string(line_) +
-                      ": text follows a closing quote; double quotes inside a cell");
-    }
-    return text;
-  }
-
-  std::string_view text_;
-  char separator_;
-  const std::string& where_;
-  size_t at_ = 0;
-  size_t line_ = 0;
-  size_t next_line_ = 1;
+/// Cells that show how numbers are written.
+struct NumberStyle {
+  CsvCell dot, comma, thousand_or_comma, grouped;
 };
 
-char find_separator(std::string_view text) {
-  const std::string_view first = text.substr(0, text.find_first_of("\r\n"));
-  char best = ',';
-  long most = 0;
-  for (const char candidate : {',', ';', '\t'}) {
-    bool quoted = false;
-    const auto count = std::count_if(first.begin(), first.end(), [&](char c) {
-      if (c == '"') quoted = !quoted;
-      return c == candidate && !quoted;
-    });
-    if (count > most) {
-      best = candidate;
-      most = count;
+/// What the cells of a column are, before it is decided what it holds.
+struct CellCounts {
+  int64_t numbers = 0, missing = 0, truths = 0, yes_or_no = 0, words = 0;
+  CsvCell first_missing, first_odd;
+  NumberStyle style;
+
+  bool is_of_truths() const {
+    return truths > 0 && numbers + words == 0 && (yes_or_no == 0 || yes_or_no == truths);
+  }
+  bool is_of_words() const { return truths + words > 0 && !is_of_truths(); }
+};
+
+/// How columns are to be read.
+enum class Use { kLook, kAsWritten, kLeaveOut };
+
+/// The first pass over a table: all that must be known before a number is read.
+struct Survey {
+  std::vector<CellCounts> columns;
+  std::vector<int64_t> rows;
+  int64_t rows_of_file = 0;
+  size_t comments = 0;
+};
+
+void see_first(const CsvCell& cell, CsvCell& first) {
+  if (first.line == 0) first = cell;
+}
+
+void see_cell(const std::string& cell, size_t line, CellCounts& counts) {
+  const CellKind kind = kind_of_cell(cell);
+  switch (kind) {
+    case CellKind::kNumber:
+      ++counts.numbers;
+      if (cell.find('.') != std::string::npos) see_first({cell, line}, counts.style.dot);
+      break;
+    case CellKind::kComma:
+      ++counts.numbers;
+      see_first({cell, line}, counts.style.comma);
+      break;
+    case CellKind::kThousandOrComma:
+      ++counts.numbers;
+      see_first({cell, line}, counts.style.thousand_or_comma);
+      break;
+    case CellKind::kGrouped:
+      ++counts.numbers;
+      see_first({cell, line}, counts.style.grouped);
+      break;
+    case CellKind::kMissing:
+      ++counts.missing;
+      see_first({cell, line}, counts.first_missing);
+      break;
+    default:
+      ++(kind == CellKind::kTruth ? counts.truths : counts.words);
+      if (kind == CellKind::kTruth && is_yes_or_no(cell)) ++counts.yes_or_no;
+      see_first({cell, line}, counts.first_odd);
+  }
+}
+
+Survey survey_of(const CsvLayout& layout, const std::vector<Use>& uses, const std::string& where) {
+  Survey survey;
+  survey.columns.resize(layout.width);
+  CsvRows rows = layout.rows;
+  CsvRow row;
+  int64_t ragged = 0;
+  std::string first_ragged;
+  for (int64_t index = 0; rows.next(row); ++index) {
+    if (layout.width > 1 && is_empty(row)) continue;
+    survey.rows.push_back(index);
+    if (!fits(row, layout.width)) {
+      if (ragged++ > 0) continue;
+      first_ragged = "line " + std::to_string(rows.line()) + " has " + std::to_string(row.size());
+      continue;
+    }
+    for (size_t i = 0; i < layout.width; ++i) {
+      if (uses[i] == Use::kLook) see_cell(row[i], rows.line(), survey.columns[i]);
     }
   }
-  return best;
+  if (ragged > 0) {
+    throw DataError(where + ": " + first_ragged + " columns where the others have " +
+                    std::to_string(layout.width) +
+                    (ragged > 1 ? " (" + std::to_string(ragged) + " such lines)" : "") +
+                    "; complete the row or quote cells with separators");
+  }
+  if (survey.rows.empty()) {
+    throw DataError(where + " has zero rows" + (layout.header.empty() ? "" : " below its header") +
+                    "; give it points");
+  }
+  survey.rows_of_file = survey.rows.back() + 1;
+  survey.comments = rows.comments().count;
+  return survey;
 }
 
-/// Whether `numbers` are 0, 1, 2, … or 1, 2, 3, …, as tools name columns that have no names.
-bool counts_up(const std::vector<double>& numbers) {
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    if (numbers[0] != 0 && numbers[0] != 1) return false;
-    if (numbers[i] != numbers[0] + static_cast<double>(i)) return false;
+/// The first cell of columns of numbers that is written in some way, as a message has it; or "".
+std::string find_written(CsvCell NumberStyle::*way, const Survey& survey, const Table& table) {
+  for (size_t i = 0; i < survey.columns.size(); ++i) {
+    const CsvCell& cell = survey.columns[i].style.*way;
+    if (cell.line == 0 || survey.columns[i].is_of_words()) continue;
+    return "line " + std::to_string(cell.line) + ", " + column_text(table, i) + " is '" +
+           cell.text + "'";
   }
-  return true;
+  return "";
 }
 
-bool is_header(const Row& first, const std::optional<Row>& second, const std::string& label) {
-  if (!label.empty() && !parse_number(label) &&
-      std::find(first.begin(), first.end(), label) != first.end()) {
-    return true;
+/// Whether a comma is the decimal mark. Throws DataError if a number can be read in two ways.
+bool has_decimal_commas(const Survey& survey, const Table& table, const std::string& where) {
+  const std::string grouped = find_written(&NumberStyle::grouped, survey, table);
+  const std::string comma = find_written(&NumberStyle::comma, survey, table);
+  const std::string dot = find_written(&NumberStyle::dot, survey, table);
+  const std::string either = find_written(&NumberStyle::thousand_or_comma, survey, table);
+  if (!grouped.empty()) {
+    throw DataError(where + ": " + grouped + "; write numbers without marks between thousands");
   }
-  std::vector<double> numbers;
-  bool number_below_word = false;
-  for (size_t i = 0; i < first.size(); ++i) {
-    if (const auto number = parse_number(first[i])) {
-      numbers.push_back(*number);
-    } else if (second && i < second->size() && parse_number((*second)[i])) {
-      number_below_word = true;
+  if (!comma.empty() && !dot.empty()) {
+    throw DataError(where + ": " + comma + ", but " + dot +
+                    "; write all numbers with one decimal mark and none between thousands");
+  }
+  if (!either.empty() && comma.empty()) {
+    throw DataError(where + ": " + either +
+                    ", a thousand or a fraction; write it without a comma, or with a point");
+  }
+  return !comma.empty();
+}
+
+void read_cells(const CsvLayout& layout, const std::vector<Use>& uses, const Survey& survey,
+                bool decimal_comma, Table& table) {
+  CsvRows rows = layout.rows;
+  CsvRow row;
+  while (rows.next(row)) {
+    if (layout.width > 1 && is_empty(row)) continue;
+    for (size_t i = 0; i < layout.width; ++i) {
+      Column& column = table.columns[i];
+      if (uses[i] == Use::kLeaveOut) continue;
+      if (uses[i] == Use::kAsWritten || survey.columns[i].is_of_words()) {
+        column.words.push_back(row[i]);
+      } else if (survey.columns[i].is_of_truths() && kind_of_cell(row[i]) == CellKind::kTruth) {
+        column.numbers.push_back(is_true(row[i]) ? 1 : 0);
+      } else {
+        column.numbers.push_back(number_in_cell(row[i], decimal_comma).value_or(std::nan("")));
+      }
     }
   }
-  return numbers.empty() || (number_below_word && counts_up(numbers));
 }
 
-std::string column_text(const Row& header, size_t column) {
-  if (column < header.size() && !header[column].empty()) return "column '" + header[column] + "'";
-  return "column " + std::to_string(column + 1);
+std::vector<Use> uses_of(const CsvLayout& layout, const CsvReading& reading) {
+  std::vector<Use> uses(layout.width, Use::kLook);
+  std::vector<std::string> names = layout.header;
+  names.resize(layout.width);
+  for (const std::string& name : reading.leave_out) {
+    if (const auto column = find_column(names, name)) uses[*column] = Use::kLeaveOut;
+  }
+  for (const std::string& name : reading.as_written) {
+    if (const auto column = find_column(names, name)) uses[*column] = Use::kAsWritten;
+  }
+  return uses;
 }
 
-size_t find_label_column(const Row& header, size_t width, const std::string& label,
-                         const std::string& where) {
-  const auto named = std::count(header.begin(), header.end(), label);
-  if (named > 1) {
-    throw DataError(where + " has " + std::to_string(named) + " columns '" + label +
-                    "'; give the column's number, counted from 1");
-  }
-  if (named == 1) {
-    return static_cast<size_t>(std::find(header.begin(), header.end(), label) - header.begin());
-  }
-  const auto number = parse_number(label);
-  if (number && *number == std::floor(*number) && *number >= 1 &&
-      *number <= static_cast<double>(width)) {
-    return static_cast<size_t>(*number) - 1;
-  }
-  throw DataError(where + " has no label column '" + label + "', nor is there such a file; " +
-                  (number || header.empty()
-                       ? "it has " + std::to_string(width) + " columns and numbers count from 1" +
-                             (header.empty() ? ", names need a header line" : "")
-                       : suggest(label, header)));
+std::string count_text(size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-/// As it is written, but not beyond what models compute in.
-std::optional<double> finite_number_in(std::string_view cell) {
-  const auto number = parse_number(cell);
-  if (!number || !std::isfinite(static_cast<float>(*number))) return std::nullopt;
-  return number;
+std::string shape_sentence(const Table& table, char separator) {
+  const std::string shape =
+      count_text(table.rows.size(), "row") + " of " + count_text(table.columns.size(), "column");
+  if (table.columns.size() == 1) return shape;
+  switch (separator) {
+    case ',':
+      return shape + " separated by commas";
+    case ';':
+      return shape + " separated by semicolons";
+    case '\t':
+      return shape + " separated by tabs";
+    case ' ':
+      return shape + " separated by spaces";
+    default:
+      return shape + " separated by '" + separator + "'";
+  }
 }
 
-[[noreturn]] void refuse_cell(const std::string& cell, const std::string& at,
-                              const std::string& label_hint) {
-  if (cell.empty()) throw DataError(at + " is empty; fill it in or drop the row");
-  if (parse_number(cell)) {
-    throw DataError(at + " is " + cell +
-                    ", not a finite float32; fill it in, rescale it or drop the row");
+void say(const CsvLayout& layout, const Survey& survey, bool decimal_comma,
+         const std::string& encoding, Table& table) {
+  table.said = {shape_sentence(table, layout.rows.separator())};
+  if (decimal_comma) table.said.push_back("decimal commas");
+  if (!encoding.empty()) table.said.push_back(encoding);
+  table.said.insert(table.said.end(), layout.said.begin(), layout.said.end());
+  if (survey.comments > 0) {
+    table.said.push_back("left out " + count_text(survey.comments, "comment line"));
   }
-  throw DataError(at + " is '" + cell + "', not a number; " + label_hint);
-}
-
-/// The columns called `wanted`, in that order; or all but that of the labels.
-std::vector<size_t> columns_of_numbers(const Row& header, size_t width, size_t label,
-                                       const std::vector<std::string>& wanted,
-                                       const std::string& where) {
-  std::vector<size_t> columns;
-  if (wanted.empty() || header.empty()) {
-    for (size_t i = 0; i < width; ++i) {
-      if (i != label) columns.push_back(i);
-    }
-    return columns;
+  const auto empty = survey.rows_of_file - static_cast<int64_t>(survey.rows.size());
+  if (empty > 0) {
+    table.said.push_back("left out " + count_text(static_cast<size_t>(empty), "empty row"));
   }
-  for (const std::string& name : wanted) {
-    if (std::count(header.begin(), header.end(), name) != 1) {
-      throw DataError(where + " has no column '" + name +
-                      "', which the model was trained on, or several; name its columns as those of "
-                      "the training data");
-    }
-    columns.push_back(
-        static_cast<size_t>(std::find(header.begin(), header.end(), name) - header.begin()));
+  for (size_t i = 0; i < survey.columns.size(); ++i) {
+    const CellCounts& counts = survey.columns[i];
+    if (!counts.is_of_truths()) continue;
+    table.said.push_back(column_text(table, i) +
+                         (counts.yes_or_no > 0 ? ": yes is 1, no 0" : ": true is 1, false 0"));
   }
-  return columns;
-}
-
-/// Row numbers written beside the data say nothing about the points.
-void drop_row_numbers(Table& table) {
-  const bool named = std::any_of(table.columns.begin(), table.columns.end(),
-                                 [](const std::string& name) { return !name.empty(); });
-  if (!named || !table.columns.front().empty()) return;
-  const auto counted = torch::arange(table.values.size(0), torch::kFloat64);
-  if (!table.values.select(1, 0).equal(counted)) return;
-  table.columns.erase(table.columns.begin());
-  table.values = table.values.slice(1, 1).contiguous();
-  table.note = "left out the first column, which has no name and counts the rows";
 }
 
 }  // namespace
 
-Table parse_csv(std::string_view bytes, const std::string& label_column, const std::string& where,
-                Header header_choice, const std::vector<std::string>& wanted) {
-  if (bytes.substr(0, 3) == "\xef\xbb\xbf") bytes.remove_prefix(3);
-  if (bytes.find('\0') != std::string_view::npos) {
-    throw DataError(where + " is not plain text (UTF-16 or binary); save it as CSV in UTF-8");
+Table parse_csv(std::string_view bytes, const std::string& where, const CsvReading& reading) {
+  const Utf8Text utf8 = as_utf8(bytes, where);
+  const std::string begin = in_small_letters(utf8.text.substr(0, 14));
+  if (begin == "<!doctype html" || begin.substr(0, 5) == "<html") {
+    throw DataError(where + " is a web page and no table; download the file itself");
   }
-  const auto start = std::min(bytes.find_first_not_of("\r\n"), bytes.size());
-  RowReader rows(bytes, find_separator(bytes.substr(start)), where);
-  auto row = rows.next();
-  if (!row) throw DataError(where + " has zero rows; give it points");
-  size_t line = rows.line();
-  const size_t width = row->size();
-
-  auto after = rows.next();
-  Row header;
-  if (header_choice == Header::kGuess && is_header(*row, after, label_column)) {
-    header = *row;
-    row = std::move(after);
-    line = rows.line();
-    if (!row) throw DataError(where + " has zero rows below its header; give it points");
-    after = rows.next();
-  }
-  const size_t label =
-      label_column.empty() ? width : find_label_column(header, width, label_column, where);
+  const CsvLayout layout = find_layout(utf8.text, reading, where);
+  const auto uses = uses_of(layout, reading);
+  const Survey survey = survey_of(layout, uses, where);
 
   Table table;
-  const auto columns = columns_of_numbers(header, width, label, wanted, where);
-  for (const size_t i : columns) table.columns.push_back(i < header.size() ? header[i] : "");
-  std::vector<double> values;
-  int64_t count = 0;
-  const auto at = [&] { return where + ": line " + std::to_string(line); };
-  while (row) {
-    if (row->size() != width) {
-      throw DataError(at() + " has " + std::to_string(row->size()) +
-                      " columns where the first has " + std::to_string(width) +
-                      "; complete the row or quote cells with separators");
-    }
-    for (const size_t i : columns) {
-      const std::string& cell = (*row)[i];
-      const auto value = finite_number_in(cell);
-      if (!value) {
-        refuse_cell(cell, at() + ", " + column_text(header, i),
-                    label_column.empty() ? "if this column is the label, set --labels or "
-                                           "data.labels to its name or number (" +
-                                               std::to_string(i + 1) + "), else drop it"
-                                         : "drop the column or give it numbers");
-      }
-      values.push_back(*value);
-    }
-    if (label < width) table.labels.push_back((*row)[label]);
-    ++count;
-    row = std::move(after);
-    line = rows.line();
-    after = row ? rows.next() : std::nullopt;
+  table.has_header = !layout.header.empty();
+  table.columns.resize(layout.width);
+  for (size_t i = 0; i < layout.width; ++i) {
+    Column& column = table.columns[i];
+    const CellCounts& counts = survey.columns[i];
+    if (table.has_header) column.name = layout.header[i];
+    column.missing = counts.missing;
+    column.first_missing = counts.first_missing;
+    column.odd = counts.truths + counts.words;
+    column.first_odd = counts.first_odd;
   }
-  table.values = torch::tensor(values, torch::kFloat64)
-                     .view({count, static_cast<int64_t>(table.columns.size())});
-  if (wanted.empty()) drop_row_numbers(table);
+  const bool decimal_comma = has_decimal_commas(survey, table, where);
+  read_cells(layout, uses, survey, decimal_comma, table);
+  table.rows = survey.rows;
+  table.rows_of_file = survey.rows_of_file;
+  say(layout, survey, decimal_comma, utf8.note, table);
   return table;
+}
+
+std::optional<size_t> find_column(const std::vector<std::string>& names, const std::string& name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<size_t>(found - names.begin());
+  const auto number = parse_number(name);
+  if (number && *number == std::floor(*number) && *number >= 1 &&
+      *number <= static_cast<double>(names.size())) {
+    return static_cast<size_t>(*number) - 1;
+  }
+  return std::nullopt;
+}
+
+size_t find_column(const Table& table, const std::string& name, const std::string& where,
+                   const std::string& use) {
+  std::vector<std::string> names;
+  for (const Column& column : table.columns) names.push_back(column.name);
+  const auto named = std::count(names.begin(), names.end(), name);
+  if (named > 1) {
+    throw DataError(where + " has " + std::to_string(named) + " columns '" + name +
+                    "'; give the column's number, counted from 1");
+  }
+  if (const auto column = find_column(names, name)) return *column;
+  const bool by_number = parse_number(name) || !table.has_header;
+  throw DataError(where + " has no column '" + name + "'" + use + "; " +
+                  (by_number ? "it has " + count_text(names.size(), "column") +
+                                   " and numbers count from 1" +
+                                   (table.has_header ? "" : ", names need a header line")
+                             : suggest(name, names)));
+}
+
+std::string column_text(const Table& table, size_t column) {
+  const std::string& name = table.columns[column].name;
+  return "column " + (name.empty() ? std::to_string(column + 1) : "'" + name + "'");
 }
 
 }  // namespace clade

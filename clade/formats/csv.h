@@ -1,29 +1,74 @@
 #pragma once
-#include <torch/types.h>
-
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace clade {
 
-/// Rows of numbers and, where a column holds labels, those as they are written.
+/// A cell to show in a message.
+struct CsvCell {
+  std::string text;
+  size_t line = 0;  ///< Counted from 1 as editors do.
+};
+
+/// A column of a table: of numbers if all its cells are numbers or none; otherwise of words.
+struct Column {
+  std::string name;             ///< "" without a header.
+  std::vector<double> numbers;  ///< [N], NaN where a cell holds none; empty of a column of words.
+  std::vector<std::string> words;  ///< [N] as written; empty of a column of numbers.
+  int64_t missing = 0;             ///< Cells that hold no finite number and no word: NA, ?, inf.
+  CsvCell first_missing;
+  int64_t odd = 0;  ///< Cells of a column of words that are words.
+  CsvCell first_odd;
+
+  bool of_words() const { return !words.empty(); }
+};
+
 struct Table {
-  std::vector<std::string> columns;  ///< Names of the D columns of numbers; "" without a header.
-  torch::Tensor values;              ///< [N, D] float64; D = 0 where all columns are labels.
-  std::vector<std::string> labels;   ///< [N], "" an empty cell; none where no column was asked for.
-  std::string note;                  ///< What was left out and why; empty where nothing was.
+  std::vector<Column> columns;  ///< C of them, of N cells each.
+  bool has_header = false;
+  std::vector<int64_t> rows;      ///< [N], which row of the file each is, from 0; empty rows count.
+  int64_t rows_of_file = 0;       ///< Those up to the last that is not empty.
+  std::vector<std::string> said;  ///< How the file was read, and what of it was left out.
 };
 
 enum class Header { kGuess, kNo };
 
-/// CSV after RFC 4180, separated by commas, semicolons or tabs, whichever splits the first line
-/// most. `label_column` is a name, or a number that counts columns from 1; "" for none. All other
-/// columns must be numbers, finite in float32. The first line is taken for a header where it holds
-/// `label_column` or nothing numeric, or where numbers stand below its words and its own numbers
-/// only count columns. An unnamed first column that counts the rows is left out, and noted. Where
-/// there is a header and `wanted` names columns, they are taken, in that order, and no others.
-Table parse_csv(std::string_view bytes, const std::string& label_column, const std::string& where,
-                Header header = Header::kGuess, const std::vector<std::string>& wanted = {});
+struct CsvReading {
+  std::vector<std::string> as_written;  ///< Columns of words whatever they hold: labels and names.
+  std::vector<std::string> leave_out;   ///< Columns that are not looked at; they stay empty.
+  std::vector<std::string> expected;    ///< Names a header may hold though they are numbers.
+  Header header = Header::kGuess;
+  bool by_spaces = true;  ///< Whether spaces may separate cells.
+};
+
+/// Reads a table as spreadsheets, instruments and programs write it.
+///
+/// Text in UTF-8, UTF-16 or Windows-1252; cells after RFC 4180 but separated by commas, semicolons,
+/// tabs, bars or runs of spaces, whichever gives the most numbers in equally long rows, or by what
+/// a first line "sep=;" says; a decimal comma if some number cannot be read without. Comments (#,
+/// %, //), lines above the table, empty rows and separators at the end of lines are left out.
+/// True, false, yes and no are 1 and 0 in a column of nothing else.
+///
+/// The first row is a header if it holds no number, or an expected name, or numbers that count
+/// columns (0, 1, 2; 2001, 2002, 2003) and no point. A header one cell short is one of R's, whose
+/// first column has no name.
+///
+/// Throws DataError, naming file and line, for rows of unlike length, open quotes, and numbers that
+/// can be read in two ways.
+Table parse_csv(std::string_view bytes, const std::string& where, const CsvReading& reading = {});
+
+/// The column called `name`, or, if none is, the one of that number, counted from 1. Throws
+/// DataError if there are several or none: "FILE has no column 'NAME'", and then `use`.
+size_t find_column(const Table& table, const std::string& name, const std::string& where,
+                   const std::string& use);
+
+/// The same, but nothing if there is none.
+std::optional<size_t> find_column(const std::vector<std::string>& names, const std::string& name);
+
+/// "column 'age'", or by its number from 1 if it has no name.
+std::string column_text(const Table& table, size_t column);
 
 }  // namespace clade

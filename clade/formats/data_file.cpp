@@ -15,6 +15,9 @@ std::optional<Format> format_of_content(std::string_view bytes) {
   if (bytes.substr(0, 6) == "\x93NUMPY") return Format::kNpy;
   if (bytes.substr(0, 4) == "PK\3\4" || bytes.substr(0, 4) == "PK\5\6") return Format::kNpz;
   if (bytes.size() >= 4 && bytes[0] == 0 && bytes[1] == 0) return Format::kIdx;
+  if (bytes.substr(0, 2) == "\xff\xfe" || bytes.substr(0, 2) == "\xfe\xff") {
+    return Format::kCsv;  // UTF-16
+  }
   const auto is_control = [](char c) {
     return static_cast<unsigned char>(c) < 32 && c != '\n' && c != '\r' && c != '\t';
   };

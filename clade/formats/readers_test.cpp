@@ -172,85 +172,6 @@ TEST(Gzip, ReadsMembersAndRefusesDamage) {
 
 #endif
 
-TEST(Csv, ReadsWithAndWithoutHeader) {
-  const auto expected = doubles({1, 2.5, -3, 4e2}).view({2, 2});
-  for (const std::string text :
-       {"1,2.5\n-3,4e2\n", "1,2.5\r\n-3,4e2", "1;2.5\n\n-3;4e2\n", "1\t 2.5\n-3\t+4e2\n"}) {
-    const Table table = parse_csv(text, "", "a.csv");
-    expect_values(table.values, expected);
-    EXPECT_EQ(table.columns, (std::vector<std::string>{"", ""}));
-  }
-  const Table named =
-      parse_csv("\xef\xbb\xbf\"a, b\",\"c\"\"d\"\n1,\"2.5\"\n-3,4e2\n", "", "a.csv");
-  expect_values(named.values, expected);
-  EXPECT_EQ(named.columns, (std::vector<std::string>{"a, b", "c\"d"}));
-}
-
-TEST(Csv, TellsAHeaderFromARow) {
-  // Columns named by their numbers, as tools write tables without names.
-  EXPECT_EQ(parse_csv("0,1,label\n5,6,7\n", "", "a").columns,
-            (std::vector<std::string>{"0", "1", "label"}));
-  // A word above a number, in a row of other numbers, is a mistake in the data.
-  expect_error<DataError>([] { parse_csv("5,x,7\n1,2,3\n", "", "a.csv"); },
-                          {"a.csv", "line 1", "column 2", "'x'"});
-  // A first row with a word in the label column alone is a row.
-  const Table table = parse_csv("5.1,setosa\n6.2,virginica\n", "2", "a");
-  EXPECT_EQ(table.labels, (std::vector<std::string>{"setosa", "virginica"}));
-  expect_values(table.values, doubles({5.1, 6.2}).view({2, 1}));
-}
-
-TEST(Csv, TakesTheLabelColumnByNameOrNumber) {
-  const std::string text = "a,kind,b\n1,x,2\n3,\"y,z\",4\n";
-  for (const char* label : {"kind", "2"}) {
-    const Table table = parse_csv(text, label, "a.csv");
-    EXPECT_EQ(table.columns, (std::vector<std::string>{"a", "b"}));
-    EXPECT_EQ(table.labels, (std::vector<std::string>{"x", "y,z"}));
-    expect_values(table.values, doubles({1, 2, 3, 4}).view({2, 2}));
-  }
-  expect_error<DataError>([&] { parse_csv(text, "kinds", "a.csv"); },
-                          {"a.csv", "'kinds'", "did you mean kind"});
-  expect_error<DataError>([&] { parse_csv(text, "4", "a.csv"); }, {"a.csv", "3 columns"});
-  expect_error<DataError>([&] { parse_csv("1,2\n3,4\n", "kind", "a.csv"); }, {"header line"});
-}
-
-TEST(Csv, TakesTheColumnsOfATrainedModelByName) {
-  const auto read = [](const std::string& bytes, const std::string& labels = "") {
-    return parse_csv(bytes, labels, "f.csv", Header::kGuess, {"a", "b"});
-  };
-  for (const char* bytes : {"b,kind,a\n2,x,1\n4,y,3\n", "a,b\n1,2\n3,4\n", "1,2\n3,4\n"}) {
-    EXPECT_TRUE(torch::equal(read(bytes).values, torch::tensor({{1.F, 2.F}, {3.F, 4.F}}))) << bytes;
-  }
-  EXPECT_EQ(read("b,kind,a\n2,x,1\n", "kind").labels, (std::vector<std::string>{"x"}));
-  EXPECT_THROW(read("a,c\n1,2\n"), DataError);
-  EXPECT_THROW(read("a,b,b\n1,2,3\n"), DataError);
-}
-
-TEST(Csv, LeavesOutRowNumbersThatHaveNoName) {
-  const Table table = parse_csv(",a\n0,5\n1,6\n", "", "a.csv");
-  EXPECT_EQ(table.columns, (std::vector<std::string>{"a"}));
-  expect_values(table.values, doubles({5, 6}).view({2, 1}));
-  EXPECT_NE(table.note.find("first column"), std::string::npos);
-  EXPECT_EQ(parse_csv("0,5\n1,6\n", "", "a.csv").values.size(1), 2);
-}
-
-TEST(Csv, NamesTheLineAndColumnOfWhatIsWrong) {
-  const auto refuse = [](const std::string& text, std::initializer_list<const char*> parts) {
-    expect_error<DataError>([&] { parse_csv(text, "", "a.csv"); }, parts);
-  };
-  refuse("a,b\n1,2\n3\n", {"a.csv", "line 3", "1 columns", "2"});
-  refuse("a,b\n1,2\n3,4,5\n", {"a.csv", "line 3", "3 columns"});
-  refuse("a,b\n1,2\n3,x\n", {"a.csv", "line 3", "column 'b'", "'x'", "data.labels"});
-  refuse("a,b\n1,2\n3,\n", {"a.csv", "line 3", "column 'b'", "empty"});
-  refuse("a,b\n1,nan\n", {"a.csv", "line 2", "column 'b'", "nan"});
-  refuse("a,b\n1,-inf\n", {"a.csv", "line 2", "column 'b'", "-inf"});
-  refuse("a,b\n1e39,2\n", {"a.csv", "line 2", "column 'a'", "1e39"});
-  refuse("a,b\n1e999,2\n", {"a.csv", "line 2", "column 'a'", "1e999"});
-  refuse("a,b\n\n\n1,\"2\n", {"a.csv", "line 4", "quote"});
-  refuse("a,b\n", {"a.csv", "zero rows"});
-  refuse("\n\n", {"a.csv", "zero rows"});
-  refuse(std::string("a\0b", 3), {"a.csv", "UTF-8"});
-}
-
 TEST(DataFile, TellsTheFormatByContentThenName) {
   const TestFolder folder;
   const std::string npy = npy_bytes(npy_header("<f4", "(1,)"), little<float>({1}));
@@ -291,7 +212,7 @@ void read_anything(const std::string& path) {
       }
       break;
     case Format::kCsv:
-      parse_csv(file.bytes, "", path);
+      parse_csv(file.bytes, path);
   }
 }
 

@@ -25,6 +25,28 @@ std::string sizes(const torch::Tensor& tensor) {
   return text.str();
 }
 
+json table_json(const TableReading& table) {
+  json words = json::array();
+  for (const WordFeatures& features : table.encoded) {
+    words.push_back(
+        {{"column", features.column}, {"first", features.first}, {"words", features.words}});
+  }
+  return {{"id", table.id}, {"drop", table.drop}, {"missing", table.missing}, {"words", words}};
+}
+
+TableReading table_in(const json& description) {
+  TableReading table;
+  table.id = description.at("id").get<std::string>();
+  table.drop = description.at("drop").get<std::vector<std::string>>();
+  table.missing = description.at("missing").get<std::string>();
+  for (const json& features : description.at("words")) {
+    table.encoded.push_back({features.at("column").get<std::string>(),
+                             features.at("first").get<int64_t>(),
+                             features.at("words").get<std::vector<std::string>>()});
+  }
+  return table;
+}
+
 void save(const std::string& name, const torch::Tensor& values, TensorFile& file) {  // [D]
   file.tensors[name] = values.to(torch::kFloat32);
   if (values.scalar_type() == torch::kFloat64) file.tensors[name + kWide] = values;
@@ -50,6 +72,7 @@ Preprocessing preprocessing_in(const TensorFile& file, const json& description,
   for (const auto& [name, tensor] : {std::pair{kConstant, &how.constant}, {kWhole, &how.whole}}) {
     if (file.tensors.count(name)) *tensor = file.tensors.at(name);
   }
+  if (description.contains("table")) how.table = table_in(description.at("table"));
   how.shift = saved(kShift, file, path);
   how.scale = saved(kScale, file, path);
   return how;
@@ -129,6 +152,7 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
                       {"resize", trained.preprocessing.images.resize},
                       {"greyscale", trained.preprocessing.images.greyscale},
                       {"columns", trained.preprocessing.columns},
+                      {"table", table_json(trained.preprocessing.table)},
                       {"label_names", trained.label_names},
                       {"provenance", trained.provenance}};
   if (const auto volume = trained.preprocessing.log_volume) description["log_volume"] = *volume;

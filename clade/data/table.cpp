@@ -1,0 +1,511 @@
+#include "clade/data/table.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "clade/core/error.h"
+#include "clade/formats/csv.h"
+#include "clade/formats/csv_cells.h"
+
+namespace clade {
+namespace {
+
+constexpr int64_t kFewRows = 10;     // Among fewer, whole numbers count by chance.
+constexpr size_t kMostWords = 1000;  // More are names, not classes.
+constexpr size_t kMostNamed = 100;
+
+/// Where features come from.
+struct Source {
+  size_t column;
+  std::optional<WordFeatures> words;  ///< Of a column of words.
+};
+
+/// A table and what is yet to be said of it.
+struct Reading {
+  const std::string& where;
+  const TableReading& options;
+  const KnownFeatures& known;
+  Table table;
+  std::vector<bool> free;  ///< Columns that are not spoken for: features, of a table to train on.
+  std::vector<std::string> said;
+
+  size_t size() const { return table.rows.size(); }
+  std::string name_of(size_t column) const {
+    const std::string& name = table.columns[column].name;
+    return name.empty() ? std::to_string(column + 1) : name;
+  }
+  size_t take(const std::string& name, const std::string& use) {
+    const size_t column = find_column(table, name, where, use);
+    free[column] = false;
+    return column;
+  }
+};
+
+/// `--set 'data.drop=["a", "b"]'`.
+std::string drop_advice(const std::vector<std::string>& names) {
+  std::string list;
+  for (size_t i = 0; i < names.size() && i < kMostNamed; ++i) {
+    list += (i > 0 ? ", " : "") +
+            nlohmann::json(names[i]).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  if (names.size() > kMostNamed) list += ", …";
+  return "--set 'data.drop=[" + list + "]'";
+}
+
+std::string names_text(const std::vector<std::string>& names) {
+  std::string text = names.size() == 1 ? "column " : "columns ";
+  for (size_t i = 0; i < names.size() && i < kMostNamed; ++i) {
+    text += (i > 0 ? ", '" : "'") + names[i] + "'";
+  }
+  if (names.size() > kMostNamed) {
+    text += " and " + std::to_string(names.size() - kMostNamed) + " more";
+  }
+  return text;
+}
+
+std::string cell_text(const CsvCell& cell) {
+  return "line " + std::to_string(cell.line) +
+         (cell.text.empty() ? " is empty" : ": '" + cell.text + "'");
+}
+
+bool counts_rows(const Column& column) {
+  const auto& numbers = column.numbers;
+  if (numbers.size() < 2 || (numbers[0] != 0 && numbers[0] != 1)) return false;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    if (numbers[i] != numbers[0] + static_cast<double>(i)) return false;
+  }
+  return true;
+}
+
+bool all_apart(const std::vector<std::string>& words) {
+  return std::unordered_set<std::string>(words.begin(), words.end()).size() == words.size();
+}
+
+/// Whether each cell is another whole number, or another word.
+bool names_rows(const Column& column) {
+  if (column.of_words()) return all_apart(column.words);
+  const auto& numbers = column.numbers;
+  const bool whole = std::all_of(numbers.begin(), numbers.end(),
+                                 [](double value) { return value == std::floor(value); });
+  return whole &&
+         std::unordered_set<double>(numbers.begin(), numbers.end()).size() == numbers.size();
+}
+
+/// Whether a column called so has no other use than to tell rows apart.
+bool is_called_index(const std::string& name) {
+  static const std::set<std::string> kNames = {
+      "",      "index", "idx", "row", "rownames", "row_names", "row_number",
+      "rowid", "id",    "no",  "no.", "nr",       "nr.",       "#"};
+  const std::string small = in_small_letters(name);
+  return kNames.count(small) == 1 || small.substr(0, 8) == "unnamed:";
+}
+
+bool ends_with_id(const std::string& name) {
+  return name.size() >= 2 && in_small_letters(name.substr(name.size() - 2)) == "id";
+}
+
+/// Leaves out columns that number or name the rows, and says so; says which others look as if.
+void leave_out_row_numbers(Reading& reading) {
+  const auto n = static_cast<int64_t>(reading.size());
+  const bool others = std::count(reading.free.begin(), reading.free.end(), true) > 1;
+  for (size_t i = 0; i < reading.free.size(); ++i) {
+    const Column& column = reading.table.columns[i];
+    if (!reading.free[i] || !others || column.missing > 0) continue;
+    const std::string text = column_text(reading.table, i);
+    const bool counts = counts_rows(column);
+    const bool index = reading.table.has_header ? is_called_index(column.name) && names_rows(column)
+                                                : i == 0 && counts && n >= kFewRows;
+    if (index) {
+      reading.free[i] = false;
+      reading.said.push_back("left out " + text + ", which " +
+                             (column.of_words() ? "names" : "numbers") + " the rows (data.id = \"" +
+                             reading.name_of(i) + "\" carries it to what is written)");
+    } else if (counts && n >= kFewRows) {
+      reading.said.push_back(text + " counts the rows; if it is no feature, " +
+                             drop_advice({reading.name_of(i)}));
+    } else if (!column.of_words() && ends_with_id(column.name) && n >= kFewRows &&
+               names_rows(column)) {
+      reading.said.push_back(text + " has another whole number in each row; if it is no feature, " +
+                             "set data.id or data.drop to it");
+    }
+  }
+}
+
+std::vector<size_t> free_columns(const Reading& reading) {
+  std::vector<size_t> columns;
+  for (size_t i = 0; i < reading.free.size(); ++i) {
+    if (reading.free[i]) columns.push_back(i);
+  }
+  return columns;
+}
+
+[[noreturn]] void refuse_words(const std::vector<size_t>& columns, const Reading& reading) {
+  std::vector<std::string> names;
+  std::string cells, apart;
+  const CsvCell& first = reading.table.columns[columns[0]].first_odd;
+  bool one_line = true;
+  for (const size_t i : columns) {
+    const Column& column = reading.table.columns[i];
+    names.push_back(reading.name_of(i));
+    one_line &= column.odd == 1 && column.first_odd.line == first.line;
+    if (apart.empty() && reading.size() >= kFewRows && all_apart(column.words)) {
+      apart = reading.name_of(i);
+    }
+    if (names.size() > kMostNamed) continue;
+    cells += (cells.empty() ? "" : ", ") + column_text(reading.table, i) + " (" +
+             cell_text(column.first_odd) + ")";
+  }
+  if (names.size() > kMostNamed) {
+    cells += " and " + std::to_string(names.size() - kMostNamed) + " more";
+  }
+  std::string message = reading.where + ": words stand where numbers are needed: " + cells + "; ";
+  if (one_line) message += "correct or remove line " + std::to_string(first.line) + ", ";
+  if (reading.known.any()) throw DataError(message + "give it numbers, as the training data had");
+  message += "leave them out: " + drop_advice(names) +
+             ", or make features of 0 and 1 of them: --set data.categories=onehot";
+  if (!apart.empty()) {
+    message += ", or carry what names the rows to what is written: --set data.id=" + apart;
+  }
+  throw DataError(message + "; a column of labels is named by --labels (data.labels)");
+}
+
+/// The words of a column, by alphabet.
+std::vector<std::string> classes_of(size_t i, const Reading& reading) {
+  const Column& column = reading.table.columns[i];
+  std::set<std::string> words;
+  for (const std::string& word : column.words) {
+    if (kind_of_cell(word) != CellKind::kMissing) words.insert(word);
+  }
+  const bool apart = reading.size() >= kFewRows && words.size() == reading.size();
+  if (apart || words.size() > kMostWords) {
+    throw DataError(reading.where + ": " + column_text(reading.table, i) + " has " +
+                    std::to_string(words.size()) + " words in " + std::to_string(reading.size()) +
+                    " rows, too many for features; leave it out, " +
+                    drop_advice({reading.name_of(i)}) + ", or set data.id to it");
+  }
+  return {words.begin(), words.end()};
+}
+
+std::vector<Source> features_to_train_on(Reading& reading) {
+  leave_out_row_numbers(reading);
+  std::vector<Source> sources;
+  std::vector<size_t> of_words;
+  int64_t feature = 0;
+  for (const size_t i : free_columns(reading)) {
+    sources.push_back({i, {}});
+    if (!reading.table.columns[i].of_words()) {
+      ++feature;
+    } else if (reading.options.categories == "onehot") {
+      sources.back().words = WordFeatures{reading.name_of(i), feature, classes_of(i, reading)};
+      feature += static_cast<int64_t>(sources.back().words->words.size());
+      reading.said.push_back("each of the " + std::to_string(sources.back().words->words.size()) +
+                             " words of " + column_text(reading.table, i) +
+                             " is a feature of 0 and 1");
+    } else {
+      of_words.push_back(i);
+    }
+  }
+  if (!of_words.empty()) refuse_words(of_words, reading);
+  return sources;
+}
+
+const WordFeatures* find_words(const Reading& reading, size_t column) {
+  for (const WordFeatures& words : reading.options.encoded) {
+    if (words.column == reading.name_of(column)) return &words;
+  }
+  return nullptr;
+}
+
+/// The columns a trained model reads, by their places. One that numbers the rows may be too many.
+std::vector<Source> features_by_place(Reading& reading) {
+  auto columns = free_columns(reading);
+  int64_t wanted = reading.known.count;
+  for (const WordFeatures& words : reading.options.encoded) {
+    wanted -= static_cast<int64_t>(words.words.size()) - 1;
+  }
+  if (static_cast<int64_t>(columns.size()) == wanted + 1 &&
+      counts_rows(reading.table.columns[columns[0]])) {
+    reading.said.push_back("left out " + column_text(reading.table, columns[0]) +
+                           ", which numbers the rows");
+    columns.erase(columns.begin());
+  }
+  std::vector<Source> sources;
+  for (const size_t i : columns) {
+    sources.push_back({i, {}});
+    if (const WordFeatures* words = find_words(reading, i)) sources.back().words = *words;
+  }
+  return sources;
+}
+
+/// The columns a trained model reads, by their names.
+std::vector<Source> features_by_name(Reading& reading) {
+  constexpr size_t kSeveral = static_cast<size_t>(-1);
+  std::unordered_map<std::string, size_t> places;
+  for (size_t i = 0; i < reading.table.columns.size(); ++i) {
+    const auto [place, fresh] = places.emplace(reading.table.columns[i].name, i);
+    if (!fresh) place->second = kSeveral;
+  }
+  std::vector<Source> sources;
+  std::vector<std::string> lacking;
+  const auto add = [&](const std::string& name, const WordFeatures* words) {
+    const auto place = places.find(name);
+    if (place == places.end() || place->second == kSeveral) {
+      lacking.push_back(name);
+      return;
+    }
+    sources.push_back({place->second, {}});
+    if (words != nullptr) sources.back().words = *words;
+    reading.free[place->second] = false;
+  };
+  auto words = reading.options.encoded.begin();
+  for (size_t feature = 0; feature < reading.known.names.size(); ++feature) {
+    if (words == reading.options.encoded.end() || words->first != static_cast<int64_t>(feature)) {
+      add(reading.known.names[feature], nullptr);
+      continue;
+    }
+    add(words->column, &*words);
+    feature += words->words.size() - 1;
+    ++words;
+  }
+  if (!lacking.empty()) {
+    throw DataError(reading.where + " has no " + names_text(lacking) +
+                    ", which the model was trained on, or several of that name; name its columns "
+                    "as those of the training data");
+  }
+  std::vector<std::string> extra;
+  for (const size_t i : free_columns(reading)) {
+    if (!is_called_index(reading.table.columns[i].name)) extra.push_back(reading.name_of(i));
+  }
+  if (!extra.empty()) {
+    reading.said.push_back("left out what the model was not trained on: " + names_text(extra));
+  }
+  return sources;
+}
+
+void check_known(const std::vector<Source>& sources, const Reading& reading) {
+  std::vector<size_t> of_words;
+  for (const Source& source : sources) {
+    if (!source.words && reading.table.columns[source.column].of_words()) {
+      of_words.push_back(source.column);
+    }
+  }
+  if (!of_words.empty()) refuse_words(of_words, reading);
+}
+
+std::vector<Source> features_of(Reading& reading) {
+  if (!reading.known.any()) return features_to_train_on(reading);
+  const bool by_name = reading.table.has_header && !reading.known.names.empty();
+  auto sources = by_name ? features_by_name(reading) : features_by_place(reading);
+  check_known(sources, reading);
+  return sources;
+}
+
+[[noreturn]] void refuse_missing(const std::vector<size_t>& columns, size_t rows,
+                                 const Reading& reading) {
+  std::string cells;
+  std::vector<std::string> names;
+  int64_t count = 0;
+  for (const size_t i : columns) {
+    const Column& column = reading.table.columns[i];
+    count += column.missing;
+    names.push_back(reading.name_of(i));
+    if (names.size() > kMostNamed) continue;
+    cells += (cells.empty() ? "" : ", ") + column_text(reading.table, i) + " " +
+             std::to_string(column.missing) + " (first " + cell_text(column.first_missing) + ")";
+  }
+  if (names.size() > kMostNamed) {
+    cells += " and " + std::to_string(names.size() - kMostNamed) + " more columns";
+  }
+  const std::string advice =
+      reading.known.any()
+          ? "fill them in, or remove their " + std::to_string(rows) + " rows"
+          : "fill them in, leave out their " + std::to_string(rows) + " of " +
+                std::to_string(reading.size()) +
+                " rows: --set data.missing=drop, or the columns: " + drop_advice(names);
+  throw DataError(reading.where + ": " + std::to_string(count) +
+                  (count == 1 ? " cell holds" : " cells hold") + " no finite number: " + cells +
+                  "; " + advice);
+}
+
+/// The rows, counted among those of the table, that have all numbers.
+std::vector<size_t> whole_rows(const std::vector<Source>& sources, Reading& reading) {
+  std::vector<bool> whole(reading.size(), true);
+  std::vector<size_t> columns;
+  for (const Source& source : sources) {
+    const Column& column = reading.table.columns[source.column];
+    if (source.words || column.missing == 0) continue;
+    columns.push_back(source.column);
+    for (size_t i = 0; i < whole.size(); ++i) {
+      if (std::isnan(column.numbers[i])) whole[i] = false;
+    }
+  }
+  std::vector<size_t> rows;
+  for (size_t i = 0; i < whole.size(); ++i) {
+    if (whole[i]) rows.push_back(i);
+  }
+  const size_t lost = whole.size() - rows.size();
+  if (lost == 0) return rows;
+  if (reading.options.missing != "drop") refuse_missing(columns, lost, reading);
+  if (rows.empty()) {
+    throw DataError(reading.where +
+                    ": every row has a missing cell; leave out columns: " + "set data.drop");
+  }
+  reading.said.push_back("left out " + std::to_string(lost) + " of " +
+                         std::to_string(whole.size()) + " rows with missing cells");
+  return rows;
+}
+
+/// One feature a word: 1 where the cell is it. values: [n, D], from feature words.first on.
+void write_words(const WordFeatures& features, const std::vector<size_t>& rows, size_t column,
+                 int64_t first, torch::Tensor& values, Reading& reading) {
+  std::unordered_map<std::string, int64_t> place;
+  for (size_t i = 0; i < features.words.size(); ++i) {
+    place[features.words[i]] = first + static_cast<int64_t>(i);
+  }
+  auto to = values.accessor<double, 2>();
+  std::set<std::string> unknown;
+  int64_t without = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const std::string& word = reading.table.columns[column].words[rows[i]];
+    const auto found = place.find(word);
+    if (found != place.end()) {
+      to[static_cast<int64_t>(i)][found->second] = 1;
+      continue;
+    }
+    ++without;
+    if (kind_of_cell(word) != CellKind::kMissing) unknown.insert(word);
+  }
+  if (without == 0) return;
+  reading.said.push_back("in " + std::to_string(without) + " of " + std::to_string(rows.size()) +
+                         " rows all features of " + column_text(reading.table, column) +
+                         " are 0: " +
+                         (unknown.empty() ? "the cell is empty"
+                                          : "'" + *unknown.begin() +
+                                                "' and what else is there was no word of the "
+                                                "training data"));
+}
+
+torch::Tensor values_of(const std::vector<Source>& sources, const std::vector<size_t>& rows,
+                        Reading& reading) {
+  int64_t features = 0;
+  for (const Source& source : sources) {
+    features += source.words ? static_cast<int64_t>(source.words->words.size()) : 1;
+  }
+  auto values = torch::zeros({static_cast<int64_t>(rows.size()), features}, torch::kFloat64);
+  auto to = values.accessor<double, 2>();
+  int64_t feature = 0;
+  for (const Source& source : sources) {
+    if (source.words) {
+      write_words(*source.words, rows, source.column, feature, values, reading);
+      feature += static_cast<int64_t>(source.words->words.size());
+      continue;
+    }
+    const auto& numbers = reading.table.columns[source.column].numbers;
+    for (size_t i = 0; i < rows.size(); ++i)
+      to[static_cast<int64_t>(i)][feature] = numbers[rows[i]];
+    ++feature;
+  }
+  return values;  // [n, D]
+}
+
+std::vector<std::string> take_cells(const std::vector<std::string>& cells,
+                                    const std::vector<size_t>& rows) {
+  std::vector<std::string> taken;
+  for (const size_t row : rows) taken.push_back(cells[row]);
+  return taken;
+}
+
+void name_features(const std::vector<Source>& sources, const Reading& reading, Points& points) {
+  bool named = false;
+  for (const Source& source : sources) {
+    const std::string& name = reading.table.columns[source.column].name;
+    if (!source.words) {
+      points.columns.push_back(name);
+      named |= !name.empty();
+      continue;
+    }
+    points.table.encoded.push_back(*source.words);
+    for (const std::string& word : source.words->words) {
+      points.columns.push_back(source.words->column + "=" + word);
+    }
+    named |= !name.empty();
+  }
+  if (!named) points.columns.clear();
+}
+
+/// Names of columns that parse_csv() must know.
+CsvReading csv_reading(const std::string& labels, const TableReading& options,
+                       const KnownFeatures& known) {
+  CsvReading reading;
+  for (const std::string& name : {labels, options.id}) {
+    if (!name.empty()) reading.as_written.push_back(name);
+  }
+  for (const WordFeatures& words : options.encoded) reading.as_written.push_back(words.column);
+  reading.leave_out = options.drop;
+  if (options.encoded.empty()) reading.expected = known.names;
+  return reading;
+}
+
+/// Sets apart the columns that options name. A trained model's may be missing in another table.
+std::optional<size_t> take_id(Reading& reading) {
+  const TableReading& options = reading.options;
+  std::vector<std::string> names;
+  for (const Column& column : reading.table.columns) names.push_back(column.name);
+  const bool must = !reading.known.any();
+  for (const std::string& name : options.drop) {
+    if (must || find_column(names, name)) reading.take(name, " to leave out (data.drop)");
+  }
+  if (options.id.empty()) return std::nullopt;
+  if (must || find_column(names, options.id)) return reading.take(options.id, " (data.id)");
+  reading.said.push_back("there is no column '" + options.id + "' to name the rows");
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::vector<std::string>> read_table(std::string_view bytes,
+                                                   const std::string& labels,
+                                                   const TableReading& options,
+                                                   const KnownFeatures& known, Points& points) {
+  Reading reading{points.name, options,
+                  known,       parse_csv(bytes, points.name, csv_reading(labels, options, known)),
+                  {},          {}};
+  reading.said = reading.table.said;
+  reading.free.assign(reading.table.columns.size(), true);
+  const auto id = take_id(reading);
+  std::optional<size_t> label;
+  if (!labels.empty()) label = reading.take(labels, " for labels, nor is there such a file");
+
+  points.table = options;
+  points.table.encoded.clear();
+  const auto sources = features_of(reading);
+  if (sources.empty()) {
+    throw DataError(points.name + " has no column but " + (label ? "the label" : "those left out") +
+                    "; give it columns of numbers");
+  }
+  const auto rows = whole_rows(sources, reading);
+  points.values = values_of(sources, rows, reading);
+  points.shape = {points.values.size(1)};
+  name_features(sources, reading, points);
+  points.rows_of_file = reading.table.rows_of_file;
+  std::vector<int64_t> places;
+  for (const size_t row : rows) places.push_back(reading.table.rows[row]);
+  points.rows = torch::tensor(places, torch::kInt64);
+  if (id) {
+    points.names = {reading.name_of(*id), take_cells(reading.table.columns[*id].words, rows)};
+  }
+  for (const std::string& sentence : reading.said) {
+    points.note += (points.note.empty() ? "" : "; ") + sentence;
+  }
+  if (!label) return std::nullopt;
+  return take_cells(reading.table.columns[*label].words, rows);
+}
+
+}  // namespace clade

@@ -1,0 +1,29 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "clade/data/dataset.h"
+#include "clade/data/points.h"
+
+namespace clade {
+
+/// Reads a table, `bytes` of the file points.name, into points.values, columns, names, rows, table
+/// and note. Returns the cells of the column `labels` for the rows kept; nothing if that is "".
+///
+/// Of a table to train on every column is a feature but `labels`, those `reading` names, and such
+/// as only number or name the rows; what is left out is said. A trained model's features are found
+/// by their names in a table with a header, by their places in one without. Columns of words become
+/// features as `reading.encoded` says; without that, and if reading.categories is "onehot", one
+/// feature of 0 and 1 a word, called COLUMN=WORD, words by alphabet.
+///
+/// Throws DataError for cells that are no numbers, naming all their columns and what to do with
+/// them, and for missing ones if reading.missing is "refuse"; for features that are not there,
+/// naming all.
+std::optional<std::vector<std::string>> read_table(std::string_view bytes,
+                                                   const std::string& labels,
+                                                   const TableReading& reading,
+                                                   const KnownFeatures& known, Points& points);
+
+}  // namespace clade

@@ -1,0 +1,248 @@
+#include "clade/data/table.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "clade/core/error.h"
+#include "clade/data/load.h"
+#include "clade/formats/test_files.h"
+
+namespace clade {
+namespace {
+
+using testing::expect_error;
+using testing::TestFolder;
+using Names = std::vector<std::string>;
+
+Points read(const std::string& text, const TableReading& reading = {},
+            const KnownFeatures& known = {}, const std::string& labels = "") {
+  Points points;
+  points.name = "a.csv";
+  read_table(text, labels, reading, known, points);
+  return points;
+}
+
+torch::Tensor matrix(std::vector<std::vector<double>> rows) {  // [n, D]
+  std::vector<torch::Tensor> tensors;
+  for (const auto& row : rows) tensors.push_back(torch::tensor(row, torch::kFloat64));
+  return torch::stack(tensors);
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void refuse(const std::string& text, std::initializer_list<const char*> parts,
+            const TableReading& reading = {}, const KnownFeatures& known = {}) {
+  expect_error<DataError>([&] { read(text, reading, known); }, parts);
+}
+
+/// `rows` lines, `first` before each row's number and `last` behind it.
+std::string numbered(int rows, int from, const std::string& header, const std::string& last) {
+  std::string text = header;
+  for (int i = 0; i < rows; ++i) text += std::to_string(from + i) + last + "\n";
+  return text;
+}
+
+TEST(Table, SaysWhatWasRead) {
+  const Points points = read("a b\n1 2\n3 4\n");
+  EXPECT_TRUE(points.values.equal(matrix({{1, 2}, {3, 4}})));
+  EXPECT_EQ(points.columns, (Names{"a", "b"}));
+  EXPECT_EQ(points.note, "2 rows of 2 columns separated by spaces");
+  EXPECT_TRUE(read("1,2\n").columns.empty());
+}
+
+TEST(Table, RefusesColumnsOfWordsAllAtOnce) {
+  refuse("a,b,c\n1,x,p\n3,y,q\n",
+         {"a.csv", "column 'b' (line 2: 'x')", "column 'c' (line 2: 'p')",
+          "data.drop=[\"b\", \"c\"]", "data.categories=onehot", "data.labels"});
+  refuse("a,b\n1,2\n3,x\n", {"line 3", "column 'b'", "'x'", "correct or remove line 3"});
+  refuse("a,b\nmm,s\n1,2\n3,4\n", {"correct or remove line 2"});
+  refuse("5,x,7\n1,2,3\n", {"line 1", "column 2", "'x'", "data.drop=[\"2\"]"});
+  std::string text = "value,name\n";
+  for (int i = 0; i < 12; ++i) text += "0.5,n" + std::to_string(i) + "\n";
+  refuse(text, {"column 'name'", "data.id=name"});
+}
+
+TEST(Table, DropsColumns) {
+  TableReading reading;
+  reading.drop = {"b", "3"};
+  const Points points = read("a,b,c,d\n1,x,y,2\n", reading);
+  EXPECT_TRUE(points.values.equal(matrix({{1, 2}})));
+  EXPECT_EQ(points.columns, (Names{"a", "d"}));
+  refuse("a,c,d\n1,2,3\n", {"'b' to leave out (data.drop)"}, reading);
+  refuse("b,c,c\n1,2,3\n", {"no column but those left out"}, {"", {"b", "2", "3"}});
+}
+
+TEST(Table, MakesFeaturesOfWords) {
+  TableReading reading;
+  reading.categories = "onehot";
+  const std::string text = "w,colour,h,size\n1,red,5,L\n2,blue,6,S\n3,red,7,\n";
+  const Points points = read(text, reading);
+  EXPECT_EQ(points.columns, (Names{"w", "colour=blue", "colour=red", "h", "size=L", "size=S"}));
+  EXPECT_TRUE(
+      points.values.equal(matrix({{1, 0, 1, 5, 1, 0}, {2, 1, 0, 6, 0, 1}, {3, 0, 1, 7, 0, 0}})));
+  EXPECT_TRUE(has(points.note, "in 1 of 3 rows all features of column 'size' are 0"))
+      << points.note;
+
+  // The same of another table, in another order, with a word that is new.
+  const KnownFeatures known{points.columns, 6};
+  const Points again =
+      read("size,extra,h,w,colour\nS,x,8,4,green\nL,y,9,5,blue\n", points.table, known);
+  EXPECT_TRUE(again.values.equal(matrix({{4, 0, 0, 8, 0, 1}, {5, 1, 0, 9, 1, 0}})));
+  EXPECT_EQ(again.columns, points.columns);
+  EXPECT_TRUE(has(points.note, "each of the 2 words of column 'colour' is a feature"));
+  EXPECT_TRUE(has(again.note, "of column 'colour' are 0: 'green'")) << again.note;
+  EXPECT_TRUE(has(again.note, "not trained on: column 'extra'")) << again.note;
+  refuse("size,h\nS,8\n", {"has no columns 'w', 'colour'", "trained on"}, points.table, known);
+
+  // Without names, by places.
+  const Points bare = read("1,red\n2,blue\n3,red\n", reading);
+  EXPECT_EQ(bare.columns, Names{});
+  EXPECT_TRUE(bare.values.equal(matrix({{1, 0, 1}, {2, 1, 0}, {3, 0, 1}})));
+  EXPECT_TRUE(read("7,red\n", bare.table, {{}, 3}).values.equal(matrix({{7, 0, 1}})));
+
+  std::string names = "v,name\n";
+  for (int i = 0; i < 12; ++i) names += "0.5,n" + std::to_string(i) + "\n";
+  refuse(names, {"column 'name'", "12 words in 12 rows", "data.drop"}, reading);
+}
+
+TEST(Table, LeavesOutRowNumbersAndSaysSo) {
+  for (const char* name : {"", "Unnamed: 0", "index", "ID", "row"}) {
+    const Points points = read(numbered(3, 0, std::string(name) + ",a\n", ",5"));
+    EXPECT_EQ(points.columns, Names{"a"}) << name;
+    EXPECT_TRUE(has(points.note, "left out column")) << points.note;
+    EXPECT_TRUE(has(points.note, "numbers the rows")) << points.note;
+  }
+  EXPECT_EQ(read("index,a\n17,5\n4,6\n9,7\n").columns, Names{"a"});
+  EXPECT_EQ(read("\"a\" \"b\"\n\"x\" 5 6\n\"y\" 7 8\n").columns, (Names{"a", "b"}));
+  for (const int from : {0, 1}) {
+    EXPECT_EQ(read(numbered(12, from, "", ",5,6")).values.size(1), 2);
+    EXPECT_TRUE(has(read(numbered(12, from, "", ",5,6")).note, "column 1, which numbers"));
+  }
+  // Not by chance, not of other rows, and not without another column.
+  EXPECT_EQ(read("0,5\n1,6\n").values.size(1), 2);
+  EXPECT_EQ(read(numbered(12, 2, "", ",5,6")).values.size(1), 3);
+  EXPECT_EQ(read("index,a\n4,5\n4,6\n").columns, (Names{"index", "a"}));
+  EXPECT_EQ(read(numbered(12, 0, "", "")).values.size(1), 1);
+  // A name of its own may mean a feature; it is said.
+  const Points day = read(numbered(12, 1, "day,a\n", ",5"));
+  EXPECT_EQ(day.columns, (Names{"day", "a"}));
+  EXPECT_TRUE(has(day.note, "column 'day' counts the rows")) << day.note;
+  EXPECT_TRUE(
+      has(read(numbered(12, 70, "customer_id,a\n", ",5")).note, "set data.id or data.drop"));
+}
+
+TEST(Table, LeavesOutRowNumbersOfFewRowsIfTheModelHasFewerFeatures) {
+  EXPECT_TRUE(read("0,5,6\n1,7,8\n", {}, {{}, 2}).values.equal(matrix({{5, 6}, {7, 8}})));
+  EXPECT_TRUE(read(numbered(12, 0, "", ",5"), {}, {{}, 2}).values.size(1) == 2);
+}
+
+TEST(Table, NamesRowsByAColumn) {
+  TableReading reading;
+  reading.id = "code";
+  const Points points = read("code,a\n007,5\n08,6\n", reading);
+  EXPECT_EQ(points.names.title, "code");
+  EXPECT_EQ(points.names.names, (Names{"007", "08"}));
+  EXPECT_EQ(points.columns, Names{"a"});
+  refuse("a,b\n1,2\n", {"'code' (data.id)"}, reading);
+  const Points other = read("a\n5\n", points.table, {points.columns, 1});
+  EXPECT_TRUE(other.names.names.empty());
+  EXPECT_TRUE(has(other.note, "no column 'code'")) << other.note;
+}
+
+TEST(Table, CountsMissingCellsAndLeavesOutTheirRows) {
+  const std::string text = "a,b,c\n1,2,3\n,5,6\n7,NA,?\n1,2,3\n";
+  refuse(text, {"3 cells hold no finite number", "column 'a' 1 (first line 3 is empty)",
+                "column 'b' 1 (first line 4: 'NA')", "2 of 4 rows", "data.missing=drop",
+                "data.drop=[\"a\", \"b\", \"c\"]"});
+  refuse("a,b\n1,-inf\n", {"line 2", "column 'b'", "-inf"});
+  refuse("a,b\n1,1e999\n", {"line 2", "column 'b'", "1e999"});
+  TableReading reading;
+  reading.missing = "drop";
+  const Points points = read(text, reading);
+  EXPECT_TRUE(points.values.equal(matrix({{1, 2, 3}, {1, 2, 3}})));
+  EXPECT_TRUE(points.rows.equal(torch::tensor({0, 3}, torch::kInt64)));
+  EXPECT_EQ(points.rows_of_file, 4);
+  EXPECT_TRUE(has(points.note, "left out 2 of 4 rows with missing cells")) << points.note;
+  refuse("a,b\n1,\n,2\n", {"every row"}, reading);
+}
+
+TEST(Table, RowsThatAreLeftOutTakeTheirLabelsAlong) {
+  const TestFolder folder;
+  const std::string path = folder.write("a.csv", "code,a,kind\np,1,x\nq,,y\n,,\nr,3,z\ns,,x\n");
+  TableReading reading;
+  reading.missing = "drop";
+  reading.id = "code";
+  const auto names = [](const Points& points) {
+    std::string text;
+    for (int64_t i = 0; i < points.labels.size(0); ++i) {
+      text += points.names.names[static_cast<size_t>(i)] +
+              points.label_names[static_cast<size_t>(points.labels[i].item<int64_t>())];
+    }
+    return text;
+  };
+  EXPECT_EQ(names(read_points(path, "kind", {}, {}, {}, reading)), "pxrz");
+  reading.drop = {"kind"};
+  const std::string labels = folder.write("labels", "x\ny\n\"\"\nz\nx\n");
+  EXPECT_EQ(names(read_points(path, labels, {}, {}, {}, reading)), "pxrz");
+}
+
+TEST(Table, TakesTheColumnsOfATrainedModelByName) {
+  const KnownFeatures known{{"a", "b"}, 2};
+  for (const char* text : {"b,kind,a\n2,x,1\n4,y,3\n", "a,b\n1,2\n3,4\n", "1,2\n3,4\n"}) {
+    EXPECT_TRUE(read(text, {}, known).values.equal(matrix({{1, 2}, {3, 4}}))) << text;
+  }
+  EXPECT_TRUE(has(read("b,kind,a\n2,x,1\n", {}, known).note, "column 'kind'"));
+  EXPECT_FALSE(has(read("index,b,a\n0,2,1\n", {}, known).note, "index"));
+  refuse("c,d\n1,2\n", {"a.csv has no columns 'a', 'b'", "trained on"}, {}, known);
+  refuse("a,b,b\n1,2,3\n", {"has no column 'b'", "several"}, {}, known);
+  refuse("a,b\n1,x\n", {"column 'b'", "'x'", "as the training data had"}, {}, known);
+  refuse("a,b\n1,\n", {"column 'b'", "is empty", "remove their 1 rows"}, {}, known);
+}
+
+TEST(Table, FindsManyColumnsInNoTime) {
+  std::string header, row;
+  KnownFeatures known;
+  for (int i = 0; i < 50000; ++i) {
+    header = "c" + std::to_string(i) + (i > 0 ? "," : "") + header;
+    row += (i > 0 ? "," : "") + std::to_string(49999 - i);
+    known.names.push_back("c" + std::to_string(i));
+  }
+  known.count = 50000;
+  const auto values = read(header + "\n" + row + "\n", {}, known).values;
+  EXPECT_TRUE(values.equal(torch::arange(50000, torch::kFloat64).view({1, -1})));
+}
+
+TEST(Table, SaysIfLabelsAreNames) {
+  std::string text = "a,name\n";
+  for (int i = 0; i < 20; ++i) text += "0.5,n" + std::to_string(i) + "\n";
+  const TestFolder folder;
+  const Points points = read_points(folder.write("a.csv", text), "name");
+  EXPECT_TRUE(has(points.note, "data.id")) << points.note;
+  EXPECT_FALSE(has(read_points(folder.write("a.csv", text + "1,n3\n"), "name").note, "data.id"));
+  expect_error<DataError>([&] { read_points(folder.write("b.csv", "a,y\n1,0.5\n2,0.7\n"), "y"); },
+                          {"b.csv", "0.5", "train without"});
+}
+
+TEST(Table, LabelFilesMayHaveAHeaderOfPandasOrRowNumbers) {
+  const TestFolder folder;
+  const std::string x = folder.write("x.csv", "1\n2\n3\n");
+  for (const char* bytes : {"0\n5\n6\n5\n", "kind\n5\n6\n5\n", ",0\n0,5\n1,6\n2,5\n",
+                            ",kind\n1,5\n2,6\n3,5\n", "5.0\n6.0\n5.0\n", "5\n6\n5\n"}) {
+    const Points points = read_points(x, folder.write("labels", bytes));
+    EXPECT_EQ(points.label_names, (Names{"5", "6"})) << bytes;
+    EXPECT_TRUE(points.labels.equal(torch::tensor({0, 1, 0}, torch::kInt64))) << bytes;
+  }
+  std::string wide("\xff\xfe", 2);
+  for (const char c : std::string("B\n\nT\n")) wide += {c, '\0'};
+  EXPECT_TRUE(read_points(x, folder.write("labels", wide))
+                  .labels.equal(torch::tensor({0, -1, 1}, torch::kInt64)));
+  const Points words = read_points(x, folder.write("labels", "B cell\nT cell\nB cell\n"));
+  EXPECT_EQ(words.label_names, (Names{"B cell", "T cell"}));
+  expect_error<DataError>([&] { read_points(x, folder.write("labels", "a,b\nc,d\ne,f\n")); },
+                          {"labels", "2 columns"});
+}
+
+}  // namespace
+}  // namespace clade

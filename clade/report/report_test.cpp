@@ -560,6 +560,8 @@ TEST_F(ReportFolder, RelaxedTrainingAndExactValidationAreCurvesApart) {
   trained.model =
       find_model("cp_vae").make(*small_options("cp_vae", 3, "gumbel"), Parent{"x", 4}, generator);
   trained.shape = {4};
+  trained.preprocessing.shift = torch::zeros({4});
+  trained.preprocessing.scale = torch::ones({4});
   Dataset data;
   data.x = torch::empty({20, 4}).bernoulli_(0.5, generator);
   // Of the first epoch as versions before the two had names of their own wrote it.

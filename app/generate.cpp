@@ -68,13 +68,18 @@ torch::Tensor points_of(clade::Model& model, int64_t n, const clade::Given& give
   return means ? p_x->mean() : p_x->sample(generator);
 }
 
-// Each number in the shortest text that is it and no other of its type.
+// Whole numbers as such, others in the shortest text that is them and no other of their type.
 template <class Number>
 void write_rows(std::ostream& out, const torch::Tensor& rows) {  // [n, D]
+  constexpr double kMostWhole = 0x1p53;
   const Number* number = rows.data_ptr<Number>();
   char text[64];
   for (int64_t i = 0; i < rows.numel(); ++i) {
-    const auto end = std::to_chars(std::begin(text), std::end(text), number[i]).ptr;
+    const Number value = number[i];
+    const bool whole = value == std::round(value) && std::abs(value) < kMostWhole;
+    const auto end =
+        whole ? std::to_chars(std::begin(text), std::end(text), static_cast<int64_t>(value)).ptr
+              : std::to_chars(std::begin(text), std::end(text), value).ptr;
     out.write(text, end - text) << ((i + 1) % rows.size(1) == 0 ? '\n' : ',');
   }
 }

@@ -2,13 +2,16 @@
 #include <stdexcept>
 #include <string>
 
+#include "clade/core/words.h"
+
 namespace clade {
 
 /// Everything Clade throws. The message is one line: what is wrong, where (file, key, row), and
-/// what to do about it. The command prints it and exits with code 2.
+/// what to do about it; whatever it quotes, it is printable (see one_line). The command prints it
+/// and exits with code 2.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message) : std::runtime_error(one_line(message)) {}
 };
 
 /// A data file or its values cannot be used.

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "clade/core/words.h"
+
 namespace clade {
 namespace {
 
@@ -32,7 +34,7 @@ void ProgressLine::show(const std::string& text) {
   if (shown_ && now - last_ < kShortestPause) return;
   last_ = now;
   shown_ = true;
-  const std::string fitted = text.substr(0, terminal_width() - 1);
+  const std::string fitted = one_line(text).substr(0, terminal_width() - 1);
   std::fprintf(stderr, "\r\033[K%s", fitted.c_str());
   std::fflush(stderr);
 }

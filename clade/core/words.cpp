@@ -21,6 +21,55 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+/// Bytes of the UTF-8 character that `text` begins with, 0 where it begins with none.
+size_t utf8_length(std::string_view text) {
+  const auto byte = [&](size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned first = byte(0), second = byte(1);
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  // Longer than need be, a surrogate, or beyond Unicode.
+  const bool no_character = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+                            (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
+  return no_character ? 0 : length;
+}
+
+/// Whether a UTF-8 character neither steers a terminal nor breaks or turns round the line.
+bool is_plain(std::string_view character) {
+  if (character.size() == 1) return character[0] >= 0x20 && character[0] != 0x7f;
+  if (character.size() == 2) return character > "\xc2\x9f";  // U+0080 to U+009F
+  const auto within = [&](const char* first, const char* last) {
+    return character >= first && character <= last;
+  };
+  return !within("\xe2\x80\xa8", "\xe2\x80\xae") &&  // U+2028 to U+202E
+         !within("\xe2\x81\xa6", "\xe2\x81\xa9");    // U+2066 to U+2069
+}
+
+std::string escaped(char c) {
+  if (c == '\n') return "\\n";
+  if (c == '\r') return "\\r";
+  if (c == '\t') return "\\t";
+  constexpr const char* kDigits = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  return {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+}
+
+std::string without_middle(const std::string& line) {
+  constexpr size_t kMost = 2000, kHead = 1300, kTail = 600;
+  if (line.size() <= kMost) return line;
+  const auto is_inside = [&](size_t at) { return (line[at] & 0xc0) == 0x80; };  // a character
+  size_t head = kHead, tail = line.size() - kTail;
+  while (is_inside(head)) --head;
+  while (is_inside(tail)) ++tail;
+  return line.substr(0, head) + " [" + std::to_string(tail - head) + " bytes more] " +
+         line.substr(tail);
+}
+
 }  // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
@@ -59,6 +108,30 @@ std::string csv_text(std::string_view text) {
     field += letter;
   }
   return field + '"';
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string one_line(std::string_view text) {
+  std::string line;
+  while (!text.empty()) {
+    const size_t length = std::max<size_t>(utf8_length(text), 1);
+    const std::string_view character = text.substr(0, length);
+    if (utf8_length(text) > 0 && is_plain(character)) {
+      line += character;
+    } else {
+      for (const char c : character) line += escaped(c);
+    }
+    text.remove_prefix(length);
+  }
+  return without_middle(line);
 }
 
 std::string one_of(const std::vector<std::string>& words) {

@@ -18,6 +18,15 @@ std::string trimmed(std::string_view text);
 /// `text` as a field of a CSV file (RFC 4180): quoted if it must be.
 std::string csv_text(std::string_view text);
 
+/// Whether `text` is UTF-8, which all JSON and TOML must be.
+bool is_utf8(std::string_view text);
+
+/// `text`, which may quote anything, as one line that no terminal obeys: control characters and
+/// bytes that are not UTF-8 become \n, \x1b and so on. Of more than 2,000 bytes the middle is left
+/// out, for messages begin with what is wrong and end with what to do. Done twice it changes
+/// nothing.
+std::string one_line(std::string_view text);
+
 /// "a, b or c"; of more than thirty "a, b, c or one of 59 more".
 std::string one_of(const std::vector<std::string>& words);
 

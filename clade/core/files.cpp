@@ -1,12 +1,18 @@
 #include "clade/core/files.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <ext/stdio_filebuf.h>
 #include <fstream>
+#include <random>
 
 #include "clade/core/error.h"
 
@@ -14,29 +20,93 @@ namespace clade {
 
 namespace {
 
-// What `path` links to; devices and pipes are told apart from files to be replaced.
-std::filesystem::path target_of(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto target = std::filesystem::is_symlink(path, error)
-                          ? std::filesystem::weakly_canonical(path, error)
-                          : path;
-  return error || target.empty() ? path : target;
+namespace fs = std::filesystem;
+
+constexpr const char* kPart = ".part";
+
+/// A pipe or device, which is written to and never replaced.
+bool is_stream(const fs::path& path) {
+  std::error_code unknown;
+  const fs::file_status status = fs::status(path, unknown);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
+
+/// Where the links from `path` lead, also if nothing is there yet.
+fs::path target_of(const fs::path& path) {
+  constexpr int kMostLinks = 40;  // as many as Linux follows
+  std::error_code unknown;
+  fs::path target = path;
+  for (int links = 0; fs::is_symlink(target, unknown); ++links) {
+    if (links == kMostLinks) {
+      throw Error("cannot write " + path.string() +
+                  ": its links lead in a circle; give another path, or remove the link");
+    }
+    target = target.parent_path() / fs::read_symlink(target, unknown);
+  }
+  return target;
+}
+
+/// A file being written beside the one it is to replace.
+struct Part {
+  fs::path path;
+  int file;  ///< Negative, and errno says why, if it cannot be made.
+};
+
+/// Never one that is there already, nor where a link of that name leads: in a folder others may
+/// write to, they could have put it there. Locked as long as it is open, for remove_parts().
+Part make_part(const fs::path& target) {
+  std::random_device random;
+  while (true) {
+    std::array<char, 24> number{};
+    std::snprintf(number.data(), number.size(), "%08x%08x", random(), random());
+    const fs::path path = target.string() + kPart + number.data();
+    const int file =
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (file < 0 && errno == EEXIST) continue;
+    struct stat made {};
+    // Between these two calls remove_parts() may have taken it for one left behind.
+    if (file >= 0 && ::flock(file, LOCK_EX) == 0 && ::fstat(file, &made) == 0 &&
+        made.st_nlink == 0) {
+      ::close(file);
+      continue;
+    }
+    return {path, file};
+  }
+}
+
+bool is_part(const fs::path& path) {
+  const std::string name = path.filename().string();
+  const size_t at = name.rfind(kPart);
+  if (at == std::string::npos || at == 0) return false;
+  const std::string number = name.substr(at + std::strlen(kPart));
+  return !number.empty() && number.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+/// Whether the disk has the file now; some file systems cannot tell, which is no failure.
+bool is_on_disk(int file) {
+  return ::fsync(file) == 0 || errno == EINVAL || errno == ENOTSUP;
+}
+
+void put_on_disk(const fs::path& folder) {
+  const int file =
+      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return;
+  ::fsync(file);
+  ::close(file);
 }
 
 }  // namespace
 
-void write_atomically(const std::filesystem::path& given,
-                      const std::function<void(std::ostream&)>& write) {
-  const std::filesystem::path path = target_of(given);
-  std::error_code unknown;
-  const bool stream = std::filesystem::exists(path, unknown) &&
-                      !std::filesystem::is_regular_file(path, unknown) &&
-                      !std::filesystem::is_directory(path, unknown);
-  const std::filesystem::path beside =
-      stream ? path : std::filesystem::path(path.string() + ".part" + std::to_string(::getpid()));
+void write_atomically(const fs::path& given, const std::function<void(std::ostream&)>& write,
+                      Lasting lasting) {
+  const bool stream = is_stream(given);
+  const fs::path path = stream ? given : target_of(given);
+  errno = 0;
+  const Part part =
+      stream ? Part{path, ::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC)} : make_part(path);
   const auto clear = [&] {
     std::error_code ignored;
-    if (!stream) std::filesystem::remove(beside, ignored);
+    if (!stream) fs::remove(part.path, ignored);
   };
   const auto fail = [&](const std::string& what) {
     const std::string reason = errno != 0 ? std::strerror(errno) : "write failed";
@@ -44,33 +114,45 @@ void write_atomically(const std::filesystem::path& given,
     throw Error("cannot " + what + " " + path.string() + ": " + reason +
                 "; check that its folder exists and is writable, and the free disk space");
   };
+  if (part.file < 0) fail("create");
+  __gnu_cxx::stdio_filebuf<char> buffer(part.file, std::ios::out | std::ios::binary);
+  std::ostream out(&buffer);
   errno = 0;
-  std::ofstream out(beside, std::ios::binary | std::ios::trunc);
-  if (!out) fail("create");
   try {
     write(out);
   } catch (...) {
-    out.close();
+    buffer.close();
     clear();
     throw;
   }
   out.flush();
   if (!out) fail("write");
-  out.close();
-  if (!out) fail("write");
-  if (stream) return;
+  if (lasting == Lasting::yes && !is_on_disk(part.file)) fail("write");
   std::error_code error;
-  std::filesystem::rename(beside, path, error);
+  if (!stream) fs::rename(part.path, path, error);
   if (error) {
     errno = error.value();
     fail("write");
   }
+  if (buffer.close() == nullptr) fail("write");
+  if (lasting == Lasting::yes) put_on_disk(path.parent_path());
 }
 
 void write_atomically(const std::filesystem::path& path, std::string_view content) {
   write_atomically(path, [&](std::ostream& out) {
     out.write(content.data(), static_cast<std::streamsize>(content.size()));
   });
+}
+
+void remove_parts(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (!is_part(entry.path()) || !entry.is_regular_file(ignored)) continue;
+    const int file = ::open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) continue;
+    if (::flock(file, LOCK_EX | LOCK_NB) == 0) fs::remove(entry.path(), ignored);
+    ::close(file);
+  }
 }
 
 std::string read_file(const std::filesystem::path& path) {

@@ -7,11 +7,21 @@
 
 namespace clade {
 
-/// Writes `path` completely or not at all: `write` fills a file beside it, which is then renamed.
-/// Throws Error naming the path when the folder is unwritable or the disk is full.
+/// Whether a written file must outlast a power cut, which takes a wait for the disk: without one
+/// some file systems may then have the new name and nothing in it.
+enum class Lasting { no, yes };
+
+/// Writes `path` completely or not at all: `write` fills a file beside it, PATH.part and a number,
+/// which then takes its place. Links are followed. Throws Error naming the path when the folder is
+/// unwritable, the disk is full or links lead in a circle.
 void write_atomically(const std::filesystem::path& path,
-                      const std::function<void(std::ostream&)>& write);
+                      const std::function<void(std::ostream&)>& write,
+                      Lasting lasting = Lasting::no);
 void write_atomically(const std::filesystem::path& path, std::string_view content);
+
+/// Removes from `folder` what processes that were killed left half-written, not what is being
+/// written now.
+void remove_parts(const std::filesystem::path& folder);
 
 /// The whole file; throws Error naming it when it cannot be read.
 std::string read_file(const std::filesystem::path& path);

@@ -1,5 +1,9 @@
 #include <c10/util/Exception.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -7,6 +11,7 @@
 #include "app/commands.h"
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
+#include "clade/core/words.h"
 
 namespace {
 
@@ -15,17 +20,58 @@ constexpr int kNumericalFailure = 3;
 constexpr int kInterrupted = 130;
 
 int report(const std::string& message, int code) {
-  std::fprintf(stderr, "clade: %s\n", message.c_str());
+  std::fprintf(stderr, "clade: %s\n", clade::one_line(message).c_str());
   return code;
 }
 
-std::string first_line(const std::string& text) {
+/// Where streams 0 to 2 are closed, a file opened later would take their place, and what is printed
+/// would go into it.
+void open_closed_streams() {
+  int file = ::open("/dev/null", O_RDWR);
+  while (file >= 0 && file <= STDERR_FILENO) file = ::open("/dev/null", O_RDWR);
+  if (file >= 0) ::close(file);
+}
+
+/// Beyond `ulimit -f`, and into pipes nobody reads any more, writing fails as on a full disk.
+void let_writing_fail() {
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+bool is_read_by_nobody(int pipe) {
+  pollfd end{pipe, 0, 0};
+  return ::poll(&end, 1, /*timeout=*/0) == 1 && (end.revents & POLLERR) != 0;
+}
+
+/// The end of a command that did what it was to do.
+int finish() {
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout) return 0;
+  if (is_read_by_nobody(STDOUT_FILENO)) {  // any more: clade models | head
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+  }
+  return report("standard output could not be written: check where it goes", kBadInput);
+}
+
+/// An error of a library, or of memory.
+std::string said_of_unforeseen(const std::exception& error) {
+  if (const auto wanted = clade::memory_wanted(error)) {
+    return "memory ran out: " + *wanted +
+           " was wanted at once; lower train.batch, the model's sizes or the samples, or use a "
+           "machine with more";
+  }
+  const auto* of_libtorch = dynamic_cast<const c10::Error*>(&error);
+  const std::string text =
+      of_libtorch != nullptr ? of_libtorch->what_without_backtrace() : error.what();
   return text.substr(0, text.find('\n'));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_closed_streams();
+  let_writing_fail();
   clade::keep_freed_memory();
   CLI::App app{
       "Clade: deep generative models whose latents are part discrete (which cluster)\n"
@@ -48,23 +94,18 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
-    return app.exit(request);
+    const int code = app.exit(request);
+    return code == 0 ? finish() : code;
   } catch (const CLI::ParseError& error) {
-    return report(first_line(error.what()) + " (see clade --help)", kBadInput);
+    return report(std::string(error.what()) + " (see clade --help)", kBadInput);
   } catch (const clade::Interrupted& error) {
     return report(error.what(), kInterrupted);
   } catch (const clade::NumericalError& error) {
     return report(error.what(), kNumericalFailure);
   } catch (const clade::Error& error) {
     return report(error.what(), kBadInput);
-  } catch (const c10::Error& error) {
-    return report(first_line(error.what_without_backtrace()), kBadInput);
   } catch (const std::exception& error) {
-    return report(first_line(error.what()), kBadInput);
+    return report(said_of_unforeseen(error), kBadInput);
   }
-  std::cout.flush();
-  if (std::fflush(stdout) != 0 || !std::cout) {
-    return report("standard output could not be written: check where it goes", kBadInput);
-  }
-  return 0;
+  return finish();
 }

@@ -1,17 +1,23 @@
 #include "clade/formats/safetensors.h"
 
+#include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/json_file.h"
+#include "clade/formats/md5.h"
 
 namespace clade {
 namespace {
 
 using nlohmann::json;
 
+constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kMetadataKey = "clade";
+constexpr const char* kChecksumKey = "md5";
 constexpr uint64_t kHeaderAlignment = 8;
 
 const std::vector<std::pair<std::string, torch::ScalarType>>& dtypes() {
@@ -29,53 +35,112 @@ std::string dtype_name(torch::ScalarType type) {
   throw Error(std::string("safetensors: no name for element type ") + torch::toString(type));
 }
 
+DataError refusal(const std::filesystem::path& path, const std::string& why) {
+  return DataError(path.string() + " is not a complete safetensors file (" + why +
+                   "); it was cut short or is of another kind: train anew, or copy it again");
+}
+
+/// Of all the file says but itself: the header, which is without it, and each tensor's bytes in the
+/// order of the header.
+std::string checksum_of(const json& header, const std::vector<std::string_view>& data) {
+  std::string sums = json_text(header);
+  for (const std::string_view bytes : data) sums += md5_of(bytes);
+  return md5_of(sums);
+}
+
+/// Takes the checksum out of `header`; "" where there is none, as in files of 0.1.0.
+std::string take_checksum(json& header) {
+  const auto metadata = header.find(kMetadata);
+  if (metadata == header.end()) return "";
+  const std::string checksum = metadata->value(kChecksumKey, "");
+  metadata->erase(kChecksumKey);
+  if (metadata->empty()) header.erase(metadata);
+  return checksum;
+}
+
+uint64_t load_length(std::string_view bytes) {
+  uint64_t length = 0;
+  for (int byte = 0; byte < 8; ++byte) {
+    length |= static_cast<uint64_t>(static_cast<unsigned char>(bytes[byte])) << (8 * byte);
+  }
+  return length;
+}
+
+json parse_header(std::string_view text, const std::filesystem::path& path) {
+  try {
+    json header = parse_json(text, path.string(), "");
+    if (header.is_object()) return header;
+  } catch (const Error&) {
+  }
+  throw refusal(path, "damaged header");
+}
+
+std::string_view bytes_of(const torch::Tensor& tensor) {
+  return {static_cast<const char*>(tensor.data_ptr()), tensor.nbytes()};
+}
+
 }  // namespace
 
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
   json header = json::object();
-  if (!file.metadata.empty()) header["__metadata__"] = {{kMetadataKey, file.metadata}};
+  if (!file.metadata.empty()) header[kMetadata] = {{kMetadataKey, file.metadata}};
   uint64_t offset = 0;
-  std::vector<torch::Tensor> data;
+  std::vector<torch::Tensor> tensors;
+  std::vector<std::string_view> data;
   for (const auto& [name, tensor] : file.tensors) {
-    data.push_back(tensor.detach().cpu().contiguous());
-    const uint64_t end = offset + data.back().nbytes();
+    tensors.push_back(tensor.detach().cpu().contiguous());
+    data.push_back(bytes_of(tensors.back()));
+    const uint64_t end = offset + data.back().size();
     header[name] = {{"dtype", dtype_name(tensor.scalar_type())},
                     {"shape", tensor.sizes().vec()},
                     {"data_offsets", {offset, end}}};
     offset = end;
   }
-  std::string text = header.dump();
+  const std::string checksum = checksum_of(header, data);
+  header[kMetadata][kChecksumKey] = checksum;
+  std::string text = json_text(header);
   text.resize((text.size() + kHeaderAlignment - 1) / kHeaderAlignment * kHeaderAlignment, ' ');
-  write_atomically(path, [&](std::ostream& out) {
+  const auto write = [&](std::ostream& out) {
     const uint64_t length = text.size();
     for (int byte = 0; byte < 8; ++byte) out.put(static_cast<char>(length >> (8 * byte) & 0xff));
     out << text;
-    for (const auto& tensor : data) {
-      out.write(static_cast<const char*>(tensor.data_ptr()),
-                static_cast<std::streamsize>(tensor.nbytes()));
+    for (const std::string_view bytes : data) {
+      out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     }
+  };
+  write_atomically(path, write, Lasting::yes);
+}
+
+std::string read_safetensors_metadata(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string length(8, '\0');
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (error || !in.read(length.data(), 8)) throw refusal(path, "shorter than its header length");
+  if (load_length(length) > size - 8) throw refusal(path, "header cut short");
+  std::string text(load_length(length), '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  const json header = parse_header(text, path);
+  return take_json(path, "train anew, or copy it again", [&] {
+    return header.value(kMetadata, json::object()).value(kMetadataKey, std::string());
   });
 }
 
 TensorFile read_safetensors(const std::filesystem::path& path) {
   const std::string content = read_file(path);
-  const auto refuse = [&](const std::string& why) -> DataError {
-    return DataError(path.string() + " is not a complete safetensors file (" + why +
-                     "); it was cut short or is of another kind: train anew, or copy it again");
-  };
+  const auto refuse = [&](const std::string& why) { return refusal(path, why); };
   if (content.size() < 8) throw refuse("shorter than its header length");
-  uint64_t length = 0;
-  for (int byte = 0; byte < 8; ++byte) {
-    length |= static_cast<uint64_t>(static_cast<unsigned char>(content[byte])) << (8 * byte);
-  }
+  const uint64_t length = load_length(content);
   if (length > content.size() - 8) throw refuse("header cut short");
   const std::string_view data = std::string_view(content).substr(8 + length);
 
+  json header = parse_header(std::string_view(content).substr(8, length), path);
   TensorFile file;
+  std::vector<std::string_view> parts;
   try {
-    const json header = json::parse(content.begin() + 8, content.begin() + 8 + length);
+    const std::string checksum = take_checksum(header);
     for (const auto& [name, entry] : header.items()) {
-      if (name == "__metadata__") {
+      if (name == kMetadata) {
         file.metadata = entry.value(kMetadataKey, "");
         continue;
       }
@@ -100,8 +165,14 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
         throw refuse("tensor " + name + " does not fill its bytes");
       }
       auto tensor = torch::empty(shape, known->second);
+      parts.push_back(data.substr(begin, end - begin));
       if (end > begin) std::memcpy(tensor.data_ptr(), data.data() + begin, end - begin);
       file.tensors.emplace(name, std::move(tensor));
+    }
+    if (!checksum.empty() && checksum != checksum_of(header, parts)) {
+      throw DataError(path.string() +
+                      " is damaged: it is not what its checksum is of; copy it again, or train "
+                      "anew (or take \"md5\" out of its metadata if you changed it yourself)");
     }
   } catch (const json::exception&) {
     throw refuse("damaged header");

@@ -57,10 +57,19 @@ void ExperimentFile::add(const ExperimentAddress& address,
 }
 
 void ExperimentFile::put(ExperimentSetting setting) {
-  std::erase_if(settings_, [&](const ExperimentSetting& other) {
-    return other.section == setting.section && other.key == setting.key;
-  });
-  settings_.push_back(std::move(setting));
+  const Name name(setting.section, setting.key);
+  settings_.insert_or_assign(name, Placed{put_++, std::move(setting)});
+}
+
+const ExperimentSetting* ExperimentFile::find(const std::string& section,
+                                              const Option& option) const {
+  const Placed* last = nullptr;
+  for (const std::string* key : {&option.name, &option.former}) {
+    const auto found = key->empty() ? settings_.end() : settings_.find({section, *key});
+    if (found == settings_.end()) continue;
+    if (last == nullptr || found->second.place > last->place) last = &found->second;
+  }
+  return last == nullptr ? nullptr : &last->setting;
 }
 
 ExperimentFile ExperimentFile::parse(const std::filesystem::path& address) {
@@ -92,24 +101,19 @@ void ExperimentFile::read(const std::string& section, Options& options) {
   for (const Option& option : options.options()) {
     known.push_back(option.name);
     if (!option.former.empty()) known.push_back(option.former);
-    for (const ExperimentSetting& setting : settings_) {
-      if (setting.section == section && option.is_called(setting.key)) {
-        assign_setting(setting, option);
-      }
-    }
+    if (const auto* setting = find(section, option)) assign_setting(*setting, option);
   }
 }
 
 std::optional<std::string> ExperimentFile::string(const std::string& section,
                                                   const std::string& key) {
   known_[section].push_back(key);
-  for (const ExperimentSetting& setting : settings_) {
-    if (setting.section != section || setting.key != key) continue;
-    std::string text;
-    assign_setting(setting, {key, &text, ""});
-    return text;
-  }
-  return std::nullopt;
+  std::string text;
+  const Option option{key, &text, ""};
+  const auto* setting = find(section, option);
+  if (setting == nullptr) return std::nullopt;
+  assign_setting(*setting, option);
+  return text;
 }
 
 bool ExperimentFile::gives(const std::string& section, const std::string& key) const {
@@ -119,7 +123,12 @@ bool ExperimentFile::gives(const std::string& section, const std::string& key) c
 }
 
 void ExperimentFile::finish() const {
-  for (const ExperimentSetting& setting : settings_) {
+  std::vector<const Placed*> in_order;
+  for (const auto& [name, placed] : settings_) in_order.push_back(&placed);
+  std::sort(in_order.begin(), in_order.end(),
+            [](const Placed* a, const Placed* b) { return a->place < b->place; });
+  for (const Placed* placed : in_order) {
+    const ExperimentSetting& setting = placed->setting;
     const auto known = known_.find(setting.section);
     if (known == known_.end()) {
       std::vector<std::string> sections;

@@ -79,7 +79,16 @@ class ExperimentFile {
   void add(const ExperimentAddress& address, std::vector<std::filesystem::path> chain);
   void put(ExperimentSetting setting);
 
-  std::vector<ExperimentSetting> settings_;  // in the order of the file, then of the overrides
+  /// What `section` says of `option`, by its name or its former one; null if nothing.
+  const ExperimentSetting* find(const std::string& section, const Option& option) const;
+
+  using Name = std::pair<std::string, std::string>;  // section and key
+  struct Placed {
+    size_t place;  // in the order of the file, then of the overrides
+    ExperimentSetting setting;
+  };
+  std::map<Name, Placed> settings_;
+  size_t put_ = 0;                                         // settings so far
   std::map<std::string, std::vector<std::string>> known_;  // section -> keys asked for
 };
 

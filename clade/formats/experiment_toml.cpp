@@ -13,6 +13,7 @@
 // builds may rely on what does not hold.
 #pragma push_macro("NDEBUG")
 #undef NDEBUG
+#define TOML_MAX_NESTED_VALUES 20
 #define TOML_ASSERT(expr) static_assert(true)
 #include <toml++/toml.h>
 #pragma pop_macro("NDEBUG")
@@ -60,14 +61,30 @@ size_t end_of_string(std::string_view toml, size_t at) {
   return at;
 }
 
-/// Where a byte beyond ASCII stands outside strings and comments, which TOML forbids: a typographic
-/// quote, more often than not. toml++ must not see it, its behaviour is undefined
-/// (marzer/tomlplusplus#295).
-std::optional<size_t> beyond_ascii(std::string_view toml) {
+/// Something toml++ must not see, and where.
+struct Unreadable {
+  size_t at;
+  const char* why;
+};
+
+/// A byte beyond ASCII outside strings and comments, which TOML forbids (a typographic quote, more
+/// often than not), has undefined behaviour (marzer/tomlplusplus#295). Of a key of thousands of
+/// parts each is a table in a table, which no stack is deep enough to take apart again.
+std::optional<Unreadable> find_unreadable(std::string_view toml) {
+  constexpr int kMostDots = 20;
+  int dots = 0;          // of this key
   bool in_word = false;  // where a quote opens nothing: 3"β
   for (size_t at = 0; at < toml.size();) {
     const char c = toml[at];
-    if ((c & 0x80) != 0) return at;
+    if ((c & 0x80) != 0) {
+      return Unreadable{at,
+                        "a character beyond ASCII outside quotes; put text in straight quotes, "
+                        "\"so\""};
+    }
+    if (c == '.' && ++dots > kMostDots) {
+      return Unreadable{at, "a key of more than 20 parts; no setting has so many"};
+    }
+    if (std::string_view("\n=,[{").find(c) != std::string_view::npos) dots = 0;
     if (!in_word && (c == '"' || c == '\'')) {
       at = end_of_string(toml, at);
     } else {
@@ -76,13 +93,6 @@ std::optional<size_t> beyond_ascii(std::string_view toml) {
     in_word = std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '+';
   }
   return std::nullopt;
-}
-
-std::string one_line(std::string_view text) {
-  std::string line(text);
-  std::replace_if(
-      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  return line;
 }
 
 /// "model.clusters"; just "clusters" above the first table, just "model" for the section itself.
@@ -111,18 +121,16 @@ std::string at_line(const std::filesystem::path& path, const toml::source_region
 
 toml::table parse_toml(const std::filesystem::path& path) {
   const std::string content = read_file(path);
-  if (const auto at = beyond_ascii(content)) {
+  if (const auto found = find_unreadable(content)) {
     const auto line =
-        std::count(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(*at), '\n');
-    throw ConfigError(path.string() + ":" + std::to_string(line + 1) +
-                      ": not TOML: a character beyond ASCII outside quotes; put text in straight "
-                      "quotes, \"so\"");
+        std::count(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(found->at), '\n');
+    throw ConfigError(path.string() + ":" + std::to_string(line + 1) + ": not TOML: " + found->why);
   }
   try {
     return toml::parse(content);
   } catch (const toml::parse_error& error) {
     throw ConfigError(at_line(path, error.source()) +
-                      ": not TOML: " + one_line(error.description()) + "; correct this line");
+                      ": not TOML: " + std::string(error.description()) + "; correct this line");
   }
 }
 
@@ -169,7 +177,7 @@ std::vector<NamedSettings> take_named(toml::table& document, const std::string& 
     const std::string name(key.str());
     const std::string where = at_line(path, node.source());
     if (name.empty() || name.find_first_not_of(kNameCharacters) != std::string::npos) {
-      throw ConfigError(where + ": " + kind + " \"" + one_line(name) +
+      throw ConfigError(where + ": " + kind + " \"" + name +
                         "\" is not of letters, digits, - and _ alone; rename it");
     }
     const std::string full = full_name(kind, name);
@@ -198,8 +206,7 @@ void take_groups(NamedSettings& of, const std::vector<NamedSettings>& known) {
   of.groups = list->value.get<std::vector<std::string>>();
   for (const std::string& name : of.groups) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    throw ConfigError(list->where + ": there is no [group." + one_line(name) + "]; " +
-                      suggest(name, names));
+    throw ConfigError(list->where + ": there is no [group." + name + "]; " + suggest(name, names));
   }
   of.settings.erase(list);
 }
@@ -228,7 +235,7 @@ ExperimentDocument read_experiment_document(const std::filesystem::path& path) {
 }
 
 json value_of_words(const std::string& words) {
-  if (beyond_ascii(words)) return words;
+  if (find_unreadable(words)) return words;
   try {
     const toml::table document = toml::parse("value = " + words);
     // More than one key would mean that the words hold a line break and go on as a document.

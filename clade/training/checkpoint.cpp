@@ -2,9 +2,12 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "clade/core/error.h"
-#include "clade/core/files.h"
+#include "clade/core/json_file.h"
 #include "clade/formats/safetensors.h"
+#include "clade/training/trained_model.h"
 
 namespace clade {
 namespace {
@@ -12,6 +15,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kFile = "checkpoint.safetensors";
+constexpr const char* kCopy = "checkpoint.json";
+constexpr const char* kAdvice = "copy the file again, or train anew";
 const std::string kWeights = "model.";
 
 json layout(const std::vector<Term>& terms) {
@@ -82,6 +87,32 @@ TrainingState state_of_numbers(const json& numbers) {
   return state;
 }
 
+/// Why no training can have been in this state, or "".
+std::string impossible(const TrainingState& state) {
+  const Standing& now = state.standing;
+  if (now.epoch < 0 || now.position < 0 || state.steps < 0 || now.best_epoch < 0 ||
+      now.best_epoch > now.epoch || !(state.seconds >= 0) || !(state.epoch_seconds >= 0) ||
+      !std::isfinite(state.best_bound)) {
+    return "its numbers contradict each other";
+  }
+  const auto is_flat = [](const torch::Tensor& tensor, torch::ScalarType type) {
+    return tensor.dim() == 1 && tensor.scalar_type() == type;
+  };
+  if (!is_flat(state.first_moment, torch::kFloat32) ||
+      !is_flat(state.second_moment, torch::kFloat32) || !is_flat(state.generator, torch::kUInt8)) {
+    return "the state of the optimiser or of the random numbers is none";
+  }
+  if (now.position == 0) return "";
+  const auto terms = static_cast<int64_t>(state.terms.size() + state.labelled_terms.size());
+  if (!is_flat(state.totals, torch::kFloat64) || state.totals.numel() != terms + 1) {
+    return "its sums are not of its terms";
+  }
+  const int64_t N = state.order.numel();
+  const bool ordered = is_flat(state.order, torch::kInt64) && now.position <= N &&
+                       torch::equal(std::get<0>(state.order.sort()), torch::arange(N));
+  return ordered ? "" : "its order is none of the training points";
+}
+
 }  // namespace
 
 void write_checkpoint(const std::filesystem::path& folder, const TrainingState& state) {
@@ -95,9 +126,15 @@ void write_checkpoint(const std::filesystem::path& folder, const TrainingState& 
     file.tensors["epoch.order"] = state.order;
     file.tensors["epoch.totals"] = state.totals;
   }
-  file.metadata = numbers.dump();
+  file.metadata = json_text(numbers);
   write_safetensors(folder / kFile, file);
-  write_atomically(folder / "checkpoint.json", numbers.dump(2) + "\n");
+  write_json(folder / kCopy, numbers);
+}
+
+json read_checkpoint_numbers(const std::filesystem::path& folder) {
+  const auto path = folder / kFile;
+  if (!std::filesystem::exists(path)) return read_json_object(folder / kCopy);
+  return parse_json(read_safetensors_metadata(path), path.string() + ": its state", kAdvice);
 }
 
 TrainingState read_checkpoint(const std::filesystem::path& folder) {
@@ -106,8 +143,12 @@ TrainingState read_checkpoint(const std::filesystem::path& folder) {
     throw Error(folder.string() + " has no " + kFile + " to resume from; train it anew");
   }
   const TensorFile file = read_safetensors(path);
+  require_finite(file.tensors, path.string());
+  const auto damaged = [&](const std::string& why) {
+    return Error(path.string() + " is damaged: " + why + "; " + kAdvice);
+  };
   try {
-    TrainingState state = state_of_numbers(json::parse(file.metadata));
+    TrainingState state = state_of_numbers(parse_json(file.metadata, path.string(), kAdvice));
     for (const auto& [name, tensor] : file.tensors) {
       if (name.rfind(kWeights, 0) == 0) state.weights[name.substr(kWeights.size())] = tensor;
     }
@@ -118,16 +159,18 @@ TrainingState read_checkpoint(const std::filesystem::path& folder) {
       state.order = file.tensors.at("epoch.order");
       state.totals = file.tensors.at("epoch.totals");
     }
+    const std::string why = impossible(state);
+    if (!why.empty()) throw damaged(why);
     return state;
   } catch (const json::exception&) {
-    throw Error(path.string() + " is damaged: its state cannot be read");
+    throw damaged("its state cannot be read");
   } catch (const std::out_of_range&) {
-    throw Error(path.string() + " is damaged: a tensor is missing");
+    throw damaged("a tensor is missing");
   }
 }
 
-bool is_complete(const json& checkpoint, const TrainOptions& options) {
-  const Standing standing = standing_of(checkpoint);
+bool is_complete(const json& numbers, const TrainOptions& options) {
+  const Standing standing = standing_of(numbers);
   return standing.epoch >= options.epochs_in_all(options.stalled_at(standing));
 }
 

@@ -50,10 +50,16 @@ struct TrainingState {
 void write_checkpoint(const std::filesystem::path& folder, const TrainingState& state);
 
 /// Reads FOLDER/checkpoint.safetensors, also as Clade 0.1.0 wrote it, without the best weights.
-/// Throws Error naming the file if there is none or it is damaged.
+/// Throws Error naming the file if there is none, it is damaged, or its parts contradict each
+/// other.
 TrainingState read_checkpoint(const std::filesystem::path& folder);
 
-/// Whether `options` leave a training nothing to do that stands where checkpoint.json says.
-bool is_complete(const nlohmann::json& checkpoint, const TrainOptions& options);
+/// The numbers of the state: those in FOLDER/checkpoint.safetensors, for the copy may be older if
+/// training was killed between the two, or the copy's where there is no such file any more. Empty
+/// where there is neither. Throws Error naming the file if it is damaged.
+nlohmann::json read_checkpoint_numbers(const std::filesystem::path& folder);
+
+/// Whether `options` leave a training nothing to do that stands where `numbers` say.
+bool is_complete(const nlohmann::json& numbers, const TrainOptions& options);
 
 }  // namespace clade

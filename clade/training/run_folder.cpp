@@ -3,11 +3,11 @@
 #include <torch/torch.h>
 
 #include <fstream>
-#include <limits>
 #include <sstream>
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/json_file.h"
 
 namespace clade {
 namespace {
@@ -43,8 +43,8 @@ void truncate_log(const std::filesystem::path& path, int64_t epochs) {
   std::string kept;
   for (std::string line; std::getline(lines, line);) {
     const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
-    const int64_t unknown = std::numeric_limits<int64_t>::max();
-    if (entry.is_discarded() || entry.value("epoch", unknown) > epochs) break;
+    const auto epoch = entry.is_object() ? entry.find("epoch") : entry.end();
+    if (epoch == entry.end() || !epoch->is_number_integer() || *epoch > epochs) continue;
     kept += line + "\n";
   }
   write_atomically(path, kept);
@@ -70,7 +70,7 @@ void RunFolder::resume(Trainer& trainer) const {
 void RunFolder::after_epoch(const EpochLog& log) {
   const auto path = folder_ / kLog;
   std::ofstream file(path, std::ios::app);
-  file << to_json(log).dump() << "\n" << std::flush;
+  file << json_text(to_json(log)) << "\n" << std::flush;
   if (!file) {
     throw Error("cannot write " + path.string() +
                 "; check the folder's permissions and the free disk space");

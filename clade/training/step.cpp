@@ -65,6 +65,9 @@ void StepWatch::record(const Bound& bound, const Bound& labelled, const torch::T
   watched.push_back(norm);
   const auto values = torch::stack(watched).to(torch::kFloat64);  // [terms + 1]
   if (!totals_.defined()) begin(torch::zeros_like(values));
+  if (totals_.sizes() != values.sizes()) {
+    throw Error("the checkpoint's sums are of other terms than this model's; train anew");
+  }
   if (terms_.empty()) {
     terms_ = without_values(bound.terms);
     labelled_terms_ = without_values(labelled.terms);

@@ -2,10 +2,12 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "clade/core/error.h"
-#include "clade/core/files.h"
+#include "clade/core/json_file.h"
+#include "clade/core/memory.h"
 
 namespace clade {
 namespace {
@@ -18,6 +20,8 @@ constexpr const char* kScale = "data.scale";
 constexpr const char* kConstant = "data.constant";
 constexpr const char* kWhole = "data.whole";
 const std::string kWide = ".float64";  // beside them, for digits that float32 does not hold
+constexpr int64_t kFormat = 1;
+constexpr size_t kMostDimensions = 64;  // NumPy has as many
 
 std::string sizes(const torch::Tensor& tensor) {
   std::ostringstream text;
@@ -52,16 +56,15 @@ void save(const std::string& name, const torch::Tensor& values, TensorFile& file
   if (values.scalar_type() == torch::kFloat64) file.tensors[name + kWide] = values;
 }
 
-torch::Tensor saved(const std::string& name, const TensorFile& file, const std::string& path) {
+torch::Tensor saved(const std::string& name, const TensorFile& file) {
   for (const std::string& each : {name + kWide, name}) {
     const auto found = file.tensors.find(each);
     if (found != file.tensors.end()) return found->second;  // [D]
   }
-  throw Error(path + " has no tensor " + name);
+  throw Error("it has no tensor " + name);
 }
 
-Preprocessing preprocessing_in(const TensorFile& file, const json& description,
-                               const std::string& path) {
+Preprocessing preprocessing_in(const TensorFile& file, const json& description) {
   Preprocessing how;
   how.binarise = description.at("binarise");
   // Of what follows older files say nothing.
@@ -73,8 +76,8 @@ Preprocessing preprocessing_in(const TensorFile& file, const json& description,
     if (file.tensors.count(name)) *tensor = file.tensors.at(name);
   }
   if (description.contains("table")) how.table = table_in(description.at("table"));
-  how.shift = saved(kShift, file, path);
-  how.scale = saved(kScale, file, path);
+  how.shift = saved(kShift, file);
+  how.scale = saved(kScale, file);
   return how;
 }
 
@@ -94,9 +97,106 @@ std::shared_ptr<Model> build(const TrainedModel& trained, Generator& generator) 
   return model;
 }
 
-Error not_by_clade(const std::filesystem::path& path) {
-  return Error(path.string() +
-               " was not written by clade: its description of the model is missing");
+/// Whether `flags` are one a feature, [D] bool, or none.
+bool are_flags(const torch::Tensor& flags, int64_t D) {
+  return !flags.defined() ||
+         (flags.dim() == 1 && flags.size(0) == D && flags.scalar_type() == torch::kBool);
+}
+
+/// Whether raw data of this shape can be brought to what the model reads.
+void require_fitting(const Preprocessing& how, const std::vector<int64_t>& shape) {
+  const int64_t D = how.shift.numel();
+  int64_t features = 1;
+  for (const int64_t size : shape) {
+    const bool fits = size >= 1 && size <= D / features;
+    features = fits ? features * size : D + 1;
+    if (!fits) break;
+  }
+  if (shape.empty() || shape.size() > kMostDimensions || features != D || how.shift.dim() != 1 ||
+      how.scale.sizes() != how.shift.sizes() || !are_flags(how.constant, D) ||
+      !are_flags(how.whole, D)) {
+    throw Error("the shape of its points and what it says of raw data do not fit together");
+  }
+  if (!how.scale.gt(0).all().item<bool>()) throw Error("data.scale is not above 0 everywhere");
+  if (!how.columns.empty() && static_cast<int64_t>(how.columns.size()) != D) {
+    throw Error("it names " + std::to_string(how.columns.size()) + " columns of " +
+                std::to_string(D));
+  }
+}
+
+/// Throws Error for widths and numbers of clusters that the weights in `file` cannot be of: making
+/// such a model would take memory without bound.
+void require_believable(const json& options, const TensorFile& file) {
+  int64_t values = 10000;  // so that a small model may have small numbers that it does not use
+  for (const auto& [name, tensor] : file.tensors) values = std::max(values, tensor.numel());
+  const auto require = [&](const std::string& name, const json& option) {
+    if (!option.is_number_integer() || option.get<int64_t>() <= values) return;
+    throw Error("model." + name + " is " + option.dump() + ", more than its tensors have values");
+  };
+  for (const auto& [name, option] : options.items()) {
+    require(name, option);
+    if (!option.is_array()) continue;
+    for (const json& item : option) require(name, item);
+  }
+}
+
+/// Of the types that those who read it take.
+json checked_provenance(const json& provenance) {
+  static_cast<void>(provenance.value("data", std::string()));
+  static_cast<void>(provenance.value("fingerprint", std::string()));
+  static_cast<void>(provenance.value("bound", 0.0));
+  if (provenance.value("epoch", int64_t{1}) < 1) throw Error("provenance.epoch is below 1");
+  return provenance;
+}
+
+json description_in(const std::string& metadata) {
+  return parse_json(metadata, "its description", "train anew");
+}
+
+/// All tensors but what of shift and scale has lost its digits, or is beyond float32.
+std::map<std::string, torch::Tensor> values_in_use(const TensorFile& file) {
+  auto tensors = file.tensors;
+  for (const std::string name : {kShift, kScale}) {
+    if (tensors.count(name + kWide) > 0) tensors.erase(name);
+  }
+  return tensors;
+}
+
+/// What `take` makes of the description in a model's file, which every error names.
+template <typename Take>
+auto describing(const std::filesystem::path& path, const Take& take) {
+  try {
+    return with_memory_for("make its model", take);
+  } catch (const json::exception&) {
+    throw Error(path.string() +
+                " was not written by clade: its description of the model is missing or of other "
+                "types; train anew");
+  } catch (const Error& error) {
+    throw Error(path.string() + ": " + error.what());
+  } catch (const c10::Error& error) {
+    throw Error(path.string() +
+                " describes a model that cannot be made: " + error.what_without_backtrace());
+  }
+}
+
+/// Everything but the weights.
+TrainedModel described(const json& description, const TensorFile& file) {
+  if (description.value("format", kFormat) > kFormat) {
+    throw Error("it is of format " + description.at("format").dump() +
+                ", which a later clade writes; use that one");
+  }
+  TrainedModel trained;
+  trained.name = description.at("model");
+  trained.options = find_model(trained.name).options();
+  from_json(description.at("options"), *trained.options);
+  trained.options->validate();
+  require_believable(to_json(*trained.options), file);
+  trained.shape = description.at("shape").get<std::vector<int64_t>>();
+  trained.label_names = description.at("label_names").get<std::vector<std::string>>();
+  trained.provenance = checked_provenance(description.at("provenance"));
+  trained.preprocessing = preprocessing_in(file, description);
+  require_fitting(trained.preprocessing, trained.shape);
+  return trained;
 }
 
 }  // namespace
@@ -127,10 +227,9 @@ std::map<std::string, torch::Tensor> state_of(Model& model) {
   return state;
 }
 
-void load_state(Model& model, const std::map<std::string, torch::Tensor>& tensors,
-                const std::string& file) {
-  torch::NoGradGuard no_grad;
-  for (auto& [name, tensor] : state_of(model)) {
+void require_state(Model& model, const std::map<std::string, torch::Tensor>& tensors,
+                   const std::string& file) {
+  for (const auto& [name, tensor] : state_of(model)) {
     const auto found = tensors.find(name);
     if (found == tensors.end()) {
       throw Error(file + " has no tensor " + name + ": it belongs to another model");
@@ -139,12 +238,26 @@ void load_state(Model& model, const std::map<std::string, torch::Tensor>& tensor
       throw Error(file + ": tensor " + name + " is " + sizes(found->second) +
                   " where this model has " + sizes(tensor) + ": it belongs to another model");
     }
-    tensor.copy_(found->second);
   }
 }
 
+void require_finite(const std::map<std::string, torch::Tensor>& tensors, const std::string& file) {
+  for (const auto& [name, tensor] : tensors) {
+    if (!tensor.is_floating_point() || tensor.isfinite().all().item<bool>()) continue;
+    throw Error(file + " is damaged: tensor " + name +
+                " holds a value that is not finite; copy the file again, or train anew");
+  }
+}
+
+void load_state(Model& model, const std::map<std::string, torch::Tensor>& tensors,
+                const std::string& file) {
+  require_state(model, tensors, file);
+  torch::NoGradGuard no_grad;
+  for (auto& [name, tensor] : state_of(model)) tensor.copy_(tensors.at(name));
+}
+
 void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
-  json description = {{"format", 1},
+  json description = {{"format", kFormat},
                       {"model", trained.name},
                       {"options", to_json(*trained.options)},
                       {"shape", trained.shape},
@@ -159,20 +272,20 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
   TensorFile file;
   file.tensors = state_of(*trained.model);
   save(trained.preprocessing, file);
-  file.metadata = description.dump();
+  file.metadata = json_text(description);
   write_safetensors(run / kModelFile, file);
-  write_atomically(run / "model.json", description.dump(2) + "\n");
+  write_json(run / "model.json", description);
 }
 
 std::optional<Preprocessing> kept_preprocessing(const std::filesystem::path& run) {
   const auto path = run / kModelFile;
   if (!std::filesystem::exists(path)) return {};
   const TensorFile file = read_safetensors(path);
-  try {
-    return preprocessing_in(file, json::parse(file.metadata), path.string());
-  } catch (const json::exception&) {
-    throw not_by_clade(path);
-  }
+  require_finite(values_in_use(file), path.string());
+  return describing(path, [&] {
+    const TrainedModel trained = described(description_in(file.metadata), file);
+    return std::optional(trained.preprocessing);
+  });
 }
 
 TrainedModel load_model(const std::filesystem::path& run, const torch::Device& device) {
@@ -182,24 +295,14 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
                 " holds no trained model (no model.safetensors); give the folder "
                 "that `clade train` wrote");
   }
-  TensorFile file = read_safetensors(path);
-  TrainedModel trained;
-  try {
-    const json description = json::parse(file.metadata);
-    trained.name = description.at("model");
-    const ModelEntry& entry = find_model(trained.name);
-    trained.options = entry.options();
-    from_json(description.at("options"), *trained.options);
-    trained.options->validate();
-    trained.shape = description.at("shape").get<std::vector<int64_t>>();
-    trained.preprocessing = preprocessing_in(file, description, path.string());
-    trained.label_names = description.at("label_names").get<std::vector<std::string>>();
-    trained.provenance = description.at("provenance");
-  } catch (const json::exception&) {
-    throw not_by_clade(path);
-  }
-  Generator unused = make_generator(0);
-  trained.model = build(trained, unused);
+  const TensorFile file = read_safetensors(path);
+  require_finite(values_in_use(file), path.string());
+  TrainedModel trained = describing(path, [&] {
+    TrainedModel model = described(description_in(file.metadata), file);
+    Generator unused = make_generator(0);
+    model.model = build(model, unused);
+    return model;
+  });
   load_state(*trained.model, file.tensors, path.string());
   trained.model->to(device);
   if (trained.provenance.contains("epoch")) {
@@ -208,6 +311,15 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
   }
   trained.model->eval();
   return trained;
+}
+
+json read_provenance(const std::filesystem::path& run) {
+  const auto path = run / kModelFile;
+  if (!std::filesystem::exists(path)) return json::object();
+  return describing(path, [&] {
+    const json description = description_in(read_safetensors_metadata(path));
+    return checked_provenance(description.at("provenance"));
+  });
 }
 
 }  // namespace clade

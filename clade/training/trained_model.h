@@ -40,18 +40,29 @@ TrainedModel make_model(const std::string& name, std::shared_ptr<ModelOptions> o
 /// Writes RUN/model.safetensors and RUN/model.json.
 void save_model(const TrainedModel& trained, const std::filesystem::path& run);
 
-/// Throws Error when the file is missing, damaged, or of a model this build does not know.
+/// Throws Error naming the file when it is missing, damaged, of a later format or of a model this
+/// build does not know; when its parts do not fit together; and when a value in it is not finite.
 TrainedModel load_model(const std::filesystem::path& run, const torch::Device& device);
 
 /// What the run in this folder does with raw values; nothing if it has kept no model yet. Throws
 /// Error as load_model().
 std::optional<Preprocessing> kept_preprocessing(const std::filesystem::path& run);
 
+/// The provenance in RUN/model.safetensors; an empty object where there is no model yet. Throws
+/// Error naming the file when it is damaged.
+nlohmann::json read_provenance(const std::filesystem::path& run);
+
 /// Every parameter and buffer by name, as views.
 std::map<std::string, torch::Tensor> state_of(Model& model);
 
-/// Copies `tensors` into the model; throws Error naming the first missing or differently shaped
-/// one.
+/// Throws Error, naming `file` and the tensor, unless `tensors` hold what state_of(model) does.
+void require_state(Model& model, const std::map<std::string, torch::Tensor>& tensors,
+                   const std::string& file);
+
+/// Throws Error, naming `file` and the tensor, for a value that is NaN or infinite.
+void require_finite(const std::map<std::string, torch::Tensor>& tensors, const std::string& file);
+
+/// Copies `tensors` into the model; throws as require_state().
 void load_state(Model& model, const std::map<std::string, torch::Tensor>& tensors,
                 const std::string& file);
 

@@ -133,7 +133,16 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
                 " labels to learn from, unlike now; give data.label_budget its value back or train "
                 "anew");
   }
+  Adam& adam = step_.adam();
+  if (state.first_moment.sizes() != adam.first_moment.sizes() ||
+      state.second_moment.sizes() != adam.second_moment.sizes()) {
+    throw Error(source + " holds the optimiser's state of another model; train anew");
+  }
+  if (!state.best_weights.empty()) {
+    require_state(model_, state.best_weights, source + "/model.safetensors");
+  }
   load_state(model_, state.weights, source);
+  restore_generator(state.generator, source);
   standing_ = state.standing;
   standing_.stalled_at = options_.stalled_at(state.standing);
   best_bound_ = state.best_bound;
@@ -143,15 +152,23 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   saved_bound_ = state.saved_bound;
   epoch_seconds_ = state.epoch_seconds;
   seconds_ = state.seconds;
-  Adam& adam = step_.adam();
   adam.steps = state.steps;
   adam.first_moment.copy_(state.first_moment);
   adam.second_moment.copy_(state.second_moment);
-  generator_.set_state(state.generator);
   if (standing_.position > 0) {
     order_ = state.order.to(data_.train.x.device());
     step_.watch().restore(state.terms, state.labelled_terms,
                           state.totals.to(data_.train.x.device()));
+  }
+}
+
+void Trainer::restore_generator(const torch::Tensor& state, const std::string& source) {
+  try {
+    generator_.set_state(state);
+  } catch (const c10::Error&) {
+    throw Error(source +
+                " holds a state of the random numbers that is none, or of another device; train "
+                "anew");
   }
 }
 
@@ -316,7 +333,9 @@ MeanBound Trainer::validation_bound() {
   for (const auto& [name, value] : bound.terms) {
     if (std::isfinite(value)) continue;
     throw NumericalError(name + " is not finite on the validation data after step " +
-                         std::to_string(step_.adam().steps));
+                         std::to_string(step_.adam().steps) +
+                         "; try a lower train.learning_rate, or look for values far outside the "
+                         "others' range");
   }
   return bound;
 }

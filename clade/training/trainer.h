@@ -60,6 +60,7 @@ class Trainer {
   bool best_is_relaxed() const { return model_.relaxes() && data_.validation.size() == 0; }
   void keep_model();
   void keep_state();
+  void restore_generator(const torch::Tensor& state, const std::string& source);
   TrainingState state();
   TrainingSummary summary(bool interrupted) const;
   int64_t epochs_in_all() const { return options_.epochs_in_all(standing_.stalled_at); }

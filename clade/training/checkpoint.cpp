@@ -128,7 +128,11 @@ void write_checkpoint(const std::filesystem::path& folder, const TrainingState& 
   }
   file.metadata = json_text(numbers);
   write_safetensors(folder / kFile, file);
-  write_json(folder / kCopy, numbers);
+  write_checkpoint_copy(folder, state);
+}
+
+void write_checkpoint_copy(const std::filesystem::path& folder, const TrainingState& state) {
+  write_json(folder / kCopy, numbers_of(state));
 }
 
 json read_checkpoint_numbers(const std::filesystem::path& folder) {

@@ -49,6 +49,9 @@ struct TrainingState {
 /// are a model of their own (see save_model).
 void write_checkpoint(const std::filesystem::path& folder, const TrainingState& state);
 
+/// Writes FOLDER/checkpoint.json anew: a training that was killed has left it an epoch behind.
+void write_checkpoint_copy(const std::filesystem::path& folder, const TrainingState& state);
+
 /// Reads FOLDER/checkpoint.safetensors, also as Clade 0.1.0 wrote it, without the best weights.
 /// Throws Error naming the file if there is none, it is damaged, or its parts contradict each
 /// other.

@@ -64,6 +64,7 @@ void RunFolder::resume(Trainer& trainer) const {
     if (state.provenance.is_null()) state.provenance = saved.provenance;
   }
   trainer.resume(state, folder_.string());
+  write_checkpoint_copy(folder_, state);
   truncate_log(folder_ / kLog, state.standing.epoch);
 }
 

@@ -4,6 +4,9 @@
 
 #ifdef CLADE_WITH_CURL
 #include <curl/curl.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,6 +51,41 @@ struct CloseFile {
   void operator()(FILE* file) const { std::fclose(file); }
 };
 
+/// A broken-off download, for this process alone: another that wants the same file waits until this
+/// one has it. No link is followed: where others may write, they could have put it there.
+class LockedPart {
+ public:
+  explicit LockedPart(const fs::path& path) : path_(path) {
+    struct stat opened {
+    }, named{};
+    do {
+      if (file_ >= 0) ::close(file_);  // the one before had it, and it has its name now
+      errno = 0;
+      file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+      if (file_ < 0) {
+        throw Error("cannot write " + path.string() + ": " + std::strerror(errno) +
+                    "; check the folder's permissions, or set data.path or XDG_CACHE_HOME");
+      }
+      ::flock(file_, LOCK_EX);
+    } while (::fstat(file_, &opened) != 0 || ::lstat(path.c_str(), &named) != 0 ||
+             opened.st_dev != named.st_dev || opened.st_ino != named.st_ino);
+  }
+  LockedPart(const LockedPart&) = delete;
+  LockedPart& operator=(const LockedPart&) = delete;
+  ~LockedPart() {
+    std::error_code ignored;
+    if (size_of(path_) == 0) fs::remove(path_, ignored);
+    ::close(file_);
+  }
+
+  /// To begin anew.
+  void clear() { static_cast<void>(::ftruncate(file_, 0) == 0); }
+
+ private:
+  fs::path path_;
+  int file_ = -1;
+};
+
 struct Outcome {
   std::string reason;          ///< What went wrong; "" where nothing did.
   bool cannot_resume = false;  ///< The server does not continue this part.
@@ -60,11 +98,8 @@ Outcome fetch(const std::string& url, const fs::path& part, const std::string& n
                                                                  &curl_easy_cleanup);
   if (initialised != CURLE_OK || !curl) return {"libcurl does not start"};
   Transfer transfer{name, size_of(part)};
-  errno = 0;
   const std::unique_ptr<FILE, CloseFile> out(std::fopen(part.c_str(), "ab"));
-  if (!out)
-    throw Error("cannot write " + part.string() + ": " + std::strerror(errno) +
-                "; check the folder's permissions, or set data.path or XDG_CACHE_HOME");
+  if (!out) return {"its part cannot be written"};
   char reason[CURL_ERROR_SIZE] = "";
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, out.get());
@@ -100,6 +135,8 @@ void download(const std::vector<std::string>& urls, const fs::path& path, const 
   make_folder(path.parent_path(), "check its permissions, or set data.path or XDG_CACHE_HOME");
   std::error_code error;
   const fs::path part = path.string() + ".part";
+  LockedPart locked(part);
+  if (fs::exists(path)) return;  // by another process, meanwhile
   const auto complete = [&] { return size_of(part) > 0 && md5_of(read_file(part)) == md5; };
   std::string reason;
   for (const std::string& url : urls) {
@@ -113,7 +150,7 @@ void download(const std::vector<std::string>& urls, const fs::path& path, const 
         const bool damaged = reason.empty() && !complete();
         if (damaged) reason = "its checksum is not " + md5;
         if (damaged || outcome.cannot_resume || size_of(part) == 0) {
-          fs::remove(part, error);
+          locked.clear();
           again = resumed;
         }
       }

@@ -3,11 +3,55 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/require.h"
+#include "clade/core/words.h"
+#include "clade/formats/data_file.h"
 
 namespace clade {
 namespace {
 
 constexpr int64_t kMostThreads = 1024;
+
+bool exists(const std::filesystem::path& path) {
+  std::error_code unknown;
+  return std::filesystem::exists(path, unknown);
+}
+
+/// "/there/cells.npz:counts" for "cells.npz:counts".
+std::string with_file(const std::string& array_path, const std::filesystem::path& file) {
+  const std::string entry = split_array_path(array_path).entry;
+  return file.string() + (entry.empty() ? "" : ":" + entry);
+}
+
+std::string absolute(const std::string& path) {
+  const std::string all = with_file(path, plain_path(split_array_path(path).file));
+  return is_utf8(all) ? all : path;
+}
+
+bool is_file(const std::string& path) {
+  std::error_code unknown;
+  return !path.empty() && std::filesystem::is_regular_file(split_array_path(path).file, unknown);
+}
+
+/// `file` as it would be called had it moved with `run`, or "" if there is none such.
+std::filesystem::path moved_with(const std::filesystem::path& run,
+                                 const std::filesystem::path& file) {
+  const std::filesystem::path parts = file.relative_path();
+  for (auto from = parts.begin(); from != parts.end(); ++from) {
+    std::filesystem::path end;
+    for (auto part = from; part != parts.end(); ++part) end /= *part;
+    for (auto above = plain_path(run); above.has_relative_path(); above = above.parent_path()) {
+      if (exists(above.parent_path() / end)) return above.parent_path() / end;
+    }
+  }
+  return {};
+}
+
+void follow(const std::filesystem::path& run, std::string& path) {
+  const std::filesystem::path file = split_array_path(path).file;
+  if (path.empty() || exists(file)) return;
+  const auto moved = moved_with(run, file);
+  if (!moved.empty()) path = with_file(path, moved);
+}
 
 }  // namespace
 
@@ -62,7 +106,16 @@ Experiment experiment_of(const std::filesystem::path& run) {
                 " is not a run folder (no experiment.toml); give the folder that "
                 "`clade train` wrote");
   }
-  return load_experiment(ExperimentFile::parse(path));
+  Experiment experiment = load_experiment(ExperimentFile::parse(path));
+  follow(run, experiment.data.path);
+  // What is no path is the name of a column.
+  if (experiment.data.labels.find('/') != std::string::npos) follow(run, experiment.data.labels);
+  return experiment;
+}
+
+void make_paths_absolute(DataOptions& data) {
+  if (!data.path.empty()) data.path = absolute(data.path);
+  if (is_file(data.labels)) data.labels = absolute(data.labels);
 }
 
 std::string Experiment::data_name() const {
@@ -74,6 +127,7 @@ std::string Experiment::difference(Experiment other) const {
     return "model.name is " + other.model_name + ", not " + model_name;
   }
   Experiment mine = *this;
+  for (Experiment* one : {&mine, &other}) make_paths_absolute(one->data);
   const std::initializer_list<std::tuple<const char*, Options*, Options*>> sections = {
       {"data", &mine.data, &other.data},
       {"model", mine.model.get(), other.model.get()},

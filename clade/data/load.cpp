@@ -9,6 +9,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/require.h"
+#include "clade/core/words.h"
 #include "clade/data/label_budget.h"
 #include "clade/data/named_sets.h"
 #include "clade/data/points.h"
@@ -106,6 +107,16 @@ std::string known_names() {
 
 int64_t count(const std::vector<int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+// The files of a run name them, in formats that can hold no other text.
+void require_utf8(const std::vector<std::string>& names, const std::string& kind,
+                  const std::string& path) {
+  for (const std::string& name : names) {
+    if (is_utf8(name)) continue;
+    throw DataError(path + ": the name of " + kind + " " + name +
+                    " is not UTF-8; rename it, or save the file as UTF-8");
+  }
 }
 
 // Whether each has a name of its own.
@@ -259,6 +270,8 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   Splits splits{take(points, rows.train, preprocessing),
                 take(points, rows.validation, preprocessing),
                 take(points, rows.test, preprocessing), preprocessing, said};
+  require_utf8(points.label_names, "label", options.path);
+  require_utf8(points.columns, "column", options.path);
   splits.fingerprint = fingerprint;
   const auto learned = rows_to_learn_from(points, rows.train, options.label_budget, seed);  // [n]
   splits.labelled = take(points, learned, preprocessing);
@@ -275,9 +288,8 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
 Dataset load_points(const std::string& path, const std::string& labels,
                     const Preprocessing& preprocessing, const std::vector<int64_t>& shape,
                     const std::vector<std::string>& label_names) {
-  const NamedSet* set = find_named_set(path);
-  std::error_code ignored;
-  const bool named = set != nullptr && !std::filesystem::is_regular_file(path, ignored);
+  const NamedSet* set = meant_set(path);
+  const bool named = set != nullptr;
   if (named) check_labels(*set, labels);
   Points points = named ? read_named_set(path, /*folder=*/"", labels, /*seed=*/0).test
                         : read_points(path, labels, label_names, preprocessing.images, shape,

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "clade/core/files.h"
+#include "clade/core/json_file.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/contrasts.h"
 #include "clade/evaluation/label_posteriors.h"
@@ -57,23 +58,26 @@ std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
   std::istringstream lines(read_file(log));
   for (std::string text; std::getline(lines, text);) {
     const json line = json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (!line.is_object() || !line.contains("train")) continue;
-    const double epoch = line.value("epoch", 0.0);
-    const json& of_train = line["train"];
+    const auto number = [&](const json::json_pointer& at) {  // a gap for what is damaged
+      return line.contains(at) && line.at(at).is_number() ? line.at(at).get<double>()
+                                                          : std::nan("");
+    };
+    using Pointer = json::json_pointer;
+    const double epoch = line.is_object() ? number(Pointer("/epoch")) : std::nan("");
+    if (std::isnan(epoch)) continue;
     const auto both = [&](const std::string& name, double train, double validation) {
       add(name, epoch, relaxes ? std::nan("") : train, validation);
       if (relaxes) add(name + ", relaxed", epoch, train, std::nan(""));
     };
-    const json bound_of_validation = line.value("validation", json::object());
-    const auto validation = [&](const json::json_pointer& at) {
-      return bound_of_validation.value(at, std::nan(""));
-    };
-    using Pointer = json::json_pointer;
     // Once the relaxed figure had the name of the exact one.
-    const char* name = of_train.contains("relaxed_elbo") ? "relaxed_elbo" : "elbo";
-    both("bound", of_train.at(name), validation(Pointer("/elbo")));
-    for (const auto& [term, value] : of_train.at("terms").items()) {
-      both(term, value, validation(Pointer("/terms") / term));
+    const Pointer relaxed("/train/relaxed_elbo");
+    both("bound", number(line.contains(relaxed) ? relaxed : Pointer("/train/elbo")),
+         number(Pointer("/validation/elbo")));
+    const Pointer terms("/train/terms");
+    if (!line.contains(terms) || !line.at(terms).is_object()) continue;
+    for (const auto& item : line.at(terms).items()) {
+      both(item.key(), number(terms / item.key()),
+           number(Pointer("/validation/terms") / item.key()));
     }
   }
   for (Curve& curve : curves) {
@@ -223,7 +227,9 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   report.shape = trained.shape;
   report.columns = trained.preprocessing.columns;
   report.label_names = data.label_names;
-  report.headline = headlines(metrics);
+  report.headline = take_json(log.parent_path() / "metrics.json",
+                              "delete it and measure again: clade evaluate RUN",
+                              [&] { return headlines(metrics); });
   report.curves = read_curves(log, trained.model->relaxes());
   const Posteriors q = posteriors(model, shown.x, generator);
   for (const size_t l : model.clusterings()) {

@@ -1,9 +1,11 @@
 #include "clade/report/plots.h"
 
+#include <sys/mman.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 #include <cstdio>
@@ -11,7 +13,7 @@
 #include <functional>
 #include <map>
 #include <sstream>
-#include <system_error>
+#include <string_view>
 
 #include "clade/core/files.h"
 #include "clade/report/clusters.h"
@@ -29,14 +31,6 @@ bool gnuplot_installed() {
   return false;
 }
 
-/// A gnuplot string of `path`: only single quotes keep it from substituting anything in it.
-std::string quoted_path(const std::string& path) {
-  std::string result = "'";
-  for (const char letter : path)
-    result += letter == '\'' ? std::string("''") : std::string(1, letter);
-  return result + "'";
-}
-
 /// A gnuplot string of `text`. It may start with an apostrophe, which gnuplot misreads when doubled
 /// there, so that another one is set.
 std::string quoted(const std::string& text) {
@@ -51,6 +45,13 @@ std::string quoted(const std::string& text) {
   return result + "'";
 }
 
+/// The same for a label of an axis, of which gnuplot makes a format.
+std::string quoted_for_axis(const std::string& text) {
+  std::string result;
+  for (const char letter : quoted(text)) result += letter == '%' ? "%%" : std::string(1, letter);
+  return result;
+}
+
 bool any_known(const std::vector<double>& values) {
   return std::any_of(values.begin(), values.end(),
                      [](double value) { return std::isfinite(value); });
@@ -60,32 +61,49 @@ struct Size {
   int64_t width, height;
 };
 
-/// Whether gnuplot drew `script` into `path`; nothing is left where it did not.
-bool draw(const std::filesystem::path& path, Size size, const std::string& script) {
-  // gnuplot reads a file name that starts with '|' as a command, hence the absolute path.
-  const std::string beside =
-      std::filesystem::absolute(path).string() + ".part" + std::to_string(::getpid());
-  // The shell reads what gnuplot leaves unread when it fails, or writing to it would end us.
-  FILE* pipe = ::popen("gnuplot >/dev/null 2>&1; drawn=$?; cat >/dev/null; exit $drawn", "w");
-  bool drawn = pipe != nullptr;
-  if (drawn) {
-    std::ostringstream all;
-    all << "set encoding utf8\n"
-        << "set terminal pngcairo noenhanced font 'DejaVu Sans,10' linewidth 1.4 size "
-        << size.width << "," << size.height << "\n"
-        << "set output " << quoted_path(beside) << "\n"
-        << "set border 3 linecolor rgb '#8a8f98'\nset tics nomirror out textcolor rgb '#4a4f57'\n"
-        << "set grid linecolor rgb '#e3e5e8' linetype 1 linewidth 0.7\n"
-        << "set key noenhanced\n"
-        << script << "\nunset multiplot\nset output\n";
-    const std::string text = all.str();
-    drawn = std::fwrite(text.data(), 1, text.size(), pipe) == text.size();
-    drawn = ::pclose(pipe) == 0 && drawn;
+/// Whether these are all bytes of a PNG: gnuplot also leaves half of one, and says nothing, where
+/// what it writes to is full.
+bool is_whole_png(const std::string& bytes) {
+  using namespace std::string_view_literals;
+  constexpr auto kBegin = "\x89PNG\r\n\x1a\n"sv;
+  constexpr auto kEnd = "\0\0\0\0IEND\xae\x42\x60\x82"sv;
+  return bytes.starts_with(kBegin) && bytes.ends_with(kEnd);
+}
+
+/// What gnuplot makes of `script`; "" where it fails.
+std::string drawn_by_gnuplot(const std::string& script) {
+  const int file = ::memfd_create("gnuplot", /*flags=*/0);  // without a name in any folder
+  if (file < 0) return "";
+  const auto size = static_cast<ssize_t>(script.size());
+  const std::string command = "gnuplot /dev/fd/" + std::to_string(file) + " 2>/dev/null";
+  FILE* pipe =
+      ::write(file, script.data(), script.size()) == size ? ::popen(command.c_str(), "r") : nullptr;
+  std::string bytes;
+  std::array<char, 1 << 16> block;
+  while (pipe != nullptr) {
+    const size_t count = std::fread(block.data(), 1, block.size(), pipe);
+    if (count == 0) break;
+    bytes.append(block.data(), count);
   }
-  std::error_code error;
-  if (drawn) std::filesystem::rename(beside, path, error);
-  if (!drawn || error) std::filesystem::remove(beside, error);
-  return drawn && !error;
+  const bool drawn = pipe != nullptr && ::pclose(pipe) == 0;
+  ::close(file);
+  return drawn ? bytes : "";
+}
+
+/// Whether gnuplot could draw `script`; writes it to `path` if so.
+bool draw(const std::filesystem::path& path, Size size, const std::string& script) {
+  std::ostringstream all;
+  all << "set encoding utf8\n"
+      << "set terminal pngcairo noenhanced font 'DejaVu Sans,10' linewidth 1.4 size " << size.width
+      << "," << size.height << "\n"
+      << "set border 3 linecolor rgb '#8a8f98'\nset tics nomirror out textcolor rgb '#4a4f57'\n"
+      << "set grid linecolor rgb '#e3e5e8' linetype 1 linewidth 0.7\n"
+      << "set key noenhanced\n"
+      << script << "\nunset multiplot\nset output\n";
+  const std::string png = drawn_by_gnuplot(all.str());
+  if (!is_whole_png(png)) return false;
+  write_atomically(path, png);
+  return true;
 }
 
 std::string colour(size_t rank) {
@@ -181,7 +199,7 @@ std::string confusion_script(const Report& report, const Clustering& one,
          << clusters.size() << "-0.5:-0.5]\nset ylabel 'cluster'\nset xlabel 'label'\n"
          << "set xtics noenhanced rotate by 40 right scale 0 (";
   for (int64_t c = 0; c < classes; ++c) {
-    script << (c > 0 ? ", " : "") << quoted(label_name(report.label_names, c)) << " " << c;
+    script << (c > 0 ? ", " : "") << quoted_for_axis(label_name(report.label_names, c)) << " " << c;
   }
   script << ")\nset ytics scale 0 (";
   for (size_t row = 0; row < clusters.size(); ++row) {

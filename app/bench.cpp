@@ -22,6 +22,7 @@
 #include "app/metrics.h"
 #include "app/report_run.h"
 #include "app/run_record.h"
+#include "app/say.h"
 #include "clade/config/results.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
@@ -198,19 +199,27 @@ std::vector<Row> load_rows(const BenchArguments& arguments) {
   return rows;
 }
 
+/// What `take` makes of the files of a run.
+template <typename Take>
+auto taking_apart(const Run& run, const Take& take) {
+  return clade::take_json(run.folder, "delete this run, or train it on: clade train --resume",
+                          take);
+}
+
 /// Whether training has ended and metrics.json is of the weights it ended with.
 bool finished(const Run& run) {
   const json metrics = read_metrics(run.folder);
   const json record = read_record(run.folder);
-  const json checkpoint = clade::read_json_object(run.folder / "checkpoint.json");
+  const json checkpoint = clade::read_checkpoint_numbers(run.folder);
   if (!metrics.contains("test")) return false;
   if (!record.empty() && !record.value("finished", false)) return false;
   if (checkpoint.empty()) return !record.empty();
-  return clade::is_complete(checkpoint, run.row->experiment.train);
+  return taking_apart(run,
+                      [&] { return clade::is_complete(checkpoint, run.row->experiment.train); });
 }
 
 State state_of(const Run& run) {
-  if (!fs::exists(run.folder) || fs::is_empty(run.folder)) return State::kNew;
+  if (is_fresh(run.folder)) return State::kNew;
   clade::Experiment there = clade::experiment_of(run.folder);
   const Row& row = *run.row;
   // What a file leaves open is chosen from the data.
@@ -260,6 +269,14 @@ void lock(const fs::path& out) {
   }
 }
 
+/// By its own name, for people who look at what their machine does.
+fs::path this_program() {
+  const fs::path link = "/proc/self/exe";
+  std::error_code error;
+  const fs::path program = fs::read_symlink(link, error);
+  return !error && fs::exists(program, error) ? program : link;  // replaced since it began
+}
+
 void start(Run& run, int64_t threads) {
   std::vector<std::string> words = {"clade", "train"};
   if (run.state == State::kBegun) {
@@ -286,7 +303,7 @@ void start(Run& run, int64_t threads) {
                                    O_WRONLY | O_CREAT | O_APPEND, 0644);
   posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
   const int error =
-      ::posix_spawn(&run.child, "/proc/self/exe", &files, nullptr, argv.data(), environ);
+      ::posix_spawn(&run.child, this_program().c_str(), &files, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&files);
   if (error != 0) {
     throw clade::Error("cannot start a run: " + std::string(std::strerror(error)) + "; check " +
@@ -318,8 +335,10 @@ bool ended(Run& run) {
   run.state = State::kFailed;
   run.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
   run.error = WIFSIGNALED(status) ? "ended by signal " + std::to_string(WTERMSIG(status))
-              : run.code == 0     ? "there are no test points; give data.test some"
-                                  : error_line(run);
+              : run.code != 0     ? error_line(run)
+              : read_metrics(run.folder).contains("test")
+                  ? "its figures are not those of its last epoch; delete the run"
+                  : "there are no test points; give data.test some";
   return true;
 }
 
@@ -330,14 +349,15 @@ json run_json(const Run& run, const fs::path& out) {
     return entry;
   }
   entry["metrics"] = read_metrics(run.folder);
-  for (json& split : entry["metrics"]) split.erase("layer_kl");  // a number a unit
-  const json checkpoint = clade::read_json_object(run.folder / "checkpoint.json");
-  if (!checkpoint.empty()) {
+  taking_apart(run, [&] {
+    for (json& split : entry["metrics"]) split.erase("layer_kl");  // a number a unit
+    const json checkpoint = clade::read_checkpoint_numbers(run.folder);
+    if (checkpoint.empty()) return;
     const int64_t epochs = checkpoint.at("epoch");
     entry["epochs"] = epochs;
-    entry["seconds"] = checkpoint.at("seconds");
+    entry["seconds"] = checkpoint.at("seconds").get<double>();
     entry["stopped_early"] = epochs < run.row->experiment.train.epochs;
-  }
+  });
   const json record = read_record(run.folder);
   for (const char* key : {"machine", "date", "version", "command"}) {
     if (record.contains(key)) entry[key] = record.at(key);
@@ -406,8 +426,10 @@ std::string said_of(const Run& run) {
   if (run.state == State::kFailed) return "failed: " + run.error;
   const json entry = run_json(run, run.folder);
   char bound[64];
-  std::snprintf(bound, sizeof bound, "bound %.2f",
-                entry.at("metrics").at("test").at("elbo").get<double>());
+  taking_apart(run, [&] {
+    std::snprintf(bound, sizeof bound, "bound %.2f",
+                  entry.at("metrics").at("test").at("elbo").get<double>());
+  });
   if (!entry.contains("epochs")) return bound;
   return std::string(bound) + ", " + entry.at("epochs").dump() + " epochs, " +
          clade::duration(entry.at("seconds"));
@@ -426,12 +448,13 @@ std::string progress_of(const Run& run) {
   const json last =
       json::parse(lines.substr(begin, end - begin), nullptr, /*allow_exceptions=*/false);
   if (!last.is_object()) return text;
-  const json& means = last.at(last.contains("validation") ? "validation" : "train");
+  const json::json_pointer bound(last.contains("validation") ? "/validation/elbo" : "/train/elbo");
+  if (!last.contains(bound) || !last.at(bound).is_number()) return text;
   char figures[96];
   std::snprintf(figures, sizeof figures, ": epoch %lld/%lld, bound %.2f",
-                static_cast<long long>(last.at("epoch")),
+                static_cast<long long>(last.value("epoch", int64_t{0})),
                 static_cast<long long>(run.row->experiment.train.epochs),
-                means.at("elbo").get<double>());
+                last.at(bound).get<double>());
   return text + figures;
 }
 
@@ -439,6 +462,32 @@ int64_t count(const std::vector<Run>& runs, State state) {
   return std::count_if(runs.begin(), runs.end(),
                        [&](const Run& run) { return run.state == state; });
 }
+
+void tell_to_stop(const std::vector<Run>& runs) {
+  for (const Run& run : runs) {
+    if (run.state == State::kRunning) ::kill(run.child, SIGTERM);
+  }
+}
+
+/// Stops the runs that still go on when bench ends by an error: nobody would watch them, and they
+/// would hold the folder.
+class StopAtTheEnd {
+ public:
+  explicit StopAtTheEnd(const std::vector<Run>& runs) : runs_(runs) {}
+  StopAtTheEnd(const StopAtTheEnd&) = delete;
+  StopAtTheEnd& operator=(const StopAtTheEnd&) = delete;
+  ~StopAtTheEnd() {
+    tell_to_stop(runs_);
+    for (const Run& run : runs_) {
+      if (run.state != State::kRunning) continue;
+      while (::waitpid(run.child, nullptr, 0) < 0 && errno == EINTR) {
+      }
+    }
+  }
+
+ private:
+  const std::vector<Run>& runs_;
+};
 
 /// Runs what is not finished, `jobs` at a time, until all have ended or the user says stop.
 void run_all(const std::vector<Row>& rows, std::vector<Run>& runs,
@@ -450,6 +499,7 @@ void run_all(const std::vector<Row>& rows, std::vector<Run>& runs,
                               ? arguments.threads
                               : std::max<int64_t>(1, clade::processors() / arguments.jobs);
   const StopOnInterrupt stop;
+  const StopAtTheEnd no_run_is_left(runs);
   bool stopping = false;
   clade::ProgressLine line;
   const auto begun = Clock::now();
@@ -457,9 +507,7 @@ void run_all(const std::vector<Row>& rows, std::vector<Run>& runs,
   while (true) {
     if (StopOnInterrupt::asked() && !stopping) {
       stopping = true;
-      for (const Run& run : runs) {
-        if (run.state == State::kRunning) ::kill(run.child, SIGINT);
-      }
+      tell_to_stop(runs);
     }
     for (Run& run : runs) {
       if (run.state == State::kRunning && ended(run)) {
@@ -468,8 +516,7 @@ void run_all(const std::vector<Row>& rows, std::vector<Run>& runs,
           continue;
         }
         line.clear();
-        std::printf("%s: %s\n", run.name().c_str(), said_of(run).c_str());
-        std::fflush(stdout);
+        say(run.name() + ": " + said_of(run));
         write_results(rows, runs, arguments);
       }
       const bool waiting = run.state == State::kNew || run.state == State::kBegun;
@@ -526,7 +573,8 @@ void bench(const BenchArguments& arguments) {
   write_results(rows, runs, arguments);
   run_all(rows, runs, arguments);
   const fs::path table = fs::path(arguments.out) / "results.md";
-  std::printf("\n%s\nresults: %s\n", clade::read_file(table).c_str(), table.c_str());
+  std::printf("\n%s\n", clade::read_file(table).c_str());
+  say("results: " + table.string());
   if (!arguments.models.empty()) compare_models(runs, arguments);
 
   const auto failed = std::find_if(runs.begin(), runs.end(),

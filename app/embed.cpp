@@ -1,7 +1,7 @@
-#include <cstdio>
 #include <filesystem>
 
 #include "app/commands.h"
+#include "app/say.h"
 #include "app/trained_run.h"
 #include "app/write_table.h"
 #include "clade/core/error.h"
@@ -40,10 +40,9 @@ void embed(const EmbedArguments& arguments) {
       continue;
     if (format == ".csv") return write_table(table_of(data, layer), arguments.out);
     clade::write_npy(arguments.out, layer.means);
-    std::printf("%s, %lld x %lld: %s\n", layer.name.c_str(),
-                static_cast<long long>(layer.means.size(0)),
-                static_cast<long long>(layer.means.size(1)), arguments.out.c_str());
-    if (!data.note.empty()) std::printf("%s\n", data.note.c_str());
+    say(layer.name + ", " + std::to_string(layer.means.size(0)) + " x " +
+        std::to_string(layer.means.size(1)) + ": " + arguments.out);
+      if (!data.note.empty()) say(data.note);
     return;
   }
   throw clade::ConfigError("the model has no layer \"" + arguments.layer + "\"; it may be " +

@@ -2,6 +2,7 @@
 
 #include "app/commands.h"
 #include "app/metrics.h"
+#include "app/say.h"
 #include "app/trained_run.h"
 #include "clade/core/error.h"
 
@@ -41,9 +42,13 @@ void evaluate_run(const EvaluateArguments& arguments) {
       throw clade::DataError("the run's data have no " + name + " points; give --data FILE");
     }
   }
-  if (!data.note.empty()) std::printf("%s\n", data.note.c_str());
-  evaluate_split(run, name, data, options);
-  print_metrics({{name, read_metrics(run.folder).at(name)}});
+  if (!data.note.empty()) say(data.note);
+  try {
+    evaluate_split(run, name, data, options);
+  } catch (const clade::Interrupted& error) {
+    throw clade::Interrupted(error.what() + std::string("; run the same command again"));
+  }
+  print_metrics({{name, read_metrics(run.folder).at(name)}}, metrics_path(run.folder));
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
+#include <limits>
 #include <ostream>
 
 #include "app/commands.h"
+#include "app/say.h"
 #include "app/trained_run.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
@@ -102,10 +103,20 @@ void write_csv(const fs::path& path, const torch::Tensor& raw, std::vector<std::
   });
 }
 
+// Draws around the largest numbers can be beyond them. raw: [n, D] -> [n, D]
+torch::Tensor without_infinities(const torch::Tensor& raw) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  const auto beyond = raw.abs().gt(kMost).sum().item<int64_t>();
+  if (beyond > 0) {
+    note(std::to_string(beyond) + " values are beyond what float32 holds and are its largest");
+  }
+  return raw.clamp(-kMost, kMost);
+}
+
 // In the units of the data that were read, whole where those were. points: [n, D]
 void write_points(const fs::path& path, const torch::Tensor& points,
                   const clade::TrainedModel& trained, bool means) {
-  auto raw = trained.preprocessing.restore(points);
+  auto raw = without_infinities(trained.preprocessing.restore(points));
   if (!means) raw = trained.preprocessing.as_whole_numbers(raw);
   if (path.extension() == ".csv") {
     write_csv(path, raw, trained.preprocessing.columns);
@@ -158,8 +169,7 @@ void generate(const GenerateArguments& arguments) {
   } else {
     write_points(out, sheet.cpu().flatten(0, 1), run.trained, means);
   }
-  std::printf("%lld points: %s\n", static_cast<long long>(sheet.size(0) * sheet.size(1)),
-              out.c_str());
+  say(std::to_string(sheet.size(0) * sheet.size(1)) + " points: " + out.string());
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 #pragma once
+#include <array>
+#include <csignal>
+#include <string>
 
-/// Ctrl-C and SIGTERM ask work to stop, rather than end the process, for as long as this lives.
+/// Ctrl-C, SIGTERM and a terminal that closes ask work to stop, rather than end the process, for as
+/// long as this lives. `nohup` goes on keeping the last of them away.
 class StopOnInterrupt {
  public:
   StopOnInterrupt();
@@ -10,7 +14,10 @@ class StopOnInterrupt {
 
   static bool asked();
 
+  /// Throws clade::Interrupted with `message` if that was asked.
+  static void check(const std::string& message);
+
  private:
-  void (*interrupt_)(int);
-  void (*terminate_)(int);
+  static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<void (*)(int), kSignals.size()> before_;
 };

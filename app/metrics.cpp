@@ -3,14 +3,11 @@
 #include <cstdio>
 
 #include "clade/core/json_file.h"
+#include "clade/core/words.h"
 
 using nlohmann::json;
 
 namespace {
-
-std::filesystem::path metrics_path(const std::filesystem::path& run) {
-  return run / "metrics.json";
-}
 
 void row(const json& metrics, const std::string& label, const json::json_pointer& at,
          const char* format) {
@@ -46,20 +43,7 @@ void cluster_rows(const json& metrics, const std::string& latent, const json::js
   of("largest cluster", "/largest_cluster", "%.3f");
 }
 
-}  // namespace
-
-json read_metrics(const std::filesystem::path& run) {
-  return clade::read_json_object(metrics_path(run));
-}
-
-void write_metrics(const std::filesystem::path& run, const std::string& split,
-                   const json& metrics) {
-  json all = read_metrics(run);
-  all[split] = metrics;
-  clade::write_json(metrics_path(run), all);
-}
-
-void print_metrics(const json& metrics) {
+void print_table(const json& metrics) {
   using Pointer = json::json_pointer;
   std::string header;
   int64_t samples = 1;
@@ -71,7 +55,7 @@ void print_metrics(const json& metrics) {
   bool density = false;           // which has a unit
   for (const auto& [split, figures] : metrics.items()) {
     char padded[48];
-    std::snprintf(padded, sizeof padded, "%14s", split.c_str());
+    std::snprintf(padded, sizeof padded, "%14s", clade::one_line(split).c_str());
     header += padded;
     const json& likelihood = figures.at("log_likelihood");
     samples = std::max(samples, likelihood.at("importance_samples").get<int64_t>());
@@ -113,4 +97,26 @@ void print_metrics(const json& metrics) {
     row(metrics, "active units of " + layer.key(), Pointer() / "active_units" / layer.key(),
         "%.0f");
   }
+}
+
+}  // namespace
+
+std::filesystem::path metrics_path(const std::filesystem::path& run) {
+  return run / "metrics.json";
+}
+
+json read_metrics(const std::filesystem::path& run) {
+  return clade::read_json_object(metrics_path(run));
+}
+
+void write_metrics(const std::filesystem::path& run, const std::string& split,
+                   const json& metrics) {
+  json all = read_metrics(run);
+  all[split] = metrics;
+  clade::write_json(metrics_path(run), all);
+}
+
+void print_metrics(const json& metrics, const std::filesystem::path& file) {
+  clade::take_json(file, "delete it and measure again: clade evaluate RUN",
+                   [&] { print_table(metrics); });
 }

@@ -9,5 +9,9 @@ nlohmann::json read_metrics(const std::filesystem::path& run);
 void write_metrics(const std::filesystem::path& run, const std::string& split,
                    const nlohmann::json& metrics);
 
-/// A table of the headline figures, a column a split.
-void print_metrics(const nlohmann::json& metrics);
+/// RUN/metrics.json.
+std::filesystem::path metrics_path(const std::filesystem::path& run);
+
+/// A table of the headline figures, a column a split. Throws Error naming `file`, which they are
+/// from, for what is none.
+void print_metrics(const nlohmann::json& metrics, const std::filesystem::path& file);

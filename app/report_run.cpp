@@ -10,6 +10,7 @@
 #include "app/commands.h"
 #include "app/metrics.h"
 #include "app/run_record.h"
+#include "app/say.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/models/mean_bound.h"
@@ -44,10 +45,10 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
                     {"best epoch", std::to_string(provenance.value("epoch", int64_t{0}))},
                     {"machine", read_record(run.folder).value("machine", "not recorded")},
                     {"experiment", clade::read_file(run.folder / "experiment.toml")}};
-  for (const std::string& note : clade::write_report(report, run.folder / "report")) {
-    std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const std::string& text : clade::write_report(report, run.folder / "report")) {
+    note(text);
   }
-  std::printf("report: %s\n", (run.folder / "report" / "index.html").c_str());
+  say("report: " + (run.folder / "report" / "index.html").string());
 }
 
 namespace {
@@ -119,7 +120,7 @@ void compare_runs(const std::vector<std::string>& folders, const std::string& ou
     std::printf("note: %s\n", said.c_str());
   }
   clade::write_comparison(runs, out);
-  std::printf("report: %s\n", (std::filesystem::path(out) / "index.html").c_str());
+  say("report: " + (std::filesystem::path(out) / "index.html").string());
 }
 
 void add_report(CLI::App& app) {

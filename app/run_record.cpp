@@ -50,7 +50,14 @@ std::string command_line(const std::vector<std::string>& words) {
 }
 
 nlohmann::json read_record(const std::filesystem::path& run) {
-  return clade::read_json_object(record_path(run));
+  nlohmann::json record = clade::read_json_object(record_path(run));
+  clade::take_json(record_path(run), "delete it, the run stays", [&] {
+    for (const char* key : {"date", "machine", "command", "version", "folder"}) {
+      static_cast<void>(record.value(key, std::string()));
+    }
+    static_cast<void>(record.value("finished", false));
+  });
+  return record;
 }
 
 void begin_record(const std::filesystem::path& run, const clade::RunOptions& options) {

@@ -11,10 +11,13 @@
 #include "app/metrics.h"
 #include "app/report_run.h"
 #include "app/run_record.h"
+#include "app/say.h"
 #include "app/trained_run.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/memory.h"
 #include "clade/core/progress.h"
+#include "clade/core/words.h"
 #include "clade/ops/precision.h"
 #include "clade/training/provenance.h"
 #include "clade/training/run_folder.h"
@@ -36,17 +39,21 @@ struct TrainArguments {
   std::string resume;
 };
 
-// The first folder of that name, or of that name and a number, that does not exist.
-fs::path free_folder(const std::string& name) {
-  fs::path folder = fs::path("runs") / name;
-  for (int number = 2; fs::exists(folder); ++number) {
-    folder = fs::path("runs") / (name + "-" + std::to_string(number));
+// Makes the first folder of that name, or of that name and a number, that there is not yet.
+fs::path make_free_folder(const std::string& name) {
+  const fs::path runs = "runs";
+  const std::string advice = "give another --out";
+  clade::make_folder(runs, advice);
+  for (int number = 1;; ++number) {
+    const fs::path folder = runs / (number == 1 ? name : name + "-" + std::to_string(number));
+    std::error_code error;
+    if (fs::create_directory(folder, error)) return folder;       // by this process and no other
+    if (!fs::exists(folder)) clade::make_folder(folder, advice);  // says why it cannot be made
   }
-  return folder;
 }
 
 void require_empty(const fs::path& folder) {
-  if (!fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder))) return;
+  if (is_fresh(folder)) return;
   std::string advice = "give another --out";
   if (fs::exists(folder / "checkpoint.safetensors")) {
     advice += ", or go on with it: clade train --resume " + folder.string();
@@ -127,10 +134,11 @@ clade::TrainingSummary train_in(const fs::path& folder, clade::RunFolder& run,
   }
 }
 
-// What the run folder is called and where it is, for a new run.
+// A run to begin or to go on with.
 struct Prepared {
   clade::Experiment experiment;
-  fs::path folder;
+  fs::path folder;   // "" if it is yet to be made,
+  std::string name;  // after this
 };
 
 Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
@@ -150,13 +158,15 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
 
   const bool likelihood_given = file.gives("model", "likelihood");
   const bool least_deviation_given = file.gives("model", "least_deviation");
-  Prepared prepared{clade::load_experiment(file, from_file ? "" : "cp_vae"), arguments.out};
+  Prepared prepared{clade::load_experiment(file, from_file ? "" : "cp_vae"), arguments.out, ""};
   clade::Experiment& experiment = prepared.experiment;
   if (!arguments.out.empty()) require_empty(arguments.out);
 
   const auto seed = static_cast<uint64_t>(experiment.run.seed);
-  data = clade::load_splits(experiment.data, seed,
-                            likelihood_given ? experiment.model->likelihood : "");
+  data = clade::with_memory_for("read " + experiment.data_name(), [&] {
+    return clade::load_splits(experiment.data, seed,
+                              likelihood_given ? experiment.model->likelihood : "");
+  });
   if (!likelihood_given) {
     experiment.model->likelihood = clade::suggested_likelihood(data);
     data.said += "; likelihood " + experiment.model->likelihood;
@@ -173,8 +183,10 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
     const std::string row = clade::parse_address(arguments.what).row_name();
     const std::string name =
         row.empty() ? experiment.model_name + "-" + experiment.data_name() : row;
-    prepared.folder = free_folder(name + "-" + std::to_string(seed));
+    prepared.name = name + "-" + std::to_string(seed);
   }
+  clade::make_paths_absolute(experiment.data);
+  static_cast<void>(experiment.toml());  // throws for what it cannot hold: before a folder is made
   return prepared;
 }
 
@@ -187,20 +199,50 @@ std::string said_of_labels(const clade::TrainedModel& trained, const clade::Spli
                 : "; " + trained.name + " has no labels to learn from: set data.label_budget";
 }
 
+Prepared prepare_resumed(const TrainArguments& arguments, clade::Splits& data) {
+  require_alone(arguments);
+  Prepared prepared{clade::experiment_of(arguments.resume), arguments.resume, ""};
+  const auto begun = clade::kept_preprocessing(prepared.folder);
+  data = load_run_splits(prepared.folder, prepared.experiment, begun ? &*begun : nullptr);
+  return prepared;
+}
+
+// Makes the folder of a new run, and has it for this process alone.
+void begin_folder(Prepared& prepared, bool resuming) {
+  fs::path& folder = prepared.folder;
+  if (folder.empty()) folder = make_free_folder(prepared.name);
+  if (!resuming) clade::make_folder(folder, "give another --out");
+  lock_run(folder);
+  if (!resuming) require_empty(folder);  // still, now that nobody else can begin in it
+  for (const fs::path& part : {folder, folder / "report"}) clade::remove_parts(part);
+  if (!resuming) clade::write_atomically(folder / "experiment.toml", prepared.experiment.toml());
+}
+
+// Measures what training ended with and shows it, unless that is asked to stop.
+void finish_run(const TrainedRun& run, const clade::Splits& data) {
+  const StopOnInterrupt stop;
+  const auto go_on =
+      "; the model is trained and saved; go on with: clade train --resume " + run.folder.string();
+  try {
+    evaluate_split(run, "validation", data.validation, {});
+    evaluate_split(run, "test", data.test, run.experiment.evaluate);
+    if (data.validation.size() + data.test.size() == 0) {
+      evaluate_split(run, "train", data.train, run.experiment.evaluate);
+    }
+  } catch (const clade::Interrupted& error) {
+    throw clade::Interrupted(error.what() + go_on);
+  }
+  finish_record(run.folder);
+  print_metrics(read_metrics(run.folder), metrics_path(run.folder));
+  StopOnInterrupt::check("stopped before the report" + go_on);
+  write_run_report(run, data);
+  StopOnInterrupt::check("stopped while the report was written" + go_on);
+}
+
 void train(const TrainArguments& arguments) {
   clade::Splits data;
-  Prepared prepared;
   const bool resuming = !arguments.resume.empty();
-  if (resuming) {
-    require_alone(arguments);
-    prepared = {clade::experiment_of(arguments.resume), arguments.resume};
-    const auto begun = clade::kept_preprocessing(arguments.resume);
-    data = clade::load_splits(prepared.experiment.data,
-                              static_cast<uint64_t>(prepared.experiment.run.seed),
-                              prepared.experiment.model->likelihood, begun ? &*begun : nullptr);
-  } else {
-    prepared = prepare_new(arguments, data);
-  }
+  Prepared prepared = resuming ? prepare_resumed(arguments, data) : prepare_new(arguments, data);
   clade::Experiment& experiment = prepared.experiment;
   const fs::path& folder = prepared.folder;
   const auto seed = static_cast<uint64_t>(experiment.run.seed);
@@ -214,26 +256,19 @@ void train(const TrainArguments& arguments) {
   clade::record_data(trained, data, seed);
   move_to(device, data);
   clade::Trainer trainer(trained, data, experiment.train, seed);
-  if (!resuming) {
-    clade::make_folder(folder, "give another --out");
-  }
-  lock_run(folder);
+  begin_folder(prepared, resuming);
   clade::RunFolder run_folder(folder);
-  if (resuming) {
-    run_folder.resume(trainer);
-  } else {
-    clade::write_atomically(folder / "experiment.toml", experiment.toml());
-  }
+  if (resuming) run_folder.resume(trainer);
   std::printf(
       "%s on %s: %lld training, %lld validation, %lld test points of %lld values\n",
-      experiment.model_name.c_str(), experiment.data_name().c_str(),
+      experiment.model_name.c_str(), clade::one_line(experiment.data_name()).c_str(),
       static_cast<long long>(data.train.size()), static_cast<long long>(data.validation.size()),
       static_cast<long long>(data.test.size()), static_cast<long long>(data.train.features()));
-  std::printf("%s\nrun folder: %s\n", data.said.c_str(), folder.c_str());
-  std::fflush(stdout);
+  say(data.said);
+  say("run folder: " + folder.string());
 
   if (!trainer.finished()) {
-    if (const auto note = said_of_threads(folder); !note.empty()) std::printf("%s\n", note.c_str());
+    if (const auto note = said_of_threads(folder); !note.empty()) say(note);
     begin_record(folder, experiment.run);
   }
   const clade::TrainingSummary summary = train_in(folder, run_folder, trainer);
@@ -253,15 +288,7 @@ void train(const TrainArguments& arguments) {
   std::fflush(stdout);
 
   trained.model->eval();
-  const TrainedRun run{folder, experiment, trained, device};
-  evaluate_split(run, "validation", data.validation, {});
-  evaluate_split(run, "test", data.test, experiment.evaluate);
-  if (data.validation.size() + data.test.size() == 0) {
-    evaluate_split(run, "train", data.train, experiment.evaluate);
-  }
-  finish_record(folder);
-  print_metrics(read_metrics(folder));
-  write_run_report(run, data);
+  finish_run({folder, experiment, trained, device}, data);
 }
 
 }  // namespace

@@ -2,9 +2,14 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+
+#include "app/interrupt.h"
 #include "app/metrics.h"
 #include "clade/core/error.h"
+#include "clade/core/memory.h"
 #include "clade/core/progress.h"
+#include "clade/formats/data_file.h"
 #include "clade/ops/threads.h"
 #include "clade/training/provenance.h"
 
@@ -23,18 +28,47 @@ void move_to(const torch::Device& device, clade::Splits& data) {
 }
 
 clade::Dataset TrainedRun::points(const std::string& data, const std::string& labels) const {
-  auto dataset =
-      clade::load_points(data, labels, trained.preprocessing, trained.shape, trained.label_names);
+  auto dataset = clade::with_memory_for("read " + data, [&] {
+    return clade::load_points(data, labels, trained.preprocessing, trained.shape,
+                              trained.label_names);
+  });
   clade::check_values(dataset, trained.options->likelihood);
   return dataset.to(device);
 }
 
 clade::Splits TrainedRun::splits() const {
-  clade::Splits all = clade::load_splits(experiment.data, seed(), experiment.model->likelihood,
-                                         &trained.preprocessing);
+  clade::Splits all = load_run_splits(folder, experiment, &trained.preprocessing);
   clade::require_same_data(trained.provenance, all, seed());
   move_to(device, all);
   return all;
+}
+
+clade::Splits load_run_splits(const std::filesystem::path& folder,
+                              const clade::Experiment& experiment,
+                              const clade::Preprocessing* begun) {
+  const clade::DataOptions& data = experiment.data;
+  const std::string file = clade::split_array_path(data.path).file;
+  std::error_code unknown;
+  if (!data.path.empty() && !std::filesystem::exists(file, unknown)) {
+    throw clade::DataError("the run " + folder.string() + " was trained on " + file +
+                           ", which is not there, nor where it would be if it had moved with the "
+                           "run; bring it back, or set data.path in " +
+                           (folder / "experiment.toml").string() +
+                           " (clade evaluate also takes other points: --data FILE)");
+  }
+  return clade::with_memory_for("read " + experiment.data_name(), [&] {
+    return clade::load_splits(data, static_cast<uint64_t>(experiment.run.seed),
+                              experiment.model->likelihood, begun);
+  });
+}
+
+bool is_fresh(const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(folder)) return true;
+  if (!std::filesystem::is_directory(folder)) return false;
+  const auto entries = std::filesystem::directory_iterator(folder);
+  return std::all_of(begin(entries), end(entries), [](const auto& entry) {
+    return entry.path().filename().string().starts_with("experiment.toml.part");
+  });
 }
 
 TrainedRun open_run(const std::string& folder, const std::string& device) {
@@ -48,10 +82,15 @@ TrainedRun open_run(const std::string& folder, const std::string& device) {
 void evaluate_split(const TrainedRun& run, const std::string& name, const clade::Dataset& data,
                     const clade::EvaluateOptions& options) {
   if (data.size() == 0) return;
+  const StopOnInterrupt stop;
   clade::ProgressLine line;
   const auto metrics = clade::evaluate(
       *run.trained.model, data, options, run.seed(),
-      [&](int64_t done, int64_t total) { line.show(name + ", points", done, total); },
+      [&](int64_t done, int64_t total) {
+        line.show(name + ", points", done, total);
+        StopOnInterrupt::check("stopped after measuring " + std::to_string(done) + " of " +
+                               std::to_string(total) + " points (" + name + ")");
+      },
       run.trained.log_volume());
   write_metrics(run.folder, name, metrics);
 }

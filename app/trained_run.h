@@ -22,6 +22,16 @@ struct TrainedRun {
   clade::Splits splits() const;
 };
 
+/// The data that the run in `folder` is of, prepared as it has begun, if it has (see load_splits).
+/// Throws DataError saying so if they are gone.
+clade::Splits load_run_splits(const std::filesystem::path& folder,
+                              const clade::Experiment& experiment,
+                              const clade::Preprocessing* begun);
+
+/// Whether a run may begin in `folder`: it is not there or empty, or a run was killed in it before
+/// it had written its first file.
+bool is_fresh(const std::filesystem::path& folder);
+
 /// Throws Error when `folder` is no run folder. `device` overrides the experiment's unless "".
 TrainedRun open_run(const std::string& folder, const std::string& device = "");
 
@@ -32,5 +42,6 @@ torch::Device prepare_device(const clade::RunOptions& options);
 void move_to(const torch::Device& device, clade::Splits& data);
 
 /// Measures `data` and puts the figures under `name` in RUN/metrics.json; nothing for no points.
+/// Throws Interrupted, nothing being written, on Ctrl-C and the like.
 void evaluate_split(const TrainedRun& run, const std::string& name, const clade::Dataset& data,
                     const clade::EvaluateOptions& options);

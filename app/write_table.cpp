@@ -1,8 +1,8 @@
 #include "app/write_table.h"
 
-#include <cstdio>
 #include <iostream>
 
+#include "app/say.h"
 #include "clade/core/files.h"
 
 void write_table(const clade::PointTable& table, const std::string& out) {
@@ -11,6 +11,6 @@ void write_table(const clade::PointTable& table, const std::string& out) {
     return;
   }
   clade::write_atomically(out, [&](std::ostream& file) { table.write(file); });
-  std::printf("%lld points: %s\n", static_cast<long long>(table.points()), out.c_str());
-  if (!table.note().empty()) std::printf("%s\n", table.note().c_str());
+  say(std::to_string(table.points()) + " points: " + out);
+  if (!table.note().empty()) say(table.note());
 }

@@ -117,9 +117,7 @@ std::optional<std::string> ExperimentFile::string(const std::string& section,
 }
 
 bool ExperimentFile::gives(const std::string& section, const std::string& key) const {
-  return std::any_of(settings_.begin(), settings_.end(), [&](const ExperimentSetting& setting) {
-    return setting.section == section && setting.key == key;
-  });
+  return settings_.count({section, key}) > 0;
 }
 
 void ExperimentFile::finish() const {

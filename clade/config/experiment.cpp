@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kMostThreads = 1024;
 
-bool exists(const std::filesystem::path& path) {
+bool is_there(const std::filesystem::path& path) {
   std::error_code unknown;
   return std::filesystem::exists(path, unknown);
 }
@@ -40,7 +40,7 @@ std::filesystem::path moved_with(const std::filesystem::path& run,
     std::filesystem::path end;
     for (auto part = from; part != parts.end(); ++part) end /= *part;
     for (auto above = plain_path(run); above.has_relative_path(); above = above.parent_path()) {
-      if (exists(above.parent_path() / end)) return above.parent_path() / end;
+      if (is_there(above.parent_path() / end)) return above.parent_path() / end;
     }
   }
   return {};
@@ -48,7 +48,7 @@ std::filesystem::path moved_with(const std::filesystem::path& run,
 
 void follow(const std::filesystem::path& run, std::string& path) {
   const std::filesystem::path file = split_array_path(path).file;
-  if (path.empty() || exists(file)) return;
+  if (path.empty() || is_there(file)) return;
   const auto moved = moved_with(run, file);
   if (!moved.empty()) path = with_file(path, moved);
 }

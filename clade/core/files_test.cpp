@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "clade/core/error.h"
@@ -103,6 +104,52 @@ TEST_F(Files, ReadingNamesWhatCannotBeRead) {
   if (fs::exists("/proc/self/mem")) {
     EXPECT_THROW(read_file("/proc/self/mem"), Error);
   }
+}
+
+TEST_F(Files, LinksAreWrittenThroughToTheirEnd) {
+  write_atomically(folder_ / "target", "old");
+  fs::create_symlink("target", folder_ / "link");
+  write_atomically(folder_ / "link", "new");
+  EXPECT_EQ(read_file(folder_ / "target"), "new");
+
+  fs::create_symlink("not yet", folder_ / "dangling");
+  write_atomically(folder_ / "dangling", "made");
+  EXPECT_EQ(read_file(folder_ / "not yet"), "made");
+  EXPECT_TRUE(fs::is_symlink(folder_ / "dangling"));
+
+  fs::create_symlink("b", folder_ / "a");
+  fs::create_symlink("a", folder_ / "b");
+  const std::string message = message_of([&] { write_atomically(folder_ / "a", "x"); });
+  EXPECT_NE(message.find("circle"), std::string::npos) << message;
+  EXPECT_TRUE(fs::is_symlink(folder_ / "a"));
+}
+
+TEST_F(Files, WhatIsLaidBesideIsNotWrittenThrough) {
+  write_atomically(folder_ / "precious", "mine");
+  fs::create_symlink("precious", file_.string() + ".part" + std::to_string(::getpid()));
+  write_atomically(file_, "x");
+  EXPECT_EQ(read_file(folder_ / "precious"), "mine");
+}
+
+TEST_F(Files, RemovesWhatTheKilledLeftAndNothingElse) {
+  for (const char* left : {"model.safetensors.part4711", "log.jsonl.part00ab34cd00ab34cd"}) {
+    write_atomically(folder_ / left, "half");
+  }
+  for (const char* other : {"log.jsonl", "a.party", ".part12", "a.part"}) {
+    write_atomically(folder_ / other, "whole");
+  }
+  fs::create_symlink("log.jsonl", folder_ / "link.part12");
+  write_atomically(file_, [&](std::ostream& out) {
+    remove_parts(folder_);  // as another process would while this one writes
+    out << "whole";
+  });
+  EXPECT_EQ(read_file(file_), "whole");
+  EXPECT_TRUE(fs::exists(folder_ / "log.jsonl"));
+  std::vector<std::string> left = names();
+  std::sort(left.begin(), left.end());
+  EXPECT_EQ(left, (std::vector<std::string>{".part12", "a.part", "a.party", "file.txt",
+                                            "link.part12", "log.jsonl"}));
+  EXPECT_NO_THROW(remove_parts(folder_ / "missing"));
 }
 
 }  // namespace

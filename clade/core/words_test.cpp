@@ -53,5 +53,41 @@ TEST(Words, OneOf) {
   EXPECT_EQ(one_of(many), "a, b, c or one of 28 more");
 }
 
+TEST(OneLine, NothingQuotedSteersATerminalOrBreaksTheLine) {
+  EXPECT_EQ(one_line("a\nb\r\tc"), "a\\nb\\r\\tc");
+  EXPECT_EQ(one_line("\x1b[31mred\x7f"), "\\x1b[31mred\\x7f");
+  EXPECT_EQ(one_line(std::string_view("a\0b", 3)), "a\\x00b");
+  EXPECT_EQ(one_line("\xc2\x9b"
+                     "31m"),
+            "\\xc2\\x9b31m");  // CSI in one character
+  EXPECT_EQ(one_line("a\xe2\x80\xae"
+                     "b"),
+            "a\\xe2\\x80\\xaeb");                                      // turns the line round
+  EXPECT_EQ(one_line("M\xfcller \xe2\x82"), "M\\xfcller \\xe2\\x82");  // Latin-1, and cut short
+  for (const char* plain : {"", "µ → 漢字 😀 “so”", "C:\\x1b"}) EXPECT_EQ(one_line(plain), plain);
+}
+
+TEST(OneLine, KeepsBothEndsOfALongText) {
+  const std::string line = one_line("first " + std::string(20'000'000, 'x') + " last");
+  EXPECT_LT(line.size(), 2000U);
+  EXPECT_TRUE(line.starts_with("first xxx") && line.ends_with("xxx last")) << line;
+  EXPECT_NE(line.find("bytes more"), std::string::npos);
+  EXPECT_EQ(one_line(line), line);
+  std::string umlauts;
+  for (int i = 0; i < 3000; ++i) umlauts += "ü";
+  for (const std::string shift : {"", "x"}) EXPECT_TRUE(is_utf8(one_line(shift + umlauts)));
+}
+
+TEST(Utf8, KnowsWhatIsNone) {
+  for (const char* good : {"", "a", "\xc3\xbc", "\xef\xbf\xbd", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(is_utf8(good)) << good;
+  }
+  // A stray byte, half a character, longer than need be, a surrogate, beyond Unicode.
+  for (const char* bad :
+       {"\xfc", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\x80"}) {
+    EXPECT_FALSE(is_utf8(bad)) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace clade

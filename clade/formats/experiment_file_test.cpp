@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <ctime>
 #include <limits>
 #include <random>
 
@@ -267,6 +268,35 @@ TEST_F(ExperimentFileTest, NoHeaderCrashes) {
        {"[+x]", "[[[x]]]", "[[=", "[", "[[", "[]", "[x", "[x]]", "[[x]", "[.x]"}) {
     EXPECT_EQ(complaint(header).substr(0, 18), "FILE:1: not TOML: ") << header;
   }
+}
+
+TEST_F(ExperimentFileTest, NothingIsNestedDeeperThanTheStack) {
+  std::string key = "a";
+  for (int i = 1; i < 20'000; ++i) key += ".a";
+  const std::string refusal = "FILE:1: not TOML: a key of more than 20 parts; ";
+  EXPECT_EQ(complaint(key + " = 1").substr(0, refusal.size()), refusal);
+  EXPECT_EQ(complaint("[" + key + "]").substr(0, refusal.size()), refusal);
+  EXPECT_EQ(complaint("a = {" + key + " = 1}").substr(0, refusal.size()), refusal);
+  for (const auto& [open, close] : {std::pair("[", "]"), std::pair("{a=", "}")}) {
+    std::string value = "1";
+    for (int i = 0; i < 20'000; ++i) value = open + value + close;
+    EXPECT_EQ(complaint("a = " + value).substr(0, 17), "FILE:1: not TOML:") << open;
+  }
+  EXPECT_EQ(complaint("hidden = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, "
+                      "0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]")
+                .find("parts"),
+            std::string::npos);
+}
+
+TEST_F(ExperimentFileTest, TimeGrowsWithTheKeysAndNotTheirSquare) {
+  const auto seconds = [&](int keys) {
+    std::string content;
+    for (int i = 0; i < keys; ++i) content += "k" + std::to_string(i) + " = 1\n";
+    const std::clock_t start = std::clock();  // of the processor: others may be busy
+    EXPECT_EQ(complaint(content).substr(0, 24), "FILE:1: unknown key k0; ");
+    return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  };
+  EXPECT_LT(seconds(80'000), 9 * seconds(20'000) + 0.1);  // the square would be 16 times
 }
 
 TEST_F(ExperimentFileTest, BeyondAsciiOnlyInStringsAndComments) {

@@ -75,5 +75,46 @@ TEST(Safetensors, RefusesEveryTruncationAndSurvivesEveryFlip) {
   }
 }
 
+TEST(Safetensors, ABitFlippedAnywhereIsNoticed) {
+  const TestFolder folder;
+  const std::string path = folder.path("a.safetensors");
+  TensorFile file;
+  file.tensors = {{"a", torch::randn({3, 2})}, {"b", torch::arange(3)}};
+  file.metadata = R"({"clusters":10})";
+  write_safetensors(path, file);
+  EXPECT_EQ(read_safetensors_metadata(path), file.metadata);
+  const std::string whole = read_file(path);
+  const size_t data = whole.size() - 6 * 4 - 3 * 8;
+  const size_t key = whole.find("md5");  // without which there is nothing to check
+  for (size_t i = 0; i < whole.size(); ++i) {
+    const bool blank = i >= 8 && i < data && whole[i] == ' ';  // around JSON, says nothing
+    if (blank || (i >= key && i < key + 3)) continue;
+    std::string changed = whole;
+    changed[i] = static_cast<char>(changed[i] ^ (1 << (i % 8)));
+    std::ofstream(path, std::ios::binary) << changed;
+    EXPECT_THROW(read_safetensors(path), DataError) << i << ": " << whole[i];
+  }
+}
+
+TEST(Safetensors, OfAnotherProgramNeedsNoChecksumAndNoStack) {
+  const TestFolder folder;
+  const std::string path = folder.path("a.safetensors");
+  const auto write = [&](const std::string& header) {
+    std::string length(8, '\0');
+    for (int byte = 0; byte < 8; ++byte)
+      length[byte] = static_cast<char>(header.size() >> 8 * byte);
+    std::ofstream(path, std::ios::binary) << length << header << std::string(4, '\0');
+  };
+  write(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})");
+  EXPECT_EQ(read_safetensors(path).tensors.at("a").numel(), 1);
+  EXPECT_EQ(read_safetensors_metadata(path), "");
+  const std::string deep(500'000, '[');
+  write(R"({"a":)" + deep + std::string(deep.size(), ']') + "}");
+  EXPECT_THROW(read_safetensors(path), DataError);
+  EXPECT_THROW(read_safetensors_metadata(path), DataError);
+  write("[1]");
+  EXPECT_THROW(read_safetensors_metadata(path), DataError);
+}
+
 }  // namespace
 }  // namespace clade

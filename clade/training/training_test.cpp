@@ -8,6 +8,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/models/small_models_for_tests.h"
+#include "clade/training/checkpoint.h"
 #include "clade/training/provenance.h"
 #include "clade/training/run_folder.h"
 
@@ -855,6 +856,171 @@ TEST_F(EarlyStopping, TrainsWithoutValidationData) {
   const auto summary = train(trained, data, quick(3));
   EXPECT_EQ(summary.epochs, 3);
   EXPECT_EQ(summary.best_epoch, 3);
+}
+
+const std::string kBias = "p_x_given_z_y.logits.bias";  // a weight of cp_vae
+
+/// A change to a file that keeps it whole.
+using Change = std::function<void(TensorFile&, nlohmann::json& description)>;
+
+/// What is said of the file once `change` has been made to it; the file is then as it was before.
+std::string said_of(const fs::path& path, const Change& change, const std::function<void()>& use) {
+  const std::string good = read_file(path);
+  TensorFile file = read_safetensors(path);
+  auto description = nlohmann::json::parse(file.metadata);
+  change(file, description);
+  file.metadata = description.dump();
+  write_safetensors(path, file);
+  std::string said = "nothing";
+  try {
+    use();
+  } catch (const Error& error) {
+    said = error.what();
+  }
+  write_atomically(path, good);
+  return said;
+}
+
+TEST_F(Failure, RefusesAModelFileThatIsWholeButWrong) {
+  const Splits data = three_prototypes();
+  auto trained = small("cp_vae", data);
+  train_in(folder("a"), trained, data, quick(1));
+  const auto path = folder("a") / "model.safetensors";
+  const auto in = [](const std::string& pointer, const nlohmann::json& value) {
+    return [=](TensorFile&, nlohmann::json& description) {
+      description[nlohmann::json::json_pointer(pointer)] = value;
+    };
+  };
+  const auto fill = [](const std::string& tensor, double value) {
+    return [=](TensorFile& file, nlohmann::json&) { file.tensors.at(tensor)[0] = value; };
+  };
+  const auto shape = [](const std::string& tensor, const std::vector<int64_t>& sizes) {
+    return [=](TensorFile& file, nlohmann::json&) { file.tensors[tensor] = torch::ones(sizes); };
+  };
+  nlohmann::json deep = 1;
+  for (int i = 0; i < 5000; ++i) deep = nlohmann::json::array({deep});
+  const std::vector<std::pair<std::string, Change>> changes = {
+      {"not finite", fill("data.shift", std::nan(""))},
+      {"not finite", fill("data.scale", HUGE_VAL)},
+      {"not finite", fill(kBias, std::nan(""))},
+      {"data.scale", fill("data.scale", 0)},
+      {"data.scale", fill("data.scale", -1)},
+      {"do not fit", shape("data.scale", {7})},
+      {"do not fit", shape("data.shift", {8, 1})},
+      {"do not fit", in("/shape", {2, 5})},
+      {"do not fit", in("/shape", nlohmann::json::array())},
+      {"do not fit", in("/shape", {-8, -1})},
+      {"do not fit", in("/shape", std::vector<int64_t>(100'000, 1))},
+      {"format 2", in("/format", 2)},
+      {"other types", in("/format", "one")},
+      {"other types", in("/provenance", "mnist")},
+      {"other types", in("/provenance/epoch", "one")},
+      {"other types", in("/provenance/fingerprint", 7)},
+      {"epoch", in("/provenance/epoch", 0)},
+      {"other types", in("/label_names", {1, 2})},
+      {"columns", in("/columns", {"a"})},
+      {"no_such", in("/model", "no_such")},
+      {"clusters", in("/options/clusters", 0)},
+      {"more than its tensors", in("/options/latent", int64_t{1} << 40)},
+      {"model.layers", in("/options/layers", {int64_t{1} << 40})},
+      {"nested", in("/options/deep", deep)},
+  };
+  for (const auto& [mention, change] : changes) {
+    const std::string said = said_of(path, change, [&] { load_model(folder("a"), torch::kCPU); });
+    EXPECT_NE(said.find(path.string()), std::string::npos) << mention << ": " << said;
+    EXPECT_NE(said.find(mention), std::string::npos) << said;
+  }
+  EXPECT_NO_THROW(load_model(folder("a"), torch::kCPU));
+}
+
+TEST_F(Failure, RefusesACheckpointThatIsWholeButWrong) {
+  const Splits data = three_prototypes();
+  const TrainOptions options = quick(3);
+  auto trained = small("cp_vae", data);
+  train_in(folder("a"), trained, data, options, /*steps=*/8);  // within the second epoch
+  const auto in = [](const std::string& key, const nlohmann::json& value) {
+    return [=](TensorFile&, nlohmann::json& numbers) { numbers[key] = value; };
+  };
+  const auto put = [](const std::string& name, const torch::Tensor& tensor) {
+    return [=](TensorFile& file, nlohmann::json&) { file.tensors[name] = tensor; };
+  };
+  const std::vector<Change> changes = {
+      in("epoch", "one"),
+      in("epoch", -1),
+      in("position", -5),
+      in("position", 97),
+      in("best_epoch", 7),
+      in("seconds", -1),
+      in("steps", -1),
+      in("terms", {"one"}),
+      in("terms", 1),
+      put("generator", torch::zeros({4}, torch::kUInt8)),
+      put("generator", torch::full({5056}, 255, torch::kUInt8)),
+      put("epoch.order", torch::arange(1, 97)),
+      put("epoch.order", torch::zeros({96}, torch::kInt64)),
+      put("epoch.order", torch::arange(96, torch::kFloat32)),
+      put("epoch.totals", torch::zeros({1}, torch::kFloat64)),
+      put("adam.first_moment", torch::zeros({5})),
+      put("adam.second_moment", torch::full({5}, std::nan(""))),
+      [](TensorFile& file, nlohmann::json&) { file.tensors.erase("adam.first_moment"); },
+      [](TensorFile& file, nlohmann::json&) { file.tensors.at("model." + kBias)[0] = HUGE_VAL; }};
+  const auto path = folder("a") / "checkpoint.safetensors";
+  for (size_t i = 0; i < changes.size(); ++i) {
+    auto resumed = small("cp_vae", data);
+    const std::string said =
+        said_of(path, changes[i], [&] { resume_in(folder("a"), resumed, data, options); });
+    EXPECT_NE(said.find(folder("a").string()), std::string::npos) << i << ": " << said;
+  }
+  const Change other_best = [](TensorFile& file, nlohmann::json&) {
+    file.tensors[kBias] = torch::zeros({3});
+  };
+  auto resumed = small("cp_vae", data);
+  const std::string said = said_of(folder("a") / "model.safetensors", other_best,
+                                   [&] { resume_in(folder("a"), resumed, data, options); });
+  EXPECT_NE(said.find("model.safetensors: tensor " + kBias), std::string::npos) << said;
+  auto good = small("cp_vae", data);
+  EXPECT_NO_THROW(resume_in(folder("a"), good, data, options));
+}
+
+TEST_F(Failure, AResumeWritesTheNumbersThatLaggedBehind) {
+  const Splits data = three_prototypes();
+  auto trained = small("cp_vae", data);
+  train_in(folder("a"), trained, data, quick(1));
+  const std::string behind = read_file(folder("a") / "checkpoint.json");
+  auto more = small("cp_vae", data);
+  resume_in(folder("a"), more, data, quick(2));
+  write_atomically(folder("a") / "checkpoint.json", behind);  // as if killed between the two
+  EXPECT_EQ(read_checkpoint_numbers(folder("a")).at("epoch"), 2);
+  auto again = small("cp_vae", data);
+  resume_in(folder("a"), again, data, quick(2));
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder("a") / "checkpoint.json")).at("epoch"), 2);
+  fs::remove(folder("a") / "checkpoint.safetensors");
+  EXPECT_EQ(read_checkpoint_numbers(folder("a")).at("epoch"), 2);
+  EXPECT_TRUE(read_checkpoint_numbers(folder("empty")).empty());
+}
+
+TEST_F(Failure, ALogKeepsWhatCanBeReadOfIt) {
+  const Splits data = three_prototypes();
+  auto trained = small("cp_vae", data);
+  train_in(folder("a"), trained, data, quick(2));
+  const auto log = folder("a") / "log.jsonl";
+  write_atomically(log, R"({"epoch":"one"})"
+                        "\n7\n" +
+                            read_file(log) + R"({"epoch":3)");
+  auto resumed = small("cp_vae", data);
+  resume_in(folder("a"), resumed, data, quick(3));
+  const std::string text = read_file(log);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3) << text;
+}
+
+TEST_F(Failure, ProvenanceIsThatOfTheWeights) {
+  const Splits data = three_prototypes();
+  auto trained = small("cp_vae", data);
+  trained.provenance["fingerprint"] = "96x8 0123";
+  EXPECT_TRUE(read_provenance(folder("a")).empty());
+  train_in(folder("a"), trained, data, quick(1));
+  fs::remove(folder("a") / "model.json");
+  EXPECT_EQ(read_provenance(folder("a")).at("fingerprint"), "96x8 0123");
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ constexpr int64_t kPointsAtATime = 100;
 }  // namespace
 
 torch::Tensor log_likelihood_per_point(Model& model, const torch::Tensor& x, int64_t samples,
-                                       Generator& generator, bool sum_clusters) {
+                                       Generator& generator, bool sum_clusters,
+                                       const Progress& progress) {
   const EvaluationMode evaluation(model);
   const int64_t decodings = sum_clusters ? model.decodings() : 1;
   const int64_t at_a_time = std::max<int64_t>(1, kRows / (x.size(0) * decodings));
@@ -26,6 +27,7 @@ torch::Tensor log_likelihood_per_point(Model& model, const torch::Tensor& x, int
     const auto log_w = log_weights(std::min(at_a_time, samples - done), generator).elbo();
     const auto chunk = torch::logsumexp(log_w.to(torch::kFloat64), 0);
     log_sum = log_sum.defined() ? torch::logaddexp(log_sum, chunk) : chunk;
+    if (progress) progress(std::min(samples, done + at_a_time), samples);
   }
   return log_sum - std::log(static_cast<double>(samples));
 }
@@ -38,9 +40,13 @@ torch::Tensor log_likelihoods(Model& model, const torch::Tensor& x, int64_t samp
   const auto all = torch::empty({n}, torch::kFloat64);
   for (int64_t start = 0; start < n; start += at_a_time) {
     const int64_t end = std::min(n, start + at_a_time);
+    // Of many samples: whoever watches may want to stop long before these points are done.
+    const auto go_on = [&](int64_t, int64_t) {
+      if (progress) progress(start, n);
+    };
     all.slice(0, start, end)
         .copy_(log_likelihood_per_point(model, x.slice(0, start, end), samples, generator,
-                                        sum_clusters));
+                                        sum_clusters, go_on));
     if (progress) progress(end, n);
   }
   return all;

@@ -17,9 +17,10 @@ torch::Tensor log_likelihoods(Model& model, const torch::Tensor& x, int64_t samp
                               Generator& generator, bool sum_clusters = false,
                               const Progress& progress = {});
 
-/// F_S of each data point, [N, D] -> [N]; the rows are taken together.
+/// F_S of each data point, [N, D] -> [N]; the rows are taken together. `progress` counts samples.
 torch::Tensor log_likelihood_per_point(Model& model, const torch::Tensor& x, int64_t samples,
-                                       Generator& generator, bool sum_clusters = false);
+                                       Generator& generator, bool sum_clusters = false,
+                                       const Progress& progress = {});
 
 /// How unusual points are: for each of `values`, [N], the share of `reference`, [M], that lies
 /// below it, an equal one counting half. -> [N] float64. The lower, the more unusual a point whose

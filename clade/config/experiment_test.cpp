@@ -1,6 +1,9 @@
 #include "clade/config/experiment.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "clade/core/files.h"
 
 namespace clade {
 namespace {
@@ -27,6 +30,41 @@ TEST(Experiment, SeedThreadsAndPublishedFiguresAreNoDifference) {
   EXPECT_EQ(with({}).difference(with({"seed=2", "threads=1", "device=cuda", "published.bound=9",
                                       "published.source=elsewhere"})),
             "");
+}
+
+TEST(Experiment, DataThatMovedWithTheRunAreFound) {
+  namespace fs = std::filesystem;
+  const auto top = fs::path(testing::TempDir()) / ("clade_moved_" + std::to_string(::getpid()));
+  const auto make = [&](const fs::path& file) {
+    fs::create_directories(file.parent_path());
+    write_atomically(file, "");
+    return file.string();
+  };
+  const auto run = top / "before/runs/a";
+  Experiment experiment = with({"data.path=" + make(top / "before/data/points.npz") + ":x",
+                                "data.labels=" + make(top / "before/data/kinds.txt")});
+  make(run / "experiment.toml");
+  make_paths_absolute(experiment.data);
+  write_atomically(run / "experiment.toml", experiment.toml());
+  EXPECT_EQ(experiment_of(run).difference(experiment), "");
+  make(top / "points.npz");  // of the same name and further off
+  fs::rename(top / "before", top / "after");
+  const Experiment moved = experiment_of(top / "after/runs/a");
+  EXPECT_EQ(moved.data.path, (top / "after/data/points.npz:x").string());
+  EXPECT_EQ(moved.data.labels, (top / "after/data/kinds.txt").string());
+  fs::remove_all(top / "after/data");
+  fs::remove(top / "points.npz");
+  EXPECT_EQ(experiment_of(top / "after/runs/a").data.path, experiment.data.path);
+  fs::remove_all(top);
+}
+
+TEST(Experiment, PathsAreThoseOfAnyFolderAndColumnsStay) {
+  DataOptions data;
+  data.path = "./a/../points.csv";
+  data.labels = "kind";
+  make_paths_absolute(data);
+  EXPECT_EQ(data.path, (std::filesystem::current_path() / "points.csv").string());
+  EXPECT_EQ(data.labels, "kind");
 }
 
 /// Every experiment of the project: files, and each row and variant of those that are tables.

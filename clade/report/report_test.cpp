@@ -386,7 +386,7 @@ TEST_F(ReportFolder, GnuplotDrawsEveryChartAndRunsNothingElse) {
   const auto trap = folder_ / "trap";
   const std::string hostile =
       "'; system('touch " + trap.string() + "')\n`touch " + trap.string() + "` #\\";
-  report.label_names = {hostile, hostile};
+  report.label_names = {hostile, "50% %s"};
   report.curves[0].name = hostile;
   report.latents.push_back(report.latents[0]);
   report.latents[1].name = "../" + hostile;
@@ -400,6 +400,23 @@ TEST_F(ReportFolder, GnuplotDrawsEveryChartAndRunsNothingElse) {
     EXPECT_EQ(written.count(name), 1u) << name;
   }
   EXPECT_EQ(written.size(), 8u);  // those above, the page, its table, and the second latent's
+}
+
+TEST_F(ReportFolder, APictureThatGnuplotLeavesHalfDrawnReplacesNone) {
+  const auto tools = folder_ / "tools", pictures = folder_ / "pictures";
+  for (const auto& made : {tools, pictures}) std::filesystem::create_directories(made);
+  write_atomically(pictures / "q_y.png", "the good one");
+  // As on a full disk: the beginning of a PNG, and exit code 0.
+  write_atomically(tools / "gnuplot", "#!/bin/sh\nprintf '\\211PNG\\r\\n\\032\\n and so on'\n");
+  std::filesystem::permissions(tools / "gnuplot", std::filesystem::perms::owner_all);
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", (tools.string() + ":" + path).c_str(), 1);
+  const auto notes = write_plots(example(3, {28, 28}), pictures);
+  ::setenv("PATH", path.c_str(), 1);
+  EXPECT_GT(notes.size(), 2U);
+  EXPECT_EQ(read_file(pictures / "q_y.png"), "the good one");
+  const std::filesystem::directory_iterator left(pictures);
+  EXPECT_EQ(std::distance(begin(left), end(left)), 1);
 }
 
 TEST_F(ReportFolder, DrawsHistogramsOfOneFeature) {

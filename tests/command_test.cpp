@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <regex>
 #include <set>
 #include <thread>
 
@@ -580,8 +581,8 @@ TEST_F(Command, BenchComparesModelsOnDataAndReportPutsRunsSideBySide) {
   const Outcome report = run({"report", runs + "vae/seed-1", runs + "hvp/seed-1", "--out", "two"});
   ASSERT_EQ(report.code, 0) << report.err;
   const std::string csv = read(folder_ / "two/comparison.csv");
-  EXPECT_NE(csv.find("\"vae\","), std::string::npos) << csv;
-  EXPECT_NE(csv.find("\"hvp\","), std::string::npos) << csv;
+  EXPECT_NE(csv.find("\nvae,"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("\nhvp,"), std::string::npos) << csv;
   expect_refusal({"report", runs + "vae/seed-1", runs + "vae/seed-1", "--out", "two"},
                  {"seed-1", "rename"});
   expect_refusal({"bench", "points.csv"}, {"--models"});
@@ -896,7 +897,9 @@ TEST_F(Command, ReadsATableByItsColumnsNames) {
   ASSERT_EQ(run({"cluster", "made", "swapped.csv", "--out", "two.csv"}).code, 0);
   ASSERT_EQ(run({"cluster", "made", "bare.csv", "--labels", "5", "--out", "three.csv"}).code, 0);
   EXPECT_EQ(read(folder_ / "one.csv"), read(folder_ / "two.csv"));
-  EXPECT_EQ(read(folder_ / "one.csv"), read(folder_ / "three.csv"));
+  const std::regex label("^(\\d+|index),(x|y|z|label),", std::regex::multiline);
+  EXPECT_EQ(read(folder_ / "one.csv"),
+            std::regex_replace(read(folder_ / "three.csv"), label, "$1,"));
   EXPECT_EQ(run({"embed", "made", "points.csv"}).code, 0);
   write(folder_ / "other.csv", "a,b,c,e\n1,2,3,4\n");
   expect_refusal({"cluster", "made", "other.csv"}, {"other.csv", "'d'"});
@@ -956,7 +959,7 @@ TEST_F(Command, RefusesOptionsItWouldNotHeed) {
   expect_refusal({"bench", "points.csv", "--clusters", "3"}, {"--models"});
   expect_refusal({"bench", "points.csv", "--models", "vae,vae"}, {"points/vae", "twice"});
   expect_refusal({"generate", "made", "--seed", "-3", "--out", "x.npy"}, {"--seed"});
-  expect_refusal({"embed", "made", "points.csv", "--out", "z.csv"}, {"z.csv", "end in .npy"});
+  expect_refusal({"embed", "made", "points.csv", "--out", "z.txt"}, {"z.txt", "end in .npy"});
   expect_refusal(train("points.csv", {"--labels", "kind", "--set", "threads=100000"}), {"1024"});
   EXPECT_EQ(read(folder_ / "made/metrics.json"), before);
   // Figures of other points stand beside the run's own, whatever the file is called.
@@ -1058,7 +1061,7 @@ TEST_F(Command, WritesWhereItIsTold) {
   EXPECT_EQ(read(folder_ / "target.csv").rfind("index,cluster", 0), 0U);
   // A device stays one: replaced it would be gone for everyone.
   fs::create_symlink("/dev/full", folder_ / "full.csv");
-  expect_refusal({"cluster", "made", "points.csv", "--out", "full.csv"}, {"/dev/full"});
+  expect_refusal({"cluster", "made", "points.csv", "--out", "full.csv"}, {"full.csv", "No space"});
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }
 

@@ -167,7 +167,10 @@ std::vector<size_t> free_columns(const Reading& reading) {
   }
   std::string message = reading.where + ": words stand where numbers are needed: " + cells + "; ";
   if (one_line) message += "correct or remove line " + std::to_string(first.line) + ", ";
-  if (reading.known.any()) throw DataError(message + "give it numbers, as the training data had");
+  if (reading.known.any())
+    throw DataError(message +
+                    "give it numbers, as the training data had, or if it is the column of labels, "
+                    "name it by --labels");
   message += "leave them out: " + drop_advice(names) +
              ", or make features of 0 and 1 of them: --set data.categories=onehot";
   if (!apart.empty()) {

@@ -97,10 +97,10 @@ std::shared_ptr<Model> build(const TrainedModel& trained, Generator& generator) 
   return model;
 }
 
-/// Whether `flags` are one a feature, [D] bool, or none.
-bool are_flags(const torch::Tensor& flags, int64_t D) {
-  return !flags.defined() ||
-         (flags.dim() == 1 && flags.size(0) == D && flags.scalar_type() == torch::kBool);
+/// Whether `values` are one a feature, [D] of `type`, or none.
+bool one_each(const torch::Tensor& values, int64_t D, torch::ScalarType type) {
+  return !values.defined() ||
+         (values.dim() == 1 && values.size(0) == D && values.scalar_type() == type);
 }
 
 /// Whether raw data of this shape can be brought to what the model reads.
@@ -113,8 +113,8 @@ void require_fitting(const Preprocessing& how, const std::vector<int64_t>& shape
     if (!fits) break;
   }
   if (shape.empty() || shape.size() > kMostDimensions || features != D || how.shift.dim() != 1 ||
-      how.scale.sizes() != how.shift.sizes() || !are_flags(how.constant, D) ||
-      !are_flags(how.whole, D)) {
+      how.scale.sizes() != how.shift.sizes() || !one_each(how.constant, D, torch::kFloat64) ||
+      !one_each(how.whole, D, torch::kBool)) {
     throw Error("the shape of its points and what it says of raw data do not fit together");
   }
   if (!how.scale.gt(0).all().item<bool>()) throw Error("data.scale is not above 0 everywhere");
@@ -142,6 +142,7 @@ void require_believable(const json& options, const TensorFile& file) {
 
 /// Of the types that those who read it take.
 json checked_provenance(const json& provenance) {
+  if (provenance.is_null()) return provenance;  // of a model that no run made
   static_cast<void>(provenance.value("data", std::string()));
   static_cast<void>(provenance.value("fingerprint", std::string()));
   static_cast<void>(provenance.value("bound", 0.0));
@@ -243,7 +244,9 @@ void require_state(Model& model, const std::map<std::string, torch::Tensor>& ten
 
 void require_finite(const std::map<std::string, torch::Tensor>& tensors, const std::string& file) {
   for (const auto& [name, tensor] : tensors) {
-    if (!tensor.is_floating_point() || tensor.isfinite().all().item<bool>()) continue;
+    // The limits of a likelihood are not finite for features that have none.
+    const bool limit = name.ends_with(".constant") || name.ends_with(".least_log_variance");
+    if (limit || !tensor.is_floating_point() || tensor.isfinite().all().item<bool>()) continue;
     throw Error(file + " is damaged: tensor " + name +
                 " holds a value that is not finite; copy the file again, or train anew");
   }
@@ -311,15 +314,6 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
   }
   trained.model->eval();
   return trained;
-}
-
-json read_provenance(const std::filesystem::path& run) {
-  const auto path = run / kModelFile;
-  if (!std::filesystem::exists(path)) return json::object();
-  return describing(path, [&] {
-    const json description = description_in(read_safetensors_metadata(path));
-    return checked_provenance(description.at("provenance"));
-  });
 }
 
 }  // namespace clade

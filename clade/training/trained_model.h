@@ -48,10 +48,6 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
 /// Error as load_model().
 std::optional<Preprocessing> kept_preprocessing(const std::filesystem::path& run);
 
-/// The provenance in RUN/model.safetensors; an empty object where there is no model yet. Throws
-/// Error naming the file when it is damaged.
-nlohmann::json read_provenance(const std::filesystem::path& run);
-
 /// Every parameter and buffer by name, as views.
 std::map<std::string, torch::Tensor> state_of(Model& model);
 

@@ -1,13 +1,12 @@
 #include "app/run_record.h"
 
-#include <ATen/Parallel.h>
-
 #include <ctime>
 #include <sstream>
 
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
 #include "clade/core/machine.h"
+#include "clade/ops/threads.h"
 
 namespace {
 
@@ -63,14 +62,14 @@ nlohmann::json read_record(const std::filesystem::path& run) {
 void begin_record(const std::filesystem::path& run, const clade::RunOptions& options) {
   clade::write_json(record_path(run),
                     {{"date", today()},
-                     {"machine", clade::machine_name(options.device, at::get_num_threads())},
-                     {"threads", at::get_num_threads()},
+                     {"machine", clade::machine_name(options.device, clade::threads())},
+                     {"threads", clade::threads()},
                      {"command", read_record(run).value("command", this_command())},
                      {"version", CLADE_VERSION}});
 }
 
 std::string said_of_threads(const std::filesystem::path& run) {
-  const int now = at::get_num_threads(), then = read_record(run).value("threads", now);
+  const int64_t now = clade::threads(), then = read_record(run).value("threads", now);
   if (then == now) return "";
   return "note: threads: " + std::to_string(then) + " at its beginning, " + std::to_string(now) +
          " now; sums are taken in another order, so it does not go on bit for bit, as threads = " +

@@ -1,7 +1,7 @@
 // Times what users wait for: a training step, importance-weighted evaluation, clustering; the
 // matrix products of a step alone, which nothing built on them can beat; and networks of
 // convolutions, forward and backward. benchmarks/run puts eager PyTorch beside it.
-// `clade_benchmark --first_step=CASE` takes one step and ends.
+// `clade_benchmark --first_step=CASE` takes one step and ends; `--threads=N` comes before all else.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
 #include <torch/torch.h>
@@ -270,7 +270,15 @@ void add_all() {
 
 int main(int argc, char** argv) {
   clade::keep_freed_memory();
-  clade::use_threads(0);
+  const std::string_view threads = "--threads=";
+  if (argc > 1 && std::string_view(argv[1]).starts_with(threads)) {
+    clade::use_threads(std::atoll(argv[1] + threads.size()));
+    argv[1] = argv[0];
+    ++argv;
+    --argc;
+  } else {
+    clade::use_threads(0);
+  }
   const std::string first = argc > 1 ? argv[1] : "";
   const std::string flag = "--first_step=";
   if (first.rfind(flag, 0) == 0) {

@@ -1,5 +1,6 @@
 # clade/ops/kernels.cpp once for each instruction set, and what else the room needs.
 target_compile_definitions(clade_ops PRIVATE $<$<BOOL:${CLADE_WITH_ONEDNN}>:CLADE_WITH_ONEDNN>)
+target_link_libraries(clade_ops PRIVATE OpenMP::OpenMP_CXX)
 if(CLADE_WITH_ONEDNN)
   target_include_directories(clade_ops PRIVATE ${CLADE_ONEDNN_INCLUDE})
 endif()

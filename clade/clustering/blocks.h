@@ -1,11 +1,12 @@
 #pragma once
 // Inside this room: rows taken block by block, so that nothing as long as the data is ever made in
 // double precision, and all threads work.
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <vector>
+
+#include "clade/ops/threads.h"
 
 namespace clade::clustering {
 
@@ -21,7 +22,7 @@ void for_blocks(const torch::Device& device, int64_t n, int64_t rows, const F& f
   };
   const int64_t blocks = (n + rows - 1) / rows;
   if (device.is_cpu()) {
-    at::parallel_for(0, blocks, 1, run);
+    parallel_for(blocks, 1, run);
   } else {
     run(0, blocks);
   }
@@ -31,9 +32,9 @@ void for_blocks(const torch::Device& device, int64_t n, int64_t rows, const F& f
 /// n > 0.
 template <class F>
 torch::Tensor sum_blocks(const torch::Device& device, int64_t n, int64_t rows, const F& f) {
-  std::vector<torch::Tensor> sums(static_cast<size_t>(at::get_num_threads()));  // one a thread
+  std::vector<torch::Tensor> sums(static_cast<size_t>(threads()));  // one a part
   for_blocks(device, n, rows, [&](int64_t begin, int64_t end) {
-    torch::Tensor& sum = sums[static_cast<size_t>(at::get_thread_num())];
+    torch::Tensor& sum = sums[static_cast<size_t>(part_of_loop())];
     const torch::Tensor part = f(begin, end);
     if (sum.defined()) {
       sum += part;

@@ -1,11 +1,12 @@
 #include "clade/clustering/neighbour_graph.h"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "clade/ops/threads.h"
 
 namespace clade {
 namespace {
@@ -83,7 +84,7 @@ torch::Tensor membership_strengths(const torch::Tensor& distances) {
   auto strengths = torch::empty_like(given);
   const auto* from = given.data_ptr<float>();
   auto* to = strengths.data_ptr<float>();
-  at::parallel_for(0, n, kPointsPerThread, [&](int64_t begin, int64_t end) {
+  parallel_for(n, kPointsPerThread, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const float* d = from + i * k;
       const float* first = std::find_if(d, d + k, [](float one) { return one > 0; });

@@ -1,6 +1,5 @@
 #include "clade/clustering/neighbour_layout.h"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "clade/clustering/principal_components.h"
 #include "clade/core/error.h"
 #include "clade/ops/kernels.h"
+#include "clade/ops/threads.h"
 
 namespace clade {
 namespace {
@@ -151,9 +151,8 @@ torch::Tensor laid_out(const NeighbourGraph& graph, const torch::Tensor& start,
                                static_cast<float>(step),
                                derive_seed(key, std::to_string(number))};
     constexpr int64_t kPoints = 256;  // a thread takes at least
-    at::parallel_for(0, n, kPoints, [&](int64_t begin, int64_t end) {
-      ops::kernels().layout_pass(pass, begin, end);
-    });
+    parallel_for(n, kPoints,
+                 [&](int64_t begin, int64_t end) { ops::kernels().layout_pass(pass, begin, end); });
     std::swap(from, to);
     if (progress && number % 2 == 1) progress(number / 2 + 1, epochs);
   }

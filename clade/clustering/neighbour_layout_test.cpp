@@ -1,10 +1,10 @@
 #include "clade/clustering/neighbour_layout.h"
 
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include "clade/core/error.h"
+#include "clade/ops/threads.h"
 
 namespace clade {
 namespace {
@@ -69,11 +69,10 @@ TEST(NeighbourLayout, KeepsNeighbours) {
 TEST(NeighbourLayout, IsTheSameByOneThreadAndMany) {
   const auto x = linked_rings(400);
   const auto by = [&](int threads) {
-    const int before = at::get_num_threads();
-    at::set_num_threads(threads);
+    use_threads(threads);
     auto generator = make_generator(4);
     const auto layout = neighbour_layout(x, small_layout(), generator);
-    at::set_num_threads(before);
+    use_threads(0);
     return layout;
   };
   const auto one = by(1);

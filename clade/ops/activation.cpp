@@ -15,8 +15,8 @@ namespace {
 using ops::JoinedRows;
 using ops::kernels;
 using ops::Operand;
+using ops::PartSums;
 using ops::tensor_of;
-using ops::ThreadSums;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
@@ -104,7 +104,7 @@ Moments batch_moments(const Joined& joined, const torch::Tensor& running_mean) {
   // The running mean is near the batch's: centred there, the sums lose no digits.
   const auto centre = running_mean.contiguous();
   const float* at = centre.data_ptr<float>();
-  ThreadSums<double> sums(2 * width);
+  PartSums<double> sums(2 * width);
   joined.parallel([&](int64_t begin, int64_t end, float* scratch) {
     double* sum = sums.mine();
     kernels().joined_moments(joined.view(), begin, end, at, sum, sum + width, scratch);
@@ -172,7 +172,7 @@ struct AffineGradient {
 AffineGradient gradient_of(const Affine& affine, bool by_batch, const Joined& joined,
                            const ops::Rows& g) {
   const int64_t width = joined.width();
-  ThreadSums<double> sums(2 * width);
+  PartSums<double> sums(2 * width);
   joined.parallel([&](int64_t begin, int64_t end, float* scratch) {
     double* sum = sums.mine();
     kernels().joined_gradient_moments(joined.view(), g, begin, end, affine.mean(), sum, sum + width,
@@ -208,7 +208,7 @@ AffineGradient gradient_of(const Affine& affine, bool by_batch, const Joined& jo
 // A part that several rows of the result read, and the sum of their gradients.
 struct Shared {
   const Operand* operand;
-  ThreadSums<float> sums;
+  PartSums<float> sums;
 
   explicit Shared(const Operand& part) : operand(&part), sums(part.values().numel()) {}
 };
@@ -275,7 +275,7 @@ struct Activate : torch::autograd::Function<Activate> {
       if (same == shared.end()) shared.emplace_back(operand);
     }
     const bool with_bias = saved[0].defined();
-    ThreadSums<float> bias_sums(with_bias ? width : 0);
+    PartSums<float> bias_sums(with_bias ? width : 0);
     void* full_data = to_full.defined() ? to_full.data_ptr() : nullptr;
     const bool full_bf16 = to_full.defined() && to_full.scalar_type() == torch::kBFloat16;
     joined.parallel([&](int64_t begin, int64_t end, float*) {

@@ -1,6 +1,5 @@
 #include "clade/ops/adam.h"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <cmath>
@@ -39,12 +38,11 @@ torch::Tensor norm_of(const GradientPieces& gradient) {
   for (const auto& [values, size] : gradient) {
     if (!values.defined()) continue;
     const auto* data = values.data_ptr<float>();
-    total += at::parallel_reduce(
-        0, size, ops::grain(1), 0.0,
-        [&](int64_t begin, int64_t end, double sum) {
-          return sum + ops::kernels().sum_of_squares(data + begin, end - begin);
-        },
-        std::plus<>());
+    ops::PartSums<double> sums(1);
+    parallel_for(size, ops::grain(1), [&](int64_t begin, int64_t end) {
+      *sums.mine() = ops::kernels().sum_of_squares(data + begin, end - begin);
+    });
+    total += *sums.total();
   }
   return torch::scalar_tensor(std::sqrt(total), torch::kFloat32);
 }
@@ -66,7 +64,7 @@ void adam_step(const AdamConstants& constants, const GradientPieces& gradient,
   for (const auto& [piece, size] : gradient) {
     const auto zeros = piece.defined() ? torch::Tensor() : torch::zeros({size}, values.options());
     const auto* g = (piece.defined() ? piece : zeros).data_ptr<float>();
-    at::parallel_for(0, size, ops::grain(1), [&](int64_t begin, int64_t end) {
+    parallel_for(size, ops::grain(1), [&](int64_t begin, int64_t end) {
       ops::kernels().adam(step, factor, g + begin, v + begin, m1 + begin, m2 + begin, end - begin);
     });
     v += size;

@@ -9,6 +9,7 @@
 #include "clade/ops/rows.h"
 
 #ifdef CLADE_WITH_ONEDNN
+#include <atomic>
 #include <map>
 #include <optional>
 
@@ -68,6 +69,15 @@ void reference_to_source(const torch::Tensor& src, const torch::Tensor& dst,
 void reference_to_weights(const torch::Tensor& weights, const torch::Tensor& src,
                           const torch::Tensor& dst, const Window& window) {
   weights.copy_(std::get<1>(reference_gradients(src, dst, weights, window, {false, true, false})));
+}
+
+// to = from, both [O, C, k, k], in any order and type: libtorch alone would copy in one thread.
+// Rounded first, as it rounds and reorders slowly at once.
+void copy_weights(const torch::Tensor& to, const torch::Tensor& from) {
+  parallel_for(to.size(0), grain(to[0].numel()), [&](int64_t begin, int64_t end) {
+    const torch::NoGradGuard no_grad;
+    to.slice(0, begin, end).copy_(from.slice(0, begin, end).to(to.scalar_type()));
+  });
 }
 
 #ifdef CLADE_WITH_ONEDNN
@@ -188,9 +198,9 @@ const std::optional<WindowProduct>& product_for(Pass pass, const torch::Tensor& 
   return made.emplace(key, std::move(product)).first->second;
 }
 
-bool by_onednn(Pass pass, const torch::Tensor& src, const torch::Tensor& dst,
-               const torch::Tensor& weights, const Window& window, const torch::Tensor& bias = {}) {
-  if (src.numel() == 0 || dst.numel() == 0) return false;
+bool whole_by_onednn(Pass pass, const torch::Tensor& src, const torch::Tensor& dst,
+                     const torch::Tensor& weights, const Window& window,
+                     const torch::Tensor& bias) {
   const auto& product = product_for(pass, src, dst, weights, window, bias.defined());
   if (!product) return false;
   const auto& stream = onednn().stream;
@@ -226,6 +236,30 @@ bool by_onednn(Pass pass, const torch::Tensor& src, const torch::Tensor& dst,
   }
   onednn().stream.wait();
   return true;
+}
+
+// Each thread takes some of the maps; gradients of the weights are summed over them.
+bool by_onednn(Pass pass, const torch::Tensor& src, const torch::Tensor& dst,
+               const torch::Tensor& weights, const Window& window, const torch::Tensor& bias = {}) {
+  if (src.numel() == 0 || dst.numel() == 0) return false;
+  constexpr int64_t kWork = 1 << 18;  // multiplications worth handing to another thread
+  const int64_t maps = src.size(0);
+  const int64_t work_of_one = weights.numel() * dst.size(1) * dst.size(2);
+  PartSums<float> sums(pass == Pass::to_weights ? weights.numel() : 0);
+  std::atomic<bool> done = true;
+  parallel_for(maps, std::max<int64_t>(1, kWork / work_of_one), [&](int64_t begin, int64_t end) {
+    const torch::NoGradGuard no_grad;
+    const auto to =
+        pass == Pass::to_weights ? torch::from_blob(sums.mine(), weights.sizes()) : weights;
+    if (!whole_by_onednn(pass, src.slice(0, begin, end), dst.slice(0, begin, end), to, window,
+                         bias)) {
+      done = false;
+    }
+  });
+  if (done && pass == Pass::to_weights) {
+    copy_weights(weights, torch::from_blob(sums.total(), weights.sizes()));
+  }
+  return done;
 }
 #else
 template <class... Operands>
@@ -281,7 +315,9 @@ torch::Tensor rows_of(const torch::Tensor& maps) {  // [n, h, w, C] -> [n·h·w,
 void convolve_by_products(const torch::Tensor& dst, const torch::Tensor& src,
                           const torch::Tensor& weights, const Window& window,
                           const torch::Tensor& bias) {
-  const auto by_pixel = weights.to(src.scalar_type()).permute({2, 3, 1, 0}).contiguous();
+  const auto by_pixel =
+      torch::empty({window.size, window.size, weights.size(1), weights.size(0)}, src.options());
+  copy_weights(by_pixel.permute({3, 2, 0, 1}), weights);
   const auto sum = torch::zeros(dst.sizes(), torch::kFloat32);
   for_each_pixel(src, sum, window, [&](int64_t i, int64_t j, const auto& from, const auto& to) {
     const auto product = torch::empty(to.sizes(), torch::kFloat32);
@@ -298,7 +334,7 @@ void products_to_weights(const torch::Tensor& weights, const torch::Tensor& src,
   for_each_pixel(src, dst, window, [&](int64_t i, int64_t j, const auto& from, const auto& to) {
     gemm(by_pixel[i][j], rows_of(to).t(), rows_of(from));
   });
-  weights.copy_(by_pixel.permute({2, 3, 0, 1}));
+  copy_weights(weights, by_pixel.permute({2, 3, 0, 1}));
 }
 
 // oneDNN goes through all weights for each map of a batch, and multiplies the zeros around it too:

@@ -1,7 +1,6 @@
 #include "clade/ops/gaussian.h"
 
 #include <ATen/ExpandUtils.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/torch.h>
 
@@ -42,7 +41,7 @@ struct GaussianRows : torch::autograd::Function<GaussianRows> {
     auto out = torch::empty(in.lead, operands[0].options());
     auto* data = out.data_ptr<float>();
     const auto kernel = kl ? ops::kernels().gaussian_kl : ops::kernels().gaussian_log_prob;
-    at::parallel_for(0, out.numel(), ops::grain(width), [&](int64_t begin, int64_t end) {
+    parallel_for(out.numel(), ops::grain(width), [&](int64_t begin, int64_t end) {
       kernel(in.rows.data(), width, begin, end, data);
     });
     context->save_for_backward({operands.begin(), operands.end()});
@@ -56,8 +55,8 @@ struct GaussianRows : torch::autograd::Function<GaussianRows> {
     const int64_t width = saved[0].size(-1);
     const auto g = gradients[0].contiguous();
     const auto* g_data = g.data_ptr<float>();
-    std::vector<torch::Tensor> own;              // gradients of operands that are not broadcast
-    std::vector<ops::ThreadSums<float>> shared;  // of those that are
+    std::vector<torch::Tensor> own;            // gradients of operands that are not broadcast
+    std::vector<ops::PartSums<float>> shared;  // of those that are
     for (const Operand& operand : in.all) {
       own.push_back(operand.broadcast() ? torch::Tensor() : torch::empty_like(operand.values()));
       shared.emplace_back(operand.broadcast() ? operand.values().numel() : 0);
@@ -65,7 +64,7 @@ struct GaussianRows : torch::autograd::Function<GaussianRows> {
     const auto kernel = context->saved_data["kl"].toBool()
                             ? ops::kernels().gaussian_kl_backward
                             : ops::kernels().gaussian_log_prob_backward;
-    at::parallel_for(0, g.numel(), ops::grain(width), [&](int64_t begin, int64_t end) {
+    parallel_for(g.numel(), ops::grain(width), [&](int64_t begin, int64_t end) {
       std::vector<ops::Sink> sinks;
       for (size_t i = 0; i < own.size(); ++i) {
         if (own[i].defined()) {

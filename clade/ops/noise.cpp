@@ -1,7 +1,6 @@
 #include "clade/ops/noise.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <mutex>
@@ -27,7 +26,7 @@ torch::Tensor draw_bits(const torch::Tensor& p, Generator& generator) {
   auto bits = torch::empty(values.sizes(), values.options());
   const auto* from = values.data_ptr<float>();
   auto* to = bits.data_ptr<float>();
-  at::parallel_for(0, values.numel(), ops::grain(1), [&](int64_t begin, int64_t end) {
+  parallel_for(values.numel(), ops::grain(1), [&](int64_t begin, int64_t end) {
     ops::kernels().binarise(from, to, key, begin, end);
   });
   return bits;
@@ -39,9 +38,8 @@ torch::Tensor draw_normals(at::IntArrayRef shape, const torch::Tensor& like, Gen
   if (!ops::is_cpu_float(noise)) return noise.normal_(0, 1, generator);
   const uint64_t key = draw_key(generator);
   auto* to = noise.data_ptr<float>();
-  at::parallel_for(0, noise.numel(), ops::grain(1), [&](int64_t begin, int64_t end) {
-    ops::kernels().normals(to, key, begin, end);
-  });
+  parallel_for(noise.numel(), ops::grain(1),
+               [&](int64_t begin, int64_t end) { ops::kernels().normals(to, key, begin, end); });
   return noise;
 }
 

@@ -18,9 +18,11 @@ inline OneDnn& onednn() {
 }
 
 /// float32 or bfloat16, which are all that fits_kernels() lets through.
+inline dnnl::memory::data_type onednn_type(at::ScalarType type) {
+  return type == torch::kBFloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+}
 inline dnnl::memory::data_type onednn_type(const torch::Tensor& t) {
-  return t.scalar_type() == torch::kBFloat16 ? dnnl::memory::data_type::bf16
-                                             : dnnl::memory::data_type::f32;
+  return onednn_type(t.scalar_type());
 }
 
 inline dnnl::memory onednn_memory(const dnnl::memory::desc& layout, const torch::Tensor& t) {

@@ -65,14 +65,14 @@ int64_t grain(int64_t width) {
   return std::max<int64_t>(1, kNumbers / std::max<int64_t>(1, width));
 }
 
-torch::Tensor tensor_of(ThreadSums<float>& sums, at::IntArrayRef shape, at::ScalarType type) {
+torch::Tensor tensor_of(PartSums<float>& sums, at::IntArrayRef shape, at::ScalarType type) {
   return torch::from_blob(sums.total(), shape).to(type, /*non_blocking=*/false, /*copy=*/true);
 }
 
 torch::Tensor column_sums(const torch::Tensor& rows) {
   const int64_t width = rows.size(1);
   const Rows values{rows.data_ptr(), rows.scalar_type() == torch::kBFloat16, nullptr};
-  ThreadSums<float> sums(width);
+  PartSums<float> sums(width);
   parallel_rows(rows.size(0), width, [&](int64_t begin, int64_t end, float* scratch) {
     kernels().column_sums(values, width, begin, end, sums.mine(), scratch);
   });

@@ -1,11 +1,11 @@
 #pragma once
 // Inside this room: how broadcast operands are read row by row.
-#include <ATen/Parallel.h>
 #include <torch/types.h>
 
 #include <vector>
 
 #include "clade/ops/kernels.h"
+#include "clade/ops/threads.h"
 
 namespace clade::ops {
 
@@ -40,32 +40,31 @@ inline c10::optional<torch::Tensor> if_defined(const torch::Tensor& t) {
 std::vector<int64_t> leading(at::IntArrayRef sizes);
 int64_t count(at::IntArrayRef sizes);
 
-/// Rows a thread takes at least: about as much work as waking it costs.
+/// Rows a part has at least: about as much work as handing it to another thread costs.
 int64_t grain(int64_t width);
 
 /// f(begin, end, scratch) over stretches of rows in parallel; scratch as the kernels want it.
 template <class F>
 void parallel_rows(int64_t rows, int64_t width, const F& f) {
-  at::parallel_for(0, rows, grain(width), [&](int64_t begin, int64_t end) {
+  parallel_for(rows, grain(width), [&](int64_t begin, int64_t end) {
     std::vector<float> scratch(static_cast<size_t>(kScratchRows * width));
     f(begin, end, scratch.data());
   });
 }
 
-/// Sums over rows that several threads share: each adds to its own.
+/// Sums over the rows of a loop: each part of it adds to its own.
 template <class T>
-class ThreadSums {
+class PartSums {
  public:
-  explicit ThreadSums(int64_t size)
-      : size_(size), sums_(static_cast<size_t>(at::get_num_threads() * size)) {}
+  explicit PartSums(int64_t size) : size_(size), sums_(static_cast<size_t>(threads() * size)) {}
 
-  T* mine() { return sums_.data() + at::get_thread_num() * size_; }
+  T* mine() { return sums_.data() + part_of_loop() * size_; }
 
-  /// Of all threads; nothing can be added after it.
+  /// Of all parts; nothing can be added after it.
   T* total() {
     T* first = sums_.data();
     const T* end = first + sums_.size();
-    at::parallel_for(0, size_, grain(1), [&](int64_t from, int64_t to) {
+    parallel_for(size_, grain(1), [&](int64_t from, int64_t to) {
       for (const T* other = first + size_; other < end; other += size_) {
         for (int64_t i = from; i < to; ++i) first[i] += other[i];
       }
@@ -79,8 +78,8 @@ class ThreadSums {
   std::vector<T> sums_;
 };
 
-/// The total of all threads as a tensor of its own.
-torch::Tensor tensor_of(ThreadSums<float>& sums, at::IntArrayRef shape, at::ScalarType type);
+/// The total of all parts as a tensor of its own.
+torch::Tensor tensor_of(PartSums<float>& sums, at::IntArrayRef shape, at::ScalarType type);
 
 /// rows: [N, D], contiguous and such that fits_kernels() -> [D] float32.
 torch::Tensor column_sums(const torch::Tensor& rows);

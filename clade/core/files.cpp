@@ -15,6 +15,7 @@
 #include <random>
 
 #include "clade/core/error.h"
+#include "clade/core/memory.h"
 
 namespace clade {
 
@@ -95,6 +96,26 @@ void put_on_disk(const fs::path& folder) {
   ::close(file);
 }
 
+[[noreturn]] void fail_to_read(const std::filesystem::path& path) {
+  throw Error("cannot read " + path.string() + ": " + std::strerror(errno) + "; check the path");
+}
+
+std::ifstream open_to_read(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto kind = std::filesystem::status(path, ignored).type();
+  if (kind == std::filesystem::file_type::directory) {
+    throw Error(path.string() + " is a folder; give a file");
+  }
+  // A device may have no end.
+  if (kind == std::filesystem::file_type::character || kind == std::filesystem::file_type::block) {
+    throw Error(path.string() + " is a device; give a file");
+  }
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) fail_to_read(path);
+  return in;
+}
+
 }  // namespace
 
 void write_atomically(const fs::path& given, const std::function<void(std::ostream&)>& write,
@@ -156,24 +177,32 @@ void remove_parts(const fs::path& folder) {
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) {
-    throw Error(path.string() + " is a folder; give a file");
-  }
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    throw Error("cannot read " + path.string() + ": " + std::strerror(errno) + "; check the path");
-  }
+  std::ifstream in = open_to_read(path);
+  std::error_code no_size;  // of a pipe
+  const auto size = std::filesystem::file_size(path, no_size);
+  const std::string advice = "give a smaller file";
+  uint64_t weighed = no_size ? 0 : size;
+  require_memory(weighed, path.string(), advice);
   std::string content;
+  if (!no_size) content.reserve(size);
   std::array<char, 1 << 16> block;
   while (in.read(block.data(), block.size()) || in.gcount() > 0) {
     content.append(block.data(), static_cast<size_t>(in.gcount()));
+    if (content.size() <= weighed) continue;
+    weighed = 2 * content.size();
+    require_memory(weighed, path.string(), advice);
   }
-  if (!in.eof()) {
-    throw Error("cannot read " + path.string() + ": " + std::strerror(errno) + "; check the path");
-  }
+  if (!in.eof()) fail_to_read(path);
   return content;
+}
+
+std::string read_start(const std::filesystem::path& path, size_t size) {
+  std::ifstream in = open_to_read(path);
+  std::string start(size, '\0');
+  in.read(start.data(), static_cast<std::streamsize>(size));
+  if (!in && !in.eof()) fail_to_read(path);
+  start.resize(static_cast<size_t>(in.gcount()));
+  return start;
 }
 
 void make_folder(const std::filesystem::path& folder, const std::string& advice) {

@@ -23,8 +23,12 @@ void write_atomically(const std::filesystem::path& path, std::string_view conten
 /// written now.
 void remove_parts(const std::filesystem::path& folder);
 
-/// The whole file; throws Error naming it when it cannot be read.
+/// The whole file, or pipe; throws Error naming it when it cannot be read, is a device, or is
+/// larger than memory.
 std::string read_file(const std::filesystem::path& path);
+
+/// The first `size` bytes of a file, or all if there are fewer. Throws Error as read_file() does.
+std::string read_start(const std::filesystem::path& path, size_t size);
 
 /// Makes the folder and those above it. Throws Error, with `advice` on what to do, where it cannot.
 void make_folder(const std::filesystem::path& folder, const std::string& advice);

@@ -100,6 +100,7 @@ TEST_F(Files, ReadingNamesWhatCannotBeRead) {
             std::string::npos);
   EXPECT_EQ(message_of([&] { read_file(folder_); }),
             folder_.string() + " is a folder; give a file");
+  EXPECT_EQ(message_of([&] { read_file("/dev/zero"); }), "/dev/zero is a device; give a file");
   // Opens, but its first page is no memory of anyone: a read error after a successful open.
   if (fs::exists("/proc/self/mem")) {
     EXPECT_THROW(read_file("/proc/self/mem"), Error);
@@ -150,6 +151,18 @@ TEST_F(Files, RemovesWhatTheKilledLeftAndNothingElse) {
   EXPECT_EQ(left, (std::vector<std::string>{".part12", "a.part", "a.party", "file.txt",
                                             "link.part12", "log.jsonl"}));
   EXPECT_NO_THROW(remove_parts(folder_ / "missing"));
+}
+
+TEST_F(Files, AFileLargerThanMemoryIsNotRead) {
+  write_atomically(file_, "start");
+  fs::resize_file(file_, uintmax_t{1} << 42);  // all but its start a hole, on no disk
+  const std::string message = message_of([&] { read_file(file_); });
+  EXPECT_NE(message.find(file_.string() + " needs 4.0 TiB of memory"), std::string::npos)
+      << message;
+  EXPECT_EQ(read_start(file_, 5), "start");
+  EXPECT_EQ(read_start(file_, 6), std::string("start\0", 6));
+  write_atomically(file_, "start");
+  EXPECT_EQ(read_start(file_, 6), "start");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <string>
@@ -31,5 +32,17 @@ auto with_memory_for(const std::string& purpose, const Work& work) {
                 " was wanted at once; use a machine with more, or less data");
   }
 }
+
+/// Bytes this process may still take: what the machine has to spare, or less if a limit of the
+/// process (ulimit -v) or of its container is nearer. As good as boundless if nothing tells.
+uint64_t spare_memory();
+
+/// "5.8 GiB".
+std::string memory_text(uint64_t bytes);
+
+/// Throws DataError unless there are so many bytes to spare: "WHAT needs 5.8 GiB of memory, and
+/// 1.2 GiB are free; ADVICE". Asked before they are allocated: the system hands out more than it
+/// has, and ends the process when that is used.
+void require_memory(uint64_t bytes, const std::string& what, const std::string& advice);
 
 }  // namespace clade

@@ -1,8 +1,15 @@
 #include "clade/formats/data_file.h"
 
+#include <limits>
+
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/formats/foreign.h"
 #include "clade/formats/gzip.h"
+#include "clade/formats/idx.h"
+#include "clade/formats/jpeg.h"
+#include "clade/formats/npy_header.h"
+#include "clade/formats/png.h"
 
 namespace clade {
 namespace {
@@ -43,6 +50,36 @@ std::optional<Format> format_of_name(std::string name) {
   return std::nullopt;
 }
 
+/// `start`: the first bytes of `path`, unpacked.
+Format format_of(std::string_view start, const std::string& path) {
+  if (is_png(start) || is_jpeg(start)) {
+    throw DataError(path + " is one image; give the folder of images that it is in");
+  }
+  if (const auto foreign = foreign_format(start)) throw DataError(path + " is " + *foreign);
+  // What looks like text but is called .npy is a broken .npy, and its reader says so best.
+  const auto content = format_of_content(start);
+  const auto name = format_of_name(path);
+  if (content && (*content != Format::kCsv || !name)) return *content;
+  if (name) return *name;
+  throw DataError(path + " is of no known format; give .npy, .npz, IDX, CSV, TSV " +
+                  "or a folder of PNG or JPEG images");
+}
+
+/// Bytes of the whole file by its header; boundless if it has none.
+uint64_t announced(Format format, std::string_view start, const std::string& path) {
+  if (format == Format::kNpy) return parse_npy_header(start, path).announced();
+  if (format == Format::kIdx) return idx_announced(start, path);
+  return std::numeric_limits<uint64_t>::max();
+}
+
+void check_announced(Format format, std::string_view start, uint64_t size,
+                     const std::string& path) {
+  const uint64_t expected = announced(format, start, path);
+  if (size <= expected) return;
+  throw DataError(path + " announces " + std::to_string(expected) + " bytes and holds " +
+                  std::to_string(size) + ", too many; it is damaged: copy or write it again");
+}
+
 }  // namespace
 
 DataFile read_data_file(const std::string& path) {
@@ -50,25 +87,29 @@ DataFile read_data_file(const std::string& path) {
   if (!std::filesystem::exists(path, ignored)) {
     throw DataError("there is no file " + path + "; check the path");
   }
-  std::string bytes = read_file(path);
+  // A pipe gives its bytes only once.
+  const bool again = std::filesystem::is_regular_file(path, ignored);
+  std::string bytes = again ? read_start(path, kMostHeaderBytes) : read_file(path);
   if (bytes.empty()) throw DataError(path + " is empty (0 bytes); copy or download it again");
-  if (is_gzip(bytes)) {
-    bytes = gunzip(bytes, path);
-    if (bytes.empty()) throw DataError(path + " unpacks to nothing; copy or download it again");
-  } else if (ends_with(path, ".gz")) {
-    throw DataError(path + " is not a gzip file; copy or download it again, or drop the .gz");
+  if (!is_gzip(bytes)) {
+    if (ends_with(path, ".gz")) {
+      throw DataError(path + " is not a gzip file; copy or download it again, or drop the .gz");
+    }
+    const Format format = format_of(bytes, path);
+    if (again) {
+      check_announced(format, bytes, std::filesystem::file_size(path, ignored), path);
+      bytes = read_file(path);
+    }
+    return {format, std::move(bytes)};
   }
-  if (bytes.substr(0, 8) == "\x89HDF\r\n\x1a\n") {
-    throw DataError(path + " is HDF5 (.h5, .h5ad), which is not read; save its matrix with " +
-                    "numpy.save");
+  const std::string packed = again ? read_file(path) : std::move(bytes);
+  const std::string start = gunzip_start(packed, kMostHeaderBytes, path);
+  if (start.empty()) {
+    gunzip(packed, path, /*most=*/0);  // says if it is damaged
+    throw DataError(path + " unpacks to nothing; copy or download it again");
   }
-  // What looks like text but is called .npy is a broken .npy, and its reader says so best.
-  const auto content = format_of_content(bytes);
-  const auto name = format_of_name(path);
-  if (content && (*content != Format::kCsv || !name)) return {*content, std::move(bytes)};
-  if (name) return {*name, std::move(bytes)};
-  throw DataError(path + " is of no known format; give .npy, .npz, IDX, CSV, TSV " +
-                  "or a folder of PNG or JPEG images");
+  const Format format = format_of(start, path);
+  return {format, gunzip(packed, path, announced(format, start, path))};
 }
 
 std::optional<std::filesystem::path> find_data_file(const std::filesystem::path& folder,

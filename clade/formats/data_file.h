@@ -13,8 +13,10 @@ struct DataFile {
   std::string bytes;
 };
 
-/// Reads `path` and tells its format from its content first, from its name second. Throws DataError
-/// where the file is missing, empty, truncated or of no format above.
+/// Reads `path` and tells its format from its content first, from its name second. What a header
+/// announces is read or unpacked, and no more. Throws DataError where the file is missing, empty,
+/// truncated, larger than memory or of no format above; of many others it says which and what to
+/// do.
 DataFile read_data_file(const std::string& path);
 
 /// folder/name or folder/name.gz, whichever is there.

@@ -6,8 +6,9 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <limits>
 #include <vector>
+
+#include "clade/core/memory.h"
 #endif
 
 namespace clade {
@@ -37,6 +38,7 @@ class Inflater {
   size_t run(std::string_view bytes, std::string& out, uint64_t limit) {
     inflateReset(&stream_);
     std::vector<char> chunk(kChunk);
+    uint64_t weighed = 0;
     size_t given = 0;
     stream_.avail_in = 0;
     for (;;) {
@@ -55,34 +57,62 @@ class Inflater {
         throw DataError(where_ + " is damaged: it unpacks to more than the " +
                         std::to_string(limit) + " bytes it announces; copy or download it again");
       }
+      if (out.size() > weighed) {
+        weighed = 2 * out.size();
+        require_memory(weighed, where_ + ", unpacked,", "give a smaller file");
+      }
       if (result == Z_STREAM_END) return given - stream_.avail_in;
       const bool starved = stream_.avail_in == 0 && given == bytes.size();
       if (result == Z_BUF_ERROR || (result == Z_OK && starved && stream_.avail_out > 0)) {
         throw DataError(where_ + " is truncated: its compressed data end after " +
                         std::to_string(bytes.size()) + " bytes; copy or download it again");
       }
-      if (result != Z_OK) {
-        throw DataError(where_ + " is damaged (" +
-                        (stream_.msg != nullptr ? stream_.msg : "not a deflate stream") +
-                        "); copy or download it again");
-      }
+      if (result != Z_OK) fail();
     }
   }
 
+  /// The first `size` bytes of a stream, fewer if it or `bytes` end before.
+  std::string start(std::string_view bytes, size_t size) {
+    inflateReset(&stream_);
+    std::string out(size, '\0');
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    stream_.avail_in = static_cast<uInt>(std::min<size_t>(bytes.size(), size_t{1} << 30));
+    stream_.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream_.avail_out = static_cast<uInt>(size);
+    const int result = ::inflate(&stream_, Z_SYNC_FLUSH);
+    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) fail();
+    out.resize(size - stream_.avail_out);
+    return out;
+  }
+
  private:
+  [[noreturn]] void fail() const {
+    throw DataError(where_ + " is damaged (" +
+                    (stream_.msg != nullptr ? stream_.msg : "not a deflate stream") +
+                    "); copy or download it again");
+  }
+
   const std::string& where_;
   z_stream stream_{};
 };
 
 }  // namespace
 
-std::string gunzip(std::string_view bytes, const std::string& where) {
+std::string gunzip(std::string_view bytes, const std::string& where, uint64_t most) {
   Inflater inflater(kGzipWindow, where);
   std::string out;
   do {  // A gzip file may be several, one after another; what follows them must be another.
-    bytes.remove_prefix(inflater.run(bytes, out, std::numeric_limits<uint64_t>::max()));
+    bytes.remove_prefix(inflater.run(bytes, out, most));
   } while (!bytes.empty());
   return out;
+}
+
+std::string gunzip_start(std::string_view bytes, size_t size, const std::string& where) {
+  return Inflater(kGzipWindow, where).start(bytes, size);
+}
+
+std::string inflate_start(std::string_view bytes, size_t size, const std::string& where) {
+  return Inflater(kRawWindow, where).start(bytes, size);
 }
 
 std::string inflate(std::string_view bytes, uint64_t size, const std::string& where) {
@@ -112,7 +142,13 @@ namespace {
 }
 }  // namespace
 
-std::string gunzip(std::string_view, const std::string& where) {
+std::string gunzip(std::string_view, const std::string& where, uint64_t) {
+  refuse(where);
+}
+std::string gunzip_start(std::string_view, size_t, const std::string& where) {
+  refuse(where);
+}
+std::string inflate_start(std::string_view, size_t, const std::string& where) {
   refuse(where);
 }
 std::string inflate(std::string_view, uint64_t, const std::string& where) {

@@ -29,27 +29,40 @@ NumberFormat idx_number_format(unsigned char code, const std::string& where) {
   }
 }
 
-}  // namespace
+struct IdxHeader {
+  NumberFormat format;
+  std::vector<uint64_t> shape;
+  size_t size;  // where the values begin
+};
 
-Array parse_idx(std::string_view bytes, const std::string& where) {
+IdxHeader parse_idx_header(std::string_view bytes, const std::string& where) {
   if (bytes.size() < 4 || bytes[0] != 0 || bytes[1] != 0) {
     throw DataError(where +
                     " is not an IDX file: it must start with two zero bytes, a number type " +
                     "and a count of dimensions; copy or download it again");
   }
-  const auto format = idx_number_format(static_cast<unsigned char>(bytes[2]), where);
+  IdxHeader header{idx_number_format(static_cast<unsigned char>(bytes[2]), where), {}, 4};
   const size_t dimensions = static_cast<unsigned char>(bytes[3]);
-  bytes.remove_prefix(4);
-  if (bytes.size() < 4 * dimensions) {
+  if (bytes.size() < 4 + 4 * dimensions) {
     throw DataError(where + " ends within its IDX header; it is truncated: copy or download it " +
                     "again");
   }
-  std::vector<uint64_t> shape;
-  for (size_t i = 0; i < dimensions; ++i) {
-    shape.push_back(load_number<uint32_t>(bytes.data() + 4 * i, /*big_endian=*/true));
+  for (size_t i = 0; i < dimensions; ++i, header.size += 4) {
+    header.shape.push_back(load_number<uint32_t>(&bytes[header.size], /*big_endian=*/true));
   }
-  bytes.remove_prefix(4 * dimensions);
-  return {read_numbers(bytes, format, shape, where)};
+  return header;
+}
+
+}  // namespace
+
+uint64_t idx_announced(std::string_view start, const std::string& where) {
+  const IdxHeader header = parse_idx_header(start, where);
+  return announced_bytes(header.size, static_cast<uint64_t>(header.format.bytes), header.shape);
+}
+
+Array parse_idx(std::string_view bytes, const std::string& where) {
+  const IdxHeader header = parse_idx_header(bytes, where);
+  return {read_numbers(bytes.substr(header.size), header.format, header.shape, where)};
 }
 
 }  // namespace clade

@@ -1,181 +1,147 @@
 #include "clade/formats/npy.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <vector>
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/formats/bytes.h"
+#include "clade/formats/npy_header.h"
 #include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {
 
-constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr const char* kSaveAgain = "; save it again with numpy.save(path, ";
 
-struct NpyHeader {
-  std::string descr;
-  bool fortran_order = false;
-  std::vector<uint64_t> shape;
-};
+[[noreturn]] void refuse_type(const NpyType& type, const std::string& where) {
+  switch (type.kind) {
+    case 'O':
+      throw DataError(where + " has dtype object, a pickle of Python objects, which is not read" +
+                      kSaveAgain + "array.astype('float32')), or words by array.astype(str)");
+    case 'c':
+      throw DataError(where + " has dtype '" + type.descr + "', complex numbers" + kSaveAgain +
+                      "numpy.concatenate([array.real, array.imag], axis=1))");
+    case 'f':
+      throw DataError(where + " has dtype '" + type.descr +
+                      "', of another size than machines have" + kSaveAgain +
+                      "array.astype('float64'))");
+    case 'M':
+    case 'm':
+      throw DataError(where + " has dtype '" + type.descr + "', dates or times" + kSaveAgain +
+                      "array.astype('int64'))");
+    default:
+      throw DataError(where + " has dtype '" + type.descr + "', which holds no plain numbers" +
+                      kSaveAgain + "array.astype('float32'))");
+  }
+}
 
-/// Reads the Python dictionary {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }.
-class HeaderParser {
- public:
-  HeaderParser(std::string_view text, const std::string& where) : text_(text), where_(where) {}
+NumberFormat number_format(const NpyType& type, const std::string& where) {
+  const std::string_view sizes = type.kind == 'f'                       ? "248"
+                                 : type.kind == 'b'                     ? "1"
+                                 : type.kind == 'i' || type.kind == 'u' ? "1248"
+                                                                        : "";
+  const bool known =
+      type.bytes < 10 && sizes.find(static_cast<char>('0' + type.bytes)) != std::string_view::npos;
+  if (!known) refuse_type(type, where);
+  return {type.kind, static_cast<int64_t>(type.bytes), type.big_endian};
+}
 
-  NpyHeader parse() {
-    NpyHeader header;
-    bool has_descr = false;
-    bool has_order = false;
-    bool has_shape = false;
-    expect('{');
-    while (!take('}')) {
-      const std::string key = quoted();
-      expect(':');
-      if (key == "descr") {
-        has_descr = true;
-        header.descr = descr();
-      } else if (key == "fortran_order") {
-        has_order = true;
-        header.fortran_order = boolean();
-      } else if (key == "shape") {
-        has_shape = true;
-        header.shape = shape();
-      } else {
-        fail("unknown key '" + key + "'");
-      }
-      if (!take(',')) {
-        expect('}');
-        break;
-      }
+void append_utf8(uint32_t letter, std::string& text) {
+  const auto tail = [&](int shift) {
+    text += static_cast<char>(0x80 | ((letter >> shift) & 0x3f));
+  };
+  if (letter < 0x80) {
+    text += static_cast<char>(letter);
+  } else if (letter < 0x800) {
+    text += static_cast<char>(0xc0 | (letter >> 6));
+    tail(0);
+  } else if (letter < 0x10000) {
+    text += static_cast<char>(0xe0 | (letter >> 12));
+    tail(6), tail(0);
+  } else {
+    text += static_cast<char>(0xf0 | (letter >> 18));
+    tail(12), tail(6), tail(0);
+  }
+}
+
+/// One word of a 'U' array, which ends in zeros.
+std::string word_of(std::string_view bytes, bool big_endian, const std::string& where) {
+  std::string word;
+  size_t zeros = 0;
+  for (; bytes.size() >= 4; bytes.remove_prefix(4)) {
+    const auto letter = load_number<uint32_t>(bytes.data(), big_endian);
+    if (letter > 0x10ffff || (letter >= 0xd800 && letter < 0xe000)) {
+      throw DataError(where + " holds words with letters that are no Unicode; it is damaged: " +
+                      "copy or write it again");
     }
-    if (!has_descr || !has_order || !has_shape) fail("descr, fortran_order or shape is missing");
-    return header;
+    zeros = letter == 0 ? zeros + 1 : 0;
+    append_utf8(letter, word);
   }
+  word.resize(word.size() - zeros);
+  return word;
+}
 
- private:
-  [[noreturn]] void fail(const std::string& what) const {
-    throw DataError(where_ + ": bad npy header: " + what +
-                    "; save it again with numpy.save(path, array)");
+std::vector<std::string> read_words(std::string_view bytes, const NpyHeader& header,
+                                    const std::string& where) {
+  const NpyType& type = header.type;
+  // An array of no dimensions is one word.
+  const auto shape = header.shape.empty() ? std::vector<uint64_t>{1} : header.shape;
+  check_size(bytes.size(), type.bytes, shape, where);
+  std::vector<std::string> words;
+  for (; !bytes.empty(); bytes.remove_prefix(type.bytes)) {
+    const auto one = bytes.substr(0, type.bytes);
+    words.push_back(type.kind == 'U' ? word_of(one, type.big_endian, where)
+                                     : std::string(one.substr(0, one.find_last_not_of('\0') + 1)));
   }
+  return words;
+}
 
-  void skip_space() {
-    while (!text_.empty() && std::isspace(static_cast<unsigned char>(text_.front()))) {
-      text_.remove_prefix(1);
+/// The fields of records as columns, [N, fields].
+Array read_records(std::string_view bytes, const NpyHeader& header, const std::string& where) {
+  if (header.shape.size() != 1) {
+    throw DataError(where + " holds records (a structured dtype) in " +
+                    std::to_string(header.shape.size()) + " dimensions, not one; save its " +
+                    "columns as one array: numpy.save(path, numpy.column_stack(columns))");
+  }
+  check_size(bytes.size(), header.type.bytes, header.shape, where);
+  Array table;
+  std::vector<torch::Tensor> columns;  // [N] each
+  size_t offset = 0;
+  for (const NpyField& field : header.fields) {
+    const size_t from = offset;
+    offset += field.type.bytes;
+    if (field.name.empty()) continue;
+    const std::string column_where = where + ", field '" + field.name + "',";
+    const auto format = number_format(field.type, column_where);
+    std::string column;
+    for (size_t at = from; at < bytes.size(); at += header.type.bytes) {
+      column += bytes.substr(at, field.type.bytes);
     }
+    columns.push_back(read_numbers(column, format, header.shape, column_where));
+    table.columns.push_back(field.name);
   }
-
-  bool take(char c) {
-    skip_space();
-    if (text_.empty() || text_.front() != c) return false;
-    text_.remove_prefix(1);
-    return true;
+  if (columns.empty()) throw DataError(where + " holds records without fields; give it columns");
+  const bool alike = std::all_of(columns.begin(), columns.end(), [&](const torch::Tensor& column) {
+    return column.scalar_type() == columns.front().scalar_type();
+  });
+  if (!alike) {
+    for (torch::Tensor& column : columns) column = column.to(torch::kFloat64);
   }
-
-  void expect(char c) {
-    if (!take(c)) fail("no '" + std::string(1, c) + "' where one belongs");
-  }
-
-  bool take_word(std::string_view word) {
-    skip_space();
-    if (text_.substr(0, word.size()) != word) return false;
-    text_.remove_prefix(word.size());
-    return true;
-  }
-
-  std::string quoted() {
-    const char quote = take('\'') ? '\'' : '"';
-    if (quote == '"') expect('"');
-    const size_t end = text_.find(quote);
-    if (end == std::string_view::npos) fail("a quote is never closed");
-    std::string word(text_.substr(0, end));
-    text_.remove_prefix(end + 1);
-    return word;
-  }
-
-  std::string descr() {
-    skip_space();
-    if (!text_.empty() && text_.front() == '[') {
-      throw DataError(where_ +
-                      " holds records (a structured dtype), not numbers; save its columns " +
-                      "as one array: numpy.save(path, numpy.column_stack(columns))");
-    }
-    return quoted();
-  }
-
-  bool boolean() {
-    if (take_word("True")) return true;
-    if (!take_word("False")) fail("fortran_order is neither True nor False");
-    return false;
-  }
-
-  std::vector<uint64_t> shape() {
-    std::vector<uint64_t> sizes;
-    expect('(');
-    while (!take(')')) {
-      skip_space();
-      uint64_t size = 0;
-      const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), size);
-      if (error != std::errc()) fail("a size in the shape is not a whole number");
-      text_.remove_prefix(static_cast<size_t>(end - text_.data()));
-      sizes.push_back(size);
-      if (!take(',')) {
-        expect(')');
-        break;
-      }
-    }
-    return sizes;
-  }
-
-  std::string_view text_;
-  const std::string& where_;
-};
-
-NumberFormat npy_number_format(const std::string& descr, const std::string& where) {
-  // '<f4': byte order, kind, bytes. Python's own order mark '|' stands where bytes have none.
-  if (descr.size() == 3 && std::string_view("<>|=").find(descr[0]) != std::string_view::npos) {
-    const NumberFormat format{descr[1], descr[2] - '0', descr[0] == '>'};
-    const std::string_view sizes = format.kind == 'f'                         ? "248"
-                                   : format.kind == 'b'                       ? "1"
-                                   : format.kind == 'i' || format.kind == 'u' ? "1248"
-                                                                              : "";
-    if (sizes.find(descr[2]) != std::string_view::npos) return format;
-  }
-  const bool object = descr.find('O') != std::string::npos;
-  throw DataError(where + " has dtype " + (object ? "object" : "'" + descr + "'") +
-                  ", which holds no plain numbers; save it again with numpy.save(path, " +
-                  "array.astype('float32'))");
+  table.values = torch::stack(columns, 1);
+  return table;
 }
 
 }  // namespace
 
 Array parse_npy(std::string_view bytes, const std::string& where) {
-  constexpr size_t kVersion = kMagic.size();
-  if (bytes.size() < kVersion + 4 || bytes.substr(0, kVersion) != kMagic) {
-    throw DataError(where + " is not an npy file or is truncated: it must start with \\x93NUMPY " +
-                    "and a version; save it again with numpy.save(path, array)");
+  NpyHeader header = parse_npy_header(bytes, where);
+  bytes.remove_prefix(header.size);
+  if (!header.fields.empty()) return read_records(bytes, header, where);
+  if (header.type.kind == 'U' || header.type.kind == 'S') {
+    return {{}, {}, read_words(bytes, header, where)};
   }
-  const int version = static_cast<unsigned char>(bytes[kVersion]);
-  if (version < 1 || version > 3) {
-    throw DataError(where + " is npy version " + std::to_string(version) +
-                    "; versions 1 to 3 are known: save it again with numpy.save(path, array)");
-  }
-  bytes.remove_prefix(kVersion + 2);
-  const size_t width = version == 1 ? 2 : 4;
-  const char* const length = bytes.data();
-  const size_t header_size = bytes.size() < width ? bytes.size()
-                             : version == 1 ? load_number<uint16_t>(length, /*big_endian=*/false)
-                                            : load_number<uint32_t>(length, /*big_endian=*/false);
-  if (bytes.size() < width || bytes.size() - width < header_size) {
-    throw DataError(where + " ends within its npy header; it is truncated: copy or download it " +
-                    "again");
-  }
-  NpyHeader header = HeaderParser(bytes.substr(width, header_size), where).parse();
-  bytes.remove_prefix(width + header_size);
-  const auto format = npy_number_format(header.descr, where);
+  const auto format = number_format(header.type, where);
   if (!header.fortran_order) return {read_numbers(bytes, format, header.shape, where)};
 
   // Fortran order is C order with the dimensions reversed.
@@ -201,8 +167,7 @@ void write_npy(const std::filesystem::path& path, const torch::Tensor& values) {
   header.resize(padded - kPrefix - 1, ' ');
   header += '\n';
   write_atomically(path, [&](std::ostream& out) {
-    out << kMagic;
-    out.write("\x01\x00", 2);
+    out.write("\x93NUMPY\x01\x00", 8);
     out.put(static_cast<char>(header.size() & 0xff)).put(static_cast<char>(header.size() >> 8));
     out << header;
     out.write(static_cast<const char*>(data.data_ptr()),

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "clade/core/error.h"
 #include "clade/formats/bytes.h"
@@ -24,34 +25,6 @@ torch::Tensor convert(std::string_view bytes, bool big_endian) {
 torch::Tensor convert_half(std::string_view bytes, bool big_endian) {
   const auto bits = convert<int16_t, int16_t>(bytes, big_endian);
   return bits.view(torch::kFloat16).to(torch::kFloat32);  // [n]
-}
-
-void check_size(size_t available, const NumberFormat& format, const std::vector<uint64_t>& shape,
-                const std::string& where) {
-  constexpr size_t kMostDimensions = 8;
-  if (shape.empty() || shape.size() > kMostDimensions) {
-    throw DataError(where + " holds an array of " + std::to_string(shape.size()) +
-                    " dimensions; points need one to " + std::to_string(kMostDimensions) +
-                    ", the first counting the points");
-  }
-  const std::string announced =
-      " announces " + shape_text(shape) + " values of " + std::to_string(format.bytes) + " bytes";
-  for (const uint64_t size : shape) {
-    if (size == 0) throw DataError(where + announced + ": zero rows or features; give it points");
-  }
-  const uint64_t values = available / static_cast<uint64_t>(format.bytes);
-  uint64_t wanted = 1;
-  for (const uint64_t size : shape) {
-    if (size > values / wanted) {  // Division cannot overflow where the product would.
-      throw DataError(where + announced + " but only " + std::to_string(available) +
-                      " bytes follow its header; it is truncated: copy or download it again");
-    }
-    wanted *= size;
-  }
-  if (wanted * static_cast<uint64_t>(format.bytes) != available) {
-    throw DataError(where + announced + " but " + std::to_string(available) +
-                    " bytes follow its header, too many; it is damaged: write it again");
-  }
 }
 
 torch::Tensor convert(std::string_view bytes, const NumberFormat& format,
@@ -103,9 +76,47 @@ std::optional<double> parse_number(std::string_view text) {
   return value;
 }
 
+uint64_t announced_bytes(uint64_t header, uint64_t bytes, const std::vector<uint64_t>& shape) {
+  constexpr uint64_t boundless = std::numeric_limits<uint64_t>::max();
+  for (const uint64_t length : shape) {
+    if (length > 0 && bytes > boundless / length) return boundless;
+    bytes *= length;
+  }
+  return bytes > boundless - header ? boundless : bytes + header;
+}
+
+void check_size(uint64_t available, uint64_t bytes, const std::vector<uint64_t>& shape,
+                const std::string& where) {
+  constexpr size_t kMostDimensions = 8;
+  if (shape.empty() || shape.size() > kMostDimensions) {
+    throw DataError(where + " holds an array of " + std::to_string(shape.size()) +
+                    " dimensions; points need one to " + std::to_string(kMostDimensions) +
+                    ", the first counting the points");
+  }
+  if (bytes == 0) throw DataError(where + " holds values of no bytes; save it again");
+  const std::string announced =
+      " announces " + shape_text(shape) + " values of " + std::to_string(bytes) + " bytes";
+  for (const uint64_t size : shape) {
+    if (size == 0) throw DataError(where + announced + ": zero rows or features; give it points");
+  }
+  const uint64_t values = available / bytes;
+  uint64_t wanted = 1;
+  for (const uint64_t size : shape) {
+    if (size > values / wanted) {  // Division cannot overflow where the product would.
+      throw DataError(where + announced + " but only " + std::to_string(available) +
+                      " bytes follow its header; it is truncated: copy or download it again");
+    }
+    wanted *= size;
+  }
+  if (wanted * bytes != available) {
+    throw DataError(where + announced + " but " + std::to_string(available) +
+                    " bytes follow its header, too many; it is damaged: write it again");
+  }
+}
+
 torch::Tensor read_numbers(std::string_view bytes, const NumberFormat& format,
                            const std::vector<uint64_t>& shape, const std::string& where) {
-  check_size(bytes.size(), format, shape, where);
+  check_size(bytes.size(), static_cast<uint64_t>(format.bytes), shape, where);
   return convert(bytes, format, where).view(std::vector<int64_t>(shape.begin(), shape.end()));
 }
 

@@ -23,6 +23,15 @@ struct NumberFormat {
 torch::Tensor read_numbers(std::string_view bytes, const NumberFormat& format,
                            const std::vector<uint64_t>& shape, const std::string& where);
 
+/// Bytes of a file with a header of `header` bytes and an array of `shape` whose values take
+/// `bytes` each; the most there can be where that overflows.
+uint64_t announced_bytes(uint64_t header, uint64_t bytes, const std::vector<uint64_t>& shape);
+
+/// Throws DataError unless `available` bytes are exactly those of an array of `shape` whose values
+/// take `bytes` each; also where a dimension is empty, or there are none or more than eight.
+void check_size(uint64_t available, uint64_t bytes, const std::vector<uint64_t>& shape,
+                const std::string& where);
+
 /// The number that is all of `text`, NaN and infinities among them, NaN also where it is beyond
 /// double; nothing where it is no number.
 std::optional<double> parse_number(std::string_view text);

@@ -123,15 +123,76 @@ TEST(Npy, ReadsFortranOrderAndEveryVersion) {
   }
 }
 
+TEST(Npy, ReadsHeadersOfPython2AndOfOldVersions) {
+  const auto expected = torch::arange(4, torch::kFloat32).view({2, 2});
+  for (const std::string header :
+       {"{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 2L), }          ",
+        "{u'descr': u'<f4', u'fortran_order': False, u'shape': (2L, 2L)}",
+        "{\"shape\":(2,2),\"descr\":\"<f4\",\"fortran_order\":False}",
+        "{ 'descr' : 'f4' , 'fortran_order' : False , 'shape' : ( 2 , 2 , ) , } "}) {
+    expect_values(parse_npy(npy_bytes(header, little<float>({0, 1, 2, 3})), "a").values, expected);
+  }
+}
+
+TEST(Npy, ReadsWords) {
+  const auto words = [](const std::string& descr, const std::string& shape,
+                        const std::string& payload) {
+    return parse_npy(npy_bytes(npy_header(descr, shape), payload), "a").words;
+  };
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(words("<U2", "(2,)", little<uint32_t>({'N', 'K', 'B', 0})), (Words{"NK", "B"}));
+  EXPECT_EQ(words(">U1", "(2, 1)", big<uint32_t>({'N', 0})), (Words{"N", ""}));
+  EXPECT_EQ(words("|S3", "()", std::string("csr", 3)), Words{"csr"});
+  EXPECT_EQ(words("|S3", "(2,)", std::string("ab\0c\0\0", 6)), (Words{"ab", "c"}));
+  // One letter of each length in UTF-8.
+  EXPECT_EQ(words("<U4", "(1,)", little<uint32_t>({'z', 0xe9, 0x20ac, 0x1f600})),
+            Words{"z\u00e9\u20ac\U0001f600"});
+  expect_error<DataError>([&] { words("<U1", "(1,)", little<uint32_t>({0xd800})); }, {"Unicode"});
+  expect_error<DataError>(
+      [&] {
+        words("<U2", "(2,)", little<uint32_t>({1, 2, 3}));
+      },
+      {"2 values of 8 bytes", "truncated"});
+}
+
+TEST(Npy, ReadsRecordsAsATable) {
+  // What NumPy writes of [('age', 'i1'), ('height', '<f4')] with align=True: three bytes of
+  // padding.
+  const std::string header =
+      "{'descr': [('age', '|i1'), ('', '|V3'), ('height', '<f4')], 'fortran_order': False, "
+      "'shape': (2,), }";
+  const Array table = parse_npy(
+      npy_bytes(header, "\x07xxx" + little<float>({1.5F}) + "\xffyyy" + little<float>({-2})), "a");
+  EXPECT_EQ(table.columns, (std::vector<std::string>{"age", "height"}));
+  EXPECT_TRUE(table.values.to(torch::kFloat32).equal(floats({7, 1.5F, -1, -2}).view({2, 2})))
+      << table.values;
+  const std::string titled =
+      "{'descr': [(('what it is', 'x'), '<f4')], 'fortran_order': False, 'shape': (2,), }";
+  EXPECT_EQ(parse_npy(npy_bytes(titled, little<float>({1, 2})), "a").columns,
+            std::vector<std::string>{"x"});
+}
+
 TEST(Npy, RefusesWhatItCannotRead) {
   const auto refuse = [](const std::string& header, std::initializer_list<const char*> parts) {
     expect_error<DataError>([&] { parse_npy(npy_bytes(header, "12345678"), "a.npy"); }, parts);
   };
-  refuse(npy_header("|O", "(1,)"), {"a.npy", "dtype object", "astype('float32')"});
-  refuse(npy_header("<U2", "(1,)"), {"a.npy", "'<U2'", "astype('float32')"});
-  refuse(npy_header("<c8", "(1,)"), {"'<c8'"});
-  refuse("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }",
-         {"a.npy", "structured", "column_stack"});
+  refuse(npy_header("|O", "(1,)"),
+         {"a.npy", "dtype object", "pickle", "astype('float32')", "astype(str)"});
+  refuse(npy_header("<c8", "(1,)"), {"'<c8'", "complex", "array.real"});
+  refuse(npy_header("<f16", "(1,)"), {"'<f16'", "astype('float64')"});
+  refuse(npy_header("<M8[ns]", "(1,)"), {"'<M8[ns]'", "dates", "astype('int64')"});
+  refuse(npy_header("|V8", "(1,)"), {"'|V8'", "astype('float32')"});
+  refuse(npy_header("<U0", "(8,)"), {"a.npy", "no bytes"});
+  refuse(npy_header("<U9999999999", "(1,)"), {"a.npy", "more than a gigabyte"});
+  refuse("{'descr': [('a', '<f4', (3,))], 'fortran_order': False, 'shape': (2,), }",
+         {"a.npy", "structured", "'a'", "column_stack"});
+  refuse("{'descr': [('a', [('b', '<f4')])], 'fortran_order': False, 'shape': (2,), }",
+         {"a.npy", "'a'", "column_stack"});
+  refuse("{'descr': [('a', '<f4'), ('kind', '<U1')], 'fortran_order': False, 'shape': (1,), }",
+         {"a.npy, field 'kind',", "'<U1'"});
+  refuse("{'descr': [('', '|V4')], 'fortran_order': False, 'shape': (2,), }", {"without fields"});
+  refuse("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 2), }",
+         {"a.npy", "2 dimensions"});
   refuse("{'descr': '<f4', 'shape': (2,), }", {"a.npy", "fortran_order"});
   refuse(npy_header("<f4", "(-2,)"), {"a.npy", "shape"});
   refuse(npy_header("<f4", "()"), {"a.npy", "0 dimensions"});
@@ -157,6 +218,34 @@ TEST(Npz, ReadsStoredAndDeflatedEntries) {
   std::string damaged = zip_bytes({{"x.npy", x}}, false);
   damaged[damaged.find("PK\1\2") - 1] ^= 1;
   expect_error<DataError>([&] { parse_npz(damaged, "x", "a.npz"); }, {"a.npz:x", "checksum"});
+}
+
+TEST(Npz, IsUnpackedAsFarAsItsHeadersAnnounce) {
+  const std::string x = npy_bytes(npy_header("<f4", "(2, 1)"), little<float>({1, 2}));
+  const std::string bomb = zip_bytes({{"x.npy", x + std::string(1 << 22, '\0')}}, true);
+  EXPECT_LT(bomb.size(), 10000U);
+  expect_error<DataError>([&] { parse_npz(bomb, "x", "a.npz"); },
+                          {"a.npz:x announces", "4194", "too many"});
+  EXPECT_EQ(npz_contents(zip_bytes({{"x.npy", x}}, true), "a.npz"),
+            std::vector<std::string>{"x (2x1)"});
+}
+
+TEST(DataFile, UnpacksAndReadsAsFarAsHeadersAnnounce) {
+  const TestFolder folder;
+  const std::string npy = npy_bytes(npy_header("<f4", "(1,)"), little<float>({1}));
+  const std::string idx = idx_bytes(8, {1}, "1");
+  const std::string zeros(1 << 24, '\0');
+  for (const auto& [name, bytes] : {std::pair{"a.npy.gz", npy}, std::pair{"a.idx.gz", idx}}) {
+    expect_error<DataError>([&] { read_data_file(folder.write(name, deflated(bytes + zeros))); },
+                            {name, "more than the", "announces"});
+  }
+  for (const auto& [name, bytes] : {std::pair{"a.npy", npy}, std::pair{"a.idx", idx}}) {
+    const std::string path = folder.write(name, bytes);
+    std::filesystem::resize_file(path, uintmax_t{1} << 42);  // all but its start a hole
+    expect_error<DataError>([&] { read_data_file(path); },
+                            {name, "announces", "4398046511104", "too many"});
+  }
+  EXPECT_EQ(read_data_file(folder.write("long.npy.gz", deflated(npy))).bytes, npy);
 }
 
 TEST(Gzip, ReadsMembersAndRefusesDamage) {
@@ -192,8 +281,9 @@ TEST(DataFile, TellsTheFormatByContentThenName) {
                           {"h.gz", "not a gzip file"});
   expect_error<DataError>([&] { read_data_file(folder.write("i", "\x89HDF\r\n\x1a\n")); },
                           {"HDF5", "numpy.save"});
-  expect_error<DataError>([&] { read_data_file(folder.write("j", "\x80\x02\x01")); },
+  expect_error<DataError>([&] { read_data_file(folder.write("j", "\x80\x07\x01")); },
                           {"no known format", ".npy"});
+  expect_error<Error>([&] { read_data_file("/dev/zero"); }, {"/dev/zero is a device"});
 }
 
 // Everything that reads a whole file, whatever its format.

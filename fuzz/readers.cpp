@@ -18,6 +18,7 @@
 #include "clade/formats/npz.h"
 #include "clade/formats/png.h"
 #include "clade/formats/safetensors.h"
+#include "clade/formats/sparse.h"
 
 namespace clade::fuzz {
 namespace {
@@ -117,7 +118,9 @@ void npy(std::string_view bytes) {
 
 void npz(std::string_view bytes) {
   expecting<DataError>([&] {
-    for (const std::string& name : npz_names(bytes, "input")) parse_npz(bytes, name, "input");
+    const auto names = npz_names(bytes, "input");
+    for (const std::string& name : names) parse_npz(bytes, name, "input");
+    if (is_sparse_matrix(names)) parse_sparse_matrix(bytes, "input");
   });
 }
 

@@ -1,5 +1,6 @@
 #include "clade/core/memory.h"
 
+#include <c10/util/Exception.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,21 +10,14 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <new>
 #include <optional>
-
-#include "clade/core/error.h"
+#include <sstream>
+#include <stdexcept>
 
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
-
-#include <c10/util/Exception.h>
-
-#include <array>
-#include <cstdio>
-#include <new>
-#include <sstream>
-#include <stdexcept>
 
 namespace clade {
 namespace {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "clade/core/error.h"
@@ -79,6 +81,17 @@ std::string_view bytes_of(const torch::Tensor& tensor) {
   return {static_cast<const char*>(tensor.data_ptr()), tensor.nbytes()};
 }
 
+/// Adds [begin, end) to `taken`, from begin to end, unless part of it is there already: tensors
+/// that share no bytes take no more memory than their file.
+bool reserve(uint64_t begin, uint64_t end, std::map<uint64_t, uint64_t>& taken) {
+  if (begin == end) return true;
+  const auto after = taken.lower_bound(begin);
+  if (after != taken.end() && after->first < end) return false;
+  if (after != taken.begin() && std::prev(after)->second > begin) return false;
+  taken.emplace(begin, end);
+  return true;
+}
+
 }  // namespace
 
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
@@ -137,6 +150,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   json header = parse_header(std::string_view(content).substr(8, length), path);
   TensorFile file;
   std::vector<std::string_view> parts;
+  std::map<uint64_t, uint64_t> taken;
   try {
     const std::string checksum = take_checksum(header);
     for (const auto& [name, entry] : header.items()) {
@@ -147,6 +161,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
       const auto begin = entry.at("data_offsets").at(0).get<uint64_t>();
       const auto end = entry.at("data_offsets").at(1).get<uint64_t>();
       if (begin > end || end > data.size()) throw refuse("tensor " + name + " lies past its end");
+      if (!reserve(begin, end, taken)) throw refuse("tensor " + name + " shares bytes with others");
       const auto dtype = entry.at("dtype").get<std::string>();
       const auto known = std::find_if(dtypes().begin(), dtypes().end(),
                                       [&](const auto& row) { return row.first == dtype; });

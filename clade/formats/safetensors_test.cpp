@@ -14,6 +14,7 @@
 namespace clade {
 namespace {
 
+using testing::expect_error;
 using testing::TestFolder;
 
 TEST(Safetensors, RoundTripsEveryTypeAndShape) {
@@ -114,6 +115,33 @@ TEST(Safetensors, OfAnotherProgramNeedsNoChecksumAndNoStack) {
   EXPECT_THROW(read_safetensors_metadata(path), DataError);
   write("[1]");
   EXPECT_THROW(read_safetensors_metadata(path), DataError);
+}
+
+TEST(Safetensors, RefusesTensorsThatShareBytes) {
+  const TestFolder folder;
+  const std::string path = folder.path("a.safetensors");
+  const auto write = [&](const std::vector<std::pair<int, int>>& offsets) {
+    nlohmann::json header;
+    for (size_t i = 0; i < offsets.size(); ++i) {
+      const auto [begin, end] = offsets[i];
+      header["t" + std::to_string(i)] = {
+          {"dtype", "U8"}, {"shape", {end - begin}}, {"data_offsets", {begin, end}}};
+    }
+    const std::string text = header.dump();
+    const uint64_t length = text.size();
+    std::string bytes(8, '\0');
+    std::memcpy(bytes.data(), &length, 8);
+    std::ofstream(path, std::ios::binary) << bytes << text << "abcdefgh";
+    return read_safetensors(path).tensors.size();
+  };
+  EXPECT_EQ(write({{4, 8}, {0, 2}, {2, 2}, {2, 4}}), 4U);
+  for (const auto& offsets : std::vector<std::vector<std::pair<int, int>>>{{{0, 8}, {0, 8}},
+                                                                           {{0, 4}, {3, 5}},
+                                                                           {{3, 5}, {0, 4}},
+                                                                           {{0, 8}, {2, 4}},
+                                                                           {{2, 4}, {0, 8}}}) {
+    expect_error<DataError>([&] { write(offsets); }, {"a.safetensors", "shares bytes"});
+  }
 }
 
 }  // namespace

@@ -14,10 +14,10 @@ struct DecodedImage {
 };
 
 /// The pixels of a PNG or JPEG file, told apart by their first bytes. 16 bits become 8, palettes
-/// and fewer bits than 8 are expanded (a palette to colours), what is transparent lies on white; a
-/// rotation that a camera noted (EXIF) is not applied. `where` names the file in messages. Throws
-/// DataError where it is neither, broken, truncated or larger than 8192 pixels a side, Error where
-/// Clade was built without its library.
+/// and fewer bits than 8 are expanded (a palette to colours), what is transparent lies on white,
+/// CMYK becomes RGB; an image is turned as its camera noted (EXIF). `where` names the file in
+/// messages. Throws DataError where it is neither (many other formats by name), broken, truncated
+/// or larger than 8192 pixels a side, Error where Clade was built without its library.
 DecodedImage decode_image(std::string_view bytes, const std::string& where);
 
 }  // namespace clade

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <functional>
 #include <random>
 
 #include "clade/core/error.h"
+#include "clade/formats/exif.h"
 #include "clade/formats/test_files.h"
 
 #ifdef CLADE_WITH_JPEG
@@ -26,7 +28,9 @@ torch::Tensor decode(const std::string& bytes) {
 }
 
 #ifdef CLADE_WITH_JPEG
-std::string jpeg_bytes(const torch::Tensor& image, bool progressive = false) {  // [H, W(, 3)] uint8
+/// A JPEG of [H, W(, C)] uint8, which `choose` says how to write.
+std::string compressed(const torch::Tensor& image,
+                       const std::function<void(jpeg_compress_struct&)>& choose) {
   jpeg_compress_struct jpeg{};
   jpeg_error_mgr errors{};
   jpeg.err = jpeg_std_error(&errors);
@@ -36,11 +40,7 @@ std::string jpeg_bytes(const torch::Tensor& image, bool progressive = false) {  
   jpeg_mem_dest(&jpeg, &buffer, &size);
   jpeg.image_height = static_cast<JDIMENSION>(image.size(0));
   jpeg.image_width = static_cast<JDIMENSION>(image.size(1));
-  jpeg.input_components = image.dim() == 3 ? 3 : 1;
-  jpeg.in_color_space = image.dim() == 3 ? JCS_RGB : JCS_GRAYSCALE;
-  jpeg_set_defaults(&jpeg);
-  jpeg_set_quality(&jpeg, 95, TRUE);
-  if (progressive) jpeg_simple_progression(&jpeg);
+  choose(jpeg);
   jpeg_start_compress(&jpeg, TRUE);
   for (int64_t i = 0; i < image.size(0); ++i) {
     JSAMPROW row = image.data_ptr<uint8_t>() + i * image.stride(0);
@@ -51,6 +51,68 @@ std::string jpeg_bytes(const torch::Tensor& image, bool progressive = false) {  
   jpeg_destroy_compress(&jpeg);
   std::free(buffer);
   return bytes;
+}
+
+std::string jpeg_bytes(const torch::Tensor& image, bool progressive = false) {  // [H, W(, 3)] uint8
+  return compressed(image, [&](jpeg_compress_struct& jpeg) {
+    jpeg.input_components = image.dim() == 3 ? 3 : 1;
+    jpeg.in_color_space = image.dim() == 3 ? JCS_RGB : JCS_GRAYSCALE;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_quality(&jpeg, 95, TRUE);
+    if (progressive) jpeg_simple_progression(&jpeg);
+  });
+}
+
+/// CMYK as Adobe writes it, inverted: [H, W, 4] uint8.
+std::string cmyk_bytes(const torch::Tensor& image) {
+  return compressed(image, [](jpeg_compress_struct& jpeg) {
+    jpeg.input_components = 4;
+    jpeg.in_color_space = JCS_CMYK;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_quality(&jpeg, 100, TRUE);
+  });
+}
+
+TEST(Jpeg, CmykBecomesRgb) {
+  // Inverted: full cyan is 0. Paper, black, red (magenta and yellow), and half a blue.
+  const auto image =
+      pixels({255, 255, 255, 255, 255, 255, 255, 0, 255, 0, 0, 255, 0, 0, 255, 128}, {4, 4});
+  const auto rows = image.view({4, 1, 1, 4}).expand({4, 16, 16, 4}).reshape({64, 16, 4});
+  const DecodedImage read = decode_image(cmyk_bytes(rows.contiguous()), "a.jpg");
+  ASSERT_EQ(read.pixels.sizes(), (torch::IntArrayRef{64, 16, 3}));
+  const auto expected = pixels({255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 0, 128}, {4, 3});
+  for (int64_t i = 0; i < 4; ++i) {
+    const auto centre = read.pixels[16 * i + 8][8].to(torch::kInt64);
+    EXPECT_LE((centre - expected[i].to(torch::kInt64)).abs().max().item<int64_t>(), 3) << centre;
+  }
+  EXPECT_EQ(read.changes, std::vector<std::string>{"CMYK became RGB"});
+}
+
+TEST(Jpeg, OfThousandsOfScansIsRefused) {
+  const auto grey = torch::zeros({16, 16}, torch::kUInt8);
+  const auto with_scans = [&](int scans) {
+    // The first brings the mean, each of the others one coefficient of the first block again.
+    std::vector<jpeg_scan_info> script(static_cast<size_t>(scans), {1, {0}, 0, 0, 0, 0});
+    int next = 0;
+    for (auto& scan : script) {
+      if (next > 0) scan.Ss = scan.Se = next;
+      next = next % 63 + 1;
+    }
+    return compressed(grey, [&](jpeg_compress_struct& jpeg) {
+      jpeg.input_components = 1;
+      jpeg.in_color_space = JCS_GRAYSCALE;
+      jpeg_set_defaults(&jpeg);
+      jpeg.scan_info = script.data();
+      jpeg.num_scans = scans;
+    });
+  };
+  std::string bytes = with_scans(64);
+  EXPECT_TRUE(decode(bytes).equal(grey));
+  // Sixty-three of its scans, again and again.
+  const size_t first = bytes.find("\xff\xda"), second = bytes.find("\xff\xda", first + 2);
+  const std::string again = bytes.substr(second, bytes.size() - second - 2);
+  for (int i = 0; i < 20; ++i) bytes.insert(bytes.size() - 2, again);
+  expect_error<DataError>([&] { decode(bytes); }, {"a.png", "more than 100 scans"});
 }
 
 TEST(Jpeg, DecodesGreyAndColour) {
@@ -67,7 +129,79 @@ TEST(Jpeg, DecodesGreyAndColour) {
 }
 #endif
 
+// What stands where in each orientation, after the table of EXIF 2.32, of a, b, c above d, e, f.
+TEST(Exif, TurnsImagesUpright) {
+  const auto image = pixels({'a', 'b', 'c', 'd', 'e', 'f'}, {2, 3});
+  const auto shown = [&](int orientation) {
+    const auto turned = upright(image, orientation);
+    std::string text;
+    for (int64_t i = 0; i < turned.size(0); ++i) {
+      for (int64_t j = 0; j < turned.size(1); ++j)
+        text += static_cast<char>(turned[i][j].item<int64_t>());
+      text += "/";
+    }
+    return text;
+  };
+  EXPECT_EQ(shown(1), "abc/def/");
+  EXPECT_EQ(shown(2), "cba/fed/");
+  EXPECT_EQ(shown(3), "fed/cba/");
+  EXPECT_EQ(shown(4), "def/abc/");
+  EXPECT_EQ(shown(5), "ad/be/cf/");
+  EXPECT_EQ(shown(6), "da/eb/fc/");
+  EXPECT_EQ(shown(7), "fc/eb/da/");
+  EXPECT_EQ(shown(8), "cf/be/ad/");
+  const auto colours = image.unsqueeze(2).expand({2, 3, 3});
+  EXPECT_TRUE(upright(colours, 6).select(2, 1).equal(upright(image, 6)));
+}
+
+/// A TIFF block of two entries, the second of which is the orientation.
+std::string tiff_block(bool big_endian, uint16_t orientation) {
+  const auto two = [&](uint16_t n) {
+    return big_endian ? testing::big<uint16_t>({n}) : testing::little<uint16_t>({n});
+  };
+  const auto four = [&](uint32_t n) {
+    return big_endian ? testing::big<uint32_t>({n}) : testing::little<uint32_t>({n});
+  };
+  const std::string camera = two(0x0110) + two(2) + four(4) + std::string("abc\0", 4);
+  const std::string turned = two(0x0112) + two(3) + four(1) + two(orientation) + two(0);
+  return (big_endian ? "MM" : "II") + two(42) + four(8) + two(2) + camera + turned + four(0);
+}
+
+TEST(Exif, FindsTheOrientation) {
+  for (const bool big_endian : {false, true}) {
+    const std::string block = tiff_block(big_endian, 6);
+    EXPECT_EQ(exif_orientation(block), 6);
+    EXPECT_EQ(exif_orientation(tiff_block(big_endian, 9)), 1);
+    // Cut anywhere, it says the same or nothing.
+    for (size_t size = 0; size < block.size(); ++size) {
+      const int cut = exif_orientation(std::string_view(block).substr(0, size));
+      EXPECT_EQ(cut, size < block.size() - 4 ? 1 : 6) << size;
+    }
+  }
+  EXPECT_EQ(exif_orientation(std::string("MM\0*\xff\xff\xff\xff", 8)), 1);
+}
+
+#ifdef CLADE_WITH_JPEG
+TEST(Jpeg, IsTurnedAsItsExifSays) {
+  auto image = torch::zeros({16, 32, 3}, torch::kUInt8);
+  image.slice(1, 0, 8).select(2, 0).fill_(200);  // a red edge at its left
+  std::string bytes = jpeg_bytes(image);
+  const std::string exif = std::string("Exif\0\0", 6) + tiff_block(true, 6);
+  const auto length = static_cast<uint16_t>(exif.size() + 2);
+  bytes.insert(2, "\xff\xe1" + testing::big<uint16_t>({length}) + exif);
+  const DecodedImage read = decode_image(bytes, "a.jpg");
+  ASSERT_EQ(read.pixels.sizes(), (torch::IntArrayRef{32, 16, 3}));
+  EXPECT_GT(read.pixels.slice(0, 0, 8).select(2, 0).min().item<int64_t>(), 180);  // above, now
+  EXPECT_LT(read.pixels.slice(0, 10).max().item<int64_t>(), 20);
+  EXPECT_EQ(read.changes, std::vector<std::string>{"turned upright as its EXIF says"});
+}
+#endif
+
 TEST(DecodeImage, NamesWhatIsNoImage) {
+  expect_error<DataError>([] { decode_image("RIFF\1\1\1\1WEBPVP8 \1", "a.png"); },
+                          {"a.png is a WebP image", "PNG or JPEG"});
+  expect_error<DataError>([] { decode_image("<!doctype html><html>", "a.jpg"); },
+                          {"a.jpg is a web page"});
   expect_error<DataError>([] { decode_image("hello, world", "notes.png"); },
                           {"notes.png", "neither PNG nor JPEG"});
   expect_error<DataError>([] { decode_image("", "none.png"); }, {"none.png", "empty"});
@@ -111,6 +245,13 @@ TEST(Png, SaysWhatItLeavesOut) {
             (Texts{"16 bits became 8", "an alpha channel lies on white"}));
   EXPECT_EQ(changes(png_bytes(2, 1, 1, 3, kZero + "\x40", "PLTE\x01\x02\x03\xfa\xfb\xfc")),
             Texts{"a palette became colours"});
+}
+
+TEST(Png, IsTurnedAsItsExifSays) {
+  const DecodedImage read = decode_image(
+      png_bytes(3, 2, 8, 0, kZero + "abc" + kZero + "def", "eXIf" + tiff_block(false, 8)), "a.png");
+  EXPECT_TRUE(read.pixels.equal(pixels({'c', 'f', 'b', 'e', 'a', 'd'}, {3, 2})));
+  EXPECT_EQ(read.changes, std::vector<std::string>{"turned upright as its EXIF says"});
 }
 
 TEST(Png, SizesAreCheckedBeforeMemoryIsTaken) {

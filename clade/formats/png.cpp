@@ -4,6 +4,8 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/formats/bytes.h"
+#include "clade/formats/exif.h"
 #include "clade/formats/image_sides.h"
 
 #ifdef CLADE_WITH_PNG
@@ -42,6 +44,17 @@ std::vector<std::string> changes_of(png_uint_32 format) {
   return changes;
 }
 
+/// The orientation in the chunk eXIf, which stands anywhere before the end.
+int orientation_of_png(std::string_view bytes) {
+  constexpr size_t signature = 8, frame = 12;  // of a chunk: its length, type and checksum
+  for (size_t at = signature; at + frame <= bytes.size();) {
+    const size_t length = load_number<uint32_t>(&bytes[at], /*big_endian=*/true);
+    if (bytes.substr(at + 4, 4) == "eXIf") return exif_orientation(bytes.substr(at + 8, length));
+    at += frame + length;
+  }
+  return 1;
+}
+
 DataError broken_png(const std::string& where, const std::string& why) {
   return DataError(where + " is a broken PNG (" + why + "); copy it again or remove it");
 }
@@ -64,7 +77,7 @@ DecodedImage decode_png(std::string_view bytes, const std::string& where) {
     throw broken_png(where, std::to_string(header.height) + "x" + std::to_string(header.width) +
                                 " pixels in " + std::to_string(bytes.size()) + " bytes");
   }
-  const auto changes = changes_of(header.format);
+  auto changes = changes_of(header.format);
   const bool colour = (header.format & PNG_FORMAT_FLAG_COLOR) != 0;
   header.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
   header.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // libpng would take 16 bits for linear light
@@ -76,7 +89,9 @@ DecodedImage decode_png(std::string_view bytes, const std::string& where) {
       0) {
     throw broken_png(where, header.message);
   }
-  return {pixels, changes};
+  const int orientation = orientation_of_png(bytes);
+  if (orientation != 1) changes.emplace_back(kTurned);
+  return {upright(pixels, orientation), changes};
 }
 
 std::string encode_png(const torch::Tensor& image) {

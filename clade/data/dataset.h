@@ -26,6 +26,9 @@ struct PointNames {
   PointNames of(const torch::Tensor& rows) const;
 };
 
+/// What points are for, if the data themselves say it.
+enum class Part { kTrain, kValidation, kTest };
+
 /// Points and, where known, their labels, on one device.
 struct Dataset {
   std::string name;

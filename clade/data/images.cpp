@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/memory.h"
+#include "clade/data/image_files.h"
 #include "clade/formats/image.h"
 #include "clade/formats/numbers.h"
 
@@ -16,12 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_image_name(const fs::path& name) {
-  std::string end = name.extension().string();
-  std::transform(end.begin(), end.end(), end.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return end == ".png" || end == ".jpg" || end == ".jpeg";
-}
+constexpr int64_t kLargestSuggested = 128;  // pixels a side; models of larger images are rare
 
 /// "28x28 grey".
 std::string image_text(const std::vector<int64_t>& shape) {
@@ -42,6 +41,32 @@ std::string settings_for(const std::vector<int64_t>& shape, const std::vector<in
   return settings;
 }
 
+/// [H, W] to make photographs of `shape` smaller: its longer side 64 pixels, the other in
+/// proportion.
+std::string smaller(const std::vector<int64_t>& shape) {
+  constexpr int64_t side = 64;
+  const int64_t longer = std::max(shape[0], shape[1]);
+  const auto scaled = [&](int64_t length) {
+    return std::to_string(std::max<int64_t>(1, (length * side + longer / 2) / longer));
+  };
+  return "--set data.resize=[" + scaled(shape[0]) + "," + scaled(shape[1]) + "]";
+}
+
+/// `name` is of `own` shape and not of `wanted`, that of the image `first`, or, if that is "", of
+/// those a model was trained on.
+[[noreturn]] void refuse_shape(const std::string& name, const std::vector<int64_t>& own,
+                               const std::vector<int64_t>& wanted, const std::string& first) {
+  const bool photographs = std::max(wanted[0], wanted[1]) > kLargestSuggested;
+  const std::string settings = first.empty() || !photographs || is_colour(own) != is_colour(wanted)
+                                   ? settings_for(own, wanted)
+                                   : smaller(wanted);
+  throw DataError(name + " is " + image_text(own) +
+                  (first.empty() ? ", the model was trained on " + image_text(wanted) +
+                                       " images; give such images, or train with "
+                                 : ", " + first + " is " + image_text(wanted) + "; give ") +
+                  settings);
+}
+
 /// changes: in how many images each.
 std::string changes_text(const std::map<std::string, int64_t>& changes) {
   std::string text;
@@ -52,6 +77,10 @@ std::string changes_text(const std::map<std::string, int64_t>& changes) {
   return text;
 }
 
+void join_note(const std::string& part, std::string& note) {
+  note += (note.empty() ? "" : "; ") + part;
+}
+
 /// Whether colours are three times the same. values: [N, H, W] or [N, H, W, 3].
 bool are_grey_colours(const torch::Tensor& values) {
   if (values.dim() < 4) return false;
@@ -59,32 +88,96 @@ bool are_grey_colours(const torch::Tensor& values) {
   return red.equal(values.select(3, 1)) && red.equal(values.select(3, 2));
 }
 
-std::vector<std::string> classes_of(const std::vector<fs::path>& files, const fs::path& folder) {
+/// The part that a folder of this name holds, if it is one of those that people call so.
+std::optional<Part> part_called(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (name == "train" || name == "training") return Part::kTrain;
+  if (name == "val" || name == "valid" || name == "validation") return Part::kValidation;
+  if (name == "test" || name == "testing") return Part::kTest;
+  return std::nullopt;
+}
+
+/// Where an image stands: relative to the folder, and below train/ or test/ if it is so divided.
+struct Place {
+  fs::path file;
+  fs::path below;  ///< Its first folder is its class.
+};
+
+/// Fills images.parts if there are a folder of training images and one of others for it; what is
+/// in neither is left out.
+std::vector<Place> places_of(const std::vector<fs::path>& files, const fs::path& folder,
+                             ImageFolder& images) {
+  std::vector<Place> places, divided;
+  std::map<std::string, Part> folders;
+  for (const fs::path& file : files) {
+    const fs::path relative = file.lexically_relative(folder);
+    places.push_back({file, relative});
+    if (!relative.has_parent_path()) continue;
+    const std::string first = relative.begin()->string();
+    const auto part = part_called(first);
+    if (!part) continue;
+    folders.emplace(first, *part);
+    divided.push_back({file, relative.lexically_relative(first)});
+    images.parts.push_back(*part);
+  }
+  std::set<Part> parts;
+  std::string names;
+  for (const auto& [name, part] : folders) {
+    parts.insert(part);
+    names += (names.empty() ? "" : ", ") + name + "/";
+  }
+  if (parts.size() < 2 || parts.count(Part::kTrain) == 0) {
+    images.parts.clear();
+    return places;
+  }
+  join_note(names + " are its parts", images.note);
+  if (divided.size() < places.size()) {
+    join_note(std::to_string(places.size() - divided.size()) + " images in none of them left out",
+              images.note);
+  }
+  return divided;
+}
+
+std::vector<std::string> classes_of(const std::vector<Place>& places) {
   std::vector<std::string> classes;
   const fs::path* outside = nullptr;
   const fs::path* inside = nullptr;
-  for (const fs::path& file : files) {
-    const fs::path relative = file.lexically_relative(folder);
-    const fs::path*& first = relative.has_parent_path() ? inside : outside;
-    if (first == nullptr) first = &file;
-    if (relative.has_parent_path()) classes.push_back(relative.begin()->string());
+  for (const Place& place : places) {
+    const fs::path*& first = place.below.has_parent_path() ? inside : outside;
+    if (first == nullptr) first = &place.file;
+    if (place.below.has_parent_path()) classes.push_back(place.below.begin()->string());
   }
   if (inside != nullptr && outside != nullptr) {
-    throw DataError(folder.string() + " holds images both in subfolders (" + inside->string() +
+    throw DataError("there are images both in subfolders (" + inside->string() +
                     ") and beside them (" + outside->string() +
                     "); put all into subfolders, one a class, or none");
   }
   return classes;
 }
 
+/// Throws DataError unless memory holds n images of `shape` as they are read and as a model reads
+/// them.
+void weigh(int64_t n, const std::vector<int64_t>& shape, const std::string& folder) {
+  double values = static_cast<double>(n);
+  for (const int64_t side : shape) values *= static_cast<double>(side);
+  constexpr double bytes = 1 + 2 * sizeof(float);
+  require_memory(static_cast<uint64_t>(values * bytes),
+                 folder + ": " + std::to_string(n) + " images of " + image_text(shape),
+                 "make them smaller, say by " + smaller(shape));
+}
+
 }  // namespace
 
 torch::Tensor conform(const torch::Tensor& image, const ImageReading& reading) {
+  const bool sized =
+      reading.resize.empty() || image.sizes().slice(0, 2) == torch::IntArrayRef(reading.resize);
+  if (sized && (!reading.greyscale || image.dim() == 2)) return image;
   auto pixels = image.to(torch::kFloat32);
   if (reading.greyscale && pixels.dim() == 3) {
     pixels = pixels.matmul(torch::tensor({0.299F, 0.587F, 0.114F}));
   }
-  if (!reading.resize.empty() && pixels.sizes().slice(0, 2) != torch::IntArrayRef(reading.resize)) {
+  if (!sized) {
     const bool colour = pixels.dim() == 3;
     const auto planes = colour ? pixels.permute({2, 0, 1}) : pixels.unsqueeze(0);  // [C, H, W]
     const auto options = torch::nn::functional::InterpolateFuncOptions()
@@ -99,68 +192,44 @@ torch::Tensor conform(const torch::Tensor& image, const ImageReading& reading) {
   return pixels.round().clamp(0, 255).to(torch::kUInt8).contiguous();
 }
 
-std::vector<fs::path> image_files(const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  std::error_code ignored;
-  fs::recursive_directory_iterator entry(folder, fs::directory_options::follow_directory_symlink,
-                                         error);
-  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    const fs::path name = entry->path().filename();
-    if (name.string().front() == '.') {
-      entry.disable_recursion_pending();
-    } else if (is_image_name(name) && !entry->is_directory(ignored)) {
-      files.push_back(entry->path());
-    }
-  }
-  if (error) {
-    throw DataError("cannot read the folder " + folder.string() + ": " + error.message() +
-                    "; check it and the folders in it");
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 ImageFolder read_image_folder(const fs::path& folder, const ImageReading& reading,
                               const std::vector<int64_t>& expected) {
-  const std::vector<fs::path> files = image_files(folder);
-  if (files.empty()) {
-    throw DataError(folder.string() + " holds no .png, .jpg or .jpeg images; give a folder of " +
-                    "images, a file, or the named set it holds (clade data)");
+  ImageFiles found = find_images(folder);
+  if (found.files.empty()) {
+    throw DataError(folder.string() + " holds no .png, .jpg or .jpeg images" +
+                    (found.note.empty() ? "" : " (" + found.note + ")") +
+                    "; give a folder of images, a file, or the named set it holds (clade data)");
   }
   ImageFolder images;
-  images.classes = classes_of(files, folder);
+  images.note = std::move(found.note);
+  const std::vector<Place> places = places_of(found.files, folder, images);
+  images.classes = classes_of(places);
   const bool known = expected.size() == 2 || is_colour(expected);
   std::vector<int64_t> shape = known ? expected : std::vector<int64_t>();
   std::map<std::string, int64_t> changes;
-  for (size_t i = 0; i < files.size(); ++i) {
-    const std::string name = files[i].string();
-    images.files.push_back(files[i].lexically_relative(folder).string());
+  for (size_t i = 0; i < places.size(); ++i) {
+    const std::string name = places[i].file.string();
+    images.files.push_back(places[i].file.lexically_relative(folder).string());
     const DecodedImage decoded = decode_image(read_file(name), name);
     for (const std::string& change : decoded.changes) ++changes[change];
     const auto image = conform(decoded.pixels, reading);
     const auto own = image.sizes().vec();
     if (shape.empty()) shape = own;
-    if (own != shape) {
-      const std::string wanted = image_text(shape);
-      throw DataError(name + " is " + image_text(own) +
-                      (known ? ", the model was trained on " + wanted +
-                                   " images; give such images, or train with "
-                             : ", " + files.front().string() + " is " + wanted + "; give ") +
-                      settings_for(own, shape));
-    }
+    if (own != shape) refuse_shape(name, own, shape, known ? "" : places.front().file.string());
     if (i == 0) {
+      weigh(static_cast<int64_t>(places.size()), shape, folder.string());
       auto all = shape;
-      all.insert(all.begin(), static_cast<int64_t>(files.size()));
+      all.insert(all.begin(), static_cast<int64_t>(places.size()));
       images.values = torch::empty(all, torch::kUInt8);
     }
     images.values[static_cast<int64_t>(i)].copy_(image);
   }
-  images.note = changes_text(changes);
+  if (!changes.empty()) join_note(changes_text(changes), images.note);
   if (!known && are_grey_colours(images.values)) {
-    images.note += std::string(images.note.empty() ? "" : "; ") +
-                   "red, green and blue are equal throughout: data.greyscale = true makes a third "
-                   "as many numbers";
+    join_note(
+        "red, green and blue are equal throughout: data.greyscale = true makes a third as many "
+        "numbers",
+        images.note);
   }
   return images;
 }

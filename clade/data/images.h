@@ -13,23 +13,22 @@ namespace clade {
 /// ITU-R BT.601, sizes change by anti-aliased bilinear interpolation.
 torch::Tensor conform(const torch::Tensor& image, const ImageReading& reading);
 
-/// The .png, .jpg and .jpeg files (in any case) in `folder` and all folders below, names that start
-/// with a dot left out: sorted folder by folder, names in byte order. Throws DataError where a
-/// folder cannot be read.
-std::vector<std::filesystem::path> image_files(const std::filesystem::path& folder);
-
 struct ImageFolder {
   torch::Tensor values;              // [N, H, W] or [N, H, W, 3] uint8
   std::vector<std::string> files;    ///< [N] relative to the folder.
   std::vector<std::string> classes;  ///< [N] names of subfolders; empty where there are none.
-  /// What of the files is left out, and in how many: "16 bits became 8 (3 images)"; may be empty.
+  std::vector<Part> parts;  ///< [N] if the folder is divided into train/ and others; else empty.
+  /// What is left out of the folder and of its files: "2 files left out: 2 .webp; 16 bits became 8
+  /// (3 images)"; may be empty.
   std::string note;
 };
 
-/// The images of a folder in the order of image_files(). Where they stand in subfolders, the first
-/// one's name on the way to an image is its class. All must have one shape after conform():
-/// `expected`, a trained model's, or the first image's where that is no image's. Throws DataError
-/// naming the first file that is broken or has another shape, and what to do.
+/// The images of a folder in the order of find_images(). A folder train/ (training/) beside test/
+/// (testing/) or val/ (valid/, validation/) divides them into these parts. Where images stand in
+/// subfolders, of the parts if there are any, the first one's name on the way to an image is its
+/// class. All must have one shape after conform(): `expected`, a trained model's, or the first
+/// image's where that is no image's. Throws DataError naming the first file that is broken or has
+/// another shape, and what to do; also if memory does not hold them all.
 ImageFolder read_image_folder(const std::filesystem::path& folder, const ImageReading& reading,
                               const std::vector<int64_t>& expected);
 

@@ -1,8 +1,15 @@
 #include "clade/data/images.h"
 
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
 #include "clade/core/error.h"
+#include "clade/data/image_files.h"
 #include "clade/data/load.h"
 #include "clade/formats/test_files.h"
 
@@ -62,7 +69,7 @@ TEST(ImageFolder, TakesItsFilesInOrderAndSubfoldersForClasses) {
   }
   folder.write("a/notes.txt", "no image");
   std::vector<std::string> names;
-  for (const auto& file : image_files(folder.path())) {
+  for (const auto& file : find_images(folder.path()).files) {
     names.push_back(file.lexically_relative(folder.path()).string());
   }
   EXPECT_EQ(names,
@@ -75,6 +82,81 @@ TEST(ImageFolder, TakesItsFilesInOrderAndSubfoldersForClasses) {
   folder.write("loose.png", flat(2, 1, '\5'));
   expect_error<DataError>([&] { read_image_folder(folder.path(), {}, {}); },
                           {"loose.png", "a/deep/er/x.png", "one a class"});
+}
+
+TEST(FindImages, CountsAndNamesWhatItLeavesOut) {
+  const TestFolder folder;
+  for (const char* name :
+       {"a/1.png", "a/2.JPEG", "a/3.jfif", "4.webp", "a/5.WebP", "a/6.gif", "a/.DS_Store",
+        "Thumbs.db", "a/notes.txt", ".git/7.png", "a/.8.png", "README"}) {
+    folder.write(name, "x");
+  }
+  for (const char* name :
+       {"runs/one/experiment.toml", "runs/one/run.json", "runs/one/report/samples.png"}) {
+    folder.write(name, "x");
+  }
+  ::mkfifo(folder.path("a/9.png").c_str(), 0600);
+  std::filesystem::create_symlink("nowhere", folder.path("a/10.png"));
+  const ImageFiles found = find_images(folder.path());
+  EXPECT_EQ(found.files.size(), 3U);
+  EXPECT_EQ(found.note,
+            "8 files left out: 2 .webp, 1 .DS_Store, 1 .db, 1 .gif, 1 .txt, 1 README and 1 of "
+            "other kinds; 1 hidden folder left out; the run folder " +
+                folder.path("runs/one") +
+                " left out; 1 pipe or device left out; 1 link to nothing left out");
+  expect_error<DataError>([&] { find_images(folder.path("runs/one")); }, {"runs/one", "of a run"});
+}
+
+TEST(FindImages, FollowsLinksOnceAndNeverInCircles) {
+  const TestFolder folder;
+  for (const char* name : {"data/a/1.png", "data/z/2.png", "data/z/3.png", "other/4.png",
+                           "other/deep/5.png", "6.png"}) {
+    folder.write(name, "x");
+  }
+  const auto link = [&](const std::string& to, const std::string& name) {
+    std::filesystem::create_symlink(to, folder.path("data/" + name));
+  };
+  link(".", "here");
+  link("..", "above");
+  link("/", "a/root");
+  link("z", "b");
+  link("../z/2.png", "a/2.png");
+  link("../other", "linked");
+  link("../other/deep", "zz");
+  link("../../6.png", "a/6.png");
+  std::filesystem::create_symlink("../../data", folder.path("other/deep/back"));
+  std::vector<std::string> names;
+  const ImageFiles found = find_images(folder.path("data"));
+  for (const auto& file : found.files) {
+    names.push_back(file.lexically_relative(folder.path("data")).string());
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"a/1.png", "a/6.png", "linked/4.png",
+                                             "linked/deep/5.png", "z/2.png", "z/3.png"}));
+  EXPECT_EQ(found.note, "7 links left out, to a folder above or to what is read already");
+}
+
+TEST(ImageFolder, IsWeighedBeforeItIsRead) {
+  const TestFolder folder;
+  const std::string large = grey_png(2400, 1800, std::string(2400 * 1800, '\x40'));
+  for (int i = 0; i < 12; ++i) folder.write(std::to_string(i) + ".png", large);
+  rlimit before{};
+  ::getrlimit(RLIMIT_AS, &before);
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlimit limit{pages * 4096 + (uint64_t{300} << 20), before.rlim_max};
+  ::setrlimit(RLIMIT_AS, &limit);
+  expect_error<DataError>(
+      [&] { read_image_folder(folder.path(), {}, {}); },
+      {"12 images of 1800x2400 grey", "MiB of memory", "--set data.resize=[48,64]"});
+  ::setrlimit(RLIMIT_AS, &before);
+}
+
+TEST(ImageFolder, OfPhotographsOfSeveralSizesIsToBeMadeSmall) {
+  const TestFolder folder;
+  folder.write("1.png", flat(300, 200, 'a'));
+  folder.write("2.png", flat(200, 300, 'a'));
+  expect_error<DataError>([&] { read_image_folder(folder.path(), {}, {}); },
+                          {"2.png is 300x200", "--set data.resize=[43,64]"});
 }
 
 TEST(ImageFolder, SaysWhichImageIsOddAndWhatToDo) {

@@ -6,6 +6,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/data/image_files.h"
 #include "clade/data/images.h"
 #include "clade/formats/data_file.h"
 #include "clade/formats/image.h"
@@ -147,7 +148,7 @@ std::optional<Drawings> read_pictures(const fs::path& folder, bool characters) {
   std::vector<bool> test;
   std::vector<std::string> texts;
   for (const fs::path& root : roots) {
-    for (const fs::path& file : image_files(root)) {
+    for (const fs::path& file : find_images(root).files) {
       const auto drawer = drawer_of(file.stem().string());
       const fs::path character = file.lexically_relative(root).parent_path();
       if (!drawer || !character.has_parent_path()) continue;

@@ -42,7 +42,6 @@ void embed(const EmbedArguments& arguments) {
     clade::write_npy(arguments.out, layer.means);
     say(layer.name + ", " + std::to_string(layer.means.size(0)) + " x " +
         std::to_string(layer.means.size(1)) + ": " + arguments.out);
-      if (!data.note.empty()) say(data.note);
     return;
   }
   throw clade::ConfigError("the model has no layer \"" + arguments.layer + "\"; it may be " +

@@ -42,7 +42,8 @@ void evaluate_run(const EvaluateArguments& arguments) {
       throw clade::DataError("the run's data have no " + name + " points; give --data FILE");
     }
   }
-  if (!data.note.empty()) say(data.note);
+  // Of points that are given it is said as they are read.
+  if (arguments.data.empty() && !data.note.empty()) say(data.note);
   try {
     evaluate_split(run, name, data, options);
   } catch (const clade::Interrupted& error) {

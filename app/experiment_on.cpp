@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 clade::ExperimentFile experiment_on(const std::string& what) {
   if (clade::is_experiment_address(what)) return clade::ExperimentFile::parse(what);
   clade::ExperimentFile file;
-  const bool named = clade::meant_set(what) != nullptr;
+  const bool named = clade::find_named_set(what) != nullptr;
   const std::string archive = what.substr(0, what.rfind(':'));  // of x.npz:NAME
   if (!named && !fs::exists(what) && !fs::exists(archive)) {
     throw clade::DataError("there is no file \"" + what +

@@ -304,7 +304,7 @@ void add_train(CLI::App& app) {
   command->add_option(
       "--labels", arguments->labels,
       "labels to compare clusters with, or to learn from: a file, a column of the table, or a kind "
-      "the named set has; subfolders of images are labels by themselves");
+      "the named set has; subfolders of images are labels by themselves; none for none at all");
   command->add_option("--set", arguments->overrides, "override one setting, section.key=value")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);

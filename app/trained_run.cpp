@@ -6,6 +6,7 @@
 
 #include "app/interrupt.h"
 #include "app/metrics.h"
+#include "app/say.h"
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
 #include "clade/core/progress.h"
@@ -33,6 +34,7 @@ clade::Dataset TrainedRun::points(const std::string& data, const std::string& la
                               trained.label_names);
   });
   clade::check_values(dataset, trained.options->likelihood);
+  if (!dataset.note.empty()) note(dataset.note);
   return dataset.to(device);
 }
 

@@ -12,5 +12,4 @@ void write_table(const clade::PointTable& table, const std::string& out) {
   }
   clade::write_atomically(out, [&](std::ostream& file) { table.write(file); });
   say(std::to_string(table.points()) + " points: " + out);
-  if (!table.note().empty()) say(table.note());
 }

@@ -203,7 +203,8 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
 
   const Outcome measured = run({"evaluate", "some", "--data", "points.csv", "--labels", "kind"});
   ASSERT_EQ(measured.code, 0) << measured.err;
-  EXPECT_NE(measured.out.find("40 of 160 points have no label"), std::string::npos) << measured.out;
+  EXPECT_NE(measured.err.find("note: 40 of 160 points have no label"), std::string::npos)
+      << measured.err;
   const auto metrics = nlohmann::json::parse(read(folder_ / "some/metrics.json"));
   EXPECT_EQ(metrics.at("data points.csv").at("points"), 160);
   EXPECT_EQ(metrics.at("data points.csv").at("clustering").at("points"), 120);

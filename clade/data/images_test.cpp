@@ -135,6 +135,47 @@ TEST(FindImages, FollowsLinksOnceAndNeverInCircles) {
   EXPECT_EQ(found.note, "7 links left out, to a folder above or to what is read already");
 }
 
+TEST(ImageFolder, IsDividedByItsFoldersTrainAndTest) {
+  const TestFolder folder;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = (i % 2 == 0 ? "dark/" : "bright/") + std::to_string(i) + ".png";
+    const char level = i % 2 == 0 ? '\0' : '\xff';
+    folder.write("Train/" + name, flat(2, 1, level));
+    if (i < 6) folder.write("test/" + name, flat(2, 1, level));
+    if (i < 4) folder.write("extra/" + name, flat(2, 1, level));
+  }
+  DataOptions options;
+  options.path = folder.path();
+  const auto names_start = [](const Dataset& data, const std::string& start) {
+    return std::all_of(data.names.names.begin(), data.names.names.end(),
+                       [&](const std::string& name) { return name.rfind(start, 0) == 0; });
+  };
+  Splits splits = load_splits(options, 1);
+  EXPECT_EQ(splits.test.size(), 6);
+  EXPECT_EQ(splits.validation.size(), 2);  // a tenth of the 20
+  EXPECT_EQ(splits.train.size(), 18);
+  EXPECT_TRUE(names_start(splits.test, "test/"));
+  EXPECT_TRUE(names_start(splits.train, "Train/"));
+  EXPECT_TRUE(names_start(splits.validation, "Train/"));
+  EXPECT_EQ(splits.train.label_names, (std::vector<std::string>{"bright", "dark"}));
+  EXPECT_TRUE(splits.test.x.select(1, 0).eq(1 - splits.test.labels).all().item<bool>())
+      << splits.test.x << splits.test.labels << splits.said;
+  for (const char* part : {"Train/, test/ are its parts", "4 images in none of them left out"}) {
+    EXPECT_NE(splits.said.find(part), std::string::npos) << splits.said;
+  }
+  options.test = 7;
+  expect_error<ConfigError>([&] { load_splits(options, 1); }, {"data.test is 7", "6 such points"});
+
+  folder.write("val/dark/1.png", flat(2, 1, '\0'));
+  options.test = 5;
+  splits = load_splits(options, 1);
+  EXPECT_EQ(splits.test.size(), 5);
+  EXPECT_TRUE(names_start(splits.validation, "val/"));
+  EXPECT_EQ(splits.train.size(), 20);
+  // To a trained model all are points.
+  EXPECT_EQ(load_points(folder.path(), "", splits.preprocessing, {1, 2}).size(), 27);
+}
+
 TEST(ImageFolder, IsWeighedBeforeItIsRead) {
   const TestFolder folder;
   const std::string large = grey_png(2400, 1800, std::string(2400 * 1800, '\x40'));

@@ -64,6 +64,42 @@ Indices split_file(int64_t n, const DataOptions& options, uint64_t seed) {
           order.slice(0, train + validation)};
 }
 
+/// `asked` points, if that is not negative, of `part`, of which there are enough; of an empty part
+/// those at the end of `train`, which loses them, a tenth if nothing is asked. [n] int64.
+torch::Tensor take_part(const torch::Tensor& part, int64_t asked, const std::string& setting,
+                        const DataOptions& options, torch::Tensor& train) {
+  const int64_t given = part.numel(), n = train.numel();
+  if (given == 0) {
+    const int64_t taken = asked < 0 ? n / kTenth : asked;
+    const int64_t kept = training_points(n, taken, /*test=*/0, options.path);
+    const auto end = train.slice(0, kept);
+    train = train.slice(0, 0, kept);
+    return end;
+  }
+  if (asked > given) {
+    throw ConfigError(setting + " is " + std::to_string(asked) + "; " + options.path + " has " +
+                      std::to_string(given) + " such points");
+  }
+  return asked < 0 ? part : part.slice(0, 0, asked);
+}
+
+Indices split_parts(const std::vector<Part>& parts, const DataOptions& options, uint64_t seed) {
+  const auto rows_of_part = [&](Part part) {
+    std::vector<int64_t> rows;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      if (parts[i] == part) rows.push_back(static_cast<int64_t>(i));
+    }
+    return torch::tensor(rows, torch::kInt64);
+  };
+  Generator generator = make_generator(derive_seed(seed, "split"));
+  auto train = rows_of_part(Part::kTrain);
+  train = train.index_select(0, torch::randperm(train.numel(), generator, torch::kInt64));
+  const auto test = take_part(rows_of_part(Part::kTest), options.test, "data.test", options, train);
+  const auto validation = take_part(rows_of_part(Part::kValidation), options.validation,
+                                    "data.validation", options, train);
+  return {train, validation, test};
+}
+
 torch::Tensor binarised_once(const torch::Tensor& x) {  // [N, D] -> [N, D]
   Generator generator = make_generator(kBinarisationSeed, x.device());
   return present(x, /*binarise=*/true, generator);
@@ -145,6 +181,24 @@ bool are_bits(const Splits& splits) {
          x.eq(0).logical_or(x.eq(1)).all().item<bool>();
 }
 
+/// What a user may have meant instead by the name of a set, if there is something so called.
+std::string note_namesake(const std::string& name) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(name, ignored)) return "";
+  return name + " is the named set, not the " +
+         (std::filesystem::is_directory(name, ignored) ? "folder" : "file") +
+         " of that name here, which is ./" + name;
+}
+
+std::string of_named_set(const std::string& labels) {
+  return labels == kNoLabels ? "" : labels;
+}
+
+void drop_labels(Points& points) {
+  points.labels = torch::Tensor();
+  points.label_names.clear();
+}
+
 bool asked(const ImageReading& images) {
   return images.greyscale || !images.resize.empty();
 }
@@ -160,7 +214,9 @@ std::vector<Option> DataOptions::options() {
       {"labels", &labels,
        "labels for scores, and label_budget of them for training: a file, a column of the table "
        "(name, or number from 1), an array of the .npz, or one of the kinds a named set has; a "
-       "folder of images has its subfolders. An empty cell, NaN or -1 is an unknown label"},
+       "folder of images has its subfolders. An empty cell, NaN or -1 is an unknown label; none "
+       "leaves "
+       "out those that the data bring"},
       {"label_budget", &label_budget,
        "how many labels of training points a model that learns from labels may see, drawn by the "
        "seed, evenly over the classes; 0 for none"},
@@ -208,7 +264,7 @@ void DataOptions::validate() const {
   }
   if (name.empty()) return;
   const NamedSet& set = named_set(name);
-  check_labels(set, labels);
+  check_labels(set, of_named_set(labels));
   if (asked(images)) {
     throw ConfigError("data.resize and data.greyscale are for folders of images, and " + name +
                       " has a size of its own; remove them");
@@ -243,13 +299,17 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
                  ? read_points(options.path, options.labels, {}, options.images, {}, options.table)
                  : read_points(options.path, options.labels, {}, options.images, {}, done->table,
                                {done->columns, done->shift.numel()});
-    rows = split_file(points.values.size(0), options, seed);
+    rows = points.parts.empty() ? split_file(points.values.size(0), options, seed)
+                                : split_parts(points.parts, options, seed);
   } else {
-    NamedPoints named = read_named_set(options.name, options.path, options.labels, seed);
+    NamedPoints named =
+        read_named_set(options.name, options.path, of_named_set(options.labels), seed);
     rows = split_named(named.train.values.size(0), named.test.values.size(0), options);
     points = std::move(named.train);
     points.values = torch::cat({points.values, named.test.values});
     points.labels = torch::cat({points.labels, named.test.labels});
+    if (options.labels == kNoLabels) drop_labels(points);
+    add_note(note_namesake(options.name), points);
     if (values == "auto") values = named_set(options.name).values;
   }
   auto [preprocessing, said] =
@@ -288,12 +348,14 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
 Dataset load_points(const std::string& path, const std::string& labels,
                     const Preprocessing& preprocessing, const std::vector<int64_t>& shape,
                     const std::vector<std::string>& label_names) {
-  const NamedSet* set = meant_set(path);
+  const NamedSet* set = find_named_set(path);
   const bool named = set != nullptr;
-  if (named) check_labels(*set, labels);
-  Points points = named ? read_named_set(path, /*folder=*/"", labels, /*seed=*/0).test
+  if (named) check_labels(*set, of_named_set(labels));
+  Points points = named ? read_named_set(path, /*folder=*/"", of_named_set(labels), /*seed=*/0).test
                         : read_points(path, labels, label_names, preprocessing.images, shape,
                                       preprocessing.table, {preprocessing.columns, count(shape)});
+  if (named && labels == kNoLabels) drop_labels(points);
+  if (named) add_note(note_namesake(path), points);
   const int64_t expected = count(shape);
   if (points.values.size(1) != expected) {
     throw DataError(path + ": points have " + std::to_string(points.values.size(1)) +

@@ -33,7 +33,8 @@ struct DataOptions : Options {
 /// Reads the data and splits them.
 ///
 /// A named set keeps its test points (the first `test` of them) and takes validation from the end
-/// of train; a file's points are shuffled by `seed` first. What happens to the values is chosen
+/// of train; a file's points are shuffled by `seed` first, and an image folder's parts, train/ and
+/// test/, stay what they are. What happens to the values is chosen
 /// from all of them, statistics from the training points, and said in Splits::said. Where values
 /// are grey levels, validation and test are binarised once, by a seed that is the same everywhere;
 /// train stays grey for present().

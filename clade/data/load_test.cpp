@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
@@ -591,7 +592,7 @@ TEST(LoadSplits, AnNpzBringsItsLabels) {
   const std::string several =
       folder.write("b.npz", testing::zip_bytes({{"a.npy", x}, {"b.npy", x}}, true));
   expect_error<DataError>([&] { load_splits(file_options(several), 1); },
-                          {"b.npz", ":ARRAY", "a or b"});
+                          {"b.npz", "a (2x1) or b (2x1)", "b.npz:a"});
 }
 #endif
 
@@ -633,6 +634,26 @@ TEST(LoadSplits, ANamedSetMayStandInAFolder) {
   EXPECT_EQ(fashion.test.labels[0].item<int64_t>(), 9);
   options.validation = 3;
   expect_error<ConfigError>([&] { load_splits(options, 1); }, {"data.validation = 3", "3 points"});
+}
+
+TEST(LoadSplits, ASetsNameGoesBeforeAFileOfThatNameAndIsSaid) {
+  const TestFolder folder;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  const auto said = [] { return load_splits(named_options("bimodal-1d"), 1).said; };
+  const std::string without = said();
+  folder.write("bimodal-1d/1.png", "x");
+  EXPECT_EQ(said(), without +
+                        "; bimodal-1d is the named set, not the folder of that name here, which is "
+                        "./bimodal-1d");
+  std::filesystem::remove_all("bimodal-1d");
+  folder.write("bimodal-1d", "1\n");
+  const Preprocessing plain{torch::zeros({1}), torch::ones({1}), false};
+  const Dataset data = load_points("bimodal-1d", "", plain, {1});
+  EXPECT_EQ(data.size(), 10000);
+  EXPECT_NE(data.note.find("not the file of that name"), std::string::npos) << data.note;
+  EXPECT_EQ(load_points("./bimodal-1d", "", plain, {1}).size(), 1);
+  std::filesystem::current_path(before);
 }
 
 TEST(LoadSplits, BimodalHasTwoHumpsOfTheRightPlaceAndWidth) {

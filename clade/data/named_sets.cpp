@@ -193,14 +193,6 @@ const NamedSet* find_named_set(const std::string& name) {
   return nullptr;
 }
 
-const NamedSet* meant_set(const std::string& what) {
-  const NamedSet* set = find_named_set(what);
-  std::error_code unknown;
-  if (set == nullptr || !std::filesystem::exists(what, unknown)) return set;
-  throw DataError(what + " is a data set known by name and also a file or folder here; write ./" +
-                  what + " for that, or call clade from another folder for the set");
-}
-
 const NamedSet& named_set(const std::string& name) {
   if (const NamedSet* set = find_named_set(name)) return *set;
   std::vector<std::string> names;

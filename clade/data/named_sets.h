@@ -25,10 +25,6 @@ const std::vector<NamedSet>& named_sets();
 /// The entry called `name`, or null.
 const NamedSet* find_named_set(const std::string& name);
 
-/// The set that a user who writes `what` for data means, or null if it is a path. Throws DataError
-/// if it could be either.
-const NamedSet* meant_set(const std::string& what);
-
 /// The entry called `name`. Throws ConfigError with the nearest known name.
 const NamedSet& named_set(const std::string& name);
 

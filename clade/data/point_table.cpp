@@ -30,7 +30,7 @@ std::vector<std::string> names_of_labels(const Dataset& points) {
 
 }  // namespace
 
-PointTable::PointTable(const Dataset& points) : points_(points.size()), note_(points.note) {
+PointTable::PointTable(const Dataset& points) : points_(points.size()) {
   add("index", points.rows);
   if (!points.names.names.empty()) add(points.names.title, points.names.names);
   if (points.labelled()) add("label", names_of_labels(points));

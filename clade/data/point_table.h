@@ -27,8 +27,6 @@ class PointTable {
   void add(const std::string& title, std::vector<std::string> texts);
 
   int64_t points() const { return points_; }
-  /// Dataset::note of the points.
-  const std::string& note() const { return note_; }
 
   /// As CSV after RFC 4180, with a header.
   void write(std::ostream& out) const;
@@ -43,7 +41,6 @@ class PointTable {
   };
 
   int64_t points_;
-  std::string note_;
   std::vector<Column> columns_;
 };
 

@@ -14,49 +14,16 @@
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
+#include "clade/data/arrays.h"
 #include "clade/data/images.h"
 #include "clade/data/table.h"
 #include "clade/formats/csv.h"
 #include "clade/formats/data_file.h"
 #include "clade/formats/encoding.h"
-#include "clade/formats/idx.h"
-#include "clade/formats/npy.h"
-#include "clade/formats/npz.h"
 #include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {
-
-bool is_whole(double value) {
-  return value == std::floor(value) && std::abs(value) < 0x1p53;
-}
-
-/// Labels as text, whole numbers in one spelling ("3" for 3.0), NaN as "", which is unknown. [N] or
-/// [N, 1] -> N texts.
-std::vector<std::string> spell_labels(const torch::Tensor& values, const std::string& where) {
-  const int64_t n = values.size(0);
-  if (values.numel() != n) {
-    throw DataError(where + " holds " + shape_text(values.sizes().vec()) +
-                    " numbers; labels are one whole number a point");
-  }
-  const auto numbers = values.reshape({n}).to(torch::kFloat64);
-  std::vector<std::string> texts;
-  for (int64_t i = 0; i < n; ++i) {
-    const double number = numbers.data_ptr<double>()[i];
-    if (std::isnan(number)) {
-      texts.emplace_back();
-      continue;
-    }
-    if (!is_whole(number)) {
-      throw DataError(where + ": row " + std::to_string(i) + " (counted from 0) is " +
-                      std::to_string(number) +
-                      "; labels must be whole numbers or words: if these are none, leave "
-                      "data.labels (--labels) out and train without");
-    }
-    texts.push_back(std::to_string(static_cast<int64_t>(number)));
-  }
-  return texts;
-}
 
 std::vector<std::string> spell_labels(std::vector<std::string> texts, const std::string& where) {
   std::vector<double> numbers;
@@ -66,35 +33,7 @@ std::vector<std::string> spell_labels(std::vector<std::string> texts, const std:
     if (number) numbers.push_back(*number);
   }
   const bool words = numbers.size() < texts.size();
-  return words ? texts : spell_labels(torch::tensor(numbers, torch::kFloat64), where);
-}
-
-std::string choose_array(const std::vector<std::string>& names, const std::string& where) {
-  const auto has = [&](const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  for (const char* usual : {"x", "images", "data"}) {
-    if (has(usual)) return usual;
-  }
-  std::vector<std::string> others;
-  std::copy_if(names.begin(), names.end(), std::back_inserter(others),
-               [](const std::string& name) { return name != "y" && name != "labels"; });
-  if (others.size() == 1) return others.front();
-  throw DataError(where + " holds several arrays; name the one to read: " + where +
-                  ":ARRAY, ARRAY being " + one_of(names));
-}
-
-Array read_array(const DataFile& file, const ArrayPath& path) {
-  switch (file.format) {
-    case Format::kIdx:
-      return parse_idx(file.bytes, path.file);
-    case Format::kNpy:
-      return parse_npy(file.bytes, path.file);
-    default:
-      const auto names = npz_names(file.bytes, path.file);
-      return parse_npz(file.bytes, path.entry.empty() ? choose_array(names, path.file) : path.entry,
-                       path.file);
-  }
+  return words ? texts : spell_labels(Array{torch::tensor(numbers, torch::kFloat64)}, where);
 }
 
 /// A file of labels whose empty lines are empty cells.
@@ -123,16 +62,9 @@ std::vector<std::string> labels_in(const Table& table, const std::string& where)
 }
 
 std::vector<std::string> read_label_file(const std::string& labels, int64_t n) {
-  ArrayPath path = split_array_path(labels);
+  const ArrayPath path = split_array_path(labels);
   const DataFile file = read_data_file(path.file);
-  if (file.format != Format::kCsv) {
-    if (file.format == Format::kNpz && path.entry.empty()) {
-      for (const std::string& name : npz_names(file.bytes, path.file)) {
-        if (name == "y" || name == "labels") path.entry = name;
-      }
-    }
-    return spell_labels(read_array(file, path).values, labels);
-  }
+  if (file.format != Format::kCsv) return read_array_labels(file, path);
   const auto read = [&](const std::string& bytes, Header header) {
     CsvReading reading;
     reading.as_written = {"1", "2"};
@@ -188,10 +120,6 @@ bool is_negative(const std::string& text) {
   return parse_number(text).value_or(0) < 0;
 }
 
-void add_note(const std::string& note, Points& points) {
-  points.note += (points.note.empty() ? "" : "; ") + note;
-}
-
 /// Makes each "-1" among `texts` an unknown label, "", unless it is a class.
 void read_minus_ones(const std::vector<std::string>& known, std::vector<std::string>& texts,
                      Points& points) {
@@ -229,49 +157,55 @@ void note_unknown(const std::vector<std::string>& texts, const std::vector<std::
   }
 }
 
-using LabelTexts = std::optional<std::vector<std::string>>;
+/// Of an array of records, those a trained model reads, by their names.
+torch::Tensor columns_among(const Array& array, const std::vector<std::string>& wanted,
+                            const std::string& path) {  // [N, D] -> [N, wanted]
+  if (array.columns.empty() || wanted.empty()) return array.values;
+  std::vector<torch::Tensor> columns;
+  for (const std::string& name : wanted) {
+    const auto found = std::find(array.columns.begin(), array.columns.end(), name);
+    if (found == array.columns.end()) {
+      throw DataError(path + " has no field '" + name + "', which the model was trained on; " +
+                      suggest(name, array.columns));
+    }
+    columns.push_back(array.values.select(1, found - array.columns.begin()));
+  }
+  return torch::stack(columns, 1);
+}
 
 [[noreturn]] void refuse_columns(const std::string& path) {
   throw DataError(
       path + " has no columns with names; remove data.id and data.drop, which are for " + "tables");
 }
 
-LabelTexts read_single_file(const std::string& labels, bool labels_are_a_file,
-                            const TableReading& table, const KnownFeatures& known, Points& points) {
+LabelTexts read_single_file(const LabelsInside& labels, const TableReading& table,
+                            const KnownFeatures& known, Points& points) {
   const std::string& path = points.name;
   const ArrayPath array_path = split_array_path(path);
   const DataFile file = read_data_file(array_path.file);
   if (file.format == Format::kCsv) {
-    auto texts = read_table(file.bytes, labels_are_a_file ? "" : labels, table, known, points);
+    auto texts = read_table(file.bytes, labels.value_or(""), table, known, points);
     return texts ? spell_labels(std::move(*texts), path) : LabelTexts();
   }
   if (!table.id.empty() || !table.drop.empty()) refuse_columns(path);
-  flatten(read_array(file, array_path).values, points);
-  if (labels_are_a_file) return std::nullopt;
-  if (file.format != Format::kNpz) {
-    if (!labels.empty()) refuse_labels(labels);
-    return std::nullopt;
-  }
-  const auto names = npz_names(file.bytes, path);
-  std::string entry = labels;
-  for (const char* usual : {"y", "labels"}) {
-    const bool there = std::find(names.begin(), names.end(), usual) != names.end();
-    if (entry.empty() && there && usual != array_path.entry) entry = usual;
-  }
-  if (entry.empty()) return std::nullopt;
-  return spell_labels(parse_npz(file.bytes, entry, array_path.file).values,
-                      array_path.file + ":" + entry);
+  if (labels && !labels->empty() && file.format != Format::kNpz) refuse_labels(*labels);
+  ArrayPoints read = read_array_points(file, array_path, labels);
+  flatten(columns_among(read.array, known.names, path), points);
+  points.columns =
+      known.names.empty() || read.array.columns.empty() ? read.array.columns : known.names;
+  points.note = read.array.note;
+  return std::move(read.labels);
 }
 
-LabelTexts read_folder(const std::string& labels, bool labels_are_a_file,
-                       const ImageReading& reading, const std::vector<int64_t>& expected,
-                       Points& points) {
-  if (!labels.empty() && !labels_are_a_file) refuse_labels(labels);
+LabelTexts read_folder(const LabelsInside& labels, const ImageReading& reading,
+                       const std::vector<int64_t>& expected, Points& points) {
+  if (labels && !labels->empty()) refuse_labels(*labels);
   ImageFolder images = read_image_folder(points.name, reading, expected);
   flatten(images.values, points);
   points.names = {"file", std::move(images.files)};
   points.note = images.note;
-  return images.classes.empty() ? LabelTexts() : std::move(images.classes);
+  points.parts = std::move(images.parts);
+  return !labels || images.classes.empty() ? LabelTexts() : std::move(images.classes);
 }
 
 /// A label for each point, from a file of them for each row.
@@ -287,6 +221,10 @@ std::vector<std::string> label_file_of(const std::string& labels, const Points& 
 }
 
 }  // namespace
+
+void add_note(const std::string& note, Points& points) {
+  points.note += (note.empty() || points.note.empty() ? "" : "; ") + note;
+}
 
 void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
                    Points& points) {
@@ -328,13 +266,15 @@ Points read_points(const std::string& path, const std::string& labels,
                    const std::vector<int64_t>& expected, const TableReading& table,
                    const KnownFeatures& known) {
   std::error_code ignored;
+  const bool none = labels == kNoLabels;
   const bool labels_are_a_file =
-      std::filesystem::is_regular_file(split_array_path(labels).file, ignored);
+      !none && std::filesystem::is_regular_file(split_array_path(labels).file, ignored);
+  const auto inside = none || labels_are_a_file ? LabelsInside() : labels;
   Points points;
   points.name = path;
   auto label_texts = std::filesystem::is_directory(path, ignored)
-                         ? read_folder(labels, labels_are_a_file, reading, expected, points)
-                         : read_single_file(labels, labels_are_a_file, table, known, points);
+                         ? read_folder(inside, reading, expected, points)
+                         : read_single_file(inside, table, known, points);
   check_finite(points);
   if (labels_are_a_file) label_texts = label_file_of(labels, points);
   if (label_texts) {

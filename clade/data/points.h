@@ -9,6 +9,9 @@
 
 namespace clade {
 
+/// data.labels for points without any, whatever labels stand beside them.
+inline constexpr const char* kNoLabels = "none";
+
 /// Points as a file or a named set holds them, before any preprocessing.
 struct Points {
   std::string name;            ///< The file or named set, for messages.
@@ -19,6 +22,7 @@ struct Points {
   torch::Tensor labels;                  ///< [N] int64, or undefined where none is known.
   std::vector<std::string> label_names;  ///< label_names[label].
   std::string note;                      ///< What the reader left out or found; may be empty.
+  std::vector<Part> parts = {};          ///< [N], or empty: then all are one heap.
   PointNames names = {};                 ///< Files of images, a table's data.id; may be none.
   torch::Tensor rows;        // [N] int64, which row of the table each is; undefined if all are here
   int64_t rows_of_file = 0;  ///< How many rows the table had, with those left out; 0 if undefined.
@@ -33,6 +37,9 @@ struct KnownFeatures {
   bool any() const { return count > 0; }
 };
 
+/// Adds to points.note, if there is something to add.
+void add_note(const std::string& note, Points& points);
+
 /// Numbers each of `texts`, sets points.labels and points.label_names: first `known`, a trained
 /// model's, then those not among them, numbers by size and words by alphabet. Where all known
 /// labels are words, a number stands for the known label of that place, from 0.
@@ -45,10 +52,9 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
 
 /// Reads `path` (FILE, FILE.npz:ARRAY, or a folder of images) and its labels. `labels` is a file of
 /// them (any format, one a point), a column of a table (its name, or its number from 1), an array
-/// of the same .npz, or "": none, except that a .npz with an array "y" or "labels" and a folder
-/// with subfolders bring their own. Without ARRAY, a .npz gives its "x", "images" or "data", or the
-/// only array that is not labels. `reading` and `expected` are read_image_folder()'s, `table` and
-/// `known` read_table()'s.
+/// of the same .npz, kNoLabels, or "": none, except that an archive of arrays and a folder with
+/// subfolders bring their own. Which arrays those are, read_array_points() says. `reading` and
+/// `expected` are read_image_folder()'s, `table` and `known` read_table()'s.
 ///
 /// Labels are numbered by encode_labels(); an empty cell and NaN are unknown ones. Throws DataError
 /// where a file cannot be read, holds NaN or infinities, or labels are not whole numbers or words,

@@ -1,0 +1,188 @@
+#include "clade/data/arrays.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "clade/core/error.h"
+#include "clade/core/words.h"
+#include "clade/formats/idx.h"
+#include "clade/formats/npy.h"
+#include "clade/formats/npz.h"
+#include "clade/formats/numbers.h"
+#include "clade/formats/sparse.h"
+
+namespace clade {
+namespace {
+
+using Names = std::vector<std::string>;
+
+constexpr std::array kUsualPoints = {"x", "X", "images", "data"};
+constexpr std::array kUsualLabels = {"y", "labels", "target"};
+
+bool has(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+[[noreturn]] void refuse_several(const DataFile& file, const std::string& where) {
+  const Names names = npz_names(file.bytes, where);
+  throw DataError(where + " holds several arrays: " + one_of(npz_contents(file.bytes, where)) +
+                  "; name the one to read: " + where + ":" + names.front());
+}
+
+std::string choose_points(const DataFile& file, const Names& names, const std::string& where) {
+  for (const char* usual : kUsualPoints) {
+    if (has(names, usual)) return usual;
+  }
+  Names others;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(others), [](const auto& name) {
+    return std::find(kUsualLabels.begin(), kUsualLabels.end(), name) == kUsualLabels.end();
+  });
+  if (others.size() == 1) return others.front();
+  refuse_several(file, where);
+}
+
+/// What labels of the array `points` may be called, the likeliest first.
+Names partners(const std::string& points) {
+  Names all;
+  if (points[0] == 'x' || points[0] == 'X') {
+    all.push_back((points[0] == 'x' ? 'y' : 'Y') + points.substr(1));
+    all.push_back('y' + points.substr(1));
+  }
+  for (const std::string word : {"images", "data"}) {
+    const size_t at = points.find(word);
+    if (at == std::string::npos) continue;
+    for (const char* label : {"labels", "target"}) {
+      all.push_back(std::string(points).replace(at, word.size(), label));
+    }
+  }
+  all.insert(all.end(), kUsualLabels.begin(), kUsualLabels.end());
+  return all;
+}
+
+/// The array of labels that stands beside `points`, or "".
+std::string labels_beside(const std::string& points, const Names& names) {
+  for (const std::string& name : partners(points)) {
+    if (name != points && has(names, name)) return name;
+  }
+  return "";
+}
+
+Array read_array(const DataFile& file, const ArrayPath& path) {
+  switch (file.format) {
+    case Format::kIdx:
+      return parse_idx(file.bytes, path.file);
+    case Format::kNpy:
+      return parse_npy(file.bytes, path.file);
+    default:
+      return parse_npz(file.bytes, path.entry, path.file);
+  }
+}
+
+void require_numbers(const Array& array, const std::string& where) {
+  if (array.values.defined()) return;
+  throw DataError(where + " holds words ('" + array.words.front() +
+                  "'), not numbers; give words as labels (--labels), and points as numbers");
+}
+
+/// Labels that nobody asked for: taken if they are labels of `n` points.
+LabelTexts labels_if_any(const DataFile& file, const ArrayPath& path, int64_t n,
+                         std::string& note) {
+  const std::string where = path.file + ":" + path.entry;
+  std::string why;
+  try {
+    auto texts = spell_labels(read_array(file, path), where);
+    if (static_cast<int64_t>(texts.size()) == n) return texts;
+    why = where + " has " + std::to_string(texts.size()) + " for " + std::to_string(n) + " points";
+  } catch (const DataError& error) {
+    why = error.what();
+  }
+  note += (note.empty() ? "" : "; ") + ("without labels: " + why);
+  return std::nullopt;
+}
+
+/// [N, K], in each row at most a single one among zeros.
+bool is_one_hot(const torch::Tensor& values) {
+  if (values.dim() != 2 || values.size(1) < 2) return false;
+  const auto bits = values.eq(0).logical_or(values.eq(1)).all();
+  return bits.item<bool>() && values.sum(1).le(1).all().item<bool>();
+}
+
+std::vector<std::string> spell_one_hot(const torch::Tensor& values) {  // [N, K]
+  const auto classes = values.argmax(1);                               // [N]
+  const auto known = values.ne(0).any(1);                              // [N]
+  std::vector<std::string> texts;
+  for (int64_t i = 0; i < values.size(0); ++i) {
+    texts.push_back(known[i].item<bool>() ? std::to_string(classes[i].item<int64_t>()) : "");
+  }
+  return texts;
+}
+
+}  // namespace
+
+std::vector<std::string> spell_labels(const Array& array, const std::string& where) {
+  if (!array.values.defined()) return array.words;
+  if (is_one_hot(array.values)) return spell_one_hot(array.values);
+  const int64_t n = array.values.size(0);
+  if (array.values.numel() != n) {
+    throw DataError(where + " holds " + shape_text(array.values.sizes().vec()) +
+                    " numbers; labels are one whole number a point, or one-hot");
+  }
+  const auto numbers = array.values.reshape({n}).to(torch::kFloat64);
+  std::vector<std::string> texts;
+  for (int64_t i = 0; i < n; ++i) {
+    const double number = numbers.data_ptr<double>()[i];
+    if (std::isnan(number)) {
+      texts.emplace_back();
+      continue;
+    }
+    if (number != std::floor(number) || std::abs(number) >= 0x1p53) {
+      throw DataError(where + ": row " + std::to_string(i) + " (counted from 0) is " +
+                      std::to_string(number) +
+                      "; labels must be whole numbers or words (without any: --labels none)");
+    }
+    texts.push_back(std::to_string(static_cast<int64_t>(number)));
+  }
+  return texts;
+}
+
+ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
+                              const LabelsInside& labels) {
+  if (file.format != Format::kNpz) {
+    ArrayPoints points{read_array(file, path), {}};
+    require_numbers(points.array, path.file);
+    return points;
+  }
+  const Names names = npz_names(file.bytes, path.file);
+  ArrayPath chosen = path;
+  ArrayPoints points;
+  if (path.entry.empty() && is_sparse_matrix(names)) {
+    points.array = parse_sparse_matrix(file.bytes, path.file);
+  } else {
+    if (path.entry.empty()) chosen.entry = choose_points(file, names, path.file);
+    points.array = read_array(file, chosen);
+    require_numbers(points.array, path.file + ":" + chosen.entry);
+  }
+  if (!labels) return points;
+  if (!labels->empty()) {
+    points.labels = spell_labels(read_array(file, {path.file, *labels}), path.file + ":" + *labels);
+  } else if (const auto beside = labels_beside(chosen.entry, names); !beside.empty()) {
+    points.labels =
+        labels_if_any(file, {path.file, beside}, points.array.values.size(0), points.array.note);
+  }
+  return points;
+}
+
+std::vector<std::string> read_array_labels(const DataFile& file, const ArrayPath& path) {
+  ArrayPath chosen = path;
+  if (file.format == Format::kNpz && path.entry.empty()) {
+    const Names names = npz_names(file.bytes, path.file);
+    chosen.entry = names.size() == 1 ? names.front() : labels_beside("x", names);
+    if (chosen.entry.empty()) refuse_several(file, path.file);
+  }
+  return spell_labels(read_array(file, chosen), path.file);
+}
+
+}  // namespace clade

@@ -1,0 +1,42 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clade/formats/array.h"
+#include "clade/formats/data_file.h"
+
+namespace clade {
+
+/// One text a point, "" if its label is unknown; nothing if there are no labels.
+using LabelTexts = std::optional<std::vector<std::string>>;
+
+/// Which labels are taken of a file of points: none of them if there is nothing, its own if "",
+/// else the column or array so called.
+using LabelsInside = std::optional<std::string>;
+
+/// The points of an array file and, of an archive, the labels that stand beside them.
+struct ArrayPoints {
+  Array array;  ///< Of numbers.
+  LabelTexts labels;
+};
+
+/// Reads an IDX, .npy or .npz file. Of an archive the array `path` names; else its "x", "X",
+/// "images" or "data", a sparse matrix of SciPy's, or the only array that is not labels.
+///
+/// `labels` names an array of the archive. If it is "", its own, those beside the points are taken:
+/// "y" of "x", "y_train" of "x_train", "train_labels" of "train_images", or "y", "labels" or
+/// "target"; but nobody asked for them, so if they are no labels, or not one a point, a note says
+/// so instead. Throws DataError if there is no such array, or several and none is named.
+ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
+                              const LabelsInside& labels);
+
+/// The labels in an array file, as those beside points are chosen.
+std::vector<std::string> read_array_labels(const DataFile& file, const ArrayPath& path);
+
+/// Labels as text, whole numbers in one spelling ("3" for 3.0), NaN as "", which is unknown: N
+/// words, [N] or [N, 1] numbers, or [N, K] that are one-hot, whose class is the column of the one
+/// and unknown without one. Throws DataError for other numbers.
+std::vector<std::string> spell_labels(const Array& array, const std::string& where);
+
+}  // namespace clade

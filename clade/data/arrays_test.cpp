@@ -1,0 +1,178 @@
+#include "clade/data/arrays.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "clade/core/error.h"
+#include "clade/data/load.h"
+#include "clade/data/points.h"
+#include "clade/formats/test_files.h"
+
+namespace clade {
+namespace {
+
+using testing::expect_error;
+using testing::little;
+using testing::npy_bytes;
+using testing::npy_header;
+using testing::TestFolder;
+
+using Texts = std::vector<std::string>;
+
+std::string float_array(const std::string& shape, std::initializer_list<float> values) {
+  return npy_bytes(npy_header("<f4", shape), little<float>(values));
+}
+
+std::string word_array(std::initializer_list<char> letters) {  // [N] of one letter each
+  std::string payload;
+  for (const char letter : letters) payload += little<uint32_t>({static_cast<uint32_t>(letter)});
+  return npy_bytes(npy_header("<U1", "(" + std::to_string(letters.size()) + ",)"), payload);
+}
+
+/// The labels of the points, "" where unknown; nothing where there are none.
+Texts names_of(const Points& points) {
+  Texts names;
+  for (int64_t i = 0; points.labels.defined() && i < points.labels.size(0); ++i) {
+    const auto label = points.labels[i].item<int64_t>();
+    names.push_back(label < 0 ? "" : points.label_names[static_cast<size_t>(label)]);
+  }
+  return names;
+}
+
+const std::string kPoints = float_array("(3, 2)", {1, 2, 3, 4, 5, 6});
+
+TEST(ArrayLabels, AreWordsNumbersOrOneHot) {
+  const auto spell = [](const torch::Tensor& values) { return spell_labels({values}, "y.npy"); };
+  EXPECT_EQ(spell(torch::tensor({3.0, -1.0, std::nan("")})), (Texts{"3", "-1", ""}));
+  EXPECT_EQ(spell(torch::tensor({2, 0, 2}).view({3, 1})), (Texts{"2", "0", "2"}));
+  EXPECT_EQ(spell(torch::tensor({{0, 0, 1}, {1, 0, 0}, {0, 0, 0}})), (Texts{"2", "0", ""}));
+  EXPECT_EQ(spell(torch::eye(3).flip(0)), (Texts{"2", "1", "0"}));
+  expect_error<DataError>(
+      [&] {
+        spell(torch::tensor({1.0, 0.25}));
+      },
+      {"y.npy", "row 1", "0.25", "whole numbers", "--labels none"});
+  expect_error<DataError>(
+      [&] {
+        spell(torch::tensor({{0.5, 0.5}, {1.0, 0.0}}));
+      },
+      {"y.npy holds 2x2", "one-hot"});
+  expect_error<DataError>([&] { spell(torch::tensor({{1, 1}, {1, 0}})); }, {"one-hot"});
+
+  const TestFolder folder;
+  const std::string x = folder.write("x.npy", kPoints);
+  EXPECT_EQ(names_of(read_points(x, folder.write("y.npy", word_array({'T', 'B', 'T'})))),
+            (Texts{"T", "B", "T"}));
+}
+
+TEST(ArrayLabels, WordsAreNoPoints) {
+  const TestFolder folder;
+  expect_error<DataError>([&] { read_points(folder.write("x.npy", word_array({'T'})), ""); },
+                          {"x.npy holds words ('T')", "--labels"});
+}
+
+TEST(ArrayLabels, RecordsOfATrainedModelAreReadByName) {
+  const TestFolder folder;
+  const std::string header =
+      "{'descr': [('a', '<f4'), ('b', '<f4')], 'fortran_order': False, 'shape': (2,), }";
+  const std::string path = folder.write("x.npy", npy_bytes(header, little<float>({1, 2, 3, 4})));
+  EXPECT_EQ(read_points(path, "").columns, (Texts{"a", "b"}));
+  const Points turned = read_points(path, "", {}, {}, {}, {}, {{"b", "a"}, 2});
+  EXPECT_TRUE(turned.values.equal(torch::tensor({{2.0F, 1.0F}, {4.0F, 3.0F}})));
+  EXPECT_EQ(turned.columns, (Texts{"b", "a"}));
+  expect_error<DataError>(
+      [&] {
+        read_points(path, "", {}, {}, {}, {}, {{"a", "c"}, 2});
+      },
+      {"x.npy", "no field 'c'"});
+}
+
+#ifdef CLADE_WITH_ZLIB
+using testing::zip_bytes;
+
+TEST(Archive, BringsTheLabelsBesideItsPoints) {
+  const TestFolder folder;
+  const auto read = [&](const std::string& points, const std::string& labels,
+                        const std::string& entry) {
+    const std::string archive =
+        folder.write("a.npz", zip_bytes({{points + ".npy", kPoints},
+                                         {labels + ".npy", word_array({'T', 'B', 'T'})},
+                                         {"z.npy", kPoints}},
+                                        true));
+    return names_of(read_points(archive + entry, ""));
+  };
+  const Texts expected = {"T", "B", "T"};
+  EXPECT_EQ(read("x", "y", ""), expected);
+  EXPECT_EQ(read("X", "y", ""), expected);
+  EXPECT_EQ(read("data", "target", ""), expected);
+  EXPECT_EQ(read("x_train", "y_train", ":x_train"), expected);
+  EXPECT_EQ(read("train_images", "train_labels", ":train_images"), expected);
+  EXPECT_EQ(read("x_train", "y_test", ":x_train"), Texts());
+}
+
+TEST(Archive, LabelsThatAreNoneDoNotStopWhoDidNotAskForThem) {
+  const TestFolder folder;
+  const auto archive = [&](const std::string& y) {
+    return folder.write("a.npz", zip_bytes({{"x.npy", kPoints}, {"y.npy", y}}, true));
+  };
+  const std::pair<std::string, const char*> all[] = {
+      {float_array("(3,)", {1, 2, 0.25}), "row 2"},
+      {float_array("(2,)", {1, 2}), "a.npz:y has 2 for 3 points"},
+      {npy_bytes(npy_header("|O", "(3,)"), "\x80\x04K\1."), "dtype object"}};
+  for (const auto& [y, why] : all) {
+    for (const char* entry : {"", ":x"}) {
+      const Points points = read_points(archive(y) + entry, "");
+      EXPECT_FALSE(points.labels.defined());
+      EXPECT_NE(points.note.find("without labels: "), std::string::npos) << points.note;
+      EXPECT_NE(points.note.find(why), std::string::npos) << points.note;
+    }
+    EXPECT_EQ(read_points(archive(y), "none").note, "");
+    EXPECT_THROW(read_points(archive(y), "y"), DataError);
+  }
+}
+
+TEST(Archive, OfSeveralArraysNamesThem) {
+  const TestFolder folder;
+  const std::string archive =
+      folder.write("a.npz", zip_bytes({{"x_train.npy", kPoints}, {"x_test.npy", kPoints}}, true));
+  expect_error<DataError>([&] { read_points(archive, ""); },
+                          {"several arrays", "x_train (3x2) or x_test (3x2)", "a.npz:x_train"});
+  expect_error<DataError>([&] { read_points(folder.path("a.npz:x_tran"), ""); },
+                          {"a.npz", "x_tran", "did you mean x_train?"});
+}
+
+TEST(Archive, OfASparseMatrixIsReadDense) {
+  const TestFolder folder;
+  const std::string archive = folder.write(
+      "a.npz",
+      zip_bytes({{"row.npy", npy_bytes(npy_header("<i4", "(1,)"), little<int32_t>({1}))},
+                 {"col.npy", npy_bytes(npy_header("<i4", "(1,)"), little<int32_t>({2}))},
+                 {"format.npy", npy_bytes(npy_header("|S3", "()"), "coo")},
+                 {"shape.npy", npy_bytes(npy_header("<i8", "(2,)"), little<int64_t>({2, 4}))},
+                 {"data.npy", float_array("(1,)", {7})}},
+                true));
+  const Points points = read_points(archive, "");
+  EXPECT_EQ(points.shape, std::vector<int64_t>{4});
+  EXPECT_EQ(points.values[1][2].item<double>(), 7);
+  EXPECT_EQ(points.values.sum().item<double>(), 7);
+  EXPECT_EQ(points.note, "a sparse matrix (coo), 12.5 % filled");
+}
+#endif
+
+TEST(NoLabels, AreNoneWhateverTheDataBring) {
+  const TestFolder folder;
+  DataOptions options;
+  options.path = folder.write("a.csv", "a,b\n1,2\n3,4\n");
+  options.labels = "none";
+  EXPECT_FALSE(load_splits(options, 1).train.labelled());
+  options.path.clear();
+  options.name = "bimodal-1d";
+  const Splits drawn = load_splits(options, 1);
+  EXPECT_FALSE(drawn.train.labelled());
+  EXPECT_TRUE(drawn.train.label_names.empty());
+}
+
+}  // namespace
+}  // namespace clade

@@ -173,12 +173,13 @@ bool are_levels(const torch::Tensor& x) {
   return same.logical_and_(levels.ge(0)).logical_and_(levels.le(255)).all().item<bool>();
 }
 
-/// Whether the values are 0 or 1 as they were read: a single point is standardised to zeros, too.
+/// Whether the values are bits, or black and white: a single point or constant features are
+/// standardised to zeros, too, but black is 0, or -1 if white is 1.
 bool are_bits(const Splits& splits) {
   const Preprocessing& done = splits.preprocessing;
   const auto& x = splits.train.x;
-  return done.shift.eq(0).logical_and(done.scale.eq(1)).all().item<bool>() &&
-         x.eq(0).logical_or(x.eq(1)).all().item<bool>();
+  const auto black = done.shift.eq(0).logical_or(done.shift.eq(-1).logical_and(done.scale.eq(2)));
+  return black.all().item<bool>() && x.eq(0).logical_or(x.eq(1)).all().item<bool>();
 }
 
 /// What a user may have meant instead by the name of a set, if there is something so called.
@@ -370,11 +371,8 @@ Dataset load_points(const std::string& path, const std::string& labels,
   if (constants.find("differ") != std::string::npos) {
     points.note += points.note.empty() ? constants.substr(2) : constants;
   }
+  if (preprocessing.binarise) cap_levels(preprocessing, points);
   Dataset data = take(points, all_indices(0, points.values.size(0)), preprocessing);
-  if (preprocessing.binarise) {
-    check_range(points.values, 0, preprocessing.scale.max().item<double>(), points,
-                "the model was trained on levels in that range; rescale the values to it");
-  }
   if (are_bytes(preprocessing) && points.values.is_floating_point() &&
       points.values.max().item<double>() <= 1) {
     throw DataError(path + " holds fractions up to 1, but the model was trained on levels from 0 " +

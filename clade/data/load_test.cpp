@@ -345,6 +345,109 @@ TEST(LoadSplits, TellsKindsOfValuesApart) {
   EXPECT_EQ(suggested_likelihood(read(floats("(1, 2, 2)", {0, 0.5, -1, 0.25}))), "gaussian");
 }
 
+TEST(LoadSplits, WhiteIsWhatTheValuesSay) {
+  const TestFolder folder;
+  const auto read = [&](const std::string& descr, const std::string& payload,
+                        const std::string& shape = "(1, 2, 2)") {
+    return load_splits(
+        file_options(folder.write("a.npy", npy_bytes(npy_header(descr, shape), payload))), 1);
+  };
+  struct Case {
+    Splits splits;
+    float shift, scale;
+    bool bits;
+    std::vector<float> x;
+    const char* said;
+  };
+  const float f = 1.0F / 16;
+  const std::vector<Case> cases = {
+      {read("|u1", std::string("\0\4\x08\x10", 4)),
+       0,
+       16,
+       true,
+       {0, 4 * f, 8 * f, 1},
+       "from 0 to 16, the brightest there is, divided by 16 and drawn"},
+      {read("<f8", little<double>({0, 4, 8, 16})), 0, 16, true, {0, 4 * f, 8 * f, 1}, "to 16"},
+      {read("|u1", std::string("\0\x40\x80\xc8", 4)),
+       0,
+       255,
+       true,
+       {0, 64 / 255.0F, 128 / 255.0F, 200 / 255.0F},
+       "from 0 to 255, divided by 255"},
+      {read("<u2", little<uint16_t>({0, 2, 4095, 4000})),
+       0,
+       4095,
+       true,
+       {0, 2 / 4095.0F, 1, 4000 / 4095.0F},
+       "from 0 to 4095, divided by 4095"},
+      {read("<u2", little<uint16_t>({0, 2, 300, 150})),
+       0,
+       300,
+       true,
+       {0, 2 / 300.0F, 1, 0.5F},
+       "to 300, the brightest"},
+      {read("|u1", std::string("\0\xff\xff\0", 4)),
+       0,
+       255,
+       false,
+       {0, 1, 1, 0},
+       "from 0 to 255, with none between, divided by 255, for a Bernoulli"},
+      {read("|u1", std::string("\0\xff\xff\0", 4), "(1, 4)"),
+       0,
+       255,
+       false,
+       {0, 1, 1, 0},
+       "with none between"},
+      {read("<f4", little<float>({-1, 0, 0.5F, 1})),
+       -1,
+       2,
+       true,
+       {0, 0.5F, 0.75F, 1},
+       "from -1 to 1, moved to 0 to 1"},
+      {read("<f4", little<float>({-1, 1, 1, -1})),
+       -1,
+       2,
+       false,
+       {0, 1, 1, 0},
+       "from -1 to 1, with none between, moved to 0 to 1, for a Bernoulli"},
+  };
+  for (const Case& it : cases) {
+    SCOPED_TRACE(it.splits.said);
+    const Preprocessing& done = it.splits.preprocessing;
+    EXPECT_EQ(done.shift[0].item<float>(), it.shift);
+    EXPECT_EQ(done.scale[0].item<float>(), it.scale);
+    EXPECT_EQ(done.binarise, it.bits);
+    EXPECT_TRUE(it.splits.train.x.view(-1).allclose(torch::tensor(it.x)));
+    EXPECT_NE(it.splits.said.find(it.said), std::string::npos);
+    EXPECT_EQ(suggested_likelihood(it.splits), "bernoulli");
+  }
+  // Neither counts below zero nor rows of small numbers are levels.
+  EXPECT_EQ(suggested_likelihood(read("<i2", little<int16_t>({-3, 4, 5, 6}))), "gaussian");
+  EXPECT_EQ(suggested_likelihood(read("|u1", std::string("\0\4\x08\x10", 4), "(1, 4)")),
+            "gaussian");
+  EXPECT_EQ(suggested_likelihood(read("<f4", little<float>({0, 1, 2, 2.5F}))), "gaussian");
+  // What is told goes before what is seen.
+  DataOptions told = file_options(folder.write(
+      "b.npy", npy_bytes(npy_header("|u1", "(1, 2, 2)"), std::string("\0\4\x08\x10", 4))));
+  told.values = "grey";
+  EXPECT_EQ(load_splits(told, 1).preprocessing.scale[0].item<float>(), 255);
+}
+
+TEST(LoadPoints, ALittleBrighterThanTheBrightestIsWhite) {
+  const TestFolder folder;
+  const auto all = [](double value) { return torch::full({4}, value); };
+  const auto read = [&](const std::string& bytes, double white) {
+    return load_points(folder.write("a.npy", npy_bytes(npy_header("|u1", "(1, 2, 2)"), bytes)), "",
+                       {all(0), all(white), true}, {2, 2});
+  };
+  const Dataset data = read(std::string("\0\x10\x11\x14", 4), 16);
+  EXPECT_TRUE(data.x.equal(torch::tensor({{0.0F, 1.0F, 1.0F, 1.0F}})));
+  EXPECT_EQ(data.note,
+            "2 numbers above 16, the brightest that the model was trained on, count as that");
+  expect_error<DataError>([&] { read(std::string("\0\x10\x11\xff", 4), 16); },
+                          {"a.npy", "pixel [1, 0]", "17", "outside 0 to 16"});
+}
+
 TEST(LoadSplits, ColoursAreLevelsOfRedGreenAndBlue) {
   const TestFolder folder;
   std::string bytes;  // two images of 2 x 3 pixels

@@ -2,8 +2,11 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <sstream>
 
 #include "clade/core/error.h"
@@ -39,11 +42,51 @@ bool all_bits(const torch::Tensor& values) {
   throw DataError(message.str());
 }
 
-std::string kind_of(const Points& points, const Range& range) {
-  if (all_bits(points.values)) return "binary";
+bool all_whole(const torch::Tensor& values) {
+  return !values.is_floating_point() || values.eq(values.round()).all().item<bool>();
+}
+
+/// The numbers that stand for black and for white.
+struct Levels {
+  double black = 0;
+  double white = 1;
+  bool found = false;     ///< White is the brightest there is, and no number that people agree on.
+  bool two_only = false;  ///< There is nothing between.
+};
+
+// White of 8 to 16 bits, and of fractions.
+constexpr std::array kAgreedWhites = {1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0};
+
+bool is_agreed(double white) {
+  return std::find(kAgreedWhites.begin(), kAgreedWhites.end(), white) != kAgreedWhites.end();
+}
+
+/// White of whole numbers up to `most`: the next that people agree on, or `most` itself if that
+/// would leave all in the darker half.
+double white_of(double most) {
+  const auto next = std::lower_bound(kAgreedWhites.begin(), kAgreedWhites.end(), most);
+  return next != kAgreedWhites.end() && 2 * most > *next ? *next : most;
+}
+
+/// The levels of images; nothing for other numbers. Black and white alone may also be a row.
+std::optional<Levels> levels_of(const Points& points, const Range& range) {
+  constexpr double most_levels = 65535;
   const bool image = points.shape.size() >= 2;
-  const double white = points.values.is_floating_point() ? 1 : kBrightest;
-  return image && range.least >= 0 && range.most <= white ? "grey" : "standardised";
+  Levels levels;
+  if (range.least >= 0 && range.most <= 1 && points.values.is_floating_point()) {
+    // from 0 to 1
+  } else if (range.least >= -1 && range.least <= -0.9 && range.most >= 0.9 && range.most <= 1) {
+    levels.black = -1;
+  } else if (range.least >= 0 && range.most <= most_levels && all_whole(points.values)) {
+    levels.white = white_of(range.most);
+    levels.found = !is_agreed(levels.white);
+  } else {
+    return std::nullopt;
+  }
+  levels.two_only =
+      points.values.eq(levels.black).logical_or_(points.values.eq(levels.white)).all().item<bool>();
+  const bool black_and_white = levels.two_only && levels.black == 0 && levels.white == kBrightest;
+  return image || black_and_white ? std::optional(levels) : std::nullopt;
 }
 
 constexpr int64_t kRows = 1000;  // looked at in float64 at a time, so that memory stays flat
@@ -162,16 +205,32 @@ bool as_bits(const std::string& binarise, bool colour, const std::string& likeli
   return !colour || likelihood == "bernoulli";
 }
 
-std::string levels_text(const std::vector<int64_t>& shape, bool bytes, bool bits) {
+std::string number_text(double number) {
+  std::ostringstream text;
+  text << number;
+  return text.str();
+}
+
+std::string levels_text(const std::vector<int64_t>& shape, const Levels& levels, bool bits) {
   const bool colour = is_colour(shape);
-  std::string text = std::string(colour ? "colours" : "grey levels") + " from 0 to " +
-                     (bytes ? "255, divided by 255" : "1");
+  const bool as_they_are = levels.black == 0 && levels.white == 1;
+  std::string text = std::string(colour ? "colours" : "grey levels") + " from " +
+                     number_text(levels.black) + " to " + number_text(levels.white);
+  if (levels.found) text += ", the brightest there is";
+  if (levels.two_only) text += ", with none between";
+  if (levels.black != 0) text += ", moved to 0 to 1";
+  if (levels.white != 1) text += ", divided by " + number_text(levels.white);
   if (bits) {
-    text += std::string(bytes ? " and" : ",") +
+    text += std::string(as_they_are ? "," : " and") +
             " drawn as bits at each presentation, for a Bernoulli likelihood";
+  } else if (levels.two_only) {
+    text += ", for a Bernoulli likelihood";
   } else {
-    text += std::string(bytes ? "" : ", taken as they are") + ", not binarised";
+    text += std::string(as_they_are ? ", taken as they are" : "") + ", not binarised";
     if (!colour) text += ", for a Gaussian likelihood";
+  }
+  if (levels.found && levels.white <= kBrightest) {
+    text += " (if 255 is white, set data.values = \"grey\")";
   }
   if (shape.size() == 3 && shape[0] == 3 && !colour) {
     text += " (if they are colour images, put the colours last: [N, H, W, 3])";
@@ -211,6 +270,21 @@ std::string said_of_constants(const Points& points, const Preprocessing& how) {
   return text;
 }
 
+void cap_levels(const Preprocessing& preprocessing, Points& points) {
+  const double black = preprocessing.shift.max().item<double>();
+  const double white = black + preprocessing.scale.max().item<double>();
+  const auto most = points.values.max().item<double>();
+  if (black == 0 && white > 1 && !is_agreed(white) && most > white && most <= 2 * white) {
+    const auto brighter = points.values.gt(white).sum().item<int64_t>();
+    points.values = points.values.clamp_max(white);
+    add_note(std::to_string(brighter) + " numbers above " + number_text(white) +
+                 ", the brightest that the model was trained on, count as that",
+             points);
+  }
+  check_range(points.values, black, white, points,
+              "the model was trained on levels in that range; rescale the values to it");
+}
+
 void check_range(const torch::Tensor& x, double least, double most, const Points& points,
                  const std::string& advice) {
   const auto inside = x.ge(least).logical_and_(x.le(most));  // NaN is outside.
@@ -225,7 +299,12 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                                          const std::string& likelihood) {
   const int64_t features = points.values.size(1);
   const Range range = range_of(points.values);
-  const std::string kind = values == "auto" ? kind_of(points, range) : values;
+  const bool binary = values == "auto" && all_bits(points.values);
+  const auto seen = values == "auto" && !binary ? levels_of(points, range) : std::nullopt;
+  const std::string kind = values != "auto" ? values
+                           : binary         ? "binary"
+                           : seen           ? "grey"
+                                            : "standardised";
   // An opened run has a likelihood, and its earlier version took such points.
   if (values == "auto" && likelihood.empty()) refuse_alpha(points);
 
@@ -245,12 +324,15 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
     }
     what = "0 or 1, taken as they are, for a Bernoulli likelihood";
   } else if (kind == "grey") {
-    check_range(points.values, 0, kBrightest, points,
+    const Levels levels = seen ? *seen : Levels{0, range.most > 1 ? kBrightest : 1.0};
+    check_range(points.values, levels.black, seen ? levels.white : kBrightest, points,
                 "grey levels lie in 0 to 1 or 0 to 255; set data.values = \"standardised\"");
-    const bool bytes = range.most > 1;
-    if (bytes) preprocessing.scale.fill_(kBrightest);
-    preprocessing.binarise = as_bits(binarise, is_colour(points.shape), likelihood);
-    what = levels_text(points.shape, bytes, preprocessing.binarise);
+    preprocessing.shift.fill_(levels.black);
+    preprocessing.scale.fill_(levels.white - levels.black);
+    // Draws of black and white are what they are drawn from.
+    preprocessing.binarise = (!levels.two_only || binarise == "dynamic") &&
+                             as_bits(binarise, is_colour(points.shape), likelihood);
+    what = levels_text(points.shape, levels, preprocessing.binarise);
   } else if (kind == "standardised") {
     const Moments moments = moments_of(points.values.index_select(0, train));
     standardise(moments, preprocessing);

@@ -30,4 +30,9 @@ std::string said_of_constants(const Points& points, const Preprocessing& how);
 void check_range(const torch::Tensor& x, double least, double most, const Points& points,
                  const std::string& advice);
 
+/// Checks levels that a trained model is to read as bits against those it was trained on. Where
+/// white was the brightest there was (grey levels from 0 to 16), a little brighter ones count as
+/// white, and points.note says so. Throws DataError for others outside.
+void cap_levels(const Preprocessing& preprocessing, Points& points);
+
 }  // namespace clade

@@ -4,10 +4,23 @@
 
 #include <cmath>
 
+#include "clade/core/memory.h"
 #include "clade/ops/convolution.h"
 #include "clade/ops/linear.h"
 
 namespace clade {
+namespace {
+
+/// Throws DataError unless memory holds so many weights, their gradient, and Adam's two moments.
+void weigh(int64_t weights, const Parent& parent, const Layer& layer) {
+  constexpr uint64_t bytes = 4 * sizeof(float);
+  require_memory(bytes * static_cast<uint64_t>(weights),
+                 "a layer from " + parent.name + ", " + std::to_string(parent.width) +
+                     " numbers, to " + std::to_string(layer.width),
+                 "give points of fewer numbers (images: data.resize), or narrower layers");
+}
+
+}  // namespace
 
 JoinImpl::JoinImpl(const Parents& parents, const Layer& layer, Generator& generator,
                    const JoinInit& init)
@@ -24,6 +37,7 @@ JoinImpl::JoinImpl(const Parents& parents, const Layer& layer, Generator& genera
   const int64_t fan_out = (init.fan_out > 0 ? init.fan_out : layer.width) * places;
   const double bound = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
   for (const Parent& parent : parents) {
+    weigh(c10::multiply_integers(shape_of(parent)), parent, layer);
     auto weight = torch::empty(shape_of(parent));
     if (parent.silent_at_first) {
       weight.zero_();

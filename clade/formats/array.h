@@ -12,7 +12,7 @@ namespace clade {
 
 /// One array of numbers, or of words.
 struct Array {
-  torch::Tensor values;  ///< [N, ...] uint8 (also bool), int64, float32 or float64
+  torch::Tensor values;                   ///< [N, ...] uint8 (also bool), int64, float32 or float64
   std::vector<std::string> columns = {};  ///< Names of the D columns of records; else none.
   std::vector<std::string> words = {};    ///< Of an array of words, whose values are undefined.
   std::string note = {};                  ///< What its reader found; may be empty.

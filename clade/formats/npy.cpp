@@ -6,6 +6,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/formats/bytes.h"
+#include "clade/formats/encoding.h"
 #include "clade/formats/npy_header.h"
 #include "clade/formats/numbers.h"
 
@@ -91,8 +92,9 @@ std::vector<std::string> read_words(std::string_view bytes, const NpyHeader& hea
   std::vector<std::string> words;
   for (; !bytes.empty(); bytes.remove_prefix(type.bytes)) {
     const auto one = bytes.substr(0, type.bytes);
-    words.push_back(type.kind == 'U' ? word_of(one, type.big_endian, where)
-                                     : std::string(one.substr(0, one.find_last_not_of('\0') + 1)));
+    words.push_back(type.kind == 'U'
+                        ? word_of(one, type.big_endian, where)
+                        : as_utf8(one.substr(0, one.find_last_not_of('\0') + 1), where).text);
   }
   return words;
 }

@@ -222,7 +222,7 @@ TEST(Table, SaysIfLabelsAreNames) {
   EXPECT_TRUE(has(points.note, "data.id")) << points.note;
   EXPECT_FALSE(has(read_points(folder.write("a.csv", text + "1,n3\n"), "name").note, "data.id"));
   expect_error<DataError>([&] { read_points(folder.write("b.csv", "a,y\n1,0.5\n2,0.7\n"), "y"); },
-                          {"b.csv", "0.5", "train without"});
+                          {"b.csv", "0.5", "--labels none"});
 }
 
 TEST(Table, LabelFilesMayHaveAHeaderOfPandasOrRowNumbers) {

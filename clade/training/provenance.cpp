@@ -7,13 +7,13 @@
 namespace clade {
 namespace {
 
-struct Part {
+struct RecordedPart {
   const char* key;
   std::string Fingerprint::*of;
   const char* differs;  ///< What is to be said of data whose part is another, and what to do.
 };
 
-constexpr std::array<Part, 4> kParts = {{
+constexpr std::array<RecordedPart, 4> kParts = {{
     {"fingerprint", &Fingerprint::values,
      " no longer holds the points this run was trained on: test points could be among those "
      "trained on; give the old file back, or train anew"},
@@ -33,7 +33,7 @@ constexpr std::array<Part, 4> kParts = {{
 
 void record_data(TrainedModel& trained, const Splits& data, uint64_t seed) {
   trained.provenance["seed"] = static_cast<int64_t>(seed);
-  for (const Part& part : kParts) {
+  for (const RecordedPart& part : kParts) {
     const bool unused = part.of == &Fingerprint::labels && !trained.model->takes_labels();
     const std::string& now = data.fingerprint.*part.of;
     if (!now.empty() && !unused) trained.provenance[part.key] = now;
@@ -49,7 +49,7 @@ void require_same_data(const nlohmann::json& provenance, const Splits& data, uin
                     ", which its split and its draws follow from; give it back in experiment.toml, "
                     "or train anew");
   }
-  for (const Part& part : kParts) {
+  for (const RecordedPart& part : kParts) {
     const std::string then = provenance.value(part.key, std::string());
     const std::string& now = data.fingerprint.*part.of;
     if (then.empty() || now.empty() || then == now) continue;

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -186,18 +187,117 @@ Mixture expectation_maximisation(const StandardPoints& points, Mixture mixture,
                                  const MixtureOptions& options) {
   const int64_t d = points.dimensions();
   const double least = options.diagonal ? 2 : static_cast<double>(d + 1);
+  int64_t revivals = mixture.weights.size(0);  // each of which may lose its points again
   auto expected = expectation(points, mixture);
   mixture.log_likelihood = mean_log_prob(expected, points.size());
   mixture.iterations = 0;
   while (mixture.iterations < options.iterations) {
     Mixture next = maximisation(expected, d, options);
-    const bool revived = revive(points, expected.select(1, 0), least, next);
+    const bool revived = revivals > 0 && revive(points, expected.select(1, 0), least, next);
+    if (revived) --revivals;
     expected = expectation(points, next);
     next.log_likelihood = mean_log_prob(expected, points.size());
     next.iterations = mixture.iterations + 1;
     const double gain = next.log_likelihood - mixture.log_likelihood;
     mixture = std::move(next);
     if (!revived && gain < options.tolerance) break;
+  }
+  return mixture;
+}
+
+// Two components in place of one, apart along its longest axis, with its mean and covariance
+// between them. The second takes the place `into`.
+void split(Mixture& mixture, int64_t component, int64_t into) {
+  constexpr double kApart = 0.8;  // of a deviation, from the middle; below 1 leaves a covariance
+  const auto [values, vectors] = torch::linalg_eigh(mixture.covariances[component], "L");
+  const auto step = kApart * values[-1].sqrt() * vectors.select(1, -1);
+  const auto mean = mixture.means[component].clone();
+  const auto weight = (mixture.weights[component] / 2).clone();
+  const auto covariance = mixture.covariances[component] - torch::outer(step, step);
+  for (const auto& [place, sign] : {std::pair{component, -1.0}, {into, 1.0}}) {
+    mixture.weights[place] = weight;
+    mixture.means[place] = mean + sign * step;
+    mixture.covariances[place] = covariance;
+  }
+}
+
+// One component of the weight, mean and covariance of both, in the place of the first.
+void merge(Mixture& mixture, int64_t a, int64_t b) {
+  const auto weight = mixture.weights[a] + mixture.weights[b];
+  const auto share = (mixture.weights[a] / weight).clone();
+  const auto apart = mixture.means[a] - mixture.means[b];
+  const auto covariance = share * mixture.covariances[a] + (1 - share) * mixture.covariances[b] +
+                          share * (1 - share) * torch::outer(apart, apart);
+  mixture.means[a] = share * mixture.means[a] + (1 - share) * mixture.means[b];
+  mixture.covariances[a] = covariance;
+  mixture.weights[a] = weight;
+}
+
+// What a merger of a and b loses of the likelihood, about: how much longer it takes to describe the
+// points of both by one Gaussian.
+double merger_loss(const Mixture& mixture, int64_t a, int64_t b) {
+  Mixture merged{mixture.weights.clone(), mixture.means.clone(), mixture.covariances.clone()};
+  merge(merged, a, b);
+  const auto length = [](const Mixture& of, int64_t k) {
+    const auto& weight = of.weights[k];
+    return weight * (0.5 * torch::logdet(of.covariances[k]) - weight.clamp_min(1e-300).log());
+  };
+  return (length(merged, a) - length(mixture, a) - length(mixture, b)).item<double>();
+}
+
+struct Pair {
+  double loss;
+  int64_t a, b;
+};
+
+// The cheapest mergers of components with one of those nearest, cheapest first.
+std::vector<Pair> cheapest_mergers(const Mixture& mixture, size_t count) {
+  const int64_t components = mixture.weights.size(0), near = std::min<int64_t>(4, components);
+  const auto nearest =
+      std::get<1>(torch::cdist(mixture.means, mixture.means).topk(near, 1, /*largest=*/false));
+  std::vector<Pair> pairs;
+  for (int64_t i = 0; i < components * near; ++i) {
+    const int64_t a = i / near, b = nearest[a][i % near].item<int64_t>();
+    if (a < b || (a > b && !(nearest[b] == a).any().item<bool>()))
+      pairs.push_back({merger_loss(mixture, a, b), a, b});
+  }
+  std::sort(pairs.begin(), pairs.end(),
+            [](const Pair& one, const Pair& other) { return one.loss < other.loss; });
+  pairs.resize(std::min(pairs.size(), count));
+  return pairs;
+}
+
+// The same mixture, or one of higher likelihood in which two components have become one and another
+// two: what EM cannot do by small steps (Ueda et al. 2000). The components that reach farthest are
+// split, in units of the data's own deviations.
+Mixture split_and_merged(const StandardPoints& points, Mixture mixture,
+                         const MixtureOptions& options) {
+  constexpr size_t kMergers = 3;
+  constexpr int64_t kSplits = 5;
+  if (mixture.weights.size(0) < 3) return mixture;
+  const auto reach = std::get<0>(torch::linalg_eigh(mixture.covariances, "L")).select(1, -1);
+  const auto widest = reach.argsort(0, /*descending=*/true).slice(0, 0, kSplits).cpu();
+  Mixture best = mixture;
+  for (const Pair& pair : cheapest_mergers(mixture, kMergers)) {
+    for (int64_t i = 0; i < widest.size(0); ++i) {
+      const auto component = widest[i].item<int64_t>();
+      if (component == pair.a || component == pair.b) continue;
+      Mixture other{mixture.weights.clone(), mixture.means.clone(), mixture.covariances.clone()};
+      merge(other, pair.a, pair.b);
+      split(other, component, pair.b);
+      other = expectation_maximisation(points, other, options);
+      if (other.log_likelihood > best.log_likelihood + options.tolerance) best = std::move(other);
+    }
+  }
+  return best;
+}
+
+// The best that splits and mergers lead to, one after another.
+Mixture improved(const StandardPoints& points, Mixture mixture, const MixtureOptions& options) {
+  for (int64_t move = 0; move < mixture.weights.size(0); ++move) {
+    Mixture next = split_and_merged(points, mixture, options);
+    if (!(next.log_likelihood > mixture.log_likelihood)) break;
+    mixture = std::move(next);
   }
   return mixture;
 }
@@ -260,7 +360,15 @@ Mixture fit_mixture(const torch::Tensor& x, int64_t components, const MixtureOpt
     if (start == 0 || found.log_likelihood > best.log_likelihood) best = std::move(found);
     if (progress) progress(start + 1, options.starts);
   }
-  return points.units.original(best);
+  return points.units.original(options.splits ? improved(points, best, options) : best);
+}
+
+Mixture split_and_merge(const torch::Tensor& x, const Mixture& mixture,
+                        const MixtureOptions& options) {
+  torch::NoGradGuard no_grad;
+  check_points(x, mixture.weights.size(0));
+  const StandardPoints points(x);
+  return points.units.original(improved(points, points.units.standard(mixture), options));
 }
 
 Mixture fit_mixture(const torch::Tensor& x, const torch::Tensor& responsibilities,

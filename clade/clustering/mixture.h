@@ -23,6 +23,7 @@ struct MixtureOptions {
   bool diagonal = false;     ///< Covariances without correlation.
   int64_t starts = 10;       ///< The one of highest likelihood is kept.
   int64_t iterations = 300;  ///< Of one start at most.
+  bool splits = true;        ///< Whether the best start goes on by split_and_merge().
   /// EM ends when the log-likelihood a point grows by less, in nats.
   double tolerance = 1e-4;
   /// Added to each variance, as a share of that feature's own among all points: what keeps a
@@ -37,6 +38,13 @@ struct MixtureOptions {
 /// `progress` counts starts and may throw.
 Mixture fit_mixture(const torch::Tensor& x, int64_t components, const MixtureOptions& options,
                     Generator& generator, const Progress& progress = {});
+
+/// The mixture, or one of higher likelihood: as long as it grows by that, two components near each
+/// other are merged, another is split in two, and EM goes on (Ueda, Nakano, Ghahramani & Hinton
+/// 2000). EM alone does not leave a start that has two groups in one component and one in two, and
+/// among ten starts by k-means often none is better.
+Mixture split_and_merge(const torch::Tensor& x, const Mixture& mixture,
+                        const MixtureOptions& options);
 
 /// EM from the mixture that these responsibilities give, [N, K], rows summing to one; of `options`
 /// starts play no part. With iterations = 0 that mixture itself.

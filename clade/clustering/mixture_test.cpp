@@ -123,6 +123,7 @@ TEST(Mixture, LikelihoodNeverFalls) {
   auto generator = make_generator(5);
   const auto x = crossing_heaps(generator);
   MixtureOptions options;
+  options.splits = false;
   options.iterations = 1;
   options.starts = 1;
   auto mixture = fit_mixture(x, 5, options, generator);
@@ -137,6 +138,7 @@ TEST(Mixture, KeepsTheBestStart) {
   auto generator = make_generator(6);
   const auto x = draw({400, 2}, generator);
   MixtureOptions options;
+  options.splits = false;
   options.starts = 8;
   auto one = make_generator(7);
   const auto best = fit_mixture(x, 6, options, one);
@@ -147,6 +149,22 @@ TEST(Mixture, KeepsTheBestStart) {
     highest = std::max(highest, fit_mixture(x, 6, options, each).log_likelihood);
   }
   EXPECT_EQ(best.log_likelihood, highest);
+}
+
+TEST(Mixture, SplitsAndMergersLeaveABadStart) {
+  // Of ten heaps two are one component and one is two: EM alone stays there.
+  auto generator = make_generator(14);
+  const auto heap = torch::arange(10).repeat_interleave(200);
+  const auto x = draw({2000, 4}, generator) + 20 * draw({10, 4}, generator).index_select(0, heap);
+  auto given = torch::where(heap == 1, torch::zeros_like(heap), heap);
+  given = torch::where((heap == 7) & (x.select(1, 0) > x.slice(0, 1400, 1600).select(1, 0).mean()),
+                       torch::ones_like(heap), given);
+  const auto one_hot = torch::one_hot(given, 10).to(torch::kFloat64);
+  const auto stuck = fit_mixture(x, one_hot, {});
+  const auto right = fit_mixture(x, torch::one_hot(heap, 10).to(torch::kFloat64), {});
+  EXPECT_LT(stuck.log_likelihood, right.log_likelihood - 0.1);
+  EXPECT_NEAR(split_and_merge(x, stuck, {}).log_likelihood, right.log_likelihood, 1e-3);
+  EXPECT_EQ(split_and_merge(x, right, {}).log_likelihood, right.log_likelihood);
 }
 
 TEST(Mixture, ComponentsWithoutPointsStartAgain) {

@@ -13,9 +13,7 @@
 namespace clade {
 namespace {
 
-// Pushes an edge and epoch, as in the authors' program. An epoch is two passes: in each an edge
-// pulls at both its ends.
-constexpr int64_t kPushes = 5;
+constexpr int64_t kPushes = 5;  // each time an edge is taken, as in the authors' program
 
 int64_t epochs_of(const LayoutOptions& options, int64_t points) {
   if (options.epochs > 0) return options.epochs;
@@ -46,12 +44,75 @@ torch::Tensor start_of(const torch::Tensor& x, int64_t dimensions, Generator& ge
   return torch::cat({first, more.normal_(0, 1, generator)}, 1);
 }
 
-std::vector<float> shares_of(const NeighbourGraph& graph) {
-  std::vector<float> shares = graph.weight;
-  const float most = shares.empty() ? 1 : *std::max_element(shares.begin(), shares.end());
-  for (float& share : shares) share /= most;
-  return shares;
-}
+// Edges in heaps by the blocks of points that their ends are in. Heaps that share no block can be
+// worked on at once, each in its own order, and the numbers do not depend on the threads.
+class EdgeHeaps {
+ public:
+  // Points are dealt to blocks as if at random, so that heaps are alike.
+  explicit EdgeHeaps(const NeighbourGraph& graph)
+      : blocks_(std::clamp<int64_t>(graph.size() / 512 * 2, 2, 16)),
+        begin_(static_cast<size_t>(blocks_ * blocks_) + 1) {
+    for_edges(graph,
+              [&](int64_t heap, int32_t, size_t) { ++begin_[static_cast<size_t>(heap) + 1]; });
+    for (size_t heap = 1; heap < begin_.size(); ++heap) begin_[heap] += begin_[heap - 1];
+    head_.resize(graph.weight.size());
+    tail_.resize(graph.weight.size());
+    share_.resize(graph.weight.size());
+    const float most =
+        share_.empty() ? 1 : *std::max_element(graph.weight.begin(), graph.weight.end());
+    auto next = begin_;
+    for_edges(graph, [&](int64_t heap, int32_t head, size_t e) {
+      const auto place = static_cast<size_t>(next[static_cast<size_t>(heap)]++);
+      head_[place] = head;
+      tail_[place] = graph.neighbour[e];
+      share_[place] = graph.weight[e] / most;
+    });
+  }
+
+  // In which no two heaps share a block: first each block's own edges, then those of pairs of
+  // blocks, as teams are paired in a tournament in which each meets each.
+  int64_t rounds() const { return blocks_; }
+  int64_t heaps_in(int64_t round) const { return round == 0 ? blocks_ : blocks_ / 2; }
+
+  int64_t heap(int64_t round, int64_t i) const {
+    if (round == 0) return heap_of(i, i);
+    const int64_t turning = blocks_ - 1;
+    if (i == 0) return heap_of(round - 1, turning);
+    return heap_of((round - 1 + i) % turning, (round - 1 - i + turning) % turning);
+  }
+
+  void pass(ops::LayoutPass pass, int64_t heap) const {
+    pass.head = head_.data();
+    pass.tail = tail_.data();
+    pass.share = share_.data();
+    pass.key = derive_seed(pass.key, std::to_string(pass.number) + "/" + std::to_string(heap));
+    ops::kernels().layout_pass(pass, begin_[static_cast<size_t>(heap)],
+                               begin_[static_cast<size_t>(heap) + 1]);
+  }
+
+ private:
+  int64_t block_of(int64_t point) const {
+    return static_cast<int64_t>((static_cast<uint64_t>(point) * 0x9e3779b97f4a7c15U >> 33) %
+                                static_cast<uint64_t>(blocks_));
+  }
+  int64_t heap_of(int64_t a, int64_t b) const { return std::min(a, b) * blocks_ + std::max(a, b); }
+
+  template <class F>
+  void for_edges(const NeighbourGraph& graph, const F& f) const {
+    for (int64_t i = 0; i < graph.size(); ++i) {
+      const int64_t block = block_of(i);
+      for (auto e = static_cast<size_t>(graph.begin[static_cast<size_t>(i)]);
+           e < static_cast<size_t>(graph.begin[static_cast<size_t>(i) + 1]); ++e) {
+        f(heap_of(block, block_of(graph.neighbour[e])), static_cast<int32_t>(i), e);
+      }
+    }
+  }
+
+  int64_t blocks_;
+  std::vector<int64_t> begin_;  // of each heap's edges
+  std::vector<int32_t> head_, tail_;
+  std::vector<float> share_;
+};
 
 uint64_t drawn_key(Generator& generator) {
   const auto key = torch::empty({1}, torch::kInt64).random_(generator);
@@ -79,11 +140,13 @@ torch::Tensor among_neighbours(const Neighbours& neighbours, const torch::Tensor
 
 // Which share of the time of a layout the search for neighbours takes is not known; it is reported
 // as this share of the epochs.
-constexpr int64_t kSearchShare = 4;
+int64_t search_share(int64_t epochs) {
+  return epochs / 4;
+}
 
 torch::Tensor layout_of_all(const torch::Tensor& x, const LayoutOptions& options,
                             Generator& generator, const Progress& progress) {
-  const int64_t epochs = epochs_of(options, x.size(0)), search = epochs / kSearchShare;
+  const int64_t epochs = epochs_of(options, x.size(0)), search = search_share(epochs);
   const auto report = [&](int64_t done) {
     if (progress) progress(done, search + epochs);
   };
@@ -129,34 +192,30 @@ torch::Tensor laid_out(const NeighbourGraph& graph, const torch::Tensor& start,
                        const Progress& progress) {
   torch::NoGradGuard no_grad;
   const int64_t n = graph.size(), epochs = epochs_of(options, n);
-  auto from = padded(spread(start.to(torch::kCPU, torch::kFloat32), generator));
-  auto to = torch::empty_like(from);
-  const auto shares = shares_of(graph);
+  const auto positions = padded(spread(start.to(torch::kCPU, torch::kFloat32), generator));
+  auto before = torch::empty_like(positions);
+  const EdgeHeaps edges(graph);
   const LayoutCurve curve = layout_curve(options.min_distance);
-  const uint64_t key = drawn_key(generator);
-  for (int64_t number = 0; number < 2 * epochs; ++number) {
-    const int64_t pushes = number % 2 == 0 ? kPushes / 2 : kPushes - kPushes / 2;
-    const auto step = 1 - static_cast<double>(number / 2) / static_cast<double>(epochs);
-    const ops::LayoutPass pass{graph.begin.data(),
-                               graph.neighbour.data(),
-                               shares.data(),
-                               from.data_ptr<float>(),
-                               to.data_ptr<float>(),
-                               n,
-                               from.size(1),
-                               number,
-                               pushes,
-                               static_cast<float>(curve.a),
-                               static_cast<float>(curve.b),
-                               static_cast<float>(step),
-                               derive_seed(key, std::to_string(number))};
-    constexpr int64_t kPoints = 256;  // a thread takes at least
-    parallel_for(n, kPoints,
-                 [&](int64_t begin, int64_t end) { ops::kernels().layout_pass(pass, begin, end); });
-    std::swap(from, to);
-    if (progress && number % 2 == 1) progress(number / 2 + 1, epochs);
+  ops::LayoutPass pass{};
+  pass.position = positions.data_ptr<float>();
+  pass.before = before.data_ptr<float>();
+  pass.points = n;
+  pass.stride = positions.size(1);
+  pass.pushes = kPushes;
+  pass.a = static_cast<float>(curve.a);
+  pass.b = static_cast<float>(curve.b);
+  pass.key = drawn_key(generator);
+  for (pass.number = 0; pass.number < epochs; ++pass.number) {
+    pass.step = 1 - static_cast<float>(pass.number) / static_cast<float>(epochs);
+    before.copy_(positions);
+    for (int64_t round = 0; round < edges.rounds(); ++round) {
+      parallel_for(edges.heaps_in(round), 1, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i) edges.pass(pass, edges.heap(round, i));
+      });
+    }
+    if (progress) progress(pass.number + 1, epochs);
   }
-  return from.slice(1, 0, start.size(1)).contiguous();
+  return positions.slice(1, 0, start.size(1)).contiguous();
 }
 
 torch::Tensor neighbour_layout(const torch::Tensor& x, const LayoutOptions& options,
@@ -170,7 +229,11 @@ torch::Tensor neighbour_layout(const torch::Tensor& x, const LayoutOptions& opti
   const auto points = x.index_select(0, sample);
   const auto positions = layout_of_all(points, options, generator, progress);
   const int64_t k = std::min(options.neighbours, points.size(0));
-  const auto neighbours = nearest_neighbours(x.index_select(0, rest), points, k);
+  const int64_t total = epochs_of(options, points.size(0));
+  const auto neighbours =
+      nearest_neighbours(x.index_select(0, rest), points, k, [&](int64_t, int64_t) {
+        if (progress) progress(search_share(total) + total, search_share(total) + total);
+      });
   auto all = torch::empty({x.size(0), options.dimensions}, positions.options());
   all.index_copy_(0, sample, positions);
   all.index_copy_(0, rest, among_neighbours(neighbours, positions));

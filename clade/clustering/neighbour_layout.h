@@ -19,12 +19,12 @@ struct LayoutOptions {
 };
 
 /// Points in a few dimensions that keep who is near whom and let gaps between groups open: UMAP
-/// (McInnes, Healy & Melville 2018) of the exact graph of nearest neighbours. Starts from principal
-/// components; each epoch moves every point by where the others were before, so the numbers do not
-/// depend on the threads. x: [N, D] finite, N > 1, best a few dozen principal components; the
-/// search for neighbours runs on x's device, the layout on the CPU. Fewer points than neighbours
-/// are all neighbours. `progress` counts epochs (the search counts as some) and may throw, which
-/// ends it. [N, dimensions] float32 on x's device.
+/// (McInnes, Healy & Melville 2018) of the exact graph of nearest neighbours, from a start at the
+/// principal components. x: [N, D] finite, N > 1, best some dozens of principal components; fewer
+/// points than neighbours are all neighbours. The search for neighbours runs on x's device, the
+/// layout on the CPU; up to eight threads share it, and their number does not change the numbers.
+/// `generator` is one of the CPU. `progress` counts epochs (the search counts as some) and may
+/// throw, which ends the work. [N, dimensions] float32 on x's device.
 torch::Tensor neighbour_layout(const torch::Tensor& x, const LayoutOptions& options,
                                Generator& generator, const Progress& progress = {});
 

@@ -55,20 +55,20 @@ struct AdamStep {
 
 /// Positions of a layout have a whole number of these numbers, the last of them zeros.
 constexpr int64_t kLayoutLanes = 16;
-constexpr int64_t kMostLayoutOthers = 8;
+constexpr int64_t kMostLayoutPushes = 8;
 
-/// One pass over a graph of neighbours whose points are laid out: each of a point's edges pulls it
-/// towards the neighbour's place before the pass, and `pushes` points drawn at random push it away.
+/// A pass over edges of a graph of neighbours whose points are laid out: an edge pulls at both its
+/// ends, and points drawn at random push its head from where they were before the pass.
 struct LayoutPass {
-  const int64_t* begin;      // of each point's edges, [points + 1]
-  const int32_t* neighbour;  // of each edge
-  const float* share;        // of the passes, in which an edge is taken
-  const float* from;         // positions before the pass, [points, stride]
-  float* to;                 // and after it
+  const int32_t* head;  // of each edge
+  const int32_t* tail;
+  const float* share;   // of the passes, in which an edge is taken
+  float* position;      // [points, stride]
+  const float* before;  // the same before the pass
   int64_t points;
   int64_t stride;
   int64_t number;  // of passes before this one
-  int64_t pushes;  // fewer than kMostLayoutOthers
+  int64_t pushes;  // an edge, at most kMostLayoutPushes
   float a, b;      // points at distance d are as likely neighbours as 1 / (1 + a d^2b)
   float step;
   uint64_t key;  // of the random numbers
@@ -122,7 +122,7 @@ struct Kernels {
   /// out[i] = the standard normal number that the number `i` of the random sequence `key` gives.
   void (*normals)(float* out, uint64_t key, int64_t begin, int64_t end);
 
-  /// Points begin to end.
+  /// Edges begin to end, one after another.
   void (*layout_pass)(const LayoutPass&, int64_t begin, int64_t end);
 };
 

@@ -56,7 +56,8 @@ struct BenchArguments {
 struct Row {
   std::string what, name;             ///< As clade train takes it, and as the table has it.
   std::vector<std::string> settings;  ///< As --set has them.
-  clade::Experiment experiment;
+  clade::ExperimentFile file;         ///< What they say.
+  clade::Experiment experiment;       ///< With the defaults of what they leave open.
   bool likelihood_given = false, least_deviation_given = false;
 };
 
@@ -122,6 +123,7 @@ Row load_row(const std::string& what, const std::string& model, const BenchArgum
   for (const std::string& setting : row.settings) file.override(setting);
   row.likelihood_given = file.gives("model", "likelihood");
   row.least_deviation_given = file.gives("model", "least_deviation");
+  row.file = file;
   row.experiment = clade::load_experiment(std::move(file));
   return row;
 }
@@ -206,6 +208,28 @@ auto taking_apart(const Run& run, const Take& take) {
                           take);
 }
 
+/// The experiment a run of this row should hold, given what is `there`: of data, what nobody set is
+/// chosen from them when they are read.
+clade::Experiment wanted(const Row& row, const clade::Experiment& there) {
+  clade::Experiment experiment = row.experiment;
+  if (clade::is_experiment_address(row.what) || there.model_name != experiment.model_name) {
+    return experiment;
+  }
+  clade::ExperimentFile file = row.file;
+  experiment.train = there.train;
+  experiment.model = clade::find_model(there.model_name).options();
+  clade::from_json(clade::to_json(*there.model), *experiment.model);
+  file.read("train", experiment.train);
+  file.read("model", *experiment.model);
+  return experiment;
+}
+
+/// How a run is trained: as its folder says once there is one.
+clade::TrainOptions training_of(const Run& run) {
+  return fs::exists(run.folder / "experiment.toml") ? clade::experiment_of(run.folder).train
+                                                    : run.row->experiment.train;
+}
+
 /// Whether training has ended and metrics.json is of the weights it ended with.
 bool finished(const Run& run) {
   const json metrics = read_metrics(run.folder);
@@ -214,8 +238,7 @@ bool finished(const Run& run) {
   if (!metrics.contains("test")) return false;
   if (!record.empty() && !record.value("finished", false)) return false;
   if (checkpoint.empty()) return !record.empty();
-  return taking_apart(run,
-                      [&] { return clade::is_complete(checkpoint, run.row->experiment.train); });
+  return taking_apart(run, [&] { return clade::is_complete(checkpoint, training_of(run)); });
 }
 
 State state_of(const Run& run) {
@@ -227,7 +250,7 @@ State state_of(const Run& run) {
   if (!row.least_deviation_given) {
     there.model->least_deviation = row.experiment.model->least_deviation;
   }
-  const std::string difference = row.experiment.difference(there);
+  const std::string difference = wanted(row, there).difference(there);
   if (!difference.empty()) {
     throw clade::ConfigError(run.folder.string() + " holds another experiment than " + row.what +
                              ": " + difference + "; delete it or give another --out");
@@ -356,7 +379,7 @@ json run_json(const Run& run, const fs::path& out) {
     const int64_t epochs = checkpoint.at("epoch");
     entry["epochs"] = epochs;
     entry["seconds"] = checkpoint.at("seconds").get<double>();
-    entry["stopped_early"] = epochs < run.row->experiment.train.epochs;
+    entry["stopped_early"] = epochs < training_of(run).epochs;
   });
   const json record = read_record(run.folder);
   for (const char* key : {"machine", "date", "version", "command"}) {
@@ -453,8 +476,7 @@ std::string progress_of(const Run& run) {
   char figures[96];
   std::snprintf(figures, sizeof figures, ": epoch %lld/%lld, bound %.2f",
                 static_cast<long long>(last.value("epoch", int64_t{0})),
-                static_cast<long long>(run.row->experiment.train.epochs),
-                last.at(bound).get<double>());
+                static_cast<long long>(training_of(run).epochs), last.at(bound).get<double>());
   return text + figures;
 }
 

@@ -30,7 +30,7 @@ void embed(const EmbedArguments& arguments) {
     throw clade::ConfigError("--out is " + arguments.out + "; its name must end in .npy or .csv");
   }
   const TrainedRun run = open_run(arguments.run, arguments.device);
-  const clade::Dataset data = run.points(arguments.data, arguments.labels);
+  const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "embed"), run.device);
   const auto layers = clade::posteriors(*run.trained.model, data.x, generator).layers;
   std::vector<std::string> names;

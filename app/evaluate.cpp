@@ -44,6 +44,7 @@ void evaluate_run(const EvaluateArguments& arguments) {
   }
   // Of points that are given it is said as they are read.
   if (arguments.data.empty() && !data.note.empty()) say(data.note);
+  if (const auto guided = clade::said_of_guidance(run.trained); !guided.empty()) say(guided);
   try {
     evaluate_split(run, name, data, options);
   } catch (const clade::Interrupted& error) {

@@ -40,6 +40,9 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
   std::ostringstream said;
   said << run.trained.name << ": " << clade::find_model(run.trained.name).summary << ". Trained on "
        << data.train.size() << " of " << data.said << ".";
+  if (const auto guided = clade::said_of_guidance(run.trained); !guided.empty()) {
+    said << " It is " << guided << ".";
+  }
   report.said = said.str();
   report.details = {{"command", "clade train " + (run.folder / "experiment.toml").string()},
                     {"best epoch", std::to_string(provenance.value("epoch", int64_t{0}))},

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include "app/run_record.h"
 #include "app/say.h"
 #include "app/trained_run.h"
+#include "clade/config/fitted.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/memory.h"
@@ -34,6 +36,7 @@ struct TrainArguments {
   std::string model;
   std::string labels;
   std::vector<std::string> overrides;
+  std::string start;  // a file, or a word of train.start
   std::string seed, device, threads;
   std::string out;
   std::string resume;
@@ -74,8 +77,8 @@ void lock_run(const fs::path& folder) {
 void require_alone(const TrainArguments& arguments) {
   const bool alone = arguments.what.empty() && arguments.model.empty() &&
                      arguments.labels.empty() && arguments.overrides.empty() &&
-                     arguments.seed.empty() && arguments.device.empty() &&
-                     arguments.threads.empty() && arguments.out.empty();
+                     arguments.start.empty() && arguments.seed.empty() &&
+                     arguments.device.empty() && arguments.threads.empty() && arguments.out.empty();
   if (alone) return;
   throw clade::ConfigError("--resume goes on as " + arguments.resume +
                            "/experiment.toml says and takes nothing beside it; change settings, "
@@ -116,6 +119,17 @@ class Watcher : public clade::TrainingObserver {
     return !StopOnInterrupt::asked();
   }
 
+  bool during_start(const std::string& what, int64_t done, int64_t total) override {
+    line_.show("start: " + what, done, total);
+    return !StopOnInterrupt::asked();
+  }
+
+  void keep_start(const clade::Start& start) override {
+    line_.clear();
+    std::printf("%s\n", start.said.c_str());
+    std::fflush(stdout);
+  }
+
  private:
   StopOnInterrupt stop_;
   clade::ProgressLine line_;
@@ -137,9 +151,21 @@ clade::TrainingSummary train_in(const fs::path& folder, clade::RunFolder& run,
 // A run to begin or to go on with.
 struct Prepared {
   clade::Experiment experiment;
-  fs::path folder;   // "" if it is yet to be made,
-  std::string name;  // after this
+  fs::path folder;          // "" if it is yet to be made,
+  std::string name;         // after this
+  std::string chosen = {};  // what was fitted to the data, said; or ""
 };
+
+// --start takes a word of train.start, or a file.
+void override_start(const std::string& start, clade::ExperimentFile& file) {
+  const auto& words = clade::starts();
+  if (std::find(words.begin(), words.end(), start) != words.end()) {
+    file.override("train.start=" + start);
+    return;
+  }
+  file.override("train.start=file");
+  file.override("train.start_file=" + start);
+}
 
 Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   if (arguments.what.empty()) {
@@ -154,6 +180,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   if (!arguments.seed.empty()) file.override("seed=" + arguments.seed);
   if (!arguments.device.empty()) file.override("device=" + arguments.device);
   if (!arguments.threads.empty()) file.override("threads=" + arguments.threads);
+  if (!arguments.start.empty()) override_start(arguments.start, file);
   for (const std::string& setting : arguments.overrides) file.override(setting);
 
   const bool likelihood_given = file.gives("model", "likelihood");
@@ -176,6 +203,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   if (!least_deviation_given && experiment.model->likelihood == "gaussian") {
     experiment.model->least_deviation = kLeastDeviation;
   }
+  if (!from_file) prepared.chosen = clade::fit_to_data(file, data, experiment);
   for (const clade::Dataset* split : {&data.train, &data.validation, &data.test}) {
     if (split->size() > 0) clade::check_values(*split, experiment.model->likelihood);
   }
@@ -256,6 +284,9 @@ void train(const TrainArguments& arguments) {
   clade::record_data(trained, data, seed);
   move_to(device, data);
   clade::Trainer trainer(trained, data, experiment.train, seed);
+  if (!resuming && !experiment.train.start_file.empty()) {  // refused before anything is written
+    clade::read_start_file(experiment.train.start_file, data, trained.model->clusters());
+  }
   begin_folder(prepared, resuming);
   clade::RunFolder run_folder(folder);
   if (resuming) run_folder.resume(trainer);
@@ -265,6 +296,7 @@ void train(const TrainArguments& arguments) {
       static_cast<long long>(data.train.size()), static_cast<long long>(data.validation.size()),
       static_cast<long long>(data.test.size()), static_cast<long long>(data.train.features()));
   say(data.said);
+  if (!prepared.chosen.empty()) say(prepared.chosen);
   say("run folder: " + folder.string());
 
   if (!trainer.finished()) {
@@ -305,6 +337,10 @@ void add_train(CLI::App& app) {
       "--labels", arguments->labels,
       "labels to compare clusters with, or to learn from: a file, a column of the table, or a kind "
       "the named set has; subfolders of images are labels by themselves; none for none at all");
+  command->add_option(
+      "--start", arguments->start,
+      "where clusters come from: a file (.npy, .csv) of codes, responsibilities or labels of the "
+      "data's points in their order; or neighbours, autoencoder, autoencoder+neighbours, none");
   command->add_option("--set", arguments->overrides, "override one setting, section.key=value")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -319,6 +355,7 @@ void add_train(CLI::App& app) {
       "Examples:\n"
       "  clade train experiments/cp-vae/table-3.toml:fashion-mnist-10 --seed 2\n"
       "  clade train points.csv --model cp_vae --labels species --set model.clusters=5\n"
+      "  clade train points.csv --model cp_vae --start leiden.csv --set model.clusters=12\n"
       "  clade train photos --set data.resize=[32,32] --set data.greyscale=true\n"
       "  clade train --resume runs/cp_vae-points-1");
   command->callback([arguments] { train(*arguments); });

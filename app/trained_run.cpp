@@ -28,13 +28,14 @@ void move_to(const torch::Device& device, clade::Splits& data) {
   }
 }
 
-clade::Dataset TrainedRun::points(const std::string& data, const std::string& labels) const {
+clade::Dataset TrainedRun::points(const std::string& data, const std::string& labels,
+                                  const std::string& out) const {
   auto dataset = clade::with_memory_for("read " + data, [&] {
     return clade::load_points(data, labels, trained.preprocessing, trained.shape,
                               trained.label_names);
   });
   clade::check_values(dataset, trained.options->likelihood);
-  if (!dataset.note.empty()) note(dataset.note);
+  if (!dataset.note.empty()) out == "-" ? note(dataset.note) : say(dataset.note);
   return dataset.to(device);
 }
 
@@ -86,7 +87,7 @@ void evaluate_split(const TrainedRun& run, const std::string& name, const clade:
   if (data.size() == 0) return;
   const StopOnInterrupt stop;
   clade::ProgressLine line;
-  const auto metrics = clade::evaluate(
+  auto metrics = clade::evaluate(
       *run.trained.model, data, options, run.seed(),
       [&](int64_t done, int64_t total) {
         line.show(name + ", points", done, total);
@@ -94,5 +95,8 @@ void evaluate_split(const TrainedRun& run, const std::string& name, const clade:
                                std::to_string(total) + " points (" + name + ")");
       },
       run.trained.log_volume());
+  if (const auto guided = clade::said_of_guidance(run.trained); !guided.empty()) {
+    metrics["guided"] = guided;
+  }
   write_metrics(run.folder, name, metrics);
 }

@@ -15,8 +15,9 @@ struct TrainedRun {
   uint64_t seed() const { return static_cast<uint64_t>(experiment.run.seed); }
 
   /// Points in a file or named set, as the model reads them, on its device. What their reader left
-  /// out or found goes to standard error.
-  clade::Dataset points(const std::string& data, const std::string& labels) const;
+  /// out or found is said on standard output, unless `out`, where the command writes, is that.
+  clade::Dataset points(const std::string& data, const std::string& labels,
+                        const std::string& out = "") const;
 
   /// The data the model was trained on, on its device. Throws Error if they are others now, or
   /// split otherwise.

@@ -203,8 +203,7 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
 
   const Outcome measured = run({"evaluate", "some", "--data", "points.csv", "--labels", "kind"});
   ASSERT_EQ(measured.code, 0) << measured.err;
-  EXPECT_NE(measured.err.find("note: 40 of 160 points have no label"), std::string::npos)
-      << measured.err;
+  EXPECT_NE(measured.out.find("40 of 160 points have no label"), std::string::npos) << measured.out;
   const auto metrics = nlohmann::json::parse(read(folder_ / "some/metrics.json"));
   EXPECT_EQ(metrics.at("data points.csv").at("points"), 160);
   EXPECT_EQ(metrics.at("data points.csv").at("clustering").at("points"), 120);
@@ -559,6 +558,57 @@ TEST_F(Command, InterruptedAndResumedIsTheSameRun) {
   EXPECT_EQ(lines_of(stopped.err), 1);
   ASSERT_EQ(run({"train", "--resume", "part"}).code, 0);
   EXPECT_EQ(read(folder_ / "whole/model.safetensors"), read(folder_ / "part/model.safetensors"));
+}
+
+TEST_F(Command, TrainStartsFromNeighboursUnlessAnExperimentSaysOtherwise) {
+  write_points("points.csv");
+  const Outcome made = run(train("points.csv", {"--labels", "kind", "--out", "made"}));
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(made.out.find("chosen for 120 points of 4 values"), std::string::npos) << made.out;
+  EXPECT_NE(made.out.find("clusters started from a mixture of 3 Gaussians on a layout of 120"),
+            std::string::npos)
+      << made.out;
+  EXPECT_TRUE(fs::exists(folder_ / "made/start.safetensors"));
+  EXPECT_NE(read(folder_ / "made/report/index.html").find("guided by a clustering"),
+            std::string::npos);
+  EXPECT_NE(run({"evaluate", "made"}).out.find("guided by a clustering"), std::string::npos);
+  // Its own experiment file repeats it to the bit.
+  ASSERT_EQ(run({"train", "made/experiment.toml", "--out", "again"}).code, 0);
+  EXPECT_EQ(read(folder_ / "made/start.safetensors"), read(folder_ / "again/start.safetensors"));
+
+  write_experiment("a", "epochs = 2\n");
+  const Outcome plain = run({"train", "experiments/small/a.toml", "--out", "plain"});
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  EXPECT_EQ(plain.out.find("started from"), std::string::npos);
+  EXPECT_FALSE(fs::exists(folder_ / "plain/start.safetensors"));
+  EXPECT_EQ(run({"evaluate", "plain"}).out.find("guided"), std::string::npos);
+}
+
+TEST_F(Command, TrainStartsFromAFileOfTheUsers) {
+  write_points("points.csv");
+  std::string groups = "group\n", codes, few = "1\n2\n", shares;
+  for (int i = 0; i < 150; ++i) {
+    groups += std::to_string(7 * (i % 3)) + "\n";
+    codes += std::to_string(i % 3) + "." + std::to_string(i) + ",0." + std::to_string(i) + "\n";
+    shares += "0.5,0.5,0,0\n";
+  }
+  for (const auto& [name, text] : {std::pair{"groups.csv", groups}, std::pair{"codes.csv", codes},
+                                   std::pair{"few.csv", few}, std::pair{"shares.csv", shares}}) {
+    write(folder_ / name, text);
+  }
+  const auto with = [](const std::string& start, const std::string& out) {
+    return train("points.csv",
+                 {"--labels", "kind", "--start", start, "--out", out, "--set", "train.epochs=60"});
+  };
+  const Outcome made = run(with("groups.csv", "groups"));
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(made.out.find("clusters started from groups.csv"), std::string::npos) << made.out;
+  const auto metrics = nlohmann::json::parse(read(folder_ / "groups/metrics.json"));
+  EXPECT_GT(metrics.at("test").at("clustering").at("acc_hungarian"), 0.9);
+  ASSERT_EQ(run(with("codes.csv", "codes")).code, 0);
+  expect_refusal(with("few.csv", "run"), {"few.csv", "2 rows for 150 points"});
+  expect_refusal(with("shares.csv", "run"), {"shares.csv", "4 clusters", "the model has 3"});
+  expect_refusal(with("nowhere.npy", "run"), {"nowhere.npy"});
 }
 
 TEST_F(Command, BenchComparesModelsOnDataAndReportPutsRunsSideBySide) {

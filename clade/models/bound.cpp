@@ -7,7 +7,7 @@ namespace clade {
 torch::Tensor Bound::elbo() const {
   torch::Tensor sum;
   for (const Term& term : terms) {
-    if (term.role == Role::classification) continue;
+    if (!term.is_in_bound()) continue;
     const auto value = term.role == Role::divergence ? -term.value : term.value;
     sum = sum.defined() ? sum + value : value;
   }

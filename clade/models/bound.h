@@ -11,6 +11,7 @@ enum class Role {
   likelihood,      ///< Raises the bound: log p(x | latents).
   divergence,      ///< Lowers it, stored positive: what KL warm-up and floors weigh.
   classification,  ///< No part of the bound: a loss on labels, stored positive, weighed by α.
+  agreement,       ///< No part of it either: what a clustering held on to costs (guided_bound()).
 };
 
 /// One named part of a bound, per data point, in nats.
@@ -20,6 +21,9 @@ struct Term {
   Role role = Role::likelihood;
   bool warms_up = role == Role::divergence;  ///< Whether KL warm-up weighs it.
   double floor = 0;  ///< Training charges at least this for its mean (Dilokthanakul et al. 2016).
+
+  /// Whether it is a summand of the bound, and not a loss that stands beside it.
+  bool is_in_bound() const { return role == Role::likelihood || role == Role::divergence; }
 };
 
 /// The evidence lower bound of each data point, split into named terms.
@@ -27,7 +31,7 @@ struct Bound {
   std::vector<Term> terms;
 
   /// Σ likelihoods − Σ divergences = log p(x, latents) − log q(latents | x), in expectation or a
-  /// draw: the honest bound, without floors, weights or labels.
+  /// draw: the honest bound, without floors, weights, labels or a clustering held on to.
   torch::Tensor elbo() const;  // [B] or [S, B]
 };
 

@@ -54,6 +54,14 @@ struct LayerPosterior {
   torch::Tensor shift;       // [B, d] mean of q less that of p, in deviations of p, over clusters
 };
 
+/// What the points of each cluster have in common, by responsibilities.
+struct ClusterMoments {
+  torch::Tensor weight;    // [K] how many points, or parts of them, it holds
+  torch::Tensor x;         // [K, D] their mean
+  torch::Tensor mean;      // [K, d] of the latent they lie in
+  torch::Tensor variance;  // [K, d] of its draws about that mean
+};
+
 /// What every model's settings share.
 struct ModelOptions : Options {
   std::string likelihood = "bernoulli";
@@ -168,6 +176,26 @@ class Model : public torch::nn::Module {
   /// See LikelihoodImpl.
   std::optional<int64_t> features_at_least_deviation() const;
 
+  /// The bound with the posterior of the main cluster taken to be responsibilities r, [B, K], in
+  /// place of q(y | x): E_r by one draw of r a point (and sample), which has no parameters and so
+  /// leaves the gradient unbiased, at the cost of one cluster. Still a bound on log p(x), and
+  /// beside it a term "hold", −Σ_k r_k log q(y_k | x), that is none. Components of a mixture p(z)
+  /// need no posterior: their bound is the plain one, and their hold −Σ_k r_k log p(k | z) at the
+  /// draw of z. (E_r in the bound would be the same once more: log p(z) less
+  /// −KL(r ‖ 1/K) + E_r log p(z | k) is KL(r ‖ p(k | z)).) Throws Error for a model without
+  /// clusters.
+  Bound guided_bound(const torch::Tensor& x, const torch::Tensor& responsibilities,
+                     Generator& generator, int64_t samples = 0);
+
+  /// q(z | x, y) of the continuous latent that the clusters divide, [B, d]; y: int64 [B], of which
+  /// components of a mixture p(z) make nothing. The latents it depends on are at their means.
+  DiagonalGaussian layer_posterior(const torch::Tensor& x, const torch::Tensor& y,
+                                   Generator& generator);
+
+  /// Gives learned p(z | y_k), or the components of p(z), these moments of the points they are to
+  /// hold. A cluster of no weight, and a prior of other sizes, stays as it is.
+  void start_clusters(const ClusterMoments& moments);
+
   /// Called once with the training points [N, D], before the first step of a new model.
   void start_from(const torch::Tensor& x, Generator& generator);
 
@@ -196,6 +224,10 @@ class Model : public torch::nn::Module {
   void run(Trace& p, const std::string& last = "");
   std::map<std::string, torch::Tensor> aggregated_posteriors() const;
   Bound bound_over(Posterior& q, const torch::Tensor& x);
+  Bound bound_over(const Trace& p, const Posterior& q, const torch::Tensor& x) const;
+  const Discrete& guided_latent() const;
+  const std::string& clustered_layer();
+  torch::Tensor log_cluster_given(const Trace& p, const Posterior& q);
   Bound weights_over(Posterior& q, const torch::Tensor& x, const WeightOptions& how,
                      OnceCache* cache);
   torch::Tensor component_probabilities_of(const torch::Tensor& x, Generator& generator);

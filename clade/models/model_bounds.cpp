@@ -60,6 +60,10 @@ Bound Model::bound_over(Posterior& q, const torch::Tensor& x) {
   infer(q, x);
   Replay p(values_of(q), like());
   generate(p);
+  return bound_over(p, q, x);
+}
+
+Bound Model::bound_over(const Trace& p, const Posterior& q, const torch::Tensor& x) const {
   Bound bound{{reconstruction(p, q.expectation(p.p_x().log_prob(x)))}};
   for (const Pair& pair : pairs(p, q)) {
     if (q.is_observed(pair.p.name)) {

@@ -153,6 +153,16 @@ DiagonalGaussian GaussianPerClusterImpl::forward(const torch::Tensor& y) {
   return {mix_rows(y, mean_), mix_rows(y, log_variance_).clamp(range_.low, range_.high)};
 }
 
+void GaussianPerClusterImpl::start_from(const torch::Tensor& weight, const torch::Tensor& mean,
+                                        const torch::Tensor& variance) {
+  if (mean.sizes() != mean_.sizes()) return;
+  torch::NoGradGuard no_grad;
+  const auto held = weight.gt(0).unsqueeze(-1);  // [K, 1]
+  mean_.copy_(torch::where(held, mean.to(mean_.dtype()), mean_));
+  const auto log_variance = variance.log().to(mean_.dtype()).clamp(range_.low, range_.high);
+  log_variance_.copy_(torch::where(held, log_variance, log_variance_));
+}
+
 DiagonalGaussian GaussianPerClusterImpl::all() const {
   return {mean_, log_variance_.clamp(range_.low, range_.high)};
 }

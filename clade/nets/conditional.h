@@ -115,6 +115,11 @@ class GaussianPerClusterImpl : public torch::nn::Module {
   DiagonalGaussian forward(const torch::Tensor& y);
   DiagonalGaussian all() const;  // [K, d]
 
+  /// Becomes Gaussians of these moments, [K, d] each, but for clusters of no weight, [K]. Those of
+  /// another shape change nothing.
+  void start_from(const torch::Tensor& weight, const torch::Tensor& mean,
+                  const torch::Tensor& variance);
+
  private:
   torch::Tensor mean_;          // [K, d]
   torch::Tensor log_variance_;  // [K, d]

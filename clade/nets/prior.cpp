@@ -79,6 +79,13 @@ void PriorImpl::start_from(const torch::Tensor& x, Generator& generator) {
   pseudo_inputs_.copy_(x.index_select(0, rows));
 }
 
+void PriorImpl::start_from(const torch::Tensor& weight, const torch::Tensor& x) {
+  if (!pseudo_inputs_.defined() || x.sizes() != pseudo_inputs_.sizes()) return;
+  torch::NoGradGuard no_grad;
+  pseudo_inputs_.copy_(
+      torch::where(weight.gt(0).unsqueeze(-1), x.to(pseudo_inputs_.dtype()), pseudo_inputs_));
+}
+
 torch::Tensor component_probabilities(const DiagonalGaussian& q_z, const GaussianMixture& p_z,
                                       Generator& generator) {
   if (p_z.size() == 1) return torch::ones_like(q_z.mean().slice(-1, 0, 1));

@@ -48,6 +48,10 @@ class PriorImpl : public torch::nn::Module {
   /// Pseudo-inputs that start as data become points of x, [N, D].
   void start_from(const torch::Tensor& x, Generator& generator);
 
+  /// Pseudo-inputs become the mean points of as many clusters, x [M, D], but for clusters of no
+  /// weight, [M].
+  void start_from(const torch::Tensor& weight, const torch::Tensor& x);
+
  private:
   int64_t latent_;
   bool bounded_;

@@ -38,6 +38,24 @@ std::string figure(double value, int decimals) {
   return text.str();
 }
 
+/// The epochs of a log; of restarts, those of the one that went on, whose epochs are the last.
+std::vector<json> read_epochs(const std::filesystem::path& log) {
+  std::vector<json> epochs;
+  std::istringstream lines(read_file(log));
+  for (std::string text; std::getline(lines, text);) {
+    json line = json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (line.is_object() && line.contains("train")) epochs.push_back(std::move(line));
+  }
+  if (epochs.empty()) return epochs;
+  const auto restart_of = [](const json& line) {
+    const auto restart = line.find("restart");
+    return restart != line.end() && restart->is_number_integer() ? restart->get<int64_t>() : 0;
+  };
+  const int64_t went_on = restart_of(epochs.back());
+  std::erase_if(epochs, [&](const json& line) { return restart_of(line) != went_on; });
+  return epochs;
+}
+
 bool all_unknown(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
 }
@@ -55,15 +73,13 @@ std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
     found->train.push_back(train);
     found->validation.push_back(validation);
   };
-  std::istringstream lines(read_file(log));
-  for (std::string text; std::getline(lines, text);) {
-    const json line = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  for (const json& line : read_epochs(log)) {
     const auto number = [&](const json::json_pointer& at) {  // a gap for what is damaged
       return line.contains(at) && line.at(at).is_number() ? line.at(at).get<double>()
                                                           : std::nan("");
     };
     using Pointer = json::json_pointer;
-    const double epoch = line.is_object() ? number(Pointer("/epoch")) : std::nan("");
+    const double epoch = number(Pointer("/epoch"));
     if (std::isnan(epoch)) continue;
     const auto both = [&](const std::string& name, double train, double validation) {
       add(name, epoch, relaxes ? std::nan("") : train, validation);

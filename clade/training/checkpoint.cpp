@@ -7,7 +7,7 @@
 #include "clade/core/error.h"
 #include "clade/core/json_file.h"
 #include "clade/formats/safetensors.h"
-#include "clade/training/trained_model.h"
+#include "clade/training/provenance.h"
 
 namespace clade {
 namespace {
@@ -20,27 +20,35 @@ constexpr const char* kAdvice = "copy the file again, or train anew";
 const std::string kWeights = "model.";
 
 json layout(const std::vector<Term>& terms) {
-  json names = json::array(), divergences = json::array(), losses = json::array();
+  json names = json::array(), divergences = json::array(), losses = json::array(),
+       agreements = json::array();
   for (const Term& term : terms) {
     names.push_back(term.name);
     divergences.push_back(term.role == Role::divergence);
     losses.push_back(term.role == Role::classification);
+    agreements.push_back(term.role == Role::agreement);
   }
-  return {{"terms", names}, {"divergences", divergences}, {"losses", losses}};
+  return {{"terms", names},
+          {"divergences", divergences},
+          {"losses", losses},
+          {"agreements", agreements}};
 }
 
 std::vector<Term> terms_of(const json& layout) {
   const auto names = layout.at("terms").get<std::vector<std::string>>();
   const auto divergences = layout.at("divergences").get<std::vector<bool>>();
-  // Of losses on labels, 0.1.0 had none and says nothing.
-  const auto losses = layout.value("losses", std::vector<bool>(names.size(), false));
+  // What older versions had none of, they say nothing about.
+  const std::vector<bool> none(names.size(), false);
+  const auto losses = layout.value("losses", none);
+  const auto agreements = layout.value("agreements", none);
   std::vector<Term> terms;
   for (size_t i = 0; i < names.size(); ++i) {
     terms.push_back({names[i],
                      {},
-                     divergences.at(i) ? Role::divergence
-                     : losses.at(i)    ? Role::classification
-                                       : Role::likelihood});
+                     divergences.at(i)  ? Role::divergence
+                     : losses.at(i)     ? Role::classification
+                     : agreements.at(i) ? Role::agreement
+                                        : Role::likelihood});
   }
   return terms;
 }
@@ -56,16 +64,20 @@ json numbers_of(const TrainingState& state) {
                   {"best_bound", state.best_bound},
                   {"best_epoch", state.standing.best_epoch},
                   {"validation_drawn", state.validation_drawn},
+                  {"restart", state.standing.restart},
+                  {"restart_bounds", state.restart_bounds},
                   {"epoch_seconds", state.epoch_seconds},
                   {"seconds", state.seconds}};
   numbers.update(layout(state.terms));
   if (!state.labelled_terms.empty()) numbers["labelled"] = layout(state.labelled_terms);
+  if (state.start) numbers["started_from"] = state.start->said;
   if (state.standing.stalled_at) numbers["stalled_at"] = *state.standing.stalled_at;
   return numbers;
 }
 
 Standing standing_of(const json& numbers) {
   Standing standing{numbers.at("epoch"), numbers.at("position"), numbers.at("best_epoch"), {}};
+  standing.restart = numbers.value("restart", standing.restart);
   if (numbers.contains("stalled_at")) standing.stalled_at = numbers.at("stalled_at").get<int64_t>();
   return standing;
 }
@@ -74,12 +86,13 @@ TrainingState state_of_numbers(const json& numbers) {
   TrainingState state;
   state.model = numbers.at("model");
   state.options = numbers.at("options");
-  state.provenance = numbers.value("provenance", json());
+  state.provenance = checked_provenance(numbers.value("provenance", json()));
   state.standing = standing_of(numbers);
   state.stage = numbers.value("stage", "");  // of which 0.1.0 says nothing
   state.steps = numbers.at("steps");
   state.best_bound = numbers.at("best_bound");
   state.validation_drawn = numbers.value("validation_drawn", false);
+  state.restart_bounds = numbers.value("restart_bounds", state.restart_bounds);
   state.epoch_seconds = numbers.at("epoch_seconds");
   state.seconds = numbers.at("seconds");
   state.terms = terms_of(numbers);
@@ -152,7 +165,9 @@ TrainingState read_checkpoint(const std::filesystem::path& folder) {
     return Error(path.string() + " is damaged: " + why + "; " + kAdvice);
   };
   try {
-    TrainingState state = state_of_numbers(parse_json(file.metadata, path.string(), kAdvice));
+    const json numbers = parse_json(file.metadata, path.string(), kAdvice);
+    TrainingState state = state_of_numbers(numbers);
+    if (numbers.contains("started_from")) state.start = read_start(folder);
     for (const auto& [name, tensor] : file.tensors) {
       if (name.rfind(kWeights, 0) == 0) state.weights[name.substr(kWeights.size())] = tensor;
     }

@@ -9,6 +9,7 @@
 
 #include "clade/models/bound.h"
 #include "clade/training/schedule.h"
+#include "clade/training/start.h"
 
 namespace clade {
 
@@ -19,14 +20,17 @@ struct TrainingState {
   nlohmann::json options;     ///< Its settings.
   nlohmann::json provenance;  ///< As TrainedModel has it; null in a state of before it was kept.
   Standing standing;
-  std::string stage;      ///< The name of the Stage that the next step belongs to.
-  int64_t steps = 0;      ///< Since the start of training.
-  double best_bound = 0;  ///< Of standing.best_epoch.
+  std::string stage;                   ///< The name of the Stage that the next step belongs to.
+  int64_t steps = 0;                   ///< Since the start of training.
+  double best_bound = 0;               ///< Of standing.best_epoch.
+  std::vector<double> restart_bounds;  ///< Of the restarts that have been compared, in their order.
   /// Whether validation points, if not all of them, are drawn; a run of before goes on by the
   /// first.
   bool validation_drawn = true;
   double epoch_seconds = 0;  ///< Of the present epoch.
   double seconds = 0;        ///< Of all whole epochs.
+
+  std::optional<Start> start;  ///< The clusters training starts from, once they are found.
 
   std::map<std::string, torch::Tensor> weights;  ///< As state_of() names them.
   /// The best that were saved, on the CPU, and what they are stamped with. After a crash they may
@@ -46,15 +50,15 @@ struct TrainingState {
 
 /// Writes FOLDER/checkpoint.safetensors, each or not at all, and its numbers once more as
 /// FOLDER/checkpoint.json, for people and other programs. The best weights are not among it: they
-/// are a model of their own (see save_model).
+/// are a model of their own (see save_model); nor is the start, a file of its own (write_start()).
 void write_checkpoint(const std::filesystem::path& folder, const TrainingState& state);
 
 /// Writes FOLDER/checkpoint.json anew: a training that was killed has left it an epoch behind.
 void write_checkpoint_copy(const std::filesystem::path& folder, const TrainingState& state);
 
-/// Reads FOLDER/checkpoint.safetensors, also as Clade 0.1.0 wrote it, without the best weights.
-/// Throws Error naming the file if there is none, it is damaged, or its parts contradict each
-/// other.
+/// Reads FOLDER/checkpoint.safetensors, also as Clade 0.1.0 wrote it, without the best weights, and
+/// the start if the state knows of one. Throws Error naming the file if there is none, it is
+/// damaged, or its parts contradict each other.
 TrainingState read_checkpoint(const std::filesystem::path& folder);
 
 /// The numbers of the state: those in FOLDER/checkpoint.safetensors, for the copy may be older if

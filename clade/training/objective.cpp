@@ -11,8 +11,14 @@ namespace clade {
 namespace {
 
 double weight_of(const Term& term, const Weights& weights) {
-  if (term.role == Role::classification) return weights.alpha;
-  return term.warms_up ? weights.beta : 1.0;
+  switch (term.role) {
+    case Role::classification:
+      return weights.alpha;
+    case Role::agreement:
+      return weights.hold;
+    default:
+      return term.warms_up ? weights.beta : 1.0;
+  }
 }
 
 void refuse_floor(const Term& term) {

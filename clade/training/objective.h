@@ -10,6 +10,7 @@ namespace clade {
 struct Weights {
   double beta = 1;   ///< Of every term that warms up.
   double alpha = 1;  ///< Of every classification loss.
+  double hold = 0;   ///< λ of agreement with a clustering (see Model::guided_bound).
 };
 
 /// Minus the bound as training weighs it, in nats per data point:

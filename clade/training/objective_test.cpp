@@ -32,6 +32,18 @@ TEST(Cost, WeighsEveryTermByItsRole) {
   EXPECT_DOUBLE_EQ(number(cost(every_role(), {.beta = 0.25, .alpha = 10})), 5 + 0.5 + 0.5 + 30);
 }
 
+TEST(Cost, WeighsAgreementByItsOwnWeightAlone) {
+  Bound bound = every_role();
+  bound.terms.push_back({"hold", numbers({1, 2}), Role::agreement, /*warms_up=*/false});
+  const double others = number(cost(every_role(), {.beta = 0.5, .alpha = 2}));
+  for (const double hold : {0.0, 1.0, 20.0}) {
+    EXPECT_DOUBLE_EQ(number(cost(bound, {.beta = 0.5, .alpha = 2, .hold = hold})),
+                     others + 1.5 * hold);
+  }
+  EXPECT_DOUBLE_EQ(number(cost(bound, {.beta = 0.25})), number(cost(every_role(), {.beta = 0.25})));
+  EXPECT_TRUE(torch::equal(bound.elbo(), every_role().elbo()));
+}
+
 TEST(Cost, OfOneWeightIsMinusTheBound) {
   Bound bound = every_role();
   bound.terms.pop_back();

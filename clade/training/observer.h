@@ -5,15 +5,17 @@
 
 #include "clade/models/mean_bound.h"
 #include "clade/training/checkpoint.h"
+#include "clade/training/start.h"
 #include "clade/training/trained_model.h"
 
 namespace clade {
 
 /// What one epoch did. Bounds are of the data in their own units: see TrainedModel::log_volume().
 struct EpochLog {
-  int64_t epoch = 0;  ///< From 1.
-  std::string stage;  ///< The name of the Stage it belongs to.
-  int64_t steps = 0;  ///< Since the start of training.
+  int64_t epoch = 0;               ///< From 1.
+  std::string stage;               ///< The name of the Stage it belongs to.
+  std::optional<int64_t> restart;  ///< Which of several restarts it belongs to, from 0.
+  int64_t steps = 0;               ///< Since the start of training.
   /// Over the epoch's own presentations, while the weights moved; relaxed if clusters are.
   MeanBound train;
   std::optional<MeanBound> validation;
@@ -44,6 +46,17 @@ class TrainingObserver {
   virtual bool after_step(const TrainingProgress&) { return true; }
 
   virtual void after_epoch(const EpochLog&) {}
+
+  /// While clusters are looked for: which step of it, and how far it is. False stops training here.
+  virtual bool during_start(const std::string& /*what*/, int64_t /*done*/, int64_t /*total*/) {
+    return true;
+  }
+
+  /// The clusters that training starts from, as soon as they are found.
+  virtual void keep_start(const Start&) {}
+
+  /// The state of the best restart so far, to go on from when all have been compared.
+  virtual void keep_restart(const TrainingState&) {}
 
   /// `trained` now holds the best weights so far; at the end once more, with q(y) of the training
   /// data.

@@ -59,6 +59,19 @@ void require_same_data(const nlohmann::json& provenance, const Splits& data, uin
   }
 }
 
+nlohmann::json checked_provenance(const nlohmann::json& provenance) {
+  if (provenance.is_null()) return provenance;  // of a model that no run made, or of 0.1.0
+  static_cast<void>(provenance.value("data", std::string()));
+  for (const RecordedPart& part : kParts)
+    static_cast<void>(provenance.value(part.key, std::string()));
+  for (const char* bound : {"bound", "relaxed_bound"}) {
+    static_cast<void>(provenance.value(bound, 0.0));
+  }
+  static_cast<void>(provenance.value("seed", int64_t{0}));
+  if (provenance.value("epoch", int64_t{1}) < 1) throw Error("provenance.epoch is below 1");
+  return provenance;
+}
+
 bool of_same_data(const nlohmann::json& one, const nlohmann::json& other) {
   const auto differs = [&](const char* key) {
     const std::string a = one.value(key, std::string()), b = other.value(key, std::string());

@@ -14,6 +14,10 @@ void record_data(TrainedModel& trained, const Splits& data, uint64_t seed);
 /// `provenance` records. What it does not record, as earlier versions did not, is taken as it is.
 void require_same_data(const nlohmann::json& provenance, const Splits& data, uint64_t seed);
 
+/// `provenance` as a file has it. Throws Error, or what nlohmann's JSON throws, if one of its
+/// values is of another type than those who read it take.
+nlohmann::json checked_provenance(const nlohmann::json& provenance);
+
 /// Whether two models were trained on the same split of the same data, as far as their provenances
 /// tell: of named sets, earlier versions noted the name alone.
 bool of_same_data(const nlohmann::json& one, const nlohmann::json& other);

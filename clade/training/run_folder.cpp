@@ -15,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kLog = "log.jsonl";
+constexpr const char* kRestart = "restart";
 
 json to_json(const MeanBound& mean) {
   json terms = json::object();
@@ -31,20 +32,29 @@ json to_json(const EpochLog& log) {
                {"beta", log.beta},
                {"seconds", log.seconds},
                {"samples_per_second", log.samples_per_second}};
+  if (log.restart) line["restart"] = *log.restart;
   if (log.validation) line["validation"] = to_json(*log.validation);
   if (log.labelled) line["labelled"] = to_json(*log.labelled);
   return line;
 }
 
-// The log keeps only the epochs that the resumed state has behind it.
-void truncate_log(const std::filesystem::path& path, int64_t epochs) {
+// The log keeps only the epochs that the resumed state has behind it. Restarts follow one another
+// in it, and the best of them goes on behind all.
+void truncate_log(const std::filesystem::path& path, const TrainingState& state) {
   if (!std::filesystem::exists(path)) return;
   std::istringstream lines(read_file(path));
   std::string kept;
   for (std::string line; std::getline(lines, line);) {
     const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
     const auto epoch = entry.is_object() ? entry.find("epoch") : entry.end();
-    if (epoch == entry.end() || !epoch->is_number_integer() || *epoch > epochs) continue;
+    if (epoch == entry.end() || !epoch->is_number_integer()) continue;
+    const auto found = entry.find("restart");
+    const bool one_of_several = found != entry.end() && found->is_number_integer();
+    const int64_t restart = one_of_several ? found->get<int64_t>() : 0;
+    const auto compared = static_cast<int64_t>(state.restart_bounds.size());
+    const bool begun = restart < compared || restart == state.standing.restart;
+    const bool behind = restart != state.standing.restart || *epoch <= state.standing.epoch;
+    if (!begun || !behind) continue;
     kept += line + "\n";
   }
   write_atomically(path, kept);
@@ -64,8 +74,11 @@ void RunFolder::resume(Trainer& trainer) const {
     if (state.provenance.is_null()) state.provenance = saved.provenance;
   }
   trainer.resume(state, folder_.string());
+  if (!state.restart_bounds.empty() && std::filesystem::exists(folder_ / kRestart)) {
+    trainer.keep_best_restart(read_checkpoint(folder_ / kRestart));
+  }
   write_checkpoint_copy(folder_, state);
-  truncate_log(folder_ / kLog, state.standing.epoch);
+  truncate_log(folder_ / kLog, state);
 }
 
 void RunFolder::after_epoch(const EpochLog& log) {
@@ -76,6 +89,17 @@ void RunFolder::after_epoch(const EpochLog& log) {
     throw Error("cannot write " + path.string() +
                 "; check the folder's permissions and the free disk space");
   }
+}
+
+void RunFolder::keep_start(const Start& start) {
+  write_start(folder_, start);
+}
+
+void RunFolder::keep_restart(const TrainingState& state) {
+  const auto restart = folder_ / kRestart;
+  make_folder(restart, "check the run folder's permissions");
+  if (state.start) write_start(restart, *state.start);
+  write_checkpoint(restart, state);
 }
 
 void RunFolder::keep_model(const TrainedModel& trained) {

@@ -8,6 +8,8 @@ namespace clade {
 /// A training kept in a folder as it goes on:
 ///   model.safetensors, model.json            the best weights so far (see save_model)
 ///   checkpoint.safetensors, checkpoint.json  the last state (see write_checkpoint)
+///   restart/                                 the state of the best restart so far, if there are
+///   more start.safetensors                        the clusters it started from (see write_start)
 ///   log.jsonl                                one JSON object an epoch
 class RunFolder : public TrainingObserver {
  public:
@@ -19,6 +21,8 @@ class RunFolder : public TrainingObserver {
   void resume(Trainer& trainer) const;
 
   void after_epoch(const EpochLog& log) override;
+  void keep_start(const Start& start) override;
+  void keep_restart(const TrainingState& state) override;
   void keep_model(const TrainedModel& trained) override;
   void keep_state(const TrainingState& state) override;
 

@@ -12,6 +12,8 @@ namespace clade {
 
 std::string Stage::name() const {
   switch (kind) {
+    case StageKind::start:
+      return "start";
     case StageKind::run:
       return "run";
     case StageKind::cooldown:
@@ -20,10 +22,16 @@ std::string Stage::name() const {
   throw std::logic_error("a stage without a name");
 }
 
+const std::vector<std::string>& starts() {
+  static const std::vector<std::string> words = {"none", "neighbours", "autoencoder",
+                                                 "autoencoder+neighbours", "file"};
+  return words;
+}
+
 std::vector<Option> TrainOptions::options() {
   return {
       {"epochs", &epochs,
-       "epochs at most, a cooldown included; early stopping may end training sooner"},
+       "epochs at most, start and cooldown included; early stopping may end training sooner"},
       {"batch", &batch, "data points a step"},
       {"optimiser", &optimiser,
        "adam; or adam_norm_grad, Adam on gradients divided by the norm of their own parameter's, "
@@ -43,6 +51,23 @@ std::vector<Option> TrainOptions::options() {
       {"validation_points", &validation_points,
        "validation points each epoch is judged by, drawn once and the same for every seed; 0 for "
        "all. With many clusters their exact sums cost more than an epoch of sum_and_sample"},
+      {"start", &start,
+       "where clusters come from, without labels, before the bound has its weight: neighbours, a "
+       "mixture on a layout of the graph of nearest neighbours; autoencoder, a mixture on the "
+       "latents of a model trained to reconstruct; autoencoder+neighbours, the layout of those "
+       "latents; file (clade train --start FILE); or none, as the papers have it"},
+      {"start_file", &start_file,
+       "of start = \"file\": codes [N, d], responsibilities [N, K] or labels [N] of the data's "
+       "points in their order, .npy or .csv"},
+      {"start_epochs", &start_epochs,
+       "epochs in which the networks reconstruct and learn the clusters, the divergences weighing "
+       "nothing; with an autoencoder the first half of them comes before the clusters"},
+      {"restarts", &restarts,
+       "trainings that are begun, each from a seed of its own, and go as far as the end of the "
+       "warm-up; the one with the best validation bound goes on, no label is asked"},
+      {"hold", &hold,
+       "weight of agreement with the start's clusters for the rest of training, -sum_y r(y|x) log "
+       "q(y|x): the bound alone pulls a good clustering apart. 0 lets go of it"},
       {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
       {"objective", &objective,
        "what is trained on: elbo; or iwae, the tighter importance-weighted bound of `samples` "
@@ -85,6 +110,10 @@ void TrainOptions::validate() const {
   require_at_least("train.look_ahead", static_cast<double>(look_ahead), 0);
   require_at_least("train.validation_points", static_cast<double>(validation_points), 0);
   require_at_least("train.clip_norm", clip_norm, 0);
+  require_at_least("train.restarts", static_cast<double>(restarts), 1);
+  require_one_of("train.start", start, starts());
+  require_at_least("train.start_epochs", static_cast<double>(start_epochs), 1);
+  require_at_least("train.hold", hold, 0);
   require_one_of("train.objective", objective, {"elbo", "iwae"});
   require_at_least("train.samples", static_cast<double>(samples), 1);
   require_one_of("train.gradient", gradient, {"standard", "doubly_reparameterised"});
@@ -98,9 +127,55 @@ void TrainOptions::validate() const {
   require_one_of("train.precision", precision, precisions());
 }
 
+void TrainOptions::validate_stages() const {
+  if (restarts > 1 && restarts_end() + cooldown >= epochs) {
+    throw ConfigError("train.restarts go to the end of the warm-up, " +
+                      std::to_string(restarts_end()) + " epochs, and train.epochs = " +
+                      std::to_string(epochs) + " leave none to go on; raise those");
+  }
+  if ((start == "file") != !start_file.empty()) {
+    throw ConfigError(start == "file"
+                          ? "train.start is \"file\"; set train.start_file to it (--start FILE)"
+                          : "train.start_file does nothing when train.start is \"" + start +
+                                "\"; set train.start to \"file\"");
+  }
+  if (!has_start()) {
+    if (hold == 0) return;
+    throw ConfigError("train.hold has nothing to hold on to: train.start is \"none\"");
+  }
+  if (clusters_found_at() == start_ends()) {
+    throw ConfigError("train.start_epochs is " + std::to_string(start_epochs) + "; \"" + start +
+                      "\" needs 2 at least, half of them before the clusters");
+  }
+  if (start_ends() + cooldown >= epochs) {
+    throw ConfigError(
+        "train.start_epochs and train.cooldown leave no epoch of the train.epochs = " +
+        std::to_string(epochs) + "; raise those");
+  }
+  if (hold > 0 && objective == "iwae") {
+    throw ConfigError(
+        "train.hold is for train.objective = \"elbo\"; set it to 0, or the objective to \"elbo\"");
+  }
+}
+
 double TrainOptions::beta(int64_t epoch) const {
-  if (epoch + 1 >= warmup) return 1;
-  return static_cast<double>(epoch + 1) / static_cast<double>(warmup);
+  if (epoch < start_ends()) return 0;
+  const int64_t since_start = epoch - start_ends();
+  if (since_start + 1 >= warmup) return 1;
+  return static_cast<double>(since_start + 1) / static_cast<double>(warmup);
+}
+
+double TrainOptions::hold_at(int64_t epoch) const {
+  if (epoch < clusters_found_at()) return 0;
+  return epoch < start_ends() ? std::max(hold, 1.0) : hold;
+}
+
+int64_t TrainOptions::restarts_end() const {
+  return restarts > 1 ? start_ends() + std::max<int64_t>(warmup, 1) : 0;
+}
+
+int64_t TrainOptions::clusters_found_at() const {
+  return start.rfind("autoencoder", 0) == 0 ? (start_epochs + 1) / 2 : 0;
 }
 
 double TrainOptions::learning_rate_at(int64_t epoch, std::optional<int64_t> stalled_at) const {
@@ -114,7 +189,9 @@ double TrainOptions::learning_rate_at(int64_t epoch, std::optional<int64_t> stal
 std::vector<Stage> TrainOptions::stages(std::optional<int64_t> stalled_at) const {
   const int64_t end = epochs_in_all(stalled_at);
   const int64_t cooldown_begins = std::max<int64_t>(end - cooldown, 0);
-  std::vector<Stage> all = {{StageKind::run, 0, cooldown_begins}};
+  std::vector<Stage> all;
+  if (has_start()) all.push_back({StageKind::start, 0, start_ends()});
+  all.push_back({StageKind::run, start_ends(), cooldown_begins});
   if (cooldown > 0) all.push_back({StageKind::cooldown, cooldown_begins, end});
   return all;
 }
@@ -133,7 +210,7 @@ int64_t TrainOptions::epochs_in_all(std::optional<int64_t> stalled_at) const {
 
 bool TrainOptions::has_stalled(int64_t done, int64_t best_epoch) const {
   return look_ahead > 0 && done < epochs - cooldown &&
-         done - std::max(best_epoch, warmup) >= look_ahead;
+         done - std::max(best_epoch, start_ends() + warmup) >= look_ahead;
 }
 
 std::optional<int64_t> TrainOptions::stalled_at(const Standing& standing) const {

@@ -9,6 +9,7 @@
 namespace clade {
 
 enum class StageKind {
+  start,  ///< Clusters are found outside the bound, and the networks learn them (see start.h).
   run,
   cooldown,  ///< The learning rate falls linearly towards zero.
 };
@@ -20,7 +21,7 @@ struct Stage {
   int64_t end;
 
   int64_t epochs() const { return end - begin; }
-  std::string name() const;  ///< As logs and checkpoints write it: "run", "cooldown".
+  std::string name() const;  ///< As logs and checkpoints write it: "start", "run", "cooldown".
 };
 
 /// Where a training stands.
@@ -29,6 +30,7 @@ struct Standing {
   int64_t position = 0;               ///< Points of the next one already seen.
   int64_t best_epoch = 0;             ///< From 1; 0: none yet.
   std::optional<int64_t> stalled_at;  ///< After how many epochs it was time to stop early.
+  int64_t restart = 0;                ///< Which of train.restarts it is, from 0.
 };
 
 /// How a model is trained. Defaults: those CP-VAE and its rivals share (Lavda et al. 2020). What
@@ -45,6 +47,11 @@ struct TrainOptions : Options {
   int64_t look_ahead = 50;
   int64_t validation_points = 0;
   double clip_norm = 0;
+  std::string start = "none";         ///< Where clusters come from; see starts().
+  std::string start_file;             ///< Of "file".
+  int64_t start_epochs = 2;           ///< Of the stage; none of them if start is "none".
+  int64_t restarts = 1;               ///< Trainings begun, the best of which goes on.
+  double hold = 0;                    ///< λ of −Σ_y r(y|x) log q(y|x), of the whole training.
   std::string objective = "elbo";     ///< Or "iwae".
   int64_t samples = 1;                ///< Draws of the latents a data point; k of "iwae".
   std::string gradient = "standard";  ///< Of "iwae"; or "doubly_reparameterised".
@@ -57,14 +64,37 @@ struct TrainOptions : Options {
   std::vector<Option> options() override;
   void validate() const override;
 
-  /// The weight β of the divergences in `epoch` (from 0): linear, 1 from the end of the warm-up on.
+  /// Throws ConfigError for stages that do not fit each other or the epochs. Of settings on their
+  /// way to fit some data (see fit_to_data) each may be valid before all are.
+  void validate_stages() const;
+
+  /// The weight β of the divergences in `epoch` (from 0): 0 in the start stage, then linear, 1 from
+  /// the end of the warm-up on.
   double beta(int64_t epoch) const;
+
+  /// The weight λ of agreement with the clustering in `epoch` (from 0): in the start stage 1 at
+  /// least, so that the networks learn it even if it is let go of afterwards.
+  double hold_at(int64_t epoch) const;
+
+  bool has_start() const { return start != "none"; }
+
+  /// After how many epochs the start stage ends; 0 without one.
+  int64_t start_ends() const { return has_start() ? start_epochs : 0; }
+
+  /// After how many epochs restarts are compared: at the end of the warm-up, when all of them have
+  /// been trained on the bound itself; 0 if there is one only.
+  int64_t restarts_end() const;
+
+  /// After how many epochs the clustering is found: at once, or by an autoencoder when that has
+  /// been trained for half the stage.
+  int64_t clusters_found_at() const;
 
   /// The learning rate in `epoch` (from 0) of a training that stalled after `stalled_at` epochs, or
   /// has not.
   double learning_rate_at(int64_t epoch, std::optional<int64_t> stalled_at) const;
 
-  /// The run itself, then the cooldown if there is one: each begins where the one before it ends.
+  /// The start if there is one, the run itself, then the cooldown if there is one: each begins
+  /// where the one before it ends.
   std::vector<Stage> stages(std::optional<int64_t> stalled_at) const;
 
   /// The stage `epoch` (from 0) belongs to; of what lies beyond the last epoch, the last.
@@ -81,5 +111,8 @@ struct TrainOptions : Options {
   /// they may have changed since. A cooldown once begun is finished whatever look_ahead says now.
   std::optional<int64_t> stalled_at(const Standing& standing) const;
 };
+
+/// The words train.start understands.
+const std::vector<std::string>& starts();
 
 }  // namespace clade

@@ -34,7 +34,7 @@ MeanBound mean_of(const std::vector<Term>& terms, const torch::Tensor& means, si
   for (size_t i = 0; i < terms.size(); ++i) {
     const auto value = means[static_cast<int64_t>(first + i)].item<double>();
     mean.terms.emplace_back(terms[i].name, value);
-    if (terms[i].role == Role::classification) continue;
+    if (!terms[i].is_in_bound()) continue;
     mean.elbo += terms[i].role == Role::divergence ? -value : value;
   }
   return mean;
@@ -81,6 +81,10 @@ void StepWatch::clear() {
   if (!totals_.defined()) return;
   totals_.zero_();
   first_failed_.fill_(kNever);
+}
+
+void StepWatch::forget() {
+  *this = StepWatch();
 }
 
 std::optional<StepWatch::Failure> StepWatch::failure() const {
@@ -138,6 +142,14 @@ void TrainingStep::begin_epoch(const Weights& weights) {
   graph_.forget();
 }
 
+void TrainingStep::guide(const torch::Tensor& responsibilities) {
+  if (responsibilities.defined() != responsibilities_.defined()) {
+    watch_.forget();
+    graph_.forget_buffers();
+  }
+  responsibilities_ = responsibilities;
+}
+
 void TrainingStep::take(const torch::Tensor& rows, double learning_rate) {
   adam_.begin_step(learning_rate);
   step_number_.fill_(adam_.steps);
@@ -153,7 +165,7 @@ void TrainingStep::step_on(const torch::Tensor& rows) {
   const PrecisionScope scope(precision_);
   const auto x = present(data_.train.x.index_select(0, rows), data_.preprocessing.binarise,
                          generator_);  // [B, D]
-  const Bound bound = terms_of(x);
+  const Bound bound = terms_of(x, rows);
   const Bound labelled = learns_labels() ? labelled_terms() : Bound{};
   parameters_.forget_gradient();
   take_gradient(bound, labelled);
@@ -163,9 +175,12 @@ void TrainingStep::step_on(const torch::Tensor& rows) {
 }
 
 /// The terms that the objective is made of, [B] or [samples, B].
-Bound TrainingStep::terms_of(const torch::Tensor& x) {
-  if (objective_ == Objective::elbo)
-    return model_.bound(x, generator_, samples_ > 1 ? samples_ : 0);
+Bound TrainingStep::terms_of(const torch::Tensor& x, const torch::Tensor& rows) {
+  const int64_t draws = samples_ > 1 ? samples_ : 0;
+  if (responsibilities_.defined()) {
+    return model_.guided_bound(x, responsibilities_.index_select(0, rows), generator_, draws);
+  }
+  if (objective_ == Objective::elbo) return model_.bound(x, generator_, draws);
   WeightOptions how;
   how.posterior_without_gradient = objective_ == Objective::doubly_reparameterised_iwae;
   return model_.log_weights(x, how)(samples_, generator_);
@@ -190,7 +205,7 @@ void TrainingStep::take_gradient(const Bound& bound, const Bound& labelled) {
   const auto with_labels = [&](const torch::Tensor& of_all) {
     return labelled.terms.empty() ? of_all : of_all + cost(labelled, weights_);
   };
-  switch (objective_) {
+  switch (objective()) {
     case Objective::elbo:
       return with_labels(cost(bound, weights_)).backward();
     case Objective::iwae:

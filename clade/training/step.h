@@ -32,6 +32,9 @@ class StepWatch {
   /// Begins a new epoch.
   void clear();
 
+  /// Begins anew: other terms follow.
+  void forget();
+
   std::optional<Failure> failure() const;
 
   /// The epoch's means over its `points`; of labelled points, nothing if there were none.
@@ -69,6 +72,11 @@ class TrainingStep {
   /// common.
   void begin_epoch(const Weights& weights);
 
+  /// From now on takes the clusters of the training points to be these, [N, K] on their device (see
+  /// Model::guided_bound), on the elbo; undefined: as the model infers them, on the objective.
+  void guide(const torch::Tensor& responsibilities);
+  bool is_guided() const { return responsibilities_.defined(); }
+
   /// rows: [b] int64, of the training data.
   void take(const torch::Tensor& rows, double learning_rate);
 
@@ -84,7 +92,8 @@ class TrainingStep {
 
  private:
   void step_on(const torch::Tensor& rows);
-  Bound terms_of(const torch::Tensor& x);
+  Objective objective() const { return responsibilities_.defined() ? Objective::elbo : objective_; }
+  Bound terms_of(const torch::Tensor& x, const torch::Tensor& rows);
   Bound labelled_terms();
   void take_gradient(const Bound& bound, const Bound& labelled);
   torch::Tensor descend();
@@ -102,6 +111,7 @@ class TrainingStep {
   std::vector<torch::Tensor> of_inference_, of_generation_;  // the same, of q and the others
   Adam adam_;
   Weights weights_;
+  torch::Tensor responsibilities_;  // [N, K]; undefined: no step is guided
   StepWatch watch_;
 
   // What a captured step reads anew each time.

@@ -55,6 +55,11 @@ void StepGraph::forget() {
   if (captured_) captured_ = std::make_unique<Captured>();
 }
 
+void StepGraph::forget_buffers() {
+  forget();
+  calls_ = 0;
+}
+
 void StepGraph::capture() {
 #ifdef CLADE_CAPTURES
   try {

@@ -25,6 +25,10 @@ class StepGraph {
   /// Something that the step reads and that is not a tensor has changed: captures it anew.
   void forget();
 
+  /// The step will use other tensors of its own: forgets them with what was captured, so that the
+  /// next calls make them before a capture.
+  void forget_buffers();
+
   /// Why the step is called although a capture was asked for on a CUDA device; empty if it is not.
   const std::string& fallback() const { return fallback_; }
 

@@ -8,6 +8,7 @@
 #include "clade/core/error.h"
 #include "clade/core/json_file.h"
 #include "clade/core/memory.h"
+#include "clade/training/provenance.h"
 
 namespace clade {
 namespace {
@@ -140,23 +141,15 @@ void require_believable(const json& options, const TensorFile& file) {
   }
 }
 
-/// Of the types that those who read it take.
-json checked_provenance(const json& provenance) {
-  if (provenance.is_null()) return provenance;  // of a model that no run made
-  static_cast<void>(provenance.value("data", std::string()));
-  static_cast<void>(provenance.value("fingerprint", std::string()));
-  static_cast<void>(provenance.value("bound", 0.0));
-  if (provenance.value("epoch", int64_t{1}) < 1) throw Error("provenance.epoch is below 1");
-  return provenance;
-}
-
 json description_in(const std::string& metadata) {
   return parse_json(metadata, "its description", "train anew");
 }
 
-/// All tensors but what of shift and scale has lost its digits, or is beyond float32.
+/// All tensors but what of shift and scale has lost its digits, or is beyond float32, and the
+/// constants, which are NaN for features that vary.
 std::map<std::string, torch::Tensor> values_in_use(const TensorFile& file) {
   auto tensors = file.tensors;
+  tensors.erase(kConstant);
   for (const std::string name : {kShift, kScale}) {
     if (tensors.count(name + kWide) > 0) tensors.erase(name);
   }
@@ -219,6 +212,20 @@ TrainedModel make_model(const std::string& name, std::shared_ptr<ModelOptions> o
   trained.model = build(trained, generator);
   trained.model->to(device);
   return trained;
+}
+
+std::string said_of_guidance(const TrainedModel& trained) {
+  const json start = trained.provenance.value("start", json::object());
+  if (start.empty()) return "";
+  const auto hold = start.value("hold", 0.0);
+  std::ostringstream said;
+  said << "guided by a clustering: " << start.value("said", "clusters started");
+  if (hold > 0) {
+    said << ", held to the end by " << hold;
+  } else {
+    said << ", then let go of";
+  }
+  return said.str();
 }
 
 std::map<std::string, torch::Tensor> state_of(Model& model) {

@@ -48,6 +48,10 @@ TrainedModel load_model(const std::filesystem::path& run, const torch::Device& d
 /// Error as load_model().
 std::optional<Preprocessing> kept_preprocessing(const std::filesystem::path& run);
 
+/// That the model is guided by a clustering and by which, a sentence without its full stop; "" for
+/// one trained on its bound alone.
+std::string said_of_guidance(const TrainedModel& trained);
+
 /// Every parameter and buffer by name, as views.
 std::map<std::string, torch::Tensor> state_of(Model& model);
 

@@ -25,6 +25,7 @@ double seconds_since(Clock::time_point start) {
 
 const TrainOptions& valid(const TrainOptions& options) {
   options.validate();
+  options.validate_stages();
   return options;
 }
 
@@ -34,6 +35,15 @@ std::map<std::string, torch::Tensor> copy_on_cpu(Model& model) {
     copies[name] = tensor.to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
   }
   return copies;
+}
+
+/// A state whose tensors training does not go on to change.
+TrainingState copied(TrainingState state) {
+  for (auto& [name, tensor] : state.weights) tensor = tensor.clone();
+  state.best_weights.clear();
+  state.first_moment = state.first_moment.clone();
+  state.second_moment = state.second_moment.clone();
+  return state;
 }
 
 }  // namespace
@@ -51,6 +61,7 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
   check_objective();
   check_labels();
   check_memory();
+  check_start();
 }
 
 /// Refuses draws whose values alone, of the generative networks' layers in one step, are more than
@@ -74,6 +85,24 @@ void Trainer::check_memory() const {
           << std::llround(needed) << " GiB a step, and this machine has " << std::llround(there)
           << "; lower one of them";
   throw ConfigError(message.str());
+}
+
+void Trainer::check_start() {
+  if (!options_.has_start()) return;
+  if (model_.clusters() < 2) {
+    throw ConfigError("train.start is \"" + options_.start + "\", but " + trained_.name +
+                      " has no clusters to start; set it to \"none\"");
+  }
+  if (model_.clusters() > data_.train.size()) {
+    throw ConfigError("train.start is \"" + options_.start + "\", and there are " +
+                      std::to_string(data_.train.size()) + " training points for " +
+                      std::to_string(model_.clusters()) + " clusters; lower their number");
+  }
+  if (step_.learns_labels()) {
+    throw ConfigError("train.start is \"" + options_.start + "\", but " + trained_.name +
+                      " learns its clusters from labels; set it to \"none\", or "
+                      "data.label_budget to 0");
+  }
 }
 
 void Trainer::check_labels() {
@@ -141,12 +170,14 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   if (!state.best_weights.empty()) {
     require_state(model_, state.best_weights, source + "/model.safetensors");
   }
+  if (state.start) check_same_points(*state.start, source);
   load_state(model_, state.weights, source);
   restore_generator(state.generator, source);
   standing_ = state.standing;
   standing_.stalled_at = options_.stalled_at(state.standing);
   best_bound_ = state.best_bound;
   validation_drawn_ = state.validation_drawn;
+  restart_bounds_ = state.restart_bounds;
   best_weights_ = state.best_weights;
   saved_epoch_ = state.saved_epoch;
   saved_bound_ = state.saved_bound;
@@ -155,7 +186,9 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   adam.steps = state.steps;
   adam.first_moment.copy_(state.first_moment);
   adam.second_moment.copy_(state.second_moment);
+  if (state.start) take_start(*state.start);
   if (standing_.position > 0) {
+    step_.guide(guidance());
     order_ = state.order.to(data_.train.x.device());
     step_.watch().restore(state.terms, state.labelled_terms,
                           state.totals.to(data_.train.x.device()));
@@ -172,6 +205,16 @@ void Trainer::restore_generator(const torch::Tensor& state, const std::string& s
   }
 }
 
+void Trainer::check_same_points(const Start& start, const std::string& source) const {
+  if (start.responsibilities.size(0) == data_.train.size() &&
+      start.clusters() == model_.clusters()) {
+    return;
+  }
+  throw Error(source + " was started from " + std::to_string(start.clusters()) + " clusters of " +
+              std::to_string(start.responsibilities.size(0)) +
+              " points, unlike the model and the data now; train it anew");
+}
+
 TrainingState Trainer::state() {
   TrainingState state;
   state.model = trained_.name;
@@ -179,8 +222,10 @@ TrainingState Trainer::state() {
   state.provenance = trained_.provenance;
   state.standing = standing_;
   state.stage = options_.stage_of(standing_.epoch, standing_.stalled_at).name();
+  state.start = start_;
   state.steps = step_.adam().steps;
   state.best_bound = best_bound_;
+  state.restart_bounds = restart_bounds_;
   state.epoch_seconds = epoch_seconds_;
   state.seconds = seconds_;
   state.weights = state_of(model_);
@@ -207,21 +252,174 @@ TrainingSummary Trainer::summary(bool interrupted) const {
 
 TrainingSummary Trainer::run(const std::vector<TrainingObserver*>& observers) {
   observers_ = observers;
-  if (step_.adam().steps == 0) {
-    auto generator = make_generator(derive_seed(seed_, "start"), data_.train.x.device());
-    model_.start_from(data_.train.x, generator);
-  }
   while (!finished()) {
-    if (!run_epoch()) return summary(/*interrupted=*/true);
+    if (step_.adam().steps == 0) {
+      auto generator = make_generator(derive_seed(seed(), "start"), data_.train.x.device());
+      model_.start_from(data_.train.x, generator);
+    }
+    if (!find_clusters() || !run_epoch()) return summary(/*interrupted=*/true);
   }
   finish();
   return summary(/*interrupted=*/false);
+}
+
+/// What everything random in the present restart follows from.
+uint64_t Trainer::seed() const {
+  return standing_.restart == 0
+             ? seed_
+             : derive_seed(seed_, "restart " + std::to_string(standing_.restart));
+}
+
+bool Trainer::restarts_are_over() const {
+  return options_.restarts == 1 ||
+         static_cast<int64_t>(restart_bounds_.size()) >= options_.restarts;
+}
+
+/// The next one begins, or the best goes on from here.
+void Trainer::end_restart(const EpochLog& log) {
+  const double bound = (log.validation ? *log.validation : log.train).elbo;
+  const bool best = restart_bounds_.empty() ||
+                    bound > *std::max_element(restart_bounds_.begin(), restart_bounds_.end());
+  restart_bounds_.push_back(bound);
+  standing_.best_epoch = 0;  // no weights of before are worth keeping
+  if (best) {
+    best_restart_ = copied(state());
+    for (TrainingObserver* observer : observers_) observer->keep_restart(*best_restart_);
+  }
+  if (!restarts_are_over()) return begin_restart(standing_.restart + 1);
+  const std::vector<double> bounds = restart_bounds_;
+  resume(*best_restart_, "the best restart");
+  restart_bounds_ = bounds;
+  if (start_) {
+    for (TrainingObserver* observer : observers_) observer->keep_start(*start_);
+  }
+}
+
+void Trainer::begin_restart(int64_t restart) {
+  standing_ = {};
+  standing_.restart = restart;
+  start_.reset();
+  const auto device = data_.train.x.device();
+  const TrainedModel fresh = make_model(trained_.name, trained_.options, data_, seed(), device);
+  load_state(model_, state_of(*fresh.model), "a fresh model");
+  generator_.set_state(make_generator(derive_seed(seed(), "training"), device).get_state());
+  step_.adam().steps = 0;
+  step_.adam().first_moment.zero_();
+  step_.adam().second_moment.zero_();
+}
+
+/// Finds them if it is time to. Returns false if an observer stopped it.
+bool Trainer::find_clusters() {
+  if (!options_.has_start() || start_ || standing_.epoch != options_.clusters_found_at()) {
+    return true;
+  }
+  keep_state();  // to go on from if it is killed meanwhile
+  try {
+    take_start(found_clusters());
+  } catch (const Interrupted&) {
+    return false;
+  }
+  for (TrainingObserver* observer : observers_) observer->keep_start(*start_);
+  keep_state();
+  return true;
+}
+
+Start Trainer::found_clusters() {
+  const auto progress = [this](const std::string& what, int64_t done, int64_t total) {
+    for (TrainingObserver* observer : observers_) {
+      if (!observer->during_start(what, done, total)) throw Interrupted("stopped");
+    }
+  };
+  const int64_t K = model_.clusters();
+  const uint64_t from = derive_seed(seed(), "clusters");
+  auto generator = make_generator(from, data_.train.x.device());
+  Start start;
+  if (options_.start == "file") {
+    start = start_from_file(options_.start_file, data_, K, from, progress);
+  } else if (options_.start == "neighbours") {
+    const auto x = layout_features(data_, generator);
+    const std::string said_of =
+        std::to_string(x.size(1)) +
+        (x.size(1) < data_.train.features() ? " principal components" : " features");
+    start = start_from_neighbours(x, said_of, K, from, progress);
+  } else {
+    const auto codes = codes_of_training_points(generator);  // [N, d]
+    const std::string said_of =
+        "the latents of an autoencoder of " + std::to_string(standing_.epoch) + " epochs";
+    start = options_.start == "autoencoder"
+                ? start_from_codes(codes, said_of, K, from, progress)
+                : start_from_neighbours(codes, said_of, K, from, progress);
+  }
+  start.made_by["kind"] = options_.start;
+  return start;
+}
+
+/// The means of their posteriors in the latent that clusters divide.
+torch::Tensor Trainer::codes_of_training_points(Generator& generator) {
+  const EvaluationMode evaluation(model_);
+  std::vector<torch::Tensor> codes;  // [B, d] each
+  for (const auto& rows : data_.train.x.split(rows_at_a_time(model_))) {
+    const auto x = present(rows, data_.preprocessing.binarise, generator);
+    // Of clusters that are told at random nothing depends on which it is.
+    const auto any = torch::zeros({x.size(0)}, torch::dtype(torch::kInt64).device(x.device()));
+    codes.push_back(model_.layer_posterior(x, any, generator).mean());
+  }
+  return torch::cat(codes);
+}
+
+void Trainer::take_start(Start start) {
+  start_ = std::move(start);
+  responsibilities_ = start_->responsibilities.to(data_.train.x.device());
+  trained_.provenance["start"] = start_->made_by;
+  trained_.provenance["start"]["said"] = start_->said;
+  trained_.provenance["start"]["hold"] = options_.hold;
+}
+
+/// What the clusters of the training points are taken to be in the present epoch, [N, K]; undefined
+/// for what the model infers.
+torch::Tensor Trainer::guidance() {
+  if (!options_.has_start()) return {};
+  if (standing_.epoch < options_.clusters_found_at()) {  // any alike: it learns to do without
+    const int64_t K = model_.clusters();
+    return torch::full({1}, 1.0 / static_cast<double>(K), data_.train.x.options())
+        .expand({data_.train.size(), K});
+  }
+  return options_.hold_at(standing_.epoch) > 0 ? responsibilities_ : torch::Tensor();
+}
+
+/// The end of the start stage: the prior of each cluster becomes what the encoder now makes of its
+/// points. No weights of before are worth keeping.
+void Trainer::start_clusters() {
+  const EvaluationMode evaluation(model_);
+  auto generator = make_generator(derive_seed(seed(), "moments"), data_.train.x.device());
+  const int64_t n = data_.train.size();
+  torch::Tensor weight, x_sum, sum, squares;  // [K], [K, D], [K, d], [K, d] float64
+  for (int64_t begin = 0; begin < n; begin += rows_at_a_time(model_)) {
+    const int64_t end = std::min(n, begin + rows_at_a_time(model_));
+    const auto r = responsibilities_.slice(0, begin, end);  // [B, K]
+    const auto x =
+        present(data_.train.x.slice(0, begin, end), data_.preprocessing.binarise, generator);
+    const auto q = model_.layer_posterior(x, r.argmax(1), generator);
+    const auto add = [&](torch::Tensor& total, const torch::Tensor& of_points) {
+      const auto part = r.t().to(torch::kFloat64).matmul(of_points.to(torch::kFloat64));
+      total = total.defined() ? total + part : part;
+    };
+    add(weight, torch::ones({end - begin}, r.options()));
+    add(x_sum, data_.train.x.slice(0, begin, end));
+    add(sum, q.mean());
+    add(squares, q.mean().square() + q.log_variance().exp());
+  }
+  const auto divided = [&](const torch::Tensor& total) { return total / weight.unsqueeze(1); };
+  const auto mean = divided(sum);
+  model_.start_clusters({weight, divided(x_sum), mean, divided(squares) - mean.square()});
+  standing_.best_epoch = 0;
 }
 
 /// Returns false if an observer stopped it.
 bool Trainer::run_epoch() {
   model_.train();
   model_.begin_epoch(standing_.epoch);
+  step_.guide(guidance());
   step_.begin_epoch(weights());
   if (standing_.position == 0) begin_epoch();
   const int64_t n = data_.train.size();
@@ -248,12 +446,14 @@ bool Trainer::run_epoch() {
   epoch_seconds_ = 0;
   for (TrainingObserver* observer : observers_) observer->after_epoch(log);
   last_ = log;
+  if (!restarts_are_over() && standing_.epoch == options_.restarts_end()) end_restart(log);
   if (standing_.epoch % options_.checkpoint_every == 0 || finished()) keep_state();
   return true;
 }
 
 Weights Trainer::weights() const {
-  Weights weights{.beta = options_.beta(standing_.epoch)};
+  Weights weights{.beta = options_.beta(standing_.epoch),
+                  .hold = options_.hold_at(standing_.epoch)};
   if (data_.labelled.size() > 0) {
     weights.alpha = options_.label_weight * static_cast<double>(data_.train.size()) /
                     static_cast<double>(data_.labelled.size());
@@ -302,10 +502,11 @@ bool Trainer::after_step(double rate) {
 EpochLog Trainer::end_epoch() {
   EpochLog log;
   log.epoch = standing_.epoch + 1;
+  if (options_.restarts > 1) log.restart = standing_.restart;
   log.stage = options_.stage_of(standing_.epoch, standing_.stalled_at).name();
   log.steps = step_.adam().steps;
   log.train = step_.watch().means(data_.train.size());
-  log.train.relaxed = model_.relaxes();
+  log.train.relaxed = model_.relaxes() && !step_.is_guided();
   log.labelled = step_.watch().labelled_means(data_.train.size());
   log.learning_rate = options_.learning_rate_at(standing_.epoch, standing_.stalled_at);
   log.beta = options_.beta(standing_.epoch);
@@ -317,6 +518,7 @@ EpochLog Trainer::end_epoch() {
   }
   ++standing_.epoch;
   standing_.position = 0;
+  if (standing_.epoch == options_.start_ends() && options_.has_start()) start_clusters();
   if (!standing_.stalled_at && options_.has_stalled(standing_.epoch, standing_.best_epoch)) {
     standing_.stalled_at = standing_.epoch;
   }
@@ -354,6 +556,7 @@ void Trainer::keep_if_best(const EpochLog& log) {
 void Trainer::keep_model() {
   trained_.provenance["epoch"] = standing_.best_epoch;
   trained_.provenance[best_is_relaxed() ? "relaxed_bound" : "bound"] = best_bound_ - log_volume_;
+  if (options_.restarts > 1) trained_.provenance["restarts"] = restart_bounds_;
   for (TrainingObserver* observer : observers_) observer->keep_model(trained_);
 }
 

@@ -34,6 +34,9 @@ class Trainer {
   /// another model or of other data, or had labels to learn from and these have none.
   void resume(const TrainingState& state, const std::string& source);
 
+  /// Of a training resumed among its restarts, the best of those compared.
+  void keep_best_restart(TrainingState state) { best_restart_ = std::move(state); }
+
   /// Whether there is nothing left to train.
   bool finished() const;
 
@@ -44,6 +47,17 @@ class Trainer {
 
  private:
   bool run_epoch();
+  bool find_clusters();
+  Start found_clusters();
+  torch::Tensor codes_of_training_points(Generator& generator);
+  void take_start(Start start);
+  void check_same_points(const Start& start, const std::string& source) const;
+  torch::Tensor guidance();
+  void start_clusters();
+  uint64_t seed() const;
+  bool restarts_are_over() const;
+  void end_restart(const EpochLog& log);
+  void begin_restart(int64_t restart);
   void begin_epoch();
   void step();
   void check_finite();
@@ -56,8 +70,11 @@ class Trainer {
   void check_objective();
   void check_labels();
   void check_memory() const;
+  void check_start();
   Weights weights() const;
-  bool best_is_relaxed() const { return model_.relaxes() && data_.validation.size() == 0; }
+  bool best_is_relaxed() const {
+    return model_.relaxes() && !step_.is_guided() && data_.validation.size() == 0;
+  }
   void keep_model();
   void keep_state();
   void restore_generator(const torch::Tensor& state, const std::string& source);
@@ -76,7 +93,11 @@ class Trainer {
   std::vector<TrainingObserver*> observers_;
 
   Standing standing_;
-  torch::Tensor order_;  // [N] this epoch's order of the training points
+  std::vector<double> restart_bounds_;         // of those compared
+  std::optional<TrainingState> best_restart_;  // of those, with tensors of its own
+  std::optional<Start> start_;                 // once it is found
+  torch::Tensor responsibilities_;             // [N, K] its, on the data's device
+  torch::Tensor order_;                        // [N] this epoch's order of the training points
   double best_bound_ = 0;
   std::map<std::string, torch::Tensor> best_weights_;  // on the CPU, of …
   int64_t saved_epoch_ = 0;

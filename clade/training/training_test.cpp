@@ -188,6 +188,33 @@ TEST(TrainOptions, NamesTheStagesThatFollowOneAnother) {
   EXPECT_EQ(options.stage_of(10, {}).name(), "cooldown");  // after the end
 }
 
+TEST(TrainOptions, StartsBeforeTheWarmup) {
+  TrainOptions options = quick(10);
+  options.cooldown = 3;
+  options.warmup = 4;
+  options.hold = 5;
+  options.start = "autoencoder";
+  options.start_epochs = 3;
+  std::string stages;
+  for (const Stage& stage : options.stages({})) {
+    stages +=
+        stage.name() + " " + std::to_string(stage.begin) + "-" + std::to_string(stage.end) + " ";
+  }
+  EXPECT_EQ(stages, "start 0-3 run 3-7 cooldown 7-10 ");
+  EXPECT_EQ(options.clusters_found_at(), 2);
+  EXPECT_EQ(options.hold_at(1), 0);
+  EXPECT_EQ(options.hold_at(2), 5);
+  EXPECT_EQ(options.hold_at(9), 5);
+  EXPECT_EQ(options.beta(2), 0);
+  EXPECT_EQ(options.beta(3), 0.25);
+  EXPECT_EQ(options.beta(6), 1);
+  options.hold = 0;
+  EXPECT_EQ(options.hold_at(2), 1);  // learned in any case
+  EXPECT_EQ(options.hold_at(3), 0);
+  options.start = "neighbours";
+  EXPECT_EQ(options.clusters_found_at(), 0);
+}
+
 TEST(TrainOptions, KnowsFromACheckpointWhenTrainingEnds) {
   TrainOptions options;
   options.epochs = 100;
@@ -954,6 +981,8 @@ TEST_F(Failure, RefusesACheckpointThatIsWholeButWrong) {
       in("steps", -1),
       in("terms", {"one"}),
       in("terms", 1),
+      in("provenance", 7),
+      in("provenance", {{"seed", "one"}}),
       put("generator", torch::zeros({4}, torch::kUInt8)),
       put("generator", torch::full({5056}, 255, torch::kUInt8)),
       put("epoch.order", torch::arange(1, 97)),

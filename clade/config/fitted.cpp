@@ -1,0 +1,106 @@
+#include "clade/config/fitted.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+namespace clade {
+namespace {
+
+/// Steps that MNIST's 50,000 images need at a batch of 100 (16 epochs), and a table no less.
+constexpr int64_t kSteps = 8000;
+constexpr int64_t kFewestEpochs = 10, kMostEpochs = 1000;
+constexpr int64_t kMostBatch = 100, kLeastBatch = 20, kLeastSteps = 20;  // the last an epoch
+constexpr int64_t kMostWidth = 500, kLeastWidth = 64, kMostLatent = 20;
+constexpr double kRate = 1e-3;
+constexpr double kHold = 20;
+constexpr double kCooldown = 0.4, kWarmup = 0.375, kStart = 0.06;  // shares of all epochs
+
+int64_t share(double of, int64_t epochs) {
+  return static_cast<int64_t>(std::floor(of * static_cast<double>(epochs)));
+}
+
+/// The setting of this name among a model's, or null.
+template <class T>
+T* setting(ModelOptions& options, const std::string& name) {
+  for (Option& option : options.options()) {
+    if (option.name == name) return std::get<T*>(option.value);
+  }
+  return nullptr;
+}
+
+void fit_model(int64_t features, ModelOptions& model) {
+  const int64_t width = std::clamp(8 * features, kLeastWidth, kMostWidth);
+  const int64_t latent =
+      std::clamp<int64_t>(features / 2, std::min<int64_t>(2, features), kMostLatent);
+  if (auto* trunk = setting<std::string>(model, "trunk")) *trunk = "dense";
+  if (auto* layers = setting<std::vector<std::string>>(model, "layers")) {
+    *layers = {std::to_string(width), std::to_string(width)};
+  }
+  for (const char* name : {"latent", "latent1", "latent2"}) {
+    if (auto* size = setting<int64_t>(model, name)) *size = latent;
+  }
+}
+
+/// How many clusters it divides points into; 1 for none.
+int64_t clusters_of(ModelOptions& model) {
+  if (const auto* clusters = setting<int64_t>(model, "clusters")) return *clusters;
+  const auto* prior = setting<std::string>(model, "prior");
+  if (prior == nullptr || *prior == "standard_normal") return 1;
+  return *setting<int64_t>(model, "components");
+}
+
+void fit_length(int64_t points, TrainOptions& train) {
+  train.batch = std::clamp(points / kLeastSteps, kLeastBatch, kMostBatch);
+  train.epochs = std::clamp(kSteps * train.batch / points, kFewestEpochs, kMostEpochs);
+  train.learning_rate = kRate;
+}
+
+/// What follows from the epochs there are.
+void fit_stages(bool can_start, TrainOptions& train) {
+  train.warmup = share(kWarmup, train.epochs);
+  train.cooldown = share(kCooldown, train.epochs);
+  train.look_ahead = std::max<int64_t>(train.epochs / 4, 10);
+  train.start_epochs = std::max<int64_t>(1, share(kStart, train.epochs));
+  if (can_start && train.start_epochs + train.cooldown < train.epochs) train.start = "neighbours";
+}
+
+std::string said_of(const Splits& data, ModelOptions& model, const TrainOptions& train) {
+  std::ostringstream said;
+  said << "chosen for " << data.train.size() << " points of " << data.train.features()
+       << " values, but for what is set:";
+  for (const Option& option : model.options()) {
+    const bool size = option.name == "layers" || option.name.rfind("latent", 0) == 0;
+    if (size) said << " " << option.name << " " << spelled(option) << ",";
+  }
+  said << " " << train.epochs << " epochs, batches of " << train.batch << ", rate "
+       << train.learning_rate << ", warm-up " << train.warmup << ", cooldown " << train.cooldown
+       << ", start " << train.start;
+  if (train.hold > 0) said << " held by " << train.hold;
+  return said.str();
+}
+
+}  // namespace
+
+std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& experiment) {
+  ModelOptions& model = *experiment.model;
+  TrainOptions& train = experiment.train;
+  const int64_t points = data.train.size();
+  fit_model(data.train.features(), model);
+  file.read("model", model);
+  model.validate();
+  fit_length(points, train);
+  file.read("train", train);
+  const int64_t K = clusters_of(model);
+  fit_stages(K > 1 && K <= points && data.labelled.size() == 0, train);
+  file.read("train", train);
+  if (train.has_start() && train.objective == "elbo") train.hold = kHold;
+  if (train.start.rfind("autoencoder", 0) == 0)
+    train.start_epochs = std::max<int64_t>(2, train.start_epochs);
+  file.read("train", train);
+  train.validate();
+  train.validate_stages();
+  return said_of(data, model, train);
+}
+
+}  // namespace clade

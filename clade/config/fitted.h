@@ -1,0 +1,16 @@
+#pragma once
+#include <string>
+
+#include "clade/config/experiment.h"
+
+namespace clade {
+
+/// Gives what `file` leaves open of the model and its training values that fit the data: widths,
+/// latent sizes and batch by the number of values and points, epochs by a budget of steps, rate,
+/// warm-up and cooldown by the epochs, and clusters that start from the graph of neighbours. The
+/// defaults of the settings are those of papers, for 50,000 images: a warm-up of 100 epochs is not
+/// over when a table of a few thousand rows has been learned. What `file` says always wins. Returns
+/// what was chosen, for people.
+std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& experiment);
+
+}  // namespace clade

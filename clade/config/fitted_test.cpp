@@ -1,0 +1,87 @@
+#include "clade/config/fitted.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+namespace clade {
+namespace {
+
+Splits points_of(int64_t points, int64_t features) {
+  Splits splits;
+  splits.train.x = torch::zeros({points, features});
+  splits.train.shape = {features};
+  return splits;
+}
+
+Experiment fitted(int64_t points, int64_t features, const std::vector<std::string>& settings,
+                  const std::string& model = "cp_vae") {
+  ExperimentFile file;
+  file.override("data.path=points.csv");
+  for (const std::string& each : settings) file.override(each);
+  Experiment experiment = load_experiment(file, model);
+  fit_to_data(file, points_of(points, features), experiment);
+  return experiment;
+}
+
+int64_t latent_of(const Experiment& experiment) {
+  return to_json(*experiment.model).at("latent");
+}
+
+TEST(Fitted, OfImagesAreWhatMnistIsKnownToNeed) {
+  const Experiment images = fitted(50000, 784, {});
+  EXPECT_EQ(images.train.epochs, 16);
+  EXPECT_EQ(images.train.batch, 100);
+  EXPECT_EQ(images.train.warmup, 6);
+  EXPECT_EQ(images.train.cooldown, 6);
+  EXPECT_EQ(images.train.start, "neighbours");
+  EXPECT_EQ(images.train.hold, 20);
+  EXPECT_EQ(to_json(*images.model).at("layers"), nlohmann::json({500, 500}));
+  EXPECT_EQ(latent_of(images), 20);
+}
+
+TEST(Fitted, OfSmallTablesTakeAsManySteps) {
+  for (const int64_t points : {30, 150, 1000, 8000}) {
+    const Experiment table = fitted(points, 16, {});
+    const int64_t steps =
+        table.train.epochs * ((points + table.train.batch - 1) / table.train.batch);
+    EXPECT_GE(steps, points < 150 ? 1000 : 6000) << points;
+    EXPECT_LE(steps, 12000) << points;
+    EXPECT_LT(table.train.warmup, table.train.epochs / 2);
+    EXPECT_EQ(latent_of(table), 8);
+  }
+  EXPECT_EQ(latent_of(fitted(1000, 1, {})), 1);
+}
+
+TEST(Fitted, WhatIsSetWinsAndTheRestFollowsIt) {
+  const Experiment set = fitted(1000, 16,
+                                {"train.epochs=40", "train.batch=10", "model.latent=3",
+                                 "train.hold=1.5", "train.cooldown=0"});
+  EXPECT_EQ(set.train.epochs, 40);
+  EXPECT_EQ(set.train.batch, 10);
+  EXPECT_EQ(set.train.warmup, 15);
+  EXPECT_EQ(set.train.cooldown, 0);
+  EXPECT_EQ(set.train.hold, 1.5);
+  EXPECT_EQ(latent_of(set), 3);
+}
+
+TEST(Fitted, StartIsNoneWhereThereIsNothingToStart) {
+  EXPECT_EQ(fitted(1000, 16, {}, "vae").train.start, "none");
+  EXPECT_EQ(fitted(1000, 16, {}, "mog").train.start, "neighbours");
+  EXPECT_EQ(fitted(1000, 16, {"model.clusters=1"}).train.start, "none");
+  EXPECT_EQ(fitted(1000, 16, {"train.epochs=1"}).train.start, "none");
+  const Experiment none = fitted(1000, 16, {"train.start=none"});
+  EXPECT_EQ(none.train.start, "none");
+  EXPECT_EQ(none.train.hold, 0);
+  EXPECT_EQ(fitted(1000, 16, {"train.start=autoencoder", "train.epochs=5"}).train.start_epochs, 2);
+  EXPECT_EQ(fitted(1000, 16, {"train.objective=iwae"}, "mog").train.hold, 0);
+  Splits labelled = points_of(1000, 16);
+  labelled.labelled = labelled.train;
+  ExperimentFile file;
+  file.override("data.path=points.csv");
+  Experiment taught = load_experiment(file, "m2");
+  fit_to_data(file, labelled, taught);
+  EXPECT_EQ(taught.train.start, "none");
+}
+
+}  // namespace
+}  // namespace clade

@@ -1,0 +1,160 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "clade/core/error.h"
+#include "clade/models/small_models_for_tests.h"
+
+namespace clade {
+namespace {
+
+constexpr int64_t kFeatures = 4, kPoints = 5;
+
+std::shared_ptr<Model> model_with_clusters(const std::string& name) {
+  auto generator = make_generator(11);
+  auto options = small_options(name);
+  auto model = find_model(name).make(*options, Parent{"x", kFeatures}, generator);
+  torch::NoGradGuard no_grad;  // away from the symmetries of the start
+  for (auto& parameter : model->parameters()) {
+    parameter.add_(torch::empty_like(parameter).normal_(0, 0.5, generator));
+  }
+  return model;
+}
+
+torch::Tensor some_bits() {
+  auto generator = make_generator(12);
+  return torch::empty({kPoints, kFeatures}).bernoulli_(0.5, generator);
+}
+
+torch::Tensor some_responsibilities() {  // [B, 3]
+  auto generator = make_generator(13);
+  return torch::empty({kPoints, 3}).normal_(0, 1.5, generator).softmax(-1);
+}
+
+torch::Tensor term(const Bound& bound, const std::string& name) {
+  for (const Term& each : bound.terms) {
+    if (each.name == name) return each.value.detach();
+  }
+  throw Error("no term " + name);
+}
+
+class Guided : public testing::TestWithParam<std::string> {};
+
+TEST_P(Guided, BoundOfOneClusterIsThatOfAnObservedOne) {
+  auto model = model_with_clusters(GetParam());
+  const auto x = some_bits();
+  const auto one = torch::one_hot(torch::tensor({2, 0, 1, 1, 2}), 3).to(torch::kFloat32);
+  auto a = make_generator(1), b = make_generator(2);
+  const Bound bound = model->guided_bound(x, one, a);
+  // Whatever is drawn, y is what it is told: KL(y) = log 3, hold = −log q(y | x).
+  EXPECT_TRUE(torch::allclose(term(bound, "KL(y)"), torch::full({kPoints}, std::log(3.0)), 1e-5));
+  const auto q_y = model->cluster_probabilities(x, b)[0];
+  EXPECT_TRUE(torch::allclose(term(bound, "hold"), -(q_y * one).sum(-1).log(), 1e-4, 1e-5));
+  EXPECT_TRUE(torch::allclose(
+      bound.elbo(), term(bound, bound.terms[0].name) - term(bound, "KL(z)") - term(bound, "KL(y)"),
+      1e-5));
+}
+
+TEST_P(Guided, ExpectationIsUnderTheResponsibilities) {
+  auto model = model_with_clusters(GetParam());
+  const auto x = some_bits();
+  const auto r = some_responsibilities();
+  auto generator = make_generator(3);
+  // KL(z) given y has a closed form: one pass a cluster, weighed by hand.
+  auto expected = torch::zeros({kPoints});
+  for (int64_t k = 0; k < 3; ++k) {
+    const auto all_k = torch::one_hot(torch::full({kPoints}, k, torch::kInt64), 3);
+    expected += r.select(1, k) *
+                term(model->guided_bound(x, all_k.to(torch::kFloat32), generator), "KL(z)");
+  }
+  const Bound bound = model->guided_bound(x, r, generator, /*samples=*/20000);
+  const auto drawn = term(bound, "KL(z)");
+  EXPECT_TRUE(torch::allclose(drawn.dim() > 1 ? drawn.mean(0) : drawn, expected, 0.02, 0.02));
+  const auto kl_y = (r * (r * 3).log()).sum(-1);
+  EXPECT_TRUE(torch::allclose(term(bound, "KL(y)"), kl_y.expand_as(term(bound, "KL(y)")), 1e-3));
+}
+
+TEST_P(Guided, BoundIsThePlainOneIfTheResponsibilitiesAreTheModelsOwn) {
+  auto model = model_with_clusters(GetParam());
+  model->eval();
+  const auto x = some_bits();
+  auto generator = make_generator(4);
+  const auto q_y = model->cluster_probabilities(x, generator)[0].detach();
+  const auto plain = model->bound(x, generator, 20000).elbo().mean(0).detach();
+  const auto guided = model->guided_bound(x, q_y, generator, 20000).elbo().mean(0).detach();
+  EXPECT_TRUE(torch::allclose(plain, guided, 0.01, 0.02)) << plain << guided;
+}
+
+TEST_P(Guided, HoldPullsQTowardsTheResponsibilities) {
+  auto model = model_with_clusters(GetParam());
+  const auto x = some_bits();
+  const auto r = some_responsibilities();
+  auto generator = make_generator(5);
+  const Bound bound = model->guided_bound(x, r, generator);
+  const Term& hold = bound.terms.back();
+  ASSERT_EQ(hold.name, "hold");
+  EXPECT_FALSE(hold.is_in_bound());
+  model->zero_grad();
+  hold.value.sum().backward();
+  // The gradient of −Σ r log softmax(l) is softmax(l) − r; the bias is added to every point's l.
+  const auto q_y = model->cluster_probabilities(x, generator)[0].detach();
+  const auto bias = model->named_parameters()["q_y_given_x.logits.bias"].grad();
+  EXPECT_TRUE(torch::allclose(bias, (q_y - r).sum(0), 1e-3, 1e-5)) << bias;
+}
+
+INSTANTIATE_TEST_SUITE_P(Clusters, Guided,
+                         testing::Values("cp_vae", "indq", "indp", "indqp", "gm_dgm"),
+                         [](const auto& test) { return test.param; });
+
+TEST(GuidedMixture, HoldsItsComponentsAtTheDrawOfZ) {
+  auto model = model_with_clusters("mog");
+  const auto x = some_bits();
+  const auto r = some_responsibilities();
+  auto generator = make_generator(6), same = make_generator(6), other = make_generator(6);
+  const Bound bound = model->guided_bound(x, r, generator);
+  const Bound plain = model->bound(x, other);
+  EXPECT_TRUE(torch::equal(bound.elbo(), plain.elbo()));
+
+  const auto z = model->layer_posterior(x, {}, same).rsample(same).to(torch::kFloat64);
+  const auto mean = model->named_parameters()["p_z.components.mean"].to(torch::kFloat64);
+  const auto log_variance =
+      model->named_parameters()["p_z.components.log_variance"].to(torch::kFloat64).clamp(-6, 2);
+  const auto log_p = -0.5 * ((z.unsqueeze(1) - mean).square() / log_variance.exp() + log_variance)
+                                .sum(-1);  // [B, 3], up to what the components share
+  const auto hold = -(r * torch::log_softmax(log_p, -1)).sum(-1);
+  EXPECT_TRUE(torch::allclose(term(bound, "hold").to(torch::kFloat64), hold, 1e-4, 1e-5));
+}
+
+TEST(GuidedMixture, NeedsClusters) {
+  auto generator = make_generator(1);
+  auto model = model_with_clusters("vae");
+  EXPECT_THROW(model->guided_bound(some_bits(), some_responsibilities(), generator), Error);
+}
+
+TEST(GuidedStart, GivesThePriorsTheMomentsButForClustersOfNoWeight) {
+  for (const std::string name : {"cp_vae", "mog"}) {
+    auto model = model_with_clusters(name);
+    const std::string prior = name == "mog" ? "p_z.components." : "p_z_given_y.";
+    const auto old = model->named_parameters()[prior + "mean"].detach().clone();
+    const auto mean = torch::tensor({{1.0, 2.0}, {3.0, 4.0}, {std::nan(""), std::nan("")}});
+    const auto variance = torch::tensor({{0.5, 1e-9}, {1e9, 2.0}, {std::nan(""), std::nan("")}});
+    model->start_clusters(
+        {torch::tensor({2.0, 0.5, 0.0}), torch::zeros({3, kFeatures}), mean, variance});
+    const auto now = model->named_parameters()[prior + "mean"].detach();
+    EXPECT_TRUE(torch::equal(now.slice(0, 0, 2), mean.slice(0, 0, 2).to(torch::kFloat32)));
+    EXPECT_TRUE(torch::equal(now[2], old[2]));
+    const auto log_variance = model->named_parameters()[prior + "log_variance"].detach();
+    EXPECT_TRUE(torch::allclose(
+        log_variance.slice(0, 0, 2),
+        torch::tensor({{std::log(0.5), -6.0}, {2.0, std::log(2.0)}}).to(torch::kFloat32)));
+  }
+}
+
+TEST(GuidedStart, GivesPseudoInputsTheMeanPoints) {
+  auto model = model_with_clusters("vampprior");
+  const auto x = torch::rand({3, kFeatures});
+  model->start_clusters({torch::ones({3}), x, torch::zeros({3, 2}), torch::ones({3, 2})});
+  EXPECT_TRUE(torch::equal(model->named_parameters()["p_z.pseudo_inputs"].detach(), x));
+}
+
+}  // namespace
+}  // namespace clade

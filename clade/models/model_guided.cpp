@@ -1,0 +1,79 @@
+// A model whose clusters are told to it: a clustering of the data found elsewhere.
+#include <torch/torch.h>
+
+#include "clade/core/error.h"
+#include "clade/models/model.h"
+#include "clade/models/pairs.h"
+
+namespace clade {
+namespace {
+
+/// What makes a responsibility of zero a number with a logarithm.
+constexpr double kLeastResponsibility = 1e-8;
+
+Categorical as_categorical(const torch::Tensor& responsibilities) {  // [B, K]
+  return Categorical(responsibilities.clamp_min(kLeastResponsibility).log());
+}
+
+}  // namespace
+
+const Discrete& Model::guided_latent() const {
+  if (clusters() > 1) return discrete_[main_discrete()];
+  throw Error("the model has no clusters to guide");
+}
+
+const std::string& Model::clustered_layer() {
+  // The latent whose prior is a mixture is generated first, the one that a cluster shapes last.
+  return guided_latent().is_component ? latents().front().name : latents().back().name;
+}
+
+torch::Tensor Model::log_cluster_given(const Trace& p, const Posterior& q) {
+  const Discrete& guided = guided_latent();
+  if (!guided.is_component) return q.at(guided.name).clusters().log_probs();
+  const std::string& layer = clustered_layer();
+  return as_mixture(p.at(layer)).component_given(q.at(layer).value).log_probs();
+}
+
+Bound Model::guided_bound(const torch::Tensor& x, const torch::Tensor& responsibilities,
+                          Generator& generator, int64_t samples) {
+  const Discrete& guided = guided_latent();
+  const Categorical r = as_categorical(responsibilities);
+  auto q = posterior(is_training() ? Clusters::estimated : Clusters::every, samples, generator);
+  if (!guided.is_component) {
+    const auto drawn = r.sample(generator, std::max<int64_t>(samples, 1));  // [S, B]
+    q.observe(guided.name, samples > 0 ? drawn : drawn.squeeze(0));
+  }
+  infer(q, x);
+  Replay p(values_of(q), like());
+  generate(p);
+  Bound bound = bound_over(p, q, x);
+  for (Term& term : bound.terms) {
+    // So far −log p(y) of the draw.
+    if (!guided.is_component && term.name == "KL(" + guided.name + ")") {
+      term.value = term.value - r.entropy();
+    }
+  }
+  bound.terms.push_back({"hold", -(responsibilities * log_cluster_given(p, q)).sum(-1),
+                         Role::agreement, /*warms_up=*/false});
+  return bound;
+}
+
+DiagonalGaussian Model::layer_posterior(const torch::Tensor& x, const torch::Tensor& y,
+                                        Generator& generator) {
+  auto q = posterior(Clusters::likeliest, 0, generator);
+  if (!guided_latent().is_component) q.observe(guided_latent().name, y);
+  const std::string& layer = clustered_layer();
+  run(q, x, layer);
+  return std::get<DiagonalGaussian>(q.at(layer).distribution);
+}
+
+void Model::start_clusters(const ClusterMoments& moments) {
+  for (const auto& module : modules()) {
+    if (auto* per_cluster = module->as<GaussianPerClusterImpl>()) {
+      per_cluster->start_from(moments.weight, moments.mean, moments.variance);
+    }
+    if (auto* prior = module->as<PriorImpl>()) prior->start_from(moments.weight, moments.x);
+  }
+}
+
+}  // namespace clade

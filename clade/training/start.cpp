@@ -1,0 +1,222 @@
+#include "clade/training/start.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+#include "clade/clustering/mixture.h"
+#include "clade/clustering/neighbour_layout.h"
+#include "clade/clustering/principal_components.h"
+#include "clade/core/error.h"
+#include "clade/core/random.h"
+#include "clade/data/points.h"
+#include "clade/formats/safetensors.h"
+
+namespace clade {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kStartFile = "start.safetensors";
+
+/// By how much the shares of a row may miss one: what three decimals of each leave.
+constexpr double kSumTolerance = 1e-2;
+
+constexpr int64_t kPrincipalComponents = 50;
+constexpr int64_t kNeighbours = 15;
+constexpr int64_t kDimensions = 10;
+
+constexpr int64_t kFewestCounted = 200;  // columns of a table of counts
+constexpr double kZerosOfCounts = 1.0 / 3;
+
+/// Raw values if they are counts of many things, few of each; else undefined.
+torch::Tensor counts_of(const Splits& data) {  // [N, D]
+  const Preprocessing& how = data.preprocessing;
+  const bool table = data.train.shape.size() == 1 && data.train.features() >= kFewestCounted;
+  if (!table || how.binarise) return {};
+  const auto& x = data.train.x;
+  const auto raw = x * how.scale.to(x.device()) + how.shift.to(x.device());
+  const auto whole = raw.round();
+  const auto zeros = whole.eq(0).to(torch::kFloat32).mean().item<double>();
+  const bool counts = whole.sub(raw).abs().max().item<double>() < 1e-2 &&
+                      whole.min().item<double>() >= 0 && whole.max().item<double>() > 1 &&
+                      zeros >= kZerosOfCounts;
+  return counts ? whole : torch::Tensor();
+}
+
+/// log(1 + x / total · median total), [N, D].
+torch::Tensor log_normalised(const torch::Tensor& counts) {
+  const auto total = counts.sum(1, /*keepdim=*/true).clamp_min(1);
+  return torch::log1p(counts / total * total.median());
+}
+
+std::string thousands(int64_t n) {
+  std::string text = std::to_string(n);
+  for (auto i = static_cast<int64_t>(text.size()) - 3; i > 0; i -= 3) {
+    text.insert(static_cast<size_t>(i), ",");
+  }
+  return text;
+}
+
+Progress reporting(const std::string& what, const StartProgress& progress) {
+  if (!progress) return {};
+  return [what, progress](int64_t done, int64_t total) { progress(what, done, total); };
+}
+
+/// Of many components fewer starts: a fit costs as much more, and there is less luck in it.
+int64_t mixture_starts(int64_t clusters) {
+  return std::clamp<int64_t>(200 / clusters, 1, 10);
+}
+
+/// How many clusters are no point's strongest, said if there are any.
+std::string said_of_empty(const torch::Tensor& responsibilities) {
+  const int64_t K = responsibilities.size(1);
+  const auto held = torch::bincount(responsibilities.argmax(1).flatten(), {}, K);
+  const auto empty = held.eq(0).sum().item<int64_t>();
+  return empty == 0 ? "" : "; " + std::to_string(empty) + " of them hold no point";
+}
+
+/// The rows of `values`, one for each point of the file, that are the training points.
+torch::Tensor of_training_points(const torch::Tensor& values, const std::string& path,
+                                 const Splits& data) {
+  const int64_t learned_from = data.train.size() + data.validation.size();
+  const int64_t n = values.size(0);
+  // Files of a named set's training points alone do: its test points come last.
+  const auto covers = [&](int64_t points) {
+    return n == points && data.train.rows.max().item<int64_t>() < points;
+  };
+  if (!covers(learned_from + data.test.size()) && !covers(learned_from)) {
+    throw DataError(path + " has " + std::to_string(n) + " rows for " +
+                    std::to_string(learned_from + data.test.size()) +
+                    " points; give one row a point, in the order of the data");
+  }
+  return values.index_select(0, data.train.rows);
+}
+
+bool are_labels(const torch::Tensor& values) {  // [N, D]
+  return values.size(1) == 1 && values.equal(values.round());
+}
+
+bool are_shares(const torch::Tensor& values) {  // [N, D]
+  return values.size(1) > 1 && values.ge(0).all().item<bool>() &&
+         values.sum(1).sub(1).abs().max().item<double>() < kSumTolerance;
+}
+
+[[noreturn]] void refuse_clusters(const std::string& path, int64_t found, int64_t clusters) {
+  throw DataError(path + " tells " + std::to_string(found) + " clusters apart and the model has " +
+                  std::to_string(clusters) + "; set model.clusters (of a mixture as p(z) " +
+                  "model.components) to " + std::to_string(found));
+}
+
+/// Labels [N, 1] as responsibilities [N, clusters], numbered in their order.
+torch::Tensor one_hot(const torch::Tensor& labels, const std::string& path, int64_t clusters) {
+  const auto [names, numbers] = at::_unique(labels.flatten(), /*sorted=*/true,
+                                            /*return_inverse=*/true);
+  if (names.size(0) > clusters) refuse_clusters(path, names.size(0), clusters);
+  return torch::one_hot(numbers, clusters).to(torch::kFloat32);
+}
+
+}  // namespace
+
+StartFile read_start_file(const std::string& path, const Splits& data, int64_t clusters) {
+  const auto all = read_points(path, "").values.to(torch::kFloat32);  // [points of the file, D]
+  const auto values = of_training_points(all, path, data);
+  if (are_labels(all)) return {{}, of_training_points(one_hot(all, path, clusters), path, data)};
+  if (!are_shares(all)) return {values, {}};
+  if (all.size(1) != clusters) refuse_clusters(path, all.size(1), clusters);
+  return {{}, values / values.sum(1, /*keepdim=*/true)};
+}
+
+torch::Tensor layout_features(const Splits& data, Generator& generator) {
+  const auto counts = counts_of(data);
+  const auto x = counts.defined() ? log_normalised(counts) : data.train.x;  // [N, D]
+  if (x.size(1) <= kPrincipalComponents) return x;
+  return principal_components(x, kPrincipalComponents, generator).project(x);
+}
+
+Start start_from_codes(const torch::Tensor& codes, const std::string& said_of, int64_t clusters,
+                       uint64_t seed, const StartProgress& progress) {
+  auto generator = make_generator(derive_seed(seed, "mixture"), codes.device());
+  MixtureOptions options;
+  options.starts = mixture_starts(clusters);
+  // A covariance needs a few points for each direction.
+  options.diagonal = codes.size(0) < 3 * clusters * (codes.size(1) + 1);
+  const Mixture mixture =
+      fit_mixture(codes, clusters, options, generator, reporting("mixture, starts", progress));
+  Start start;
+  start.responsibilities = mixture.responsibilities(codes).to(torch::kFloat32).cpu();
+  start.codes = codes.to(torch::kFloat32).cpu();
+  start.said = "clusters started from a mixture of " + std::to_string(clusters) + " Gaussians on " +
+               said_of + said_of_empty(start.responsibilities);
+  start.made_by = {{"mixture",
+                    {{"covariance", options.diagonal ? "diagonal" : "full"},
+                     {"starts", options.starts},
+                     {"log_likelihood", mixture.log_likelihood}}},
+                   {"seed", seed}};
+  return start;
+}
+
+Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
+                            uint64_t seed, const StartProgress& progress) {
+  auto generator = make_generator(derive_seed(seed, "layout"), x.device());
+  LayoutOptions options;
+  options.dimensions = std::min<int64_t>(kDimensions, x.size(0) - 1);
+  options.neighbours = std::min<int64_t>(kNeighbours, x.size(0) - 1);
+  const auto layout =
+      neighbour_layout(x, options, generator, reporting("layout, epochs", progress));
+  Start start =
+      start_from_codes(layout,
+                       "a layout of " + thousands(x.size(0)) + " points by their " +
+                           std::to_string(options.neighbours) + " nearest neighbours in " + said_of,
+                       clusters, seed, progress);
+  start.made_by["layout"] = {{"neighbours", options.neighbours},
+                             {"dimensions", options.dimensions},
+                             {"features", x.size(1)}};
+  return start;
+}
+
+Start start_from_file(const std::string& path, const Splits& data, int64_t clusters, uint64_t seed,
+                      const StartProgress& progress) {
+  const StartFile file = read_start_file(path, data, clusters);
+  Start start;
+  if (file.codes.defined()) {
+    start = start_from_codes(file.codes, "the codes in " + path, clusters, seed, progress);
+  } else {
+    start.responsibilities = file.responsibilities;
+    start.said = "clusters started from " + path + said_of_empty(file.responsibilities);
+  }
+  start.made_by["file"] = path;
+  return start;
+}
+
+void write_start(const std::filesystem::path& folder, const Start& start) {
+  TensorFile file;
+  file.tensors["responsibilities"] = start.responsibilities;
+  if (start.codes.defined()) file.tensors["codes"] = start.codes;
+  json metadata = start.made_by;
+  metadata["said"] = start.said;
+  file.metadata = metadata.dump();
+  write_safetensors(folder / kStartFile, file);
+}
+
+Start read_start(const std::filesystem::path& folder) {
+  const auto path = folder / kStartFile;
+  if (!std::filesystem::exists(path)) {
+    throw Error(folder.string() + " has lost its " + kStartFile +
+                ", the clusters it was started from; train it anew");
+  }
+  const TensorFile file = read_safetensors(path);
+  const json metadata = json::parse(file.metadata, nullptr, /*allow_exceptions=*/false);
+  const auto found = file.tensors.find("responsibilities");
+  if (!metadata.is_object() || found == file.tensors.end() || found->second.dim() != 2) {
+    throw Error(path.string() + " is damaged: it has no responsibilities; train the run anew");
+  }
+  Start start{found->second, {}, metadata.value("said", ""), metadata};
+  start.made_by.erase("said");
+  if (const auto codes = file.tensors.find("codes"); codes != file.tensors.end()) {
+    start.codes = codes->second;
+  }
+  return start;
+}
+
+}  // namespace clade

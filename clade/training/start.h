@@ -1,0 +1,67 @@
+#pragma once
+#include <torch/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "clade/data/dataset.h"
+
+namespace clade {
+
+/// Where the clusters of a training come from: a clustering of its training points made outside the
+/// bound, without labels. Mixture models trained from nothing land wherever luck has it; what is
+/// known above 95 % on MNIST starts from the graph of nearest neighbours or from an autoencoder.
+struct Start {
+  torch::Tensor responsibilities;  // [N, K] float32, r(y | x) of the training points
+  torch::Tensor codes;     // [N, d] float32 that were clustered; undefined if there are none
+  std::string said;        ///< "clusters started from …", for people.
+  nlohmann::json made_by;  ///< What made it: its kind and every number it depends on.
+
+  int64_t clusters() const { return responsibilities.size(1); }
+};
+
+/// Which step of making it, how far it is, and of how much. May throw, which ends the making.
+using StartProgress = std::function<void(const std::string& what, int64_t done, int64_t total)>;
+
+/// What a user's own file says of the training points, in their order.
+struct StartFile {
+  torch::Tensor codes;             // [N, d] float32; or undefined
+  torch::Tensor responsibilities;  // [N, K] float32; or undefined
+};
+
+/// Reads `path`, .npy or .csv, a row for each point that `data` was split from, in the file's
+/// order: responsibilities if it has columns of shares, none negative, that sum to one; labels, one
+/// column of whole numbers, of which there are `clusters` or fewer; else codes. Throws DataError,
+/// in a line, for another count of rows, of clusters, or what read_points() refuses.
+StartFile read_start_file(const std::string& path, const Splits& data, int64_t clusters);
+
+/// What of the training points a layout sees, [N, D'] float32: pixels and levels as they are, other
+/// values as standardised; of counts log(1 + x / total · median total), a cell's sequencing depth
+/// being no property of it. Of more than 50 features their 50 first principal components. Counts
+/// are 200 columns or more, no image, of whole numbers of which none is negative and a third is 0.
+torch::Tensor layout_features(const Splits& data, Generator& generator);
+
+/// Clusters from the graph of nearest neighbours: a mixture with full covariances on its layout in
+/// ten dimensions. `said_of` says what x, [N, D], is of the N points.
+Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
+                            uint64_t seed, const StartProgress& progress = {});
+
+/// Clusters as a mixture with full covariances, or diagonal ones of few points, finds them in
+/// codes, [N, d] with N >= clusters: the best by likelihood of several k-means++ starts.
+Start start_from_codes(const torch::Tensor& codes, const std::string& said_of, int64_t clusters,
+                       uint64_t seed, const StartProgress& progress = {});
+
+/// The start that a user's file gives: codes are clustered as those of every other start.
+Start start_from_file(const std::string& path, const Splits& data, int64_t clusters, uint64_t seed,
+                      const StartProgress& progress = {});
+
+/// FOLDER/start.safetensors: tensors "codes" and "responsibilities" and, as the metadata, made_by
+/// and said. Any safetensors reader opens it.
+void write_start(const std::filesystem::path& folder, const Start& start);
+
+/// Throws Error naming the file if there is none or it is damaged.
+Start read_start(const std::filesystem::path& folder);
+
+}  // namespace clade

@@ -1,0 +1,375 @@
+#include "clade/training/start.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/models/small_models_for_tests.h"
+#include "clade/training/run_folder.h"
+
+namespace clade {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// 60 bits-like points of three kinds, the training points in another order than their file's.
+Splits shuffled_kinds() {
+  auto generator = make_generator(5);
+  const auto kinds = torch::empty({3, 6}).bernoulli_(0.5, generator) * 0.9 + 0.05;
+  const auto order = torch::randperm(60, generator, torch::kInt64);
+  Splits splits;
+  const auto make = [&](const torch::Tensor& rows) {
+    Dataset data;
+    data.rows = rows;
+    data.labels = rows.remainder(3);  // what kind the file's row is of
+    data.x = torch::bernoulli(kinds.index_select(0, data.labels), generator);
+    data.shape = {6};
+    return data;
+  };
+  splits.train = make(order.slice(0, 0, 40));
+  splits.validation = make(order.slice(0, 40, 50));
+  splits.test = make(order.slice(0, 50));
+  splits.preprocessing = {torch::zeros({6}), torch::ones({6}), false};
+  return splits;
+}
+
+class StartFolder : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = fs::path(testing::TempDir()) /
+              ("clade_start_" + std::to_string(::getpid()) + "_" + std::string(test->name()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  fs::path folder(const std::string& name) const {
+    fs::create_directories(folder_ / name);
+    return folder_ / name;
+  }
+
+  /// A CSV of `rows` lines, each what `line` says of its number.
+  template <class F>
+  std::string file(int64_t rows, const F& line) const {
+    const auto path = folder_ / "start.csv";
+    std::ofstream out(path);
+    for (int64_t i = 0; i < rows; ++i) out << line(i) << "\n";
+    return path.string();
+  }
+
+  /// Responsibilities that know each row's kind, not all of them for certain.
+  std::string kinds_file() const {
+    return file(60, [](int64_t i) {
+      return i % 3 == 0 ? "0.9,0.1,0" : i % 3 == 1 ? "0,1,0" : "0,0.25,0.75";
+    });
+  }
+
+  fs::path folder_;
+};
+
+TrainOptions from_file(const std::string& path, double hold) {
+  TrainOptions options;
+  options.epochs = 5;
+  options.batch = 16;
+  options.learning_rate = 1e-2;
+  options.warmup = 2;
+  options.start = "file";
+  options.start_file = path;
+  options.start_epochs = 2;
+  options.hold = hold;
+  return options;
+}
+
+TrainedModel started(const std::string& name, const Splits& data) {
+  return make_model(name, small_options(name), data, /*seed=*/7, torch::kCPU);
+}
+
+/// Stops training after so many steps.
+class StopStart : public TrainingObserver {
+ public:
+  explicit StopStart(int64_t steps) : left_(steps) {}
+  bool after_step(const TrainingProgress&) override { return --left_ > 0; }
+
+ private:
+  int64_t left_;
+};
+
+using StartFiles = StartFolder;
+
+TEST_F(StartFiles, AreReadInTheOrderOfTheFileWhateverTheSplit) {
+  const Splits data = shuffled_kinds();
+  const auto r = read_start_file(kinds_file(), data, 3).responsibilities;
+  ASSERT_EQ(r.sizes(), (std::vector<int64_t>{40, 3}));
+  EXPECT_TRUE(torch::equal(r.argmax(1), data.train.labels));
+  EXPECT_FALSE(read_start_file(kinds_file(), data, 3).codes.defined());
+}
+
+TEST_F(StartFiles, MayHoldLabelsOfAnyNumbersOrCodes) {
+  const Splits data = shuffled_kinds();
+  const auto labels = file(60, [](int64_t i) { return std::to_string(40 + 10 * (i % 3)); });
+  const auto r = read_start_file(labels, data, 4).responsibilities;  // one cluster is nobody's
+  EXPECT_TRUE(torch::equal(r.argmax(1), data.train.labels));
+  EXPECT_EQ(r.size(1), 4);
+  EXPECT_EQ(r.sum().item<double>(), 40);
+
+  const auto codes = file(60, [](int64_t i) { return std::to_string(2 * i) + ",-0.5"; });
+  const StartFile read = read_start_file(codes, data, 3);
+  EXPECT_FALSE(read.responsibilities.defined());
+  EXPECT_TRUE(torch::equal(read.codes.select(1, 0).to(torch::kInt64), 2 * data.train.rows));
+}
+
+TEST_F(StartFiles, ThatDoNotFitAreRefusedInALine) {
+  const Splits data = shuffled_kinds();
+  const auto refusal = [&](const std::string& path, int64_t clusters) -> std::string {
+    try {
+      read_start_file(path, data, clusters);
+    } catch (const DataError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto fewer = file(59, [](int64_t) { return "0.5,0.5,0"; });
+  EXPECT_NE(refusal(fewer, 3).find("has 59 rows for 60 points"), std::string::npos);
+  EXPECT_NE(refusal(kinds_file(), 5).find("tells 3 clusters apart and the model has 5"),
+            std::string::npos);
+  const auto labels = file(60, [](int64_t i) { return std::to_string(i % 7); });
+  EXPECT_NE(refusal(labels, 3).find("set model.clusters"), std::string::npos);
+  const auto holes = file(60, [](int64_t i) { return i == 4 ? "nan,1" : "0.5,0.25"; });
+  EXPECT_NE(refusal(holes, 2), "");
+}
+
+TEST_F(StartFiles, AreKeptForOthersToRead) {
+  Start start{torch::rand({4, 3}), torch::rand({4, 2}), "clusters started from a \"file\"", {}};
+  start.made_by = {{"kind", "file"}, {"neighbours", 15}};
+  write_start(folder("run"), start);
+  const Start again = read_start(folder("run"));
+  EXPECT_TRUE(torch::equal(again.responsibilities, start.responsibilities));
+  EXPECT_TRUE(torch::equal(again.codes, start.codes));
+  EXPECT_EQ(again.said, start.said);
+  EXPECT_EQ(again.made_by, start.made_by);
+  EXPECT_THROW(read_start(folder("none")), Error);
+}
+
+class Starting : public StartFolder, public testing::WithParamInterface<std::string> {
+ protected:
+  /// The model and its folder's state after training, stopped after `steps` and resumed.
+  TrainedModel trained(const std::string& run, const Splits& data, const TrainOptions& options,
+                       int64_t steps = 1000) {
+    auto model = started(GetParam(), data);
+    RunFolder kept(folder(run));
+    StopStart stop(steps);
+    Trainer trainer(model, data, options, /*seed=*/7);
+    if (!trainer.run({&kept, &stop}).interrupted) return model;
+    auto resumed = started(GetParam(), data);
+    Trainer again(resumed, data, options, /*seed=*/7);
+    kept.resume(again);
+    again.run({&kept});
+    return resumed;
+  }
+};
+
+void expect_same(TrainedModel& a, TrainedModel& b) {
+  for (const auto& [name, tensor] : state_of(*a.model)) {
+    EXPECT_TRUE(torch::equal(tensor, state_of(*b.model).at(name))) << name;
+  }
+  EXPECT_EQ(a.provenance, b.provenance);
+}
+
+TEST_P(Starting, IsResumedBitForBit) {
+  const Splits data = shuffled_kinds();
+  for (const double hold : {0.0, 2.0}) {
+    const TrainOptions options = from_file(kinds_file(), hold);
+    const std::string name = std::to_string(hold);
+    auto at_once = trained(name + "-whole", data, options);
+    // Three steps an epoch: within the start, at its end, just after it, within the run.
+    for (const int64_t steps : {1, 3, 4, 6, 7, 11}) {
+      auto resumed = trained(name + "-" + std::to_string(steps), data, options, steps);
+      expect_same(at_once, resumed);
+    }
+  }
+}
+
+TEST_P(Starting, LearnsTheClustersItIsGiven) {
+  const Splits data = shuffled_kinds();
+  TrainOptions options = from_file(kinds_file(), /*hold=*/5);
+  options.epochs = 60;
+  options.look_ahead = 0;
+  auto model = trained("run", data, options);
+  auto generator = make_generator(1);
+  model.model->eval();
+  const auto q_y = model.model->cluster_probabilities(data.train.x, generator)[0];
+  const auto r = read_start_file(kinds_file(), data, 3).responsibilities;
+  EXPECT_GT(q_y.argmax(1).eq(r.argmax(1)).to(torch::kFloat64).mean().item<double>(), 0.7);
+  const auto& said = model.provenance.at("start");
+  EXPECT_EQ(said.at("kind"), "file");
+  EXPECT_EQ(said.at("hold"), 5.0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Starting,
+                         testing::Values("cp_vae", "indq", "gm_dgm", "mog", "vampprior", "hvp",
+                                         "cagem"),
+                         [](const auto& test) { return test.param; });
+
+using StartOfTraining = StartFolder;
+
+TEST_F(StartOfTraining, ReadsNoLabel) {
+  Splits data = shuffled_kinds();
+  const TrainOptions options = from_file(kinds_file(), 1);
+  auto model = started("cp_vae", data);
+  Trainer(model, data, options, 7).run();
+  for (Dataset* split : {&data.train, &data.validation, &data.test}) {
+    split->labels = split->labels.flip(0);
+  }
+  auto other = started("cp_vae", data);
+  Trainer(other, data, options, 7).run();
+  expect_same(model, other);
+}
+
+/// Keeps the weights of the state after so many epochs.
+class KeepWeights : public TrainingObserver {
+ public:
+  explicit KeepWeights(int64_t epoch) : epoch_(epoch) {}
+  void keep_state(const TrainingState& state) override {
+    if (state.standing.epoch != epoch_) return;
+    for (const auto& [name, tensor] : state.weights) weights[name] = tensor.clone();
+  }
+  std::map<std::string, torch::Tensor> weights;
+
+ private:
+  int64_t epoch_;
+};
+
+TEST_F(StartOfTraining, GivesThePriorsTheMomentsOfWhatIsInTheClusters) {
+  const Splits data = shuffled_kinds();
+  auto model = started("cp_vae", data);
+  KeepWeights kept(/*epoch=*/2);
+  Trainer(model, data, from_file(kinds_file(), 1), 7).run({&kept});
+  load_state(*model.model, kept.weights, "the end of the start");
+
+  const auto r = read_start_file(kinds_file(), data, 3).responsibilities;
+  auto generator = make_generator(1);
+  const auto q = model.model->layer_posterior(data.train.x, r.argmax(1), generator);
+  for (int64_t k = 0; k < 3; ++k) {
+    for (int64_t unit = 0; unit < 2; ++unit) {
+      double weight = 0, sum = 0, squares = 0;
+      for (int64_t i = 0; i < 40; ++i) {
+        const auto share = r[i][k].item<double>();
+        const auto mean = q.mean()[i][unit].item<double>();
+        weight += share;
+        sum += share * mean;
+        squares += share * (mean * mean + std::exp(q.log_variance()[i][unit].item<double>()));
+      }
+      const double mean = sum / weight, variance = squares / weight - mean * mean;
+      EXPECT_NEAR(kept.weights.at("p_z_given_y.mean")[k][unit].item<double>(), mean, 1e-4);
+      EXPECT_NEAR(kept.weights.at("p_z_given_y.log_variance")[k][unit].item<double>(),
+                  std::clamp(std::log(variance), -6.0, 2.0), 1e-3);
+    }
+  }
+}
+
+TEST_F(StartOfTraining, IsAStageWithTermsAndWeightsOfItsOwn) {
+  const Splits data = shuffled_kinds();
+  auto model = started("cp_vae", data);
+  RunFolder run(folder("run"));
+  Trainer(model, data, from_file(kinds_file(), /*hold=*/0), 7).run({&run});
+  std::istringstream lines(read_file(folder("run") / "log.jsonl"));
+  int64_t epoch = 0;
+  for (std::string text; std::getline(lines, text); ++epoch) {
+    const auto line = nlohmann::json::parse(text);
+    const bool starts = epoch < 2;
+    EXPECT_EQ(line.at("stage"), starts ? "start" : "run");
+    EXPECT_EQ(line.at("beta"), starts ? 0.0 : epoch == 2 ? 0.5 : 1.0);
+    EXPECT_EQ(line.at("train").at("terms").contains("hold"), starts);
+    EXPECT_FALSE(line.at("validation").at("terms").contains("hold"));
+    double elbo = 0;
+    for (const auto& [name, value] : line.at("train").at("terms").items()) {
+      if (name != "hold")
+        elbo += name.rfind("KL", 0) == 0 ? -value.get<double>() : value.get<double>();
+    }
+    EXPECT_NEAR(line.at("train").at("elbo").get<double>(), elbo, 1e-6);
+  }
+  EXPECT_EQ(epoch, 5);
+  EXPECT_GT(nlohmann::json::parse(read_file(folder("run") / "model.json"))["provenance"]["epoch"],
+            2);
+}
+
+class Restarting : public Starting {};
+
+TEST_P(Restarting, TheBestByValidationGoesOnAndIsResumedBitForBit) {
+  const Splits data = shuffled_kinds();
+  TrainOptions options = from_file(kinds_file(), 1);
+  options.restarts = 3;
+  options.epochs = 6;  // two to start, two to warm up
+  auto at_once = trained("whole", data, options);
+  const std::vector<double> bounds = at_once.provenance.at("restarts");
+  ASSERT_EQ(bounds.size(), 3);
+  EXPECT_NE(bounds[0], bounds[1]);
+  // The log has every epoch of every restart, and the best of them goes on.
+  std::istringstream lines(read_file(folder("whole") / "log.jsonl"));
+  std::vector<nlohmann::json> log;
+  for (std::string text; std::getline(lines, text);) log.push_back(nlohmann::json::parse(text));
+  ASSERT_EQ(log.size(), 3 * 4 + 2);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(log[4 * i + 3].at("restart"), i);
+    EXPECT_EQ(log[4 * i + 3].at("validation").at("elbo"), bounds[i]);
+  }
+  const auto best = std::max_element(bounds.begin(), bounds.end()) - bounds.begin();
+  EXPECT_EQ(log.back().at("restart"), best);
+  EXPECT_EQ(log.back().at("epoch"), 6);
+
+  // Within a restart, at the end of the first, in the last, and after them. Three steps an epoch.
+  for (const int64_t steps : {5, 12, 13, 24, 30, 36, 37, 40}) {
+    auto resumed = trained(std::to_string(steps), data, options, steps);
+    expect_same(at_once, resumed);
+    std::istringstream again(read_file(folder(std::to_string(steps)) / "log.jsonl"));
+    size_t line = 0;
+    for (std::string text; std::getline(again, text); ++line) {
+      const auto entry = nlohmann::json::parse(text);
+      EXPECT_EQ(entry.at("epoch"), log.at(line).at("epoch")) << steps;
+      EXPECT_EQ(entry.at("restart"), log.at(line).at("restart")) << steps;
+    }
+    EXPECT_EQ(line, log.size()) << steps;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Restarting, testing::Values("cp_vae", "mog"),
+                         [](const auto& test) { return test.param; });
+
+TEST_F(StartOfTraining, IsRefusedWhereItMakesNoSense) {
+  const Splits data = shuffled_kinds();
+  const auto refuses = [&](const std::string& name, const auto& change) {
+    auto model = started(name, data);
+    TrainOptions options = from_file(kinds_file(), 1);
+    change(options);
+    EXPECT_THROW(Trainer(model, data, options, 7), ConfigError);
+  };
+  refuses("vae", [](auto&) {});
+  refuses("cp_vae", [](auto& options) { options.start = "none"; });
+  refuses("cp_vae", [](auto& options) { options.start_file = ""; });
+  refuses("cp_vae", [](auto& options) { options.epochs = 2; });
+  refuses("cp_vae", [](auto& options) { options.restarts = 0; });
+  refuses("cp_vae", [](auto& options) {
+    options.restarts = 2;
+    options.epochs = 4;
+  });
+  refuses("mog", [](auto& options) { options.objective = "iwae"; });
+  refuses("cp_vae", [](auto& options) {
+    options.start = "none";
+    options.start_file = "";
+  });
+  refuses("cp_vae", [](auto& options) {
+    options.start = "autoencoder";
+    options.start_file = "";
+    options.start_epochs = 1;
+  });
+}
+
+}  // namespace
+}  // namespace clade

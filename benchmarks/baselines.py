@@ -94,6 +94,9 @@ def methods(clusters: int, seed: int) -> dict:
   }
 
 
+METHODS = list(methods(1, 0))
+
+
 def one_seed(options: argparse.Namespace, seed: int) -> list:
   x, labels = read_points(options.data)
   if options.test:
@@ -112,6 +115,8 @@ def one_seed(options: argparse.Namespace, seed: int) -> list:
   measured = []
   for space, (points, unseen) in spaces.items():
     for name, method in methods(clusters, seed).items():
+      if name not in options.methods.split(";"):
+        continue
       start = time.monotonic()
       method.fit(points)
       seconds = time.monotonic() - start
@@ -147,6 +152,7 @@ def main() -> None:
   parser.add_argument("--components", type=int, default=0, help="principal components; 0 for none")
   parser.add_argument("--clusters", type=int, default=0, help="as many as labels by default")
   parser.add_argument("--seeds", type=int, default=5)
+  parser.add_argument("--methods", default=";".join(METHODS), help="separated by semicolons")
   parser.add_argument("--out", help="a JSON file for every figure")
   options = parser.parse_args()
   measured = []

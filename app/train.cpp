@@ -213,7 +213,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
         row.empty() ? experiment.model_name + "-" + experiment.data_name() : row;
     prepared.name = name + "-" + std::to_string(seed);
   }
-  clade::make_paths_absolute(experiment.data);
+  clade::make_paths_absolute(experiment);
   static_cast<void>(experiment.toml());  // throws for what it cannot hold: before a folder is made
   return prepared;
 }

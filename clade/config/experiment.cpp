@@ -108,14 +108,17 @@ Experiment experiment_of(const std::filesystem::path& run) {
   }
   Experiment experiment = load_experiment(ExperimentFile::parse(path));
   follow(run, experiment.data.path);
+  follow(run, experiment.train.start_file);
   // What is no path is the name of a column.
   if (experiment.data.labels.find('/') != std::string::npos) follow(run, experiment.data.labels);
   return experiment;
 }
 
-void make_paths_absolute(DataOptions& data) {
-  if (!data.path.empty()) data.path = absolute(data.path);
-  if (is_file(data.labels)) data.labels = absolute(data.labels);
+void make_paths_absolute(Experiment& experiment) {
+  for (std::string* path : {&experiment.data.path, &experiment.train.start_file}) {
+    if (!path->empty()) *path = absolute(*path);
+  }
+  if (is_file(experiment.data.labels)) experiment.data.labels = absolute(experiment.data.labels);
 }
 
 std::string Experiment::data_name() const {
@@ -127,7 +130,7 @@ std::string Experiment::difference(Experiment other) const {
     return "model.name is " + other.model_name + ", not " + model_name;
   }
   Experiment mine = *this;
-  for (Experiment* one : {&mine, &other}) make_paths_absolute(one->data);
+  for (Experiment* one : {&mine, &other}) make_paths_absolute(*one);
   const std::initializer_list<std::tuple<const char*, Options*, Options*>> sections = {
       {"data", &mine.data, &other.data},
       {"model", mine.model.get(), other.model.get()},

@@ -56,9 +56,10 @@ struct Experiment {
 /// key. `default_model` is the model of a file that names none; "" makes that an error.
 Experiment load_experiment(ExperimentFile file, const std::string& default_model = "");
 
-/// Makes the paths of `data` and of a file of labels absolute, so that a run can be opened from any
-/// folder. One that is not UTF-8 stays as it is, for no experiment file can hold it.
-void make_paths_absolute(DataOptions& data);
+/// Makes the paths absolute, of data, of a file of labels and of one to start from, so that a run
+/// can be opened from any folder. One that is not UTF-8 stays as it is, for no experiment file can
+/// hold it.
+void make_paths_absolute(Experiment& experiment);
 
 /// RUN/experiment.toml. Data that are not where it says are looked for where they would be if they
 /// had moved with the run: below each folder above it, under the longest end of their path.

@@ -44,7 +44,7 @@ TEST(Experiment, DataThatMovedWithTheRunAreFound) {
   Experiment experiment = with({"data.path=" + make(top / "before/data/points.npz") + ":x",
                                 "data.labels=" + make(top / "before/data/kinds.txt")});
   make(run / "experiment.toml");
-  make_paths_absolute(experiment.data);
+  make_paths_absolute(experiment);
   write_atomically(run / "experiment.toml", experiment.toml());
   EXPECT_EQ(experiment_of(run).difference(experiment), "");
   make(top / "points.npz");  // of the same name and further off
@@ -59,12 +59,13 @@ TEST(Experiment, DataThatMovedWithTheRunAreFound) {
 }
 
 TEST(Experiment, PathsAreThoseOfAnyFolderAndColumnsStay) {
-  DataOptions data;
-  data.path = "./a/../points.csv";
-  data.labels = "kind";
-  make_paths_absolute(data);
-  EXPECT_EQ(data.path, (std::filesystem::current_path() / "points.csv").string());
-  EXPECT_EQ(data.labels, "kind");
+  Experiment experiment = with({"data.path=./a/../points.csv", "data.labels=kind",
+                                "train.start=file", "train.start_file=codes.npy"});
+  make_paths_absolute(experiment);
+  const auto here = std::filesystem::current_path();
+  EXPECT_EQ(experiment.data.path, (here / "points.csv").string());
+  EXPECT_EQ(experiment.data.labels, "kind");
+  EXPECT_EQ(experiment.train.start_file, (here / "codes.npy").string());
 }
 
 /// Every experiment of the project: files, and each row and variant of those that are tables.

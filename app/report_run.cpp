@@ -36,6 +36,10 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
                                       read_metrics(run.folder), run.seed());
   const auto& provenance = run.trained.provenance;
   const std::string data_name = provenance.value("data", "data");
+  if (std::filesystem::exists(run.folder / "start.safetensors")) {
+    report.start = clade::start_scatter(clade::read_start(run.folder), data.train,
+                                        report.clusterings.size(), run.seed());
+  }
   report.title = run.trained.name + " on " + data_name;
   std::ostringstream said;
   said << run.trained.name << ": " << clade::find_model(run.trained.name).summary << ". Trained on "

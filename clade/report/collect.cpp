@@ -230,6 +230,25 @@ PrincipalComponents principal_components(const torch::Tensor& x) {
   return result;
 }
 
+std::vector<Scatter> start_scatter(const Start& start, const Dataset& train, size_t clusterings,
+                                   uint64_t seed) {
+  if (!start.codes.defined()) return {};
+  const auto pca = principal_components(start.codes);
+  auto generator = make_generator(derive_seed(seed, "start shown"));
+  const auto rows =
+      torch::randperm(start.codes.size(0), generator, torch::kInt64).slice(0, 0, kScatterPoints);
+  Scatter scatter;
+  scatter.name = "start";
+  scatter.points = pca.coordinates.index_select(0, rows);
+  scatter.explained = pca.explained;
+  // Of several discrete latents one alone started from a cluster: colours would be another's.
+  if (clusterings == 1) {
+    scatter.clusters = {start.responsibilities.argmax(1).index_select(0, rows)};
+  }
+  if (train.labelled()) scatter.label = train.labels.cpu().index_select(0, rows);
+  return {scatter};
+}
+
 Report collect_report(const TrainedModel& trained, const Dataset& data,
                       const std::filesystem::path& log, const json& metrics, uint64_t seed) {
   Model& model = *trained.model;

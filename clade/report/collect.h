@@ -4,6 +4,7 @@
 
 #include "clade/data/dataset.h"
 #include "clade/report/report.h"
+#include "clade/training/start.h"
 #include "clade/training/trained_model.h"
 
 namespace clade {
@@ -22,6 +23,11 @@ struct Shown {
   torch::Tensor originals;  // [m, D]
 };
 Shown samples_and_originals(Model& model, const Dataset& data, Generator& generator);
+
+/// What training started from, seen in two dimensions, by cluster and label; nothing without codes.
+/// `train`: the training points, in their order; `clusterings`: how many the model has.
+std::vector<Scatter> start_scatter(const Start& start, const Dataset& train, size_t clusterings,
+                                   uint64_t seed);
 
 /// The first two principal components of x: [N, d] -> coordinates [N, 2] and their shares of the
 /// variance. A second component that does not exist is 0.

@@ -411,35 +411,47 @@ class Page {
     out_ << "</span>";
   }
 
-  void latents() {
-    json list = json::array();
-    for (const Scatter& latent : report_.latents) {
-      if (!has_points(latent.points)) continue;
-      if (list.empty()) {
-        begin("The latent space",
-              "Each dot is a data point, where the model puts it, seen along the "
-              "two directions in which the points differ most.");
-        out_ << "<div class=\"charts square\">\n";
-      }
-      const std::string index = std::to_string(list.size());
-      out_ << "<figure>\n<figcaption><h3>" << escape(latent.name) << "</h3>";
-      colours(latent, index);
-      out_ << "</figcaption>\n";
-      canvas("latent", index, "Principal components of " + latent.name, "even");
-      out_ << "<div class=\"legend\" id=\"legend-" << index << "\"></div>\n</figure>\n";
-      json entry = {{"points", numbers(latent.points)}, {"explained", json::array()}};
-      for (const double part : latent.explained) entry["explained"].push_back(number(part));
-      for (const auto& cluster : latent.clusters) entry["clusters"].push_back(integers(cluster));
-      if (latent.label.defined()) {
-        entry["label"] = integers(latent.label);
-        entry["label_order"] = labels_in_order(latent.label);
-      }
-      list.push_back(std::move(entry));
+  /// One more latent among the data, and its figure.
+  void scatter(const Scatter& latent) {
+    json& list = data_["latents"];
+    const std::string index = std::to_string(list.size());
+    out_ << "<figure>\n<figcaption><h3>" << escape(latent.name) << "</h3>";
+    colours(latent, index);
+    out_ << "</figcaption>\n";
+    canvas("latent", index, "Principal components of " + latent.name, "even");
+    out_ << "<div class=\"legend\" id=\"legend-" << index << "\"></div>\n</figure>\n";
+    json entry = {{"points", numbers(latent.points)}, {"explained", json::array()}};
+    for (const double part : latent.explained) entry["explained"].push_back(number(part));
+    for (const auto& cluster : latent.clusters) entry["clusters"].push_back(integers(cluster));
+    if (latent.label.defined()) {
+      entry["label"] = integers(latent.label);
+      entry["label_order"] = labels_in_order(latent.label);
     }
-    if (list.empty()) return;
-    data_["latents"] = std::move(list);
+    list.push_back(std::move(entry));
+  }
+
+  void scatters(const std::string& title, const std::string& explanation,
+                const std::vector<Scatter>& shown) {
+    const auto some = [](const Scatter& latent) { return has_points(latent.points); };
+    if (std::none_of(shown.begin(), shown.end(), some)) return;
+    begin(title, explanation);
+    out_ << "<div class=\"charts square\">\n";
+    for (const Scatter& latent : shown) {
+      if (some(latent)) scatter(latent);
+    }
     out_ << "</div>\n";
     end();
+  }
+
+  void latents() {
+    scatters("The latent space",
+             "Each dot is a data point, where the model puts it, seen along the two directions in "
+             "which the points differ most.",
+             report_.latents);
+    scatters("Where the clusters started",
+             "Each dot is a training point among the codes that were clustered before the model "
+             "learned, seen along their two main directions, by the cluster it was given.",
+             report_.start);
   }
 
   void curves() {
@@ -569,7 +581,7 @@ class Page {
   const Report& report_;
   std::vector<Ranked> clusterings_;
   Profile profile_;  // of points that are no images
-  json data_ = {{"clusterings", json::array()}};
+  json data_ = {{"clusterings", json::array()}, {"latents", json::array()}};
   std::ostringstream out_;
 };
 

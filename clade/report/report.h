@@ -76,6 +76,7 @@ struct Report {
   torch::Tensor reconstructions;         // [n, D] … and what the model makes of them
   torch::Tensor samples;                 // [n, D] drawn from the model
   std::vector<Scatter> latents;
+  std::vector<Scatter> start;   ///< The codes training started from; one, or none.
   std::vector<Detail> details;  ///< Resolved experiment, seed, command, machine.
 };
 

@@ -469,6 +469,35 @@ TEST_F(ReportFolder, ATableIsShownByItsColumnsInItsUnits) {
   EXPECT_THROW(write_report(report, folder_), Error);
 }
 
+TEST_F(ReportFolder, ShowsWhereTheClustersStarted) {
+  Report report = example(3, {3});
+  Start start;
+  start.codes = torch::stack({torch::arange(5.0), torch::zeros({5})}, 1);
+  start.responsibilities = torch::one_hot(torch::tensor({2, 0, 1, 1, 0}), 3).to(torch::kFloat32);
+  Dataset train;
+  train.labels = torch::tensor({0, 1, 1, 0, 1});
+  report.start = start_scatter(start, train, 1, 1);
+  ASSERT_EQ(report.start.size(), 1u);
+  // Each dot has its own cluster and label, in whatever order they are drawn: along one line.
+  const auto place = report.start[0].points.select(1, 0);
+  const auto row = std::get<1>(place.sort());
+  const auto clusters = report.start[0].clusters[0].index_select(0, row);
+  const auto expected = start.responsibilities.argmax(1);
+  EXPECT_TRUE(clusters.equal(expected) || clusters.equal(expected.flip(0)));
+  const auto labels = report.start[0].label.index_select(0, row);
+  EXPECT_TRUE(labels.equal(train.labels) || labels.equal(train.labels.flip(0)));
+  EXPECT_TRUE(start_scatter(start, train, 2, 1)[0].clusters.empty());
+  EXPECT_TRUE(start_scatter({}, train, 1, 1).empty());
+
+  const std::string page = render_page(report);
+  EXPECT_EQ(unbalanced(markup(page)), "");
+  EXPECT_NE(page.find("Where the clusters started"), std::string::npos);
+  const json data = data_of(page);
+  EXPECT_EQ(data.at("latents").size(), 2u);
+  EXPECT_EQ(data["latents"][1]["points"].size(), 5u);
+  EXPECT_NE(page.find("data-argument=\"1\""), std::string::npos);
+}
+
 TEST_F(ReportFolder, CollectsATableInItsUnits) {
   auto generator = make_generator(1);
   TrainedModel trained;

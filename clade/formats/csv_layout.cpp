@@ -286,7 +286,9 @@ CsvLayout find_layout(std::string_view text, const CsvReading& reading, const st
   bool ended = false;
   while (!fits(sample[first].cells, layout.width) ||
          (layout.width > 1 && is_empty(sample[first].cells))) {
-    ++first;
+    if (++first < sample.size()) continue;
+    throw DataError(where + ": most rows have " + std::to_string(layout.width) +
+                    " cells, and those hold nothing; give it points");
   }
   for (SampledRow& row : sample) {
     if (!fits(row.cells, layout.width)) continue;

@@ -234,5 +234,10 @@ TEST(Csv, NamesTheLineOfWhatIsWrong) {
   refuse("<!DOCTYPE html>\n<html>", {"a.csv", "web page"});
 }
 
+TEST(Csv, RowsThatHoldNothingAreNoTable) {
+  // Found by the fuzzer: the one row with cells in it has more of them than most.
+  EXPECT_THROW(parse_csv("\n,\n,\n\n,bx,7+", "a.csv", {}), DataError);
+}
+
 }  // namespace
 }  // namespace clade

@@ -16,6 +16,19 @@ bool is_there(const std::filesystem::path& path) {
   return std::filesystem::exists(path, unknown);
 }
 
+/// What `load` gives. Settings that are well-formed and wrong say their key: errors name the file
+/// too.
+template <typename Load>
+Experiment naming(const std::filesystem::path& file, const Load& load) {
+  try {
+    return load();
+  } catch (const ConfigError& error) {
+    const std::string said = error.what();
+    if (said.rfind(file.string(), 0) == 0) throw;
+    throw ConfigError(file.string() + ": " + said);
+  }
+}
+
 /// "/there/cells.npz:counts" for "cells.npz:counts".
 std::string with_file(const std::string& array_path, const std::filesystem::path& file) {
   const std::string entry = split_array_path(array_path).entry;
@@ -106,7 +119,8 @@ Experiment experiment_of(const std::filesystem::path& run) {
                 " is not a run folder (no experiment.toml); give the folder that "
                 "`clade train` wrote");
   }
-  Experiment experiment = load_experiment(ExperimentFile::parse(path));
+  Experiment experiment =
+      naming(path, [&] { return load_experiment(ExperimentFile::parse(path)); });
   follow(run, experiment.data.path);
   follow(run, experiment.train.start_file);
   // What is no path is the name of a column.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "clade/core/error.h"
 #include "clade/core/files.h"
 
 namespace clade {
@@ -56,6 +57,24 @@ TEST(Experiment, DataThatMovedWithTheRunAreFound) {
   fs::remove(top / "points.npz");
   EXPECT_EQ(experiment_of(top / "after/runs/a").data.path, experiment.data.path);
   fs::remove_all(top);
+}
+
+TEST(Experiment, OfARunNamesItsFileWhateverIsWrongInIt) {
+  namespace fs = std::filesystem;
+  const auto run = fs::path(testing::TempDir()) / ("clade_wrong_" + std::to_string(::getpid()));
+  fs::create_directories(run);
+  for (const char* wrong : {"latent = 0", "latent = 'x'", "latnet = 1", "latent"}) {
+    write_atomically(run / "experiment.toml",
+                     std::string("[data]\npath = 'x'\n[model]\nname = 'vae'\n") + wrong + "\n");
+    try {
+      experiment_of(run);
+      FAIL() << wrong;
+    } catch (const ConfigError& error) {
+      EXPECT_EQ(std::string(error.what()).find((run / "experiment.toml").string()), 0U)
+          << error.what();
+    }
+  }
+  fs::remove_all(run);
 }
 
 TEST(Experiment, PathsAreThoseOfAnyFolderAndColumnsStay) {

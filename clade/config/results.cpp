@@ -8,6 +8,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/progress.h"
+#include "clade/core/words.h"
 
 namespace clade {
 namespace {
@@ -91,7 +92,7 @@ std::string said(const json& runs, const char* key) {
     if (!run.contains("failed")) all.insert(run.value(key, kNone));
   }
   std::string text;
-  for (const std::string& one : all) text += (text.empty() ? "" : "; ") + one;
+  for (const std::string& one : all) add_note(one, text);
   return text.empty() ? kNone : text;
 }
 

@@ -134,6 +134,10 @@ std::string one_line(std::string_view text) {
   return without_middle(line);
 }
 
+void add_note(const std::string& note, std::string& notes) {
+  notes += (note.empty() || notes.empty() ? "" : "; ") + note;
+}
+
 std::string one_of(const std::vector<std::string>& words) {
   constexpr size_t kMost = 30;
   if (words.size() > kMost) {

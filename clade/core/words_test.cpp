@@ -42,6 +42,12 @@ TEST(Words, CsvTextIsQuotedIfItMustBe) {
   EXPECT_EQ(csv_text("1;2"), "\"1;2\"");
 }
 
+TEST(Words, NotesAreJoined) {
+  std::string notes;
+  for (const char* note : {"", "a", "", "b"}) add_note(note, notes);
+  EXPECT_EQ(notes, "a; b");
+}
+
 TEST(Words, OneOf) {
   EXPECT_EQ(one_of({"a"}), "a");
   EXPECT_EQ(one_of({"a", "b"}), "a or b");

@@ -99,7 +99,7 @@ LabelTexts labels_if_any(const DataFile& file, const ArrayPath& path, int64_t n,
   } catch (const DataError& error) {
     why = error.what();
   }
-  note += (note.empty() ? "" : "; ") + ("without labels: " + why);
+  add_note("without labels: " + why, note);
   return std::nullopt;
 }
 

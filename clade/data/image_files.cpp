@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "clade/core/error.h"
+#include "clade/core/words.h"
 
 namespace clade {
 namespace {
@@ -147,7 +148,7 @@ class FolderWalk {
                       " left out, to a folder above or to what is read already");
     }
     std::string text;
-    for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
+    for (const std::string& part : parts) add_note(part, text);
     return text;
   }
 

@@ -11,6 +11,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/memory.h"
+#include "clade/core/words.h"
 #include "clade/data/image_files.h"
 #include "clade/formats/image.h"
 #include "clade/formats/numbers.h"
@@ -71,14 +72,9 @@ std::string smaller(const std::vector<int64_t>& shape) {
 std::string changes_text(const std::map<std::string, int64_t>& changes) {
   std::string text;
   for (const auto& [change, images] : changes) {
-    text += (text.empty() ? "" : "; ") + change + " (" + std::to_string(images) +
-            (images == 1 ? " image)" : " images)");
+    add_note(change + " (" + std::to_string(images) + (images == 1 ? " image)" : " images)"), text);
   }
   return text;
-}
-
-void join_note(const std::string& part, std::string& note) {
-  note += (note.empty() ? "" : "; ") + part;
 }
 
 /// Whether colours are three times the same. values: [N, H, W] or [N, H, W, 3].
@@ -131,10 +127,10 @@ std::vector<Place> places_of(const std::vector<fs::path>& files, const fs::path&
     images.parts.clear();
     return places;
   }
-  join_note(names + " are its parts", images.note);
+  add_note(names + " are its parts", images.note);
   if (divided.size() < places.size()) {
-    join_note(std::to_string(places.size() - divided.size()) + " images in none of them left out",
-              images.note);
+    add_note(std::to_string(places.size() - divided.size()) + " images in none of them left out",
+             images.note);
   }
   return divided;
 }
@@ -224,9 +220,9 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
     }
     images.values[static_cast<int64_t>(i)].copy_(image);
   }
-  if (!changes.empty()) join_note(changes_text(changes), images.note);
+  add_note(changes_text(changes), images.note);
   if (!known && are_grey_colours(images.values)) {
-    join_note(
+    add_note(
         "red, green and blue are equal throughout: data.greyscale = true makes a third as many "
         "numbers",
         images.note);

@@ -310,7 +310,7 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
     points.values = torch::cat({points.values, named.test.values});
     points.labels = torch::cat({points.labels, named.test.labels});
     if (options.labels == kNoLabels) drop_labels(points);
-    add_note(note_namesake(options.name), points);
+    add_note(note_namesake(options.name), points.note);
     if (values == "auto") values = named_set(options.name).values;
   }
   auto [preprocessing, said] =
@@ -321,8 +321,8 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   preprocessing.table = points.table;
   if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
   if (done != nullptr) preprocessing = *done;
-  said += said_of_constants(points, preprocessing);
-  if (!points.note.empty()) said += "; " + points.note;
+  add_note(said_of_constants(points, preprocessing), said);
+  add_note(points.note, said);
   if (options.label_budget > 0) {
     said += "; " + std::to_string(options.label_budget) +
             (options.label_budget == 1 ? " training label is" : " training labels are") +
@@ -356,7 +356,7 @@ Dataset load_points(const std::string& path, const std::string& labels,
                         : read_points(path, labels, label_names, preprocessing.images, shape,
                                       preprocessing.table, {preprocessing.columns, count(shape)});
   if (named && labels == kNoLabels) drop_labels(points);
-  if (named) add_note(note_namesake(path), points);
+  if (named) add_note(note_namesake(path), points.note);
   const int64_t expected = count(shape);
   if (points.values.size(1) != expected) {
     throw DataError(path + ": points have " + std::to_string(points.values.size(1)) +
@@ -368,9 +368,7 @@ Dataset load_points(const std::string& path, const std::string& labels,
   }
   points.shape = shape;
   const std::string constants = said_of_constants(points, preprocessing);
-  if (constants.find("differ") != std::string::npos) {
-    points.note += points.note.empty() ? constants.substr(2) : constants;
-  }
+  if (constants.find("differ") != std::string::npos) add_note(constants, points.note);
   if (preprocessing.binarise) cap_levels(preprocessing, points);
   Dataset data = take(points, all_indices(0, points.values.size(0)), preprocessing);
   if (are_bytes(preprocessing) && points.values.is_floating_point() &&

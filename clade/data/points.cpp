@@ -130,7 +130,7 @@ void read_minus_ones(const std::vector<std::string>& known, std::vector<std::str
   if (std::any_of(labels.begin(), labels.end(), is_negative)) return;
   if (known.empty() && labels == std::set<std::string>{"1"}) {
     add_note("labels -1 and 1 are taken for two classes; if -1 means unknown, leave it empty",
-             points);
+             points.note);
     return;
   }
   std::replace(texts.begin(), texts.end(), std::string("-1"), std::string());
@@ -143,17 +143,17 @@ void note_unknown(const std::vector<std::string>& texts, const std::vector<std::
   if (unknown > 0) {
     add_note(std::to_string(unknown) + " of " + std::to_string(texts.size()) +
                  " points have no label; scores leave them out",
-             points);
+             points.note);
   }
   constexpr size_t kMany = 20;
   if (fresh.size() == texts.size() && texts.size() >= kMany) {
-    add_note("every point has a label of its own; a column of names is data.id", points);
+    add_note("every point has a label of its own; a column of names is data.id", points.note);
   }
   for (const char* word : {"NA", "N/A", "NULL", "None", "?"}) {
     if (std::find(fresh.begin(), fresh.end(), word) == fresh.end()) continue;
     add_note("the label '" + std::string(word) +
                  "' counts as a class; if it means unknown, leave it empty",
-             points);
+             points.note);
   }
 }
 
@@ -221,10 +221,6 @@ std::vector<std::string> label_file_of(const std::string& labels, const Points& 
 }
 
 }  // namespace
-
-void add_note(const std::string& note, Points& points) {
-  points.note += (note.empty() || points.note.empty() ? "" : "; ") + note;
-}
 
 void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
                    Points& points) {

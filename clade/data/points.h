@@ -37,9 +37,6 @@ struct KnownFeatures {
   bool any() const { return count > 0; }
 };
 
-/// Adds to points.note, if there is something to add.
-void add_note(const std::string& note, Points& points);
-
 /// Numbers each of `texts`, sets points.labels and points.label_names: first `known`, a trained
 /// model's, then those not among them, numbers by size and words by alphabet. Where all known
 /// labels are words, a number stands for the known label of that place, from 0.

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "clade/core/error.h"
+#include "clade/core/words.h"
 #include "clade/formats/numbers.h"
 
 namespace clade {
@@ -257,7 +258,7 @@ std::string said_of_constants(const Points& points, const Preprocessing& how) {
   const int64_t n = features.size(0);
   const auto others =
       points_that_differ(points.values, features, how.constant.index_select(0, features));
-  std::string text = "; " + feature_text(points, features[0].item<int64_t>());
+  std::string text = feature_text(points, features[0].item<int64_t>());
   if (n > 1) text += " and " + std::to_string(n - 1) + (n > 2 ? " others" : " other");
   text += std::string(n > 1 ? " are" : " is") +
           " constant over the training points and left out of the likelihood";
@@ -279,7 +280,7 @@ void cap_levels(const Preprocessing& preprocessing, Points& points) {
     points.values = points.values.clamp_max(white);
     add_note(std::to_string(brighter) + " numbers above " + number_text(white) +
                  ", the brightest that the model was trained on, count as that",
-             points);
+             points.note);
   }
   check_range(points.values, black, white, points,
               "the model was trained on levels in that range; rescale the values to it");

@@ -22,7 +22,7 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                                          const std::string& values, const std::string& binarise,
                                          const std::string& likelihood);
 
-/// "; 3 features are constant …" with how many other points differ there, or "".
+/// "3 features are constant …" with how many other points differ there, or "".
 std::string said_of_constants(const Points& points, const Preprocessing& how);
 
 /// Throws DataError with `advice` where a value of x, [N, D], lies outside [least, most]. `points`

@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "clade/core/error.h"
+#include "clade/core/words.h"
 #include "clade/formats/csv.h"
 #include "clade/formats/csv_cells.h"
 
@@ -504,9 +505,7 @@ std::optional<std::vector<std::string>> read_table(std::string_view bytes,
   if (id) {
     points.names = {reading.name_of(*id), take_cells(reading.table.columns[*id].words, rows)};
   }
-  for (const std::string& sentence : reading.said) {
-    points.note += (points.note.empty() ? "" : "; ") + sentence;
-  }
+  for (const std::string& sentence : reading.said) add_note(sentence, points.note);
   if (!label) return std::nullopt;
   return take_cells(reading.table.columns[*label].words, rows);
 }

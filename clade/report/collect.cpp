@@ -6,6 +6,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "clade/clustering/principal_components.h"
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
 #include "clade/evaluation/clustering_scores.h"
@@ -205,6 +206,25 @@ void restore_units(const Preprocessing& how, Report& report) {
   }
 }
 
+/// Points, [N, d], along their first two principal components, with the shares of the variance. A
+/// component that does not exist is 0.
+Scatter seen_in_two_dimensions(const std::string& name, const torch::Tensor& x) {
+  auto unused = make_generator(0);  // few dimensions are taken apart exactly
+  const PrincipalComponents pca = principal_components(x, 2, unused);
+  const auto variance = pca.deviations.square();  // [P], P being 2 at most
+  const double degrees = std::max<double>(1, static_cast<double>(x.size(0)) - 1);
+  const double total = (x.to(torch::kFloat64) - pca.mean).square().sum().item<double>() / degrees;
+  const int64_t missing = 2 - variance.size(0);
+  Scatter scatter;
+  scatter.name = name;
+  scatter.points = torch::constant_pad_nd(pca.project(x), {0, missing});
+  for (int64_t i = 0; i < 2; ++i) {
+    const bool there = i < variance.size(0);
+    scatter.explained.push_back(there ? variance[i].item<double>() / std::max(total, 1e-30) : 0);
+  }
+  return scatter;
+}
+
 }  // namespace
 
 Shown samples_and_originals(Model& model, const Dataset& data, Generator& generator) {
@@ -213,34 +233,14 @@ Shown samples_and_originals(Model& model, const Dataset& data, Generator& genera
           data.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions)};
 }
 
-PrincipalComponents principal_components(const torch::Tensor& x) {
-  const auto centred = (x - x.mean(0)).to(torch::kFloat64);
-  const auto covariance = centred.t().matmul(centred) / static_cast<double>(x.size(0));
-  const auto [variance, axes] = torch::linalg_eigh(covariance);  // ascending
-  const double total = std::max(variance.sum().item<double>(), 1e-30);
-  PrincipalComponents result;
-  auto coordinates = torch::zeros({x.size(0), 2}, centred.options());
-  const int64_t d = x.size(1);
-  for (int64_t i = 0; i < 2; ++i) {
-    const int64_t column = d - 1 - i;
-    result.explained.push_back(column >= 0 ? variance[column].item<double>() / total : 0);
-    if (column >= 0) coordinates.select(1, i).copy_(centred.matmul(axes.select(1, column)));
-  }
-  result.coordinates = coordinates.to(torch::kFloat32);
-  return result;
-}
-
 std::vector<Scatter> start_scatter(const Start& start, const Dataset& train, size_t clusterings,
                                    uint64_t seed) {
   if (!start.codes.defined()) return {};
-  const auto pca = principal_components(start.codes);
   auto generator = make_generator(derive_seed(seed, "start shown"));
   const auto rows =
       torch::randperm(start.codes.size(0), generator, torch::kInt64).slice(0, 0, kScatterPoints);
-  Scatter scatter;
-  scatter.name = "start";
-  scatter.points = pca.coordinates.index_select(0, rows);
-  scatter.explained = pca.explained;
+  Scatter scatter = seen_in_two_dimensions("start", start.codes);
+  scatter.points = scatter.points.index_select(0, rows);
   // Of several discrete latents one alone started from a cluster: colours would be another's.
   if (clusterings == 1) {
     scatter.clusters = {start.responsibilities.argmax(1).index_select(0, rows)};
@@ -280,11 +280,8 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   }
   report.reconstructions = model.reconstruct(report.originals);
   for (const LayerSummary& layer : q.layers) {
-    const auto pca = principal_components(layer.means);
-    Scatter scatter;
-    scatter.name = layer.name;
-    scatter.points = pca.coordinates.slice(0, 0, kScatterPoints);
-    scatter.explained = pca.explained;
+    Scatter scatter = seen_in_two_dimensions(layer.name, layer.means);
+    scatter.points = scatter.points.slice(0, 0, kScatterPoints);
     for (const size_t l : model.clusterings()) {
       scatter.clusters.push_back(q.clusters[l].argmax(1).slice(0, 0, kScatterPoints));
     }

@@ -29,12 +29,4 @@ Shown samples_and_originals(Model& model, const Dataset& data, Generator& genera
 std::vector<Scatter> start_scatter(const Start& start, const Dataset& train, size_t clusterings,
                                    uint64_t seed);
 
-/// The first two principal components of x: [N, d] -> coordinates [N, 2] and their shares of the
-/// variance. A second component that does not exist is 0.
-struct PrincipalComponents {
-  torch::Tensor coordinates;      // [N, 2]
-  std::vector<double> explained;  ///< Two shares of the variance.
-};
-PrincipalComponents principal_components(const torch::Tensor& x);
-
 }  // namespace clade

@@ -486,6 +486,14 @@ TEST_F(ReportFolder, ShowsWhereTheClustersStarted) {
   EXPECT_TRUE(clusters.equal(expected) || clusters.equal(expected.flip(0)));
   const auto labels = report.start[0].label.index_select(0, row);
   EXPECT_TRUE(labels.equal(train.labels) || labels.equal(train.labels.flip(0)));
+  EXPECT_NEAR(report.start[0].explained[0], 1, 1e-12);  // along one line
+  EXPECT_NEAR(report.start[0].explained[1], 0, 1e-12);
+  EXPECT_TRUE(std::get<0>(place.sort()).allclose(torch::arange(-2.0, 3.0)));
+  Start narrow = start;
+  narrow.codes = start.codes.slice(1, 0, 1);  // has no second component
+  const Scatter one = start_scatter(narrow, train, 1, 1)[0];
+  EXPECT_TRUE(one.points.allclose(report.start[0].points));
+  EXPECT_EQ(one.explained[1], 0);
   EXPECT_TRUE(start_scatter(start, train, 2, 1)[0].clusters.empty());
   EXPECT_TRUE(start_scatter({}, train, 1, 1).empty());
 

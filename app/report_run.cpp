@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <sstream>
 
 #include "app/commands.h"
@@ -36,7 +35,7 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
                                       read_metrics(run.folder), run.seed());
   const auto& provenance = run.trained.provenance;
   const std::string data_name = provenance.value("data", "data");
-  if (std::filesystem::exists(run.folder / "start.safetensors")) {
+  if (clade::has_start(run.folder)) {
     report.start = clade::start_scatter(clade::read_start(run.folder), data.train,
                                         report.clusterings.size(), run.seed());
   }
@@ -124,7 +123,7 @@ void compare_runs(const std::vector<std::string>& folders, const std::string& ou
     runs.push_back(std::move(compared));
   }
   if (const auto said = clade::said_of_data(runs); !said.empty()) {
-    std::printf("note: %s\n", said.c_str());
+    say("note: " + said);
   }
   clade::write_comparison(runs, out);
   say("report: " + (std::filesystem::path(out) / "index.html").string());

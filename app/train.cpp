@@ -126,8 +126,7 @@ class Watcher : public clade::TrainingObserver {
 
   void keep_start(const clade::Start& start) override {
     line_.clear();
-    std::printf("%s\n", start.said.c_str());
-    std::fflush(stdout);
+    say(start.said);
   }
 
  private:

@@ -8,6 +8,7 @@
 #include "clade/clustering/neighbour_layout.h"
 #include "clade/clustering/principal_components.h"
 #include "clade/core/error.h"
+#include "clade/core/json_file.h"
 #include "clade/core/random.h"
 #include "clade/data/points.h"
 #include "clade/formats/safetensors.h"
@@ -18,6 +19,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kStartFile = "start.safetensors";
+constexpr const char* kStartAdvice = "train the run anew";
 
 /// By how much the shares of a row may miss one: what three decimals of each leave.
 constexpr double kSumTolerance = 1e-2;
@@ -35,7 +37,7 @@ torch::Tensor counts_of(const Splits& data) {  // [N, D]
   const bool table = data.train.shape.size() == 1 && data.train.features() >= kFewestCounted;
   if (!table || how.binarise) return {};
   const auto& x = data.train.x;
-  const auto raw = x * how.scale.to(x.device()) + how.shift.to(x.device());
+  const auto raw = how.restore(x);
   const auto whole = raw.round();
   const auto zeros = whole.eq(0).to(torch::kFloat32).mean().item<double>();
   const bool counts = whole.sub(raw).abs().max().item<double>() < 1e-2 &&
@@ -195,23 +197,29 @@ void write_start(const std::filesystem::path& folder, const Start& start) {
   if (start.codes.defined()) file.tensors["codes"] = start.codes;
   json metadata = start.made_by;
   metadata["said"] = start.said;
-  file.metadata = metadata.dump();
+  file.metadata = json_text(metadata);
   write_safetensors(folder / kStartFile, file);
+}
+
+bool has_start(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / kStartFile);
 }
 
 Start read_start(const std::filesystem::path& folder) {
   const auto path = folder / kStartFile;
-  if (!std::filesystem::exists(path)) {
+  if (!has_start(folder)) {
     throw Error(folder.string() + " has lost its " + kStartFile +
                 ", the clusters it was started from; train it anew");
   }
   const TensorFile file = read_safetensors(path);
-  const json metadata = json::parse(file.metadata, nullptr, /*allow_exceptions=*/false);
+  const json metadata = parse_json(file.metadata, path.string() + ": what made it", kStartAdvice);
   const auto found = file.tensors.find("responsibilities");
   if (!metadata.is_object() || found == file.tensors.end() || found->second.dim() != 2) {
-    throw Error(path.string() + " is damaged: it has no responsibilities; train the run anew");
+    throw Error(path.string() + " is damaged: it has no responsibilities; " + kStartAdvice);
   }
-  Start start{found->second, {}, metadata.value("said", ""), metadata};
+  const std::string said =
+      take_json(path, kStartAdvice, [&] { return metadata.value("said", ""); });
+  Start start{found->second, {}, said, metadata};
   start.made_by.erase("said");
   if (const auto codes = file.tensors.find("codes"); codes != file.tensors.end()) {
     start.codes = codes->second;

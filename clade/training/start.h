@@ -61,6 +61,9 @@ Start start_from_file(const std::string& path, const Splits& data, int64_t clust
 /// and said. Any safetensors reader opens it.
 void write_start(const std::filesystem::path& folder, const Start& start);
 
+/// Whether a run has such a file.
+bool has_start(const std::filesystem::path& folder);
+
 /// Throws Error naming the file if there is none or it is damaged.
 Start read_start(const std::filesystem::path& folder);
 

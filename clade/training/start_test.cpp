@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,7 +9,9 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/formats/safetensors.h"
 #include "clade/models/small_models_for_tests.h"
+#include "clade/training/folder_for_tests.h"
 #include "clade/training/run_folder.h"
 
 namespace clade {
@@ -39,22 +40,8 @@ Splits shuffled_kinds() {
   return splits;
 }
 
-class StartFolder : public testing::Test {
+class StartFolder : public Folder {
  protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::path(testing::TempDir()) /
-              ("clade_start_" + std::to_string(::getpid()) + "_" + std::string(test->name()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  fs::path folder(const std::string& name) const {
-    fs::create_directories(folder_ / name);
-    return folder_ / name;
-  }
-
   /// A CSV of `rows` lines, each what `line` says of its number.
   template <class F>
   std::string file(int64_t rows, const F& line) const {
@@ -70,8 +57,6 @@ class StartFolder : public testing::Test {
       return i % 3 == 0 ? "0.9,0.1,0" : i % 3 == 1 ? "0,1,0" : "0,0.25,0.75";
     });
   }
-
-  fs::path folder_;
 };
 
 TrainOptions from_file(const std::string& path, double hold) {
@@ -369,6 +354,23 @@ TEST_F(StartOfTraining, IsRefusedWhereItMakesNoSense) {
     options.start_file = "";
     options.start_epochs = 1;
   });
+}
+
+TEST_F(StartFolder, WhatMadeItIsReadAsAnyFileOfARun) {
+  Start start;
+  start.responsibilities = torch::ones({2, 1});
+  start.said = "clusters started from b\xfc.csv";  // a path that is not UTF-8
+  write_start(folder("a"), start);
+  EXPECT_EQ(read_start(folder("a")).said, "clusters started from b\xef\xbf\xbd.csv");
+  TensorFile file;
+  file.tensors["responsibilities"] = start.responsibilities;
+  for (const std::string& metadata :
+       {"{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}",
+        std::string(R"({"said":7})"), std::string()}) {
+    file.metadata = metadata;
+    write_safetensors(folder("a") / "start.safetensors", file);
+    EXPECT_THROW(read_start(folder("a")), Error);
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "clade/core/files.h"
 #include "clade/models/small_models_for_tests.h"
 #include "clade/training/checkpoint.h"
+#include "clade/training/folder_for_tests.h"
 #include "clade/training/provenance.h"
 #include "clade/training/run_folder.h"
 
@@ -16,25 +17,6 @@ namespace clade {
 namespace {
 
 namespace fs = std::filesystem;
-
-class Folder : public testing::Test {
- protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::path(testing::TempDir()) /
-              ("clade_" + std::to_string(::getpid()) + "_" + std::string(test->name()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  fs::path folder(const std::string& name) const {
-    fs::create_directories(folder_ / name);
-    return folder_ / name;
-  }
-
-  fs::path folder_;
-};
 
 /// Bits of three prototypes with noise: enough for a model to learn something in a second.
 Splits three_prototypes() {

@@ -78,6 +78,18 @@ bool fails() {
   return fault == Fault::full;
 }
 
+/// A write of `count` bytes or parts, or what becomes of it: half of it, and the process is killed.
+template <class Call, class Source, class Count>
+ssize_t written(const Call& call, int file, const Source* source, Count count) {
+  if (!is_below(file)) return call(file, source, count);
+  const Fault fault = next();
+  if (fault == Fault::full) return -1;
+  if (fault == Fault::none) return call(file, source, count);
+  call(file, source, count / 2);
+  ::kill(::getpid(), SIGKILL);
+  return -1;
+}
+
 }  // namespace
 
 extern "C" {
@@ -97,25 +109,11 @@ FILE* fopen64(const char* path, const char* mode) {
 }
 
 ssize_t write(int file, const void* bytes, size_t size) {
-  const auto call = real(&::write, "write");
-  if (!is_below(file)) return call(file, bytes, size);
-  const Fault fault = next();
-  if (fault == Fault::full) return -1;
-  if (fault == Fault::none) return call(file, bytes, size);
-  call(file, bytes, size / 2);
-  ::kill(::getpid(), SIGKILL);
-  return -1;
+  return written(real(&::write, "write"), file, bytes, size);
 }
 
 ssize_t writev(int file, const iovec* parts, int count) {
-  const auto call = real(&::writev, "writev");
-  if (!is_below(file)) return call(file, parts, count);
-  const Fault fault = next();
-  if (fault == Fault::full) return -1;
-  if (fault == Fault::none) return call(file, parts, count);
-  call(file, parts, count / 2);
-  ::kill(::getpid(), SIGKILL);
-  return -1;
+  return written(real(&::writev, "writev"), file, parts, count);
 }
 
 int fsync(int file) {

@@ -84,6 +84,17 @@ TEST_P(Guided, BoundIsThePlainOneIfTheResponsibilitiesAreTheModelsOwn) {
   EXPECT_TRUE(torch::allclose(plain, guided, 0.01, 0.02)) << plain << guided;
 }
 
+TEST_P(Guided, HeldBoundIsThePlainOneAndTheTermBesideIt) {
+  auto model = model_with_clusters(GetParam());
+  const auto x = some_bits();
+  const auto r = some_responsibilities();
+  auto a = make_generator(8), b = make_generator(8), c = make_generator(8);
+  const Bound held = model->guided_bound(x, r, a, /*samples=*/0, Guidance::held);
+  EXPECT_TRUE(torch::equal(held.elbo(), model->bound(x, b).elbo()));
+  const auto q_y = model->cluster_probabilities(x, c)[0];
+  EXPECT_TRUE(torch::allclose(term(held, "hold"), -(r * q_y.log()).sum(-1), 1e-4, 1e-5));
+}
+
 TEST_P(Guided, HoldPullsQTowardsTheResponsibilities) {
   auto model = model_with_clusters(GetParam());
   const auto x = some_bits();

@@ -62,6 +62,12 @@ struct ClusterMoments {
   torch::Tensor variance;  // [K, d] of its draws about that mean
 };
 
+/// Whose clusters a guided bound takes its expectation over.
+enum class Guidance {
+  told,  ///< Those of the responsibilities.
+  held,  ///< Those of q(y | x), which the term "hold" ties to the responsibilities.
+};
+
 /// What every model's settings share.
 struct ModelOptions : Options {
   std::string likelihood = "bernoulli";
@@ -176,16 +182,16 @@ class Model : public torch::nn::Module {
   /// See LikelihoodImpl.
   std::optional<int64_t> features_at_least_deviation() const;
 
-  /// The bound with the posterior of the main cluster taken to be responsibilities r, [B, K], in
-  /// place of q(y | x): E_r by one draw of r a point (and sample), which has no parameters and so
-  /// leaves the gradient unbiased, at the cost of one cluster. Still a bound on log p(x), and
-  /// beside it a term "hold", −Σ_k r_k log q(y_k | x), that is none. Components of a mixture p(z)
-  /// need no posterior: their bound is the plain one, and their hold −Σ_k r_k log p(k | z) at the
-  /// draw of z. (E_r in the bound would be the same once more: log p(z) less
+  /// A bound on log p(x) and beside it a term "hold", −Σ_k r_k log q(y_k | x) of responsibilities
+  /// r, [B, K], of the main cluster, that is none. Told, the bound has r in place of q(y | x): E_r
+  /// by one draw of r a point (and sample), which has no parameters and so leaves the gradient
+  /// unbiased, at the cost of one cluster. Held, it is bound(). Components of a mixture p(z) need
+  /// no posterior: their bound is the plain one, and their hold −Σ_k r_k log p(k | z) at the draw
+  /// of z. (E_r in the bound would be the same once more: log p(z) less
   /// −KL(r ‖ 1/K) + E_r log p(z | k) is KL(r ‖ p(k | z)).) Throws Error for a model without
   /// clusters.
   Bound guided_bound(const torch::Tensor& x, const torch::Tensor& responsibilities,
-                     Generator& generator, int64_t samples = 0);
+                     Generator& generator, int64_t samples = 0, Guidance guidance = Guidance::told);
 
   /// q(z | x, y) of the continuous latent that the clusters divide, [B, d]; y: int64 [B], of which
   /// components of a mixture p(z) make nothing. The latents it depends on are at their means.

@@ -35,11 +35,12 @@ torch::Tensor Model::log_cluster_given(const Trace& p, const Posterior& q) {
 }
 
 Bound Model::guided_bound(const torch::Tensor& x, const torch::Tensor& responsibilities,
-                          Generator& generator, int64_t samples) {
+                          Generator& generator, int64_t samples, Guidance guidance) {
   const Discrete& guided = guided_latent();
+  const bool told = guidance == Guidance::told && !guided.is_component;
   const Categorical r = as_categorical(responsibilities);
   auto q = posterior(is_training() ? Clusters::estimated : Clusters::every, samples, generator);
-  if (!guided.is_component) {
+  if (told) {
     const auto drawn = r.sample(generator, std::max<int64_t>(samples, 1));  // [S, B]
     q.observe(guided.name, samples > 0 ? drawn : drawn.squeeze(0));
   }
@@ -49,12 +50,12 @@ Bound Model::guided_bound(const torch::Tensor& x, const torch::Tensor& responsib
   Bound bound = bound_over(p, q, x);
   for (Term& term : bound.terms) {
     // So far −log p(y) of the draw.
-    if (!guided.is_component && term.name == "KL(" + guided.name + ")") {
+    if (told && term.name == "KL(" + guided.name + ")") {
       term.value = term.value - r.entropy();
     }
   }
-  bound.terms.push_back({"hold", -(responsibilities * log_cluster_given(p, q)).sum(-1),
-                         Role::agreement, /*warms_up=*/false});
+  const auto hold = -(responsibilities * log_cluster_given(p, q)).sum(-1);
+  bound.terms.push_back({"hold", q.expectation(hold), Role::agreement, /*warms_up=*/false});
   return bound;
 }
 

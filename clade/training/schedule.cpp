@@ -68,6 +68,9 @@ std::vector<Option> TrainOptions::options() {
       {"hold", &hold,
        "weight of agreement with the start's clusters for the rest of training, -sum_y r(y|x) log "
        "q(y|x): the bound alone pulls a good clustering apart. 0 lets go of it"},
+      {"soft_hold", &soft_hold,
+       "that weight during the cooldown, in which the expectation over clusters is the model's own "
+       "and no longer the start's: wins back what holding costs the bound. 0 for hold to the end"},
       {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
       {"objective", &objective,
        "what is trained on: elbo; or iwae, the tighter importance-weighted bound of `samples` "
@@ -114,6 +117,7 @@ void TrainOptions::validate() const {
   require_one_of("train.start", start, starts());
   require_at_least("train.start_epochs", static_cast<double>(start_epochs), 1);
   require_at_least("train.hold", hold, 0);
+  require_at_least("train.soft_hold", soft_hold, 0);
   require_one_of("train.objective", objective, {"elbo", "iwae"});
   require_at_least("train.samples", static_cast<double>(samples), 1);
   require_one_of("train.gradient", gradient, {"standard", "doubly_reparameterised"});
@@ -128,6 +132,11 @@ void TrainOptions::validate() const {
 }
 
 void TrainOptions::validate_stages() const {
+  if (soft_hold > 0 && (hold == 0 || cooldown == 0)) {
+    throw ConfigError(
+        "train.soft_hold takes the place of train.hold during the cooldown; set both "
+        "train.hold and train.cooldown, or train.soft_hold to 0");
+  }
   if (restarts > 1 && restarts_end() + cooldown >= epochs) {
     throw ConfigError("train.restarts go to the end of the warm-up, " +
                       std::to_string(restarts_end()) + " epochs, and train.epochs = " +
@@ -165,9 +174,14 @@ double TrainOptions::beta(int64_t epoch) const {
   return static_cast<double>(since_start + 1) / static_cast<double>(warmup);
 }
 
-double TrainOptions::hold_at(int64_t epoch) const {
+double TrainOptions::hold_at(int64_t epoch, std::optional<int64_t> stalled_at) const {
   if (epoch < clusters_found_at()) return 0;
+  if (holds_softly(epoch, stalled_at)) return soft_hold;
   return epoch < start_ends() ? std::max(hold, 1.0) : hold;
+}
+
+bool TrainOptions::holds_softly(int64_t epoch, std::optional<int64_t> stalled_at) const {
+  return soft_hold > 0 && stage_of(epoch, stalled_at).kind == StageKind::cooldown;
 }
 
 int64_t TrainOptions::restarts_end() const {

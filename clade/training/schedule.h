@@ -52,6 +52,7 @@ struct TrainOptions : Options {
   int64_t start_epochs = 2;           ///< Of the stage; none of them if start is "none".
   int64_t restarts = 1;               ///< Trainings begun, the best of which goes on.
   double hold = 0;                    ///< λ of −Σ_y r(y|x) log q(y|x), of the whole training.
+  double soft_hold = 0;               ///< λ of the cooldown, under q; 0: hold, to the end.
   std::string objective = "elbo";     ///< Or "iwae".
   int64_t samples = 1;                ///< Draws of the latents a data point; k of "iwae".
   std::string gradient = "standard";  ///< Of "iwae"; or "doubly_reparameterised".
@@ -74,7 +75,10 @@ struct TrainOptions : Options {
 
   /// The weight λ of agreement with the clustering in `epoch` (from 0): in the start stage 1 at
   /// least, so that the networks learn it even if it is let go of afterwards.
-  double hold_at(int64_t epoch) const;
+  double hold_at(int64_t epoch, std::optional<int64_t> stalled_at = {}) const;
+
+  /// Whether `epoch` is one of a cooldown that holds softly.
+  bool holds_softly(int64_t epoch, std::optional<int64_t> stalled_at = {}) const;
 
   bool has_start() const { return start != "none"; }
 

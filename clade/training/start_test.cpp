@@ -169,12 +169,16 @@ void expect_same(TrainedModel& a, TrainedModel& b) {
 
 TEST_P(Starting, IsResumedBitForBit) {
   const Splits data = shuffled_kinds();
-  for (const double hold : {0.0, 2.0}) {
-    const TrainOptions options = from_file(kinds_file(), hold);
+  for (const double hold : {0.0, 2.0, 3.0}) {
+    TrainOptions options = from_file(kinds_file(), hold);
+    if (hold == 3) {
+      options.soft_hold = 0.5;
+      options.cooldown = 1;
+    }
     const std::string name = std::to_string(hold);
     auto at_once = trained(name + "-whole", data, options);
     // Three steps an epoch: within the start, at its end, just after it, within the run.
-    for (const int64_t steps : {1, 3, 4, 6, 7, 11}) {
+    for (const int64_t steps : {1, 3, 4, 6, 7, 11, 13}) {
       auto resumed = trained(name + "-" + std::to_string(steps), data, options, steps);
       expect_same(at_once, resumed);
     }

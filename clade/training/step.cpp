@@ -142,12 +142,13 @@ void TrainingStep::begin_epoch(const Weights& weights) {
   graph_.forget();
 }
 
-void TrainingStep::guide(const torch::Tensor& responsibilities) {
-  if (responsibilities.defined() != responsibilities_.defined()) {
+void TrainingStep::guide(const torch::Tensor& responsibilities, Guidance guidance) {
+  if (responsibilities.defined() != responsibilities_.defined() || guidance != guidance_) {
     watch_.forget();
     graph_.forget_buffers();
   }
   responsibilities_ = responsibilities;
+  guidance_ = guidance;
 }
 
 void TrainingStep::take(const torch::Tensor& rows, double learning_rate) {
@@ -178,7 +179,8 @@ void TrainingStep::step_on(const torch::Tensor& rows) {
 Bound TrainingStep::terms_of(const torch::Tensor& x, const torch::Tensor& rows) {
   const int64_t draws = samples_ > 1 ? samples_ : 0;
   if (responsibilities_.defined()) {
-    return model_.guided_bound(x, responsibilities_.index_select(0, rows), generator_, draws);
+    return model_.guided_bound(x, responsibilities_.index_select(0, rows), generator_, draws,
+                               guidance_);
   }
   if (objective_ == Objective::elbo) return model_.bound(x, generator_, draws);
   WeightOptions how;

@@ -72,10 +72,10 @@ class TrainingStep {
   /// common.
   void begin_epoch(const Weights& weights);
 
-  /// From now on takes the clusters of the training points to be these, [N, K] on their device (see
+  /// From now on guides the clusters of the training points by these, [N, K] on their device (see
   /// Model::guided_bound), on the elbo; undefined: as the model infers them, on the objective.
-  void guide(const torch::Tensor& responsibilities);
-  bool is_guided() const { return responsibilities_.defined(); }
+  void guide(const torch::Tensor& responsibilities, Guidance guidance = Guidance::told);
+  bool is_told() const { return responsibilities_.defined() && guidance_ == Guidance::told; }
 
   /// rows: [b] int64, of the training data.
   void take(const torch::Tensor& rows, double learning_rate);
@@ -112,6 +112,7 @@ class TrainingStep {
   Adam adam_;
   Weights weights_;
   torch::Tensor responsibilities_;  // [N, K]; undefined: no step is guided
+  Guidance guidance_ = Guidance::told;
   StepWatch watch_;
 
   // What a captured step reads anew each time.

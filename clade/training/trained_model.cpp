@@ -222,6 +222,9 @@ std::string said_of_guidance(const TrainedModel& trained) {
   said << "guided by a clustering: " << start.value("said", "clusters started");
   if (hold > 0) {
     said << ", held to the end by " << hold;
+    if (const auto soft = start.value("soft_hold", 0.0); soft > 0) {
+      said << ", in the cooldown by " << soft;
+    }
   } else {
     said << ", then let go of";
   }

@@ -188,7 +188,7 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   adam.second_moment.copy_(state.second_moment);
   if (state.start) take_start(*state.start);
   if (standing_.position > 0) {
-    step_.guide(guidance());
+    guide();
     order_ = state.order.to(data_.train.x.device());
     step_.watch().restore(state.terms, state.labelled_terms,
                           state.totals.to(data_.train.x.device()));
@@ -373,6 +373,7 @@ void Trainer::take_start(Start start) {
   trained_.provenance["start"] = start_->made_by;
   trained_.provenance["start"]["said"] = start_->said;
   trained_.provenance["start"]["hold"] = options_.hold;
+  if (options_.soft_hold > 0) trained_.provenance["start"]["soft_hold"] = options_.soft_hold;
 }
 
 /// What the clusters of the training points are taken to be in the present epoch, [N, K]; undefined
@@ -384,7 +385,12 @@ torch::Tensor Trainer::guidance() {
     return torch::full({1}, 1.0 / static_cast<double>(K), data_.train.x.options())
         .expand({data_.train.size(), K});
   }
-  return options_.hold_at(standing_.epoch) > 0 ? responsibilities_ : torch::Tensor();
+  return weights().hold > 0 ? responsibilities_ : torch::Tensor();
+}
+
+void Trainer::guide() {
+  const bool softly = options_.holds_softly(standing_.epoch, standing_.stalled_at);
+  step_.guide(guidance(), softly ? Guidance::held : Guidance::told);
 }
 
 /// The end of the start stage: the prior of each cluster becomes what the encoder now makes of its
@@ -419,7 +425,7 @@ void Trainer::start_clusters() {
 bool Trainer::run_epoch() {
   model_.train();
   model_.begin_epoch(standing_.epoch);
-  step_.guide(guidance());
+  guide();
   step_.begin_epoch(weights());
   if (standing_.position == 0) begin_epoch();
   const int64_t n = data_.train.size();
@@ -453,7 +459,7 @@ bool Trainer::run_epoch() {
 
 Weights Trainer::weights() const {
   Weights weights{.beta = options_.beta(standing_.epoch),
-                  .hold = options_.hold_at(standing_.epoch)};
+                  .hold = options_.hold_at(standing_.epoch, standing_.stalled_at)};
   if (data_.labelled.size() > 0) {
     weights.alpha = options_.label_weight * static_cast<double>(data_.train.size()) /
                     static_cast<double>(data_.labelled.size());
@@ -506,7 +512,7 @@ EpochLog Trainer::end_epoch() {
   log.stage = options_.stage_of(standing_.epoch, standing_.stalled_at).name();
   log.steps = step_.adam().steps;
   log.train = step_.watch().means(data_.train.size());
-  log.train.relaxed = model_.relaxes() && !step_.is_guided();
+  log.train.relaxed = model_.relaxes() && !step_.is_told();
   log.labelled = step_.watch().labelled_means(data_.train.size());
   log.learning_rate = options_.learning_rate_at(standing_.epoch, standing_.stalled_at);
   log.beta = options_.beta(standing_.epoch);

@@ -53,6 +53,7 @@ class Trainer {
   void take_start(Start start);
   void check_same_points(const Start& start, const std::string& source) const;
   torch::Tensor guidance();
+  void guide();
   void start_clusters();
   uint64_t seed() const;
   bool restarts_are_over() const;
@@ -73,7 +74,7 @@ class Trainer {
   void check_start();
   Weights weights() const;
   bool best_is_relaxed() const {
-    return model_.relaxes() && !step_.is_guided() && data_.validation.size() == 0;
+    return model_.relaxes() && !step_.is_told() && data_.validation.size() == 0;
   }
   void keep_model();
   void keep_state();

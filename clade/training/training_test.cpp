@@ -190,6 +190,15 @@ TEST(TrainOptions, StartsBeforeTheWarmup) {
   EXPECT_EQ(options.beta(2), 0);
   EXPECT_EQ(options.beta(3), 0.25);
   EXPECT_EQ(options.beta(6), 1);
+  EXPECT_FALSE(options.holds_softly(9));
+  options.soft_hold = 2;
+  EXPECT_EQ(options.hold_at(6), 5);
+  EXPECT_EQ(options.hold_at(7), 2);
+  EXPECT_EQ(options.hold_at(5, 5), 2);  // stopped early, and cools down
+  EXPECT_TRUE(options.holds_softly(5, 5));
+  options.cooldown = 0;
+  EXPECT_THROW(options.validate_stages(), ConfigError);
+  options.soft_hold = 0;
   options.hold = 0;
   EXPECT_EQ(options.hold_at(2), 1);  // learned in any case
   EXPECT_EQ(options.hold_at(3), 0);

@@ -113,6 +113,7 @@ std::vector<double> numbers_in(const CsvRow& row) {
 /// Whether `numbers` are 0, 1, 2, … or 1, 2, 3, …, as tools name columns that have no names, or
 /// three or more that rise in other steps, as years and wavelengths do.
 bool name_columns(const std::vector<double>& numbers) {
+  if (numbers.empty()) return false;
   const double step = numbers.size() > 1 ? numbers[1] - numbers[0] : 1;
   for (size_t i = 0; i < numbers.size(); ++i) {
     if (numbers[i] != std::floor(numbers[i])) return false;

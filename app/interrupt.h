@@ -3,6 +3,13 @@
 #include <csignal>
 #include <string>
 
+/// The exit code of a command that was told to stop.
+inline constexpr int kInterrupted = 130;
+
+/// From now on Ctrl-C, SIGTERM and a terminal that closes end the process with a line on standard
+/// error: while data are read there is nothing to save yet. What is ignored stays so.
+void end_on_interrupt();
+
 /// Ctrl-C, SIGTERM and a terminal that closes ask work to stop, rather than end the process, for as
 /// long as this lives. `nohup` goes on keeping the last of them away.
 class StopOnInterrupt {
@@ -17,7 +24,8 @@ class StopOnInterrupt {
   /// Throws clade::Interrupted with `message` if that was asked.
   static void check(const std::string& message);
 
- private:
   static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
+
+ private:
   std::array<void (*)(int), kSignals.size()> before_;
 };

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "app/commands.h"
+#include "app/interrupt.h"
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
 #include "clade/core/words.h"
@@ -17,7 +18,6 @@ namespace {
 
 constexpr int kBadInput = 2;
 constexpr int kNumericalFailure = 3;
-constexpr int kInterrupted = 130;
 
 int report(const std::string& message, int code) {
   std::fprintf(stderr, "clade: %s\n", clade::one_line(message).c_str());
@@ -72,6 +72,7 @@ std::string said_of_unforeseen(const std::exception& error) {
 int main(int argc, char** argv) {
   open_closed_streams();
   let_writing_fail();
+  end_on_interrupt();
   clade::keep_freed_memory();
   CLI::App app{
       "Clade: deep generative models whose latents are part discrete (which cluster)\n"

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -241,6 +242,26 @@ TEST_F(Faults, SignalsAreAnsweredByWhatToDo) {
   expect_one_line(stopped, 130, "evaluate");
   EXPECT_NE(stopped.err.find("run the same command again"), std::string::npos) << stopped.err;
   EXPECT_EQ(read(folder_ / "made/metrics.json"), metrics);
+}
+
+TEST_F(Faults, SignalsWhileDataAreReadEndInALine) {
+  const fs::path pipe = folder_ / "pipe.csv";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const pid_t child = start({"train", "pipe.csv", "--out", "run"});
+    int data = -1;  // opens once the command reads, and holds it there
+    for (int i = 0; i < 600 && data < 0; ++i) {
+      data = ::open(pipe.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+      if (data < 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    ASSERT_GE(data, 0);
+    ::kill(child, signal);
+    const Outcome stopped = finish(child);
+    ::close(data);
+    expect_one_line(stopped, 130, std::to_string(signal));
+    EXPECT_NE(stopped.err.find("the same command"), std::string::npos) << stopped.err;
+    EXPECT_FALSE(fs::exists(folder_ / "run"));
+  }
 }
 
 TEST_F(Faults, LimitsAndPipesAreAsAFullDisk) {

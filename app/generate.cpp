@@ -63,10 +63,16 @@ clade::Given latents_given(const GenerateArguments& arguments, clade::Model& mod
 }
 
 // A draw of x, as data have them; or its mean, as people look at it.
-torch::Tensor points_of(clade::Model& model, int64_t n, const clade::Given& given, bool means,
+torch::Tensor points_of(const TrainedRun& run, int64_t n, const clade::Given& given, bool means,
                         clade::Generator& generator) {  // [n, D]
-  const auto p_x = model.generations(n, given, generator);
-  return means ? p_x->mean() : p_x->sample(generator);
+  const auto p_x = run.trained.model->generations(n, given, generator);
+  const auto x = means ? p_x->mean() : p_x->sample(generator);
+  if (!x.isfinite().all().item<bool>()) {
+    throw clade::Error("the model in " + run.folder.string() +
+                       " generates infinities or NaN, so nothing is written; give --given values "
+                       "nearer to 0, or train it anew, at a lower rate");
+  }
+  return x;
 }
 
 // Whole numbers as such, others in the shortest text that is them and no other of their type.
@@ -157,11 +163,11 @@ void generate(const GenerateArguments& arguments) {
     for (int64_t k = 0; k < model.clusters(); ++k) {
       auto with_cluster = model.given_cluster(k);
       with_cluster.insert(given.begin(), given.end());
-      rows.push_back(points_of(model, count, with_cluster, means, generator));
+      rows.push_back(points_of(run, count, with_cluster, means, generator));
     }
     sheet = torch::stack(rows);
   } else {
-    sheet = points_of(model, count, given, means, generator).unsqueeze(0);
+    sheet = points_of(run, count, given, means, generator).unsqueeze(0);
   }
   if (kind == ".png") {
     clade::write_png(

@@ -30,6 +30,9 @@ void move_to(const torch::Device& device, clade::Splits& data) {
 
 clade::Dataset TrainedRun::points(const std::string& data, const std::string& labels,
                                   const std::string& out) const {
+  if (std::filesystem::is_directory(out)) {  // before minutes go into what it is to hold
+    throw clade::Error(out + " is a folder; give a file");
+  }
   auto dataset = clade::with_memory_for("read " + data, [&] {
     return clade::load_points(data, labels, trained.preprocessing, trained.shape,
                               trained.label_names);

@@ -1,9 +1,11 @@
 // The command through its real binary, as a stranger would use it.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <regex>
@@ -303,6 +305,59 @@ TEST_F(Command, GeneratesPointsAsSpreadOutAsTheData) {
   write(folder_ / "bits.csv", "1,0\n0,1\n1,1\n0,0\n");
   expect_refusal(train("bits.csv", {"--out", "run", "--set", "model.likelihood=gaussian"}),
                  {"model.likelihood is \"gaussian\"", "0 or 1"});
+}
+
+/// Sets every number of a float32 tensor of a model file, which then has no checksum any more.
+void set_tensor(const fs::path& path, const std::string& name, float value) {
+  const std::string file = read(path);
+  uint64_t length = 0;
+  std::memcpy(&length, file.data(), sizeof length);
+  auto header = nlohmann::json::parse(file.substr(sizeof length, length));
+  header.at("__metadata__").erase("md5");
+  std::string data = file.substr(sizeof length + length);
+  const auto place = header.at(name).at("data_offsets");
+  for (size_t at = place.at(0); at < place.at(1); at += sizeof value) {
+    std::memcpy(&data[at], &value, sizeof value);
+  }
+  const std::string text = header.dump();
+  length = text.size();
+  std::string bytes(sizeof length, '\0');
+  std::memcpy(bytes.data(), &length, sizeof length);
+  write(path, bytes + text + data);
+}
+
+TEST_F(Command, GeneratesNothingThatIsNotFinite) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "made"})).code, 0);
+  const fs::path model = folder_ / "made/model.safetensors";
+  const std::string good = read(model);
+  const auto refuse = [&](const std::string& tensor, float value, std::vector<std::string> more) {
+    set_tensor(model, "p_x_given_z_y." + tensor, value);
+    for (const char* out : {"x.csv", "x.npy"}) {
+      std::vector<std::string> words = {"generate", "made", "--out", out};
+      words.insert(words.end(), more.begin(), more.end());
+      expect_refusal(words, {"the model in made", "infinities or NaN", "nothing is written"});
+      EXPECT_FALSE(fs::exists(folder_ / out));
+    }
+    write(model, good);
+  };
+  refuse("least_log_variance", 200, {});  // whose exponential overflows
+  refuse("mean.weight_hidden", 3e38F, {"--means", "--given", "z=100"});
+  // Data as far out as float32 goes: draws around them are beyond it.
+  std::string csv = "a,b\n";
+  for (int i = 0; i < 90; ++i) {
+    csv += std::string(i % 2 == 0 ? "3e38" : "-3e38") + "," + std::to_string(i % 7) + "\n";
+  }
+  write(folder_ / "far.csv", csv);
+  ASSERT_EQ(run(train("far.csv", {"--out", "far"})).code, 0);
+  const Outcome drawn =
+      run({"generate", "far", "--random", "--count", "2000", "--out", "far-draws.csv"});
+  EXPECT_EQ(drawn.code, 0) << drawn.err;
+  EXPECT_NE(drawn.err.find("beyond what float32 holds"), std::string::npos) << drawn.err;
+  const std::string text = read(folder_ / "far-draws.csv");
+  EXPECT_EQ(lines_of(text), 2001);
+  EXPECT_EQ(text.find("inf"), std::string::npos);
+  EXPECT_EQ(text.find("nan"), std::string::npos);
 }
 
 TEST_F(Command, MeasuresInTheUnitsOfTheData) {
@@ -1114,6 +1169,26 @@ TEST_F(Command, WritesWhereItIsTold) {
   fs::create_symlink("/dev/full", folder_ / "full.csv");
   expect_refusal({"cluster", "made", "points.csv", "--out", "full.csv"}, {"full.csv", "No space"});
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
+  // Into a pipe, all of it; a folder stays as it is, and is refused before anything is computed.
+  ASSERT_EQ(::mkfifo((folder_ / "pipe.csv").c_str(), 0600), 0);
+  const pid_t reader = start_program({"sh", "-c", "cat pipe.csv >piped.csv"});
+  const Outcome piped = run({"cluster", "made", "points.csv", "--out", "pipe.csv"});
+  EXPECT_EQ(finish(reader).code, 0);
+  EXPECT_EQ(piped.code, 0) << piped.err;
+  EXPECT_EQ(read(folder_ / "piped.csv"), read(folder_ / "target.csv"));
+  EXPECT_TRUE(fs::is_fifo(folder_ / "pipe.csv"));
+  fs::create_directories(folder_ / "mine.csv");
+  write(folder_ / "mine.csv/kept", "kept");
+  for (const char* command : {"cluster", "embed", "score"}) {
+    expect_refusal({command, "made", "points.csv", "--out", "mine.csv"},
+                   {"mine.csv is a folder; give a file"});
+  }
+  expect_refusal({"generate", "made", "--out", "mine.csv"}, {"mine.csv is a folder"});
+  expect_refusal(train("points.csv", {"--out", "pipe.csv"}), {"pipe.csv exists", "another --out"});
+  EXPECT_EQ(read(folder_ / "mine.csv/kept"), "kept");
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    EXPECT_EQ(entry.path().string().find(".part"), std::string::npos) << entry.path();
+  }
 }
 
 TEST_F(Command, RefusesDamagedRuns) {

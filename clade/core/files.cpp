@@ -100,12 +100,15 @@ void put_on_disk(const fs::path& folder) {
   throw Error("cannot read " + path.string() + ": " + std::strerror(errno) + "; check the path");
 }
 
+void require_no_folder(const fs::path& path) {
+  std::error_code unknown;
+  if (fs::is_directory(path, unknown)) throw Error(path.string() + " is a folder; give a file");
+}
+
 std::ifstream open_to_read(const std::filesystem::path& path) {
   std::error_code ignored;
+  require_no_folder(path);
   const auto kind = std::filesystem::status(path, ignored).type();
-  if (kind == std::filesystem::file_type::directory) {
-    throw Error(path.string() + " is a folder; give a file");
-  }
   // A device may have no end.
   if (kind == std::filesystem::file_type::character || kind == std::filesystem::file_type::block) {
     throw Error(path.string() + " is a device; give a file");
@@ -120,6 +123,7 @@ std::ifstream open_to_read(const std::filesystem::path& path) {
 
 void write_atomically(const fs::path& given, const std::function<void(std::ostream&)>& write,
                       Lasting lasting) {
+  require_no_folder(given);
   const bool stream = is_stream(given);
   const fs::path path = stream ? given : target_of(given);
   errno = 0;

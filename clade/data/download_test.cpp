@@ -1,7 +1,12 @@
 #include "clade/data/download.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <functional>
 #include <string>
 
 #include "clade/core/error.h"
@@ -65,6 +70,56 @@ TEST_F(Download, SaysWhyNoMirrorWorks) {
   expect_error<Error>([&] { download({"http://127.0.0.1:9/file"}, path_, md5_); },
                       {"cannot download file", "check the network", "data.path"});
   EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+pid_t in_another_process(const std::function<void()>& work) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  int code = 0;
+  try {
+    work();
+  } catch (const std::exception&) {
+    code = 1;
+  }
+  ::_exit(code);
+}
+
+int code_of(pid_t child) {
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_F(Download, WaitsForAnotherProcessThatFetchesTheSame) {
+  // What the other has begun, it alone can end: there is no such source.
+  const std::string part = folder_.write("cache/deep/file.part", content_.substr(0, 500));
+  const int file = ::open(part.c_str(), O_RDWR | O_APPEND);
+  ASSERT_EQ(::flock(file, LOCK_EX), 0);
+  const pid_t child = in_another_process([&] {
+    ::close(file);
+    download({"file://" + folder_.path("missing")}, path_, md5_);
+  });
+  ::usleep(200'000);
+  EXPECT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << "did not wait";
+  const std::string rest = content_.substr(500);
+  ASSERT_EQ(::write(file, rest.data(), rest.size()), static_cast<ssize_t>(rest.size()));
+  std::filesystem::rename(part, path_);
+  ::close(file);
+  EXPECT_EQ(code_of(child), 0);
+  EXPECT_EQ(read_file(path_), content_);
+  EXPECT_FALSE(std::filesystem::exists(part));
+}
+
+TEST_F(Download, OfSeveralProcessesAtOnceGivesEachTheWholeFile) {
+  std::vector<pid_t> children;
+  for (int i = 0; i < 6; ++i) {
+    children.push_back(in_another_process([&] {
+      download({url_}, path_, md5_);
+      if (read_file(path_) != content_) throw Error("not whole");
+    }));
+  }
+  for (const pid_t child : children) EXPECT_EQ(code_of(child), 0);
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".part"));
 }
 
 TEST_F(Download, KeepsThePartWhereTheNetworkBreaks) {

@@ -578,6 +578,28 @@ TEST(LoadSplits, ReadsLabelsFromAFile) {
   refuse("1,2\n1,2\n1,2\n", {"2 columns"});
 }
 
+TEST(LoadSplits, LabelsInAnotherEncodingAreConvertedAndSaid) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("a.csv", "1,2\n3,4\n5,6\n"));
+  const auto load = [&](const std::string& bytes) {
+    options.labels = folder.write("labels.txt", bytes);
+    return load_splits(options, 1);
+  };
+  using Names = std::vector<std::string>;
+  const Splits utf8 = load("caf\xc3\xa9\nbar\nbar\n");
+  EXPECT_EQ(utf8.train.label_names, (Names{"bar", "caf\xc3\xa9"}));
+  EXPECT_EQ(utf8.said.find("labels.txt"), std::string::npos) << utf8.said;
+  const Splits windows = load("caf\xe9\nbar\nbar\n");
+  EXPECT_EQ(windows.train.label_names, utf8.train.label_names);
+  EXPECT_NE(windows.said.find("labels.txt: not UTF-8, so read as Windows-1252"), std::string::npos)
+      << windows.said;
+  const Splits utf16 = load(std::string("\xff\xfe\xe9\0\n\0b\0\n\0b\0\n\0", 14));
+  EXPECT_EQ(utf16.train.label_names, (Names{"b", "\xc3\xa9"}));
+  EXPECT_NE(utf16.said.find("labels.txt: converted from UTF-16"), std::string::npos);
+  expect_error<DataError>([&] { load(std::string("a\0b\x81\nb\nb\n", 9)); },
+                          {"labels.txt", "not plain text", "UTF-8"});
+}
+
 TEST(LoadSplits, WholeNumbersAreLabelsInOrderOfSize) {
   const TestFolder folder;
   DataOptions options = file_options(folder.write("a.csv", "x,y\n1,10\n2,9\n3,2\n"));

@@ -61,7 +61,8 @@ std::vector<std::string> labels_in(const Table& table, const std::string& where)
                   " columns; a file of labels has one");
 }
 
-std::vector<std::string> read_label_file(const std::string& labels, int64_t n) {
+/// One a point of `n`, if the file has so many. What had to be done to read it is added to `note`.
+std::vector<std::string> read_label_file(const std::string& labels, int64_t n, std::string& note) {
   const ArrayPath path = split_array_path(labels);
   const DataFile file = read_data_file(path.file);
   if (file.format != Format::kCsv) return read_array_labels(file, path);
@@ -74,7 +75,8 @@ std::vector<std::string> read_label_file(const std::string& labels, int64_t n) {
   };
   // The first of words alone may be a header or a label, an empty line an unknown label or none:
   // the count decides. pandas calls a column that has no name 0.
-  const std::string text = as_utf8(file.bytes, labels).text;
+  const auto [text, converted] = as_utf8(file.bytes, labels);
+  if (!converted.empty()) add_note(labels + ": " + converted, note);
   for (const std::string& bytes : {text, with_empty_cells(text)}) {
     for (const Header header : {Header::kGuess, Header::kNo}) {
       auto texts = read(bytes, header);
@@ -209,9 +211,9 @@ LabelTexts read_folder(const LabelsInside& labels, const ImageReading& reading,
 }
 
 /// A label for each point, from a file of them for each row.
-std::vector<std::string> label_file_of(const std::string& labels, const Points& points) {
-  if (!points.rows.defined()) return read_label_file(labels, points.values.size(0));
-  const auto of_rows = read_label_file(labels, points.rows_of_file);
+std::vector<std::string> label_file_of(const std::string& labels, Points& points) {
+  if (!points.rows.defined()) return read_label_file(labels, points.values.size(0), points.note);
+  const auto of_rows = read_label_file(labels, points.rows_of_file, points.note);
   if (static_cast<int64_t>(of_rows.size()) != points.rows_of_file) return of_rows;
   std::vector<std::string> texts;
   for (int64_t i = 0; i < points.rows.size(0); ++i) {

@@ -10,6 +10,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/words.h"
+#include "clade/data/word_features.h"
 #include "clade/formats/npy.h"
 #include "clade/formats/png.h"
 #include "clade/models/given.h"
@@ -66,45 +67,57 @@ clade::Given latents_given(const GenerateArguments& arguments, clade::Model& mod
 torch::Tensor points_of(const TrainedRun& run, int64_t n, const clade::Given& given, bool means,
                         clade::Generator& generator) {  // [n, D]
   const auto p_x = run.trained.model->generations(n, given, generator);
-  const auto x = means ? p_x->mean() : p_x->sample(generator);
-  if (!x.isfinite().all().item<bool>()) {
+  const auto mean = p_x->mean();
+  const auto x = means ? mean : p_x->sample(generator);
+  if (!x.isfinite().logical_and_(mean.isfinite()).all().item<bool>()) {
     throw clade::Error("the model in " + run.folder.string() +
                        " generates infinities or NaN, so nothing is written; give --given values "
                        "nearer to 0, or train it anew, at a lower rate");
   }
-  return x;
+  return means ? x : clade::with_words_drawn(x, mean, run.trained.preprocessing, generator);
 }
 
 // Whole numbers as such, others in the shortest text that is them and no other of their type.
 template <class Number>
-void write_rows(std::ostream& out, const torch::Tensor& rows) {  // [n, D]
+void write_number(std::ostream& out, Number value) {
   constexpr double kMostWhole = 0x1p53;
-  const Number* number = rows.data_ptr<Number>();
   char text[64];
-  for (int64_t i = 0; i < rows.numel(); ++i) {
-    const Number value = number[i];
-    const bool whole = value == std::round(value) && std::abs(value) < kMostWhole;
-    const auto end =
-        whole ? std::to_chars(std::begin(text), std::end(text), static_cast<int64_t>(value)).ptr
-              : std::to_chars(std::begin(text), std::end(text), value).ptr;
-    out.write(text, end - text) << ((i + 1) % rows.size(1) == 0 ? '\n' : ',');
+  const bool whole = value == std::round(value) && std::abs(value) < kMostWhole;
+  const auto end =
+      whole ? std::to_chars(std::begin(text), std::end(text), static_cast<int64_t>(value)).ptr
+            : std::to_chars(std::begin(text), std::end(text), value).ptr;
+  out.write(text, end - text);
+}
+
+template <class Number>
+void write_rows(std::ostream& out, const torch::Tensor& rows,  // [n, D]
+                const std::vector<clade::TableColumn>& columns) {
+  const auto numbers = rows.accessor<Number, 2>();
+  for (int64_t i = 0; i < rows.size(0); ++i) {
+    for (const clade::TableColumn& column : columns) {
+      if (&column != &columns.front()) out << ',';
+      if (column.words.empty()) {
+        write_number(out, numbers[i][column.feature]);
+      } else {
+        out << clade::csv_text(column.word_of(rows[i]));
+      }
+    }
+    out << '\n';
   }
 }
 
 // A table that is read as the data were. raw: [n, D]
-void write_csv(const fs::path& path, const torch::Tensor& raw, std::vector<std::string> columns) {
-  for (int64_t i = 0; columns.size() < static_cast<size_t>(raw.size(1)); ++i) {
-    columns.push_back("x" + std::to_string(i));
-  }
+void write_csv(const fs::path& path, const torch::Tensor& raw,
+               const std::vector<clade::TableColumn>& columns) {
   clade::write_atomically(path, [&](std::ostream& out) {
-    for (const std::string& column : columns) {
-      out << (&column == &columns.front() ? "" : ",") << clade::csv_text(column);
+    for (const clade::TableColumn& column : columns) {
+      out << (&column == &columns.front() ? "" : ",") << clade::csv_text(column.name);
     }
     out << '\n';
     if (raw.scalar_type() == torch::kFloat64) {
-      write_rows<double>(out, raw.contiguous());
+      write_rows<double>(out, raw, columns);
     } else {
-      write_rows<float>(out, raw.contiguous());
+      write_rows<float>(out, raw, columns);
     }
   });
 }
@@ -125,7 +138,7 @@ void write_points(const fs::path& path, const torch::Tensor& points,
   auto raw = without_infinities(trained.preprocessing.restore(points));
   if (!means) raw = trained.preprocessing.as_whole_numbers(raw);
   if (path.extension() == ".csv") {
-    write_csv(path, raw, trained.preprocessing.columns);
+    write_csv(path, raw, clade::table_columns(trained.preprocessing, raw.size(1)));
     return;
   }
   std::vector<int64_t> shape = trained.shape;

@@ -360,6 +360,46 @@ TEST_F(Command, GeneratesNothingThatIsNotFinite) {
   EXPECT_EQ(text.find("nan"), std::string::npos);
 }
 
+TEST_F(Command, GeneratesWordsWhereTheTableHasThem) {
+  // The city follows from a and is paris four times in five.
+  std::mt19937 random(1);
+  std::normal_distribution<double> noise;
+  std::ostringstream csv;
+  csv << "a,city,\"b, rough\"\n";
+  for (int i = 0; i < 300; ++i) {
+    const bool paris = i % 5 != 0;
+    csv << 4 * paris + 0.3 * noise(random) << "," << (paris ? "\"paris, fr\"" : "rome") << ","
+        << noise(random) << "\n";
+  }
+  write(folder_ / "points.csv", csv.str());
+  const Outcome trained =
+      run(train("points.csv", {"--out", "made", "--set", "data.categories=onehot", "--set",
+                               "train.epochs=40", "--set", "train.learning_rate=1e-2"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  for (const bool means : {false, true}) {
+    std::vector<std::string> words = {"generate", "made",  "--random", "--count",
+                                      "1000",     "--out", "x.csv"};
+    if (means) words.push_back("--means");
+    ASSERT_EQ(run(words).code, 0);
+    std::istringstream lines(read(folder_ / "x.csv"));
+    std::string line;
+    std::getline(lines, line);
+    EXPECT_EQ(line, "a,city,\"b, rough\"");
+    int paris = 0, rome = 0, apart = 0;
+    while (std::getline(lines, line)) {
+      const bool there = line.find(",\"paris, fr\",") != std::string::npos;
+      paris += there;
+      rome += line.find(",rome,") != std::string::npos;
+      apart += (std::stod(line) > 2) == there;
+    }
+    EXPECT_EQ(paris + rome, 1000);
+    EXPECT_NEAR(paris, 800, 100);
+    EXPECT_GT(apart, 850);
+  }
+  // They are read as the data were.
+  EXPECT_EQ(run({"cluster", "made", "x.csv"}).code, 0);
+}
+
 TEST_F(Command, MeasuresInTheUnitsOfTheData) {
   write_points("points.csv");
   std::ostringstream thousandths;

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "clade/core/error.h"
 #include "clade/data/load.h"
+#include "clade/data/word_features.h"
 #include "clade/formats/test_files.h"
 
 namespace clade {
@@ -105,6 +108,42 @@ TEST(Table, MakesFeaturesOfWords) {
   std::string names = "v,name\n";
   for (int i = 0; i < 12; ++i) names += "0.5,n" + std::to_string(i) + "\n";
   refuse(names, {"column 'name'", "12 words in 12 rows", "data.drop"}, reading);
+}
+
+TEST(WordFeatures, AreOneColumnAgain) {
+  Preprocessing how{torch::zeros({5}), torch::ones({5})};
+  how.table.encoded = {{"city", 1, {"bern", "paris", "rome"}}};
+  const auto names = [&] {
+    Names texts;
+    for (const TableColumn& column : table_columns(how, 5)) texts.push_back(column.name);
+    return texts;
+  };
+  EXPECT_EQ(names(), (Names{"x0", "x1", "x2"}));
+  how.columns = {"a", "city=bern", "city=paris", "city=rome", "b"};
+  EXPECT_EQ(names(), (Names{"a", "city", "b"}));
+  const TableColumn city = table_columns(how, 5)[1];
+  EXPECT_EQ(city.word_of(torch::tensor({9.0, -0.1, 0.3, 0.2, 9.0})), "paris");
+}
+
+TEST(WordFeatures, AreDrawnByTheirMeansOneAPoint) {
+  // In units of a model that standardises; the mean of a share may lie below 0.
+  Preprocessing how{torch::tensor({5.0, 0.5, 0.1, 0.4}, torch::kFloat64),
+                    torch::tensor({2.0, 0.5, 0.3, 0.5}, torch::kFloat64)};
+  how.table.encoded = {{"city", 1, {"bern", "paris", "rome"}}};
+  constexpr int64_t n = 20000;
+  const auto shares = torch::tensor({1.0, 0.75, -0.2, 0.25}, torch::kFloat64).expand({n, 4});
+  auto generator = make_generator(1);
+  const auto x = torch::randn({n, 4}, generator);
+  const auto drawn = with_words_drawn(x, how.apply(shares), how, generator);
+  EXPECT_TRUE(drawn.select(1, 0).equal(x.select(1, 0)));
+  const auto words = how.restore(drawn).slice(1, 1);  // [n, 3]
+  EXPECT_TRUE(words.allclose(words.round(), 0, 1e-6));
+  EXPECT_TRUE(words.round().sum(1).eq(1).all().item<bool>());
+  const auto mean = words.mean(0);
+  const double deviation = std::sqrt(0.75 * 0.25 / n);
+  EXPECT_NEAR(mean[0].item<double>(), 0.75, 5 * deviation);
+  EXPECT_LT(mean[1].item<double>(), 1e-3);
+  EXPECT_NEAR(mean[2].item<double>(), 0.25, 5 * deviation);
 }
 
 TEST(Table, LeavesOutRowNumbersAndSaysSo) {

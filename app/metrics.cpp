@@ -101,6 +101,29 @@ void print_table(const json& metrics) {
 
 }  // namespace
 
+std::string said_of_empty_clusters(const json& metrics) {
+  std::string said;
+  const auto add = [&](const json& figures, const std::string& of, const std::string& points) {
+    const int64_t clusters = figures.value("clusters", int64_t{0});
+    const int64_t empty = clusters - figures.value("clusters_in_use", clusters);
+    if (empty == 0) return;
+    clade::add_note(std::to_string(empty) + " of " + std::to_string(clusters) + " clusters" + of +
+                        (empty == 1 ? " is" : " are") + " empty: none of the " + points +
+                        " points is most likely in " + (empty == 1 ? "it" : "them"),
+                    said);
+  };
+  for (const char* split : {"test", "train"}) {
+    if (!metrics.contains(split)) continue;
+    const json& figures = metrics.at(split);
+    const std::string points = figures.at("points").dump() + " " + split;
+    const json latents = figures.value("latents", json::object());
+    if (latents.empty()) add(figures, "", points);
+    for (const auto& [latent, of_latent] : latents.items()) add(of_latent, " of " + latent, points);
+    return said;
+  }
+  return said;
+}
+
 std::filesystem::path metrics_path(const std::filesystem::path& run) {
   return run / "metrics.json";
 }

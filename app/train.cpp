@@ -260,7 +260,9 @@ void finish_run(const TrainedRun& run, const clade::Splits& data) {
     throw clade::Interrupted(error.what() + go_on);
   }
   finish_record(run.folder);
-  print_metrics(read_metrics(run.folder), metrics_path(run.folder));
+  const nlohmann::json metrics = read_metrics(run.folder);
+  print_metrics(metrics, metrics_path(run.folder));
+  if (const auto empty = said_of_empty_clusters(metrics); !empty.empty()) say(empty);
   StopOnInterrupt::check("stopped before the report" + go_on);
   write_run_report(run, data);
   StopOnInterrupt::check("stopped while the report was written" + go_on);

@@ -1143,20 +1143,19 @@ TEST_F(Command, ClustersInUseAreThoseThatClusterFills) {
   write(folder_ / "groups.csv", csv.str());
   for (const auto& [model, clusters] :
        {std::pair{"cp_vae", "model.clusters=6"}, {"mog", "model.components=6"}}) {
-    ASSERT_EQ(run({"train",     "groups.csv",
-                   "--labels",  "kind",
-                   "--model",   model,
-                   "--out",     model,
-                   "--threads", "1",
-                   "--set",     clusters,
-                   "--set",     "model.layers=[16]",
-                   "--set",     "model.latent=2",
-                   "--set",     "train.epochs=15",
-                   "--set",     "train.batch=20",
-                   "--set",     "train.learning_rate=1e-2",
-                   "--set",     "train.warmup=5"})
-                  .code,
-              0);
+    const Outcome trained = run({"train",     "groups.csv",
+                                 "--labels",  "kind",
+                                 "--model",   model,
+                                 "--out",     model,
+                                 "--threads", "1",
+                                 "--set",     clusters,
+                                 "--set",     "model.layers=[16]",
+                                 "--set",     "model.latent=2",
+                                 "--set",     "train.epochs=15",
+                                 "--set",     "train.batch=20",
+                                 "--set",     "train.learning_rate=1e-2",
+                                 "--set",     "train.warmup=5"});
+    ASSERT_EQ(trained.code, 0) << trained.err;
     ASSERT_EQ(run({"cluster", model, "groups.csv", "--out", "c.csv"}).code, 0);
     const Outcome seen = run({"evaluate", model, "--data", "groups.csv", "--labels", "kind"});
     std::set<std::string> filled;
@@ -1174,6 +1173,12 @@ TEST_F(Command, ClustersInUseAreThoseThatClusterFills) {
     const auto metrics = nlohmann::json::parse(read(folder_ / model / "metrics.json"));
     EXPECT_EQ(metrics.at("data groups.csv").at("clusters_in_use"), filled.size()) << model;
     EXPECT_NE(seen.out.find("clusters above an even share"), std::string::npos) << seen.out;
+    const int64_t empty = 6 - metrics.at("test").at("clusters_in_use").get<int64_t>();
+    ASSERT_GT(empty, 0) << model;
+    EXPECT_NE(trained.out.find(std::to_string(empty) + " of 6 clusters " +
+                               (empty == 1 ? "is" : "are") + " empty: none of the 15 test points"),
+              std::string::npos)
+        << trained.out;
   }
   const Outcome plain =
       run({"train", "groups.csv", "--labels", "kind", "--model", "vae", "--out", "vae", "--threads",

@@ -72,6 +72,7 @@ struct Run {
   pid_t child = 0;
   int code = 0;            ///< Exit code of a failed run.
   std::string error = {};  ///< Its error line.
+  int64_t epochs = 0;      ///< As its experiment.toml says; 0 until that is asked for.
 
   std::string name() const { return row->name + " seed " + std::to_string(seed); }
   fs::path log() const { return folder.string() + ".log"; }
@@ -459,7 +460,7 @@ std::string said_of(const Run& run) {
 }
 
 /// "mnist-10 seed 1: epoch 7/2000, bound -101.20", from the last line of the run's log.
-std::string progress_of(const Run& run) {
+std::string progress_of(Run& run) {
   const fs::path log = run.folder / "log.jsonl";
   std::string text = run.name();
   if (!fs::exists(log)) return text;
@@ -473,10 +474,11 @@ std::string progress_of(const Run& run) {
   if (!last.is_object()) return text;
   const json::json_pointer bound(last.contains("validation") ? "/validation/elbo" : "/train/elbo");
   if (!last.contains(bound) || !last.at(bound).is_number()) return text;
+  if (run.epochs == 0) run.epochs = training_of(run).epochs;
   char figures[96];
   std::snprintf(figures, sizeof figures, ": epoch %lld/%lld, bound %.2f",
                 static_cast<long long>(last.value("epoch", int64_t{0})),
-                static_cast<long long>(training_of(run).epochs), last.at(bound).get<double>());
+                static_cast<long long>(run.epochs), last.at(bound).get<double>());
   return text + figures;
 }
 
@@ -551,7 +553,7 @@ void run_all(const std::vector<Row>& rows, std::vector<Run>& runs,
       next_reading = Clock::now() + kBetweenReadings;
       std::string text = std::to_string(count(runs, State::kFinished)) + "/" +
                          std::to_string(runs.size()) + " finished  ";
-      for (const Run& run : runs) {
+      for (Run& run : runs) {
         if (run.state == State::kRunning) text += progress_of(run) + "  ";
       }
       line.show(text +

@@ -75,9 +75,7 @@ void cluster(const ClusterArguments& arguments) {
 void add_cluster(CLI::App& app) {
   auto* command = app.add_subcommand("cluster", "assign data to the clusters of a trained model");
   auto arguments = std::make_shared<ClusterArguments>();
-  command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
-  command->add_option("DATA", arguments->data, "a file, a folder of images or a named set")
-      ->required();
+  take_run_and_data(*command, arguments->run, arguments->data);
   command->add_option("--out", arguments->out, "CSV file to write; - for standard output")
       ->capture_default_str();
   command->add_flag("--all", arguments->all,

@@ -1,9 +1,19 @@
 #pragma once
 #include <CLI/CLI.hpp>
+#include <string>
 
 /// Whole numbers from 1 to a million: how many of something.
 inline CLI::Range counts() {
   return {1, 1000000};
+}
+
+/// The arguments RUN and DATA, which a command begins with.
+inline void take_run(CLI::App& command, std::string& run) {
+  command.add_option("RUN", run, "folder that clade train wrote")->required();
+}
+inline void take_run_and_data(CLI::App& command, std::string& run, std::string& data) {
+  take_run(command, run);
+  command.add_option("DATA", data, "a file, a folder of images or a named set")->required();
 }
 
 // One function a subcommand: it declares its arguments and what runs when it is chosen.

@@ -53,9 +53,7 @@ void embed(const EmbedArguments& arguments) {
 void add_embed(CLI::App& app) {
   auto* command = app.add_subcommand("embed", "write the latent means of data");
   auto arguments = std::make_shared<EmbedArguments>();
-  command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
-  command->add_option("DATA", arguments->data, "a file, a folder of images or a named set")
-      ->required();
+  take_run_and_data(*command, arguments->run, arguments->data);
   command
       ->add_option("--out", arguments->out,
                    "file to write: .npy, float32 [points, units], or .csv, which names its points")

@@ -59,7 +59,7 @@ void add_evaluate(CLI::App& app) {
   auto* command =
       app.add_subcommand("evaluate", "measure a trained model: likelihood, clusters, units");
   auto arguments = std::make_shared<EvaluateArguments>();
-  command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
+  take_run(*command, arguments->run);
   command
       ->add_option("--importance-samples", arguments->importance_samples,
                    "S of the importance-weighted bound; as in the experiment by default")

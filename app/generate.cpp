@@ -196,7 +196,7 @@ void generate(const GenerateArguments& arguments) {
 void add_generate(CLI::App& app) {
   auto* command = app.add_subcommand("generate", "draw new points, from a cluster or from all");
   auto arguments = std::make_shared<GenerateArguments>();
-  command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
+  take_run(*command, arguments->run);
   auto* cluster =
       command->add_option("--cluster", arguments->cluster,
                           "only from this cluster, from 0, of the largest discrete latent");

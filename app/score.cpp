@@ -67,9 +67,7 @@ void add_score(CLI::App& app) {
   auto* command =
       app.add_subcommand("score", "log p(x) of each point, and which points are unusual");
   auto arguments = std::make_shared<ScoreArguments>();
-  command->add_option("RUN", arguments->run, "folder that clade train wrote")->required();
-  command->add_option("DATA", arguments->data, "a file, a folder of images or a named set")
-      ->required();
+  take_run_and_data(*command, arguments->run, arguments->data);
   command->add_option("--out", arguments->out, "CSV file to write; - for standard output")
       ->capture_default_str();
   command

@@ -321,7 +321,8 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   preprocessing.table = points.table;
   if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
   if (done != nullptr) preprocessing = *done;
-  add_note(said_of_constants(points, preprocessing), said);
+  const int64_t others = points_that_differ(points, preprocessing);
+  add_note(said_of_constants(points, preprocessing, others), said);
   add_note(points.note, said);
   if (options.label_budget > 0) {
     said += "; " + std::to_string(options.label_budget) +
@@ -367,8 +368,9 @@ Dataset load_points(const std::string& path, const std::string& labels,
                          : ""));
   }
   points.shape = shape;
-  const std::string constants = said_of_constants(points, preprocessing);
-  if (constants.find("differ") != std::string::npos) add_note(constants, points.note);
+  if (const int64_t others = points_that_differ(points, preprocessing); others > 0) {
+    add_note(said_of_constants(points, preprocessing, others), points.note);
+  }
   if (preprocessing.binarise) cap_levels(preprocessing, points);
   Dataset data = take(points, all_indices(0, points.values.size(0)), preprocessing);
   if (are_bytes(preprocessing) && points.values.is_floating_point() &&

@@ -158,15 +158,8 @@ double log_volume_of(const Preprocessing& how) {
   return logs.masked_select(how.constant.isnan()).sum().item<double>();
 }
 
-/// How many points differ in a feature that was the same at all training points.
-int64_t points_that_differ(const torch::Tensor& values, const torch::Tensor& features,
-                           const torch::Tensor& constant) {
-  int64_t count = 0;
-  for (int64_t start = 0; start < values.size(0); start += kRows) {
-    const auto rows = values.slice(0, start, start + kRows).index_select(1, features);
-    count += rows.to(torch::kFloat64).ne(constant).any(1).sum().item<int64_t>();
-  }
-  return count;
+torch::Tensor constant_features(const Preprocessing& how) {  // [n] int64
+  return how.constant.isnan().logical_not().nonzero().squeeze(1);
 }
 
 /// "; column 'time' and 2 others vary by …" where float32 has no digits left for the differences.
@@ -252,12 +245,22 @@ void refuse_alpha(const Points& points) {
 
 }  // namespace
 
-std::string said_of_constants(const Points& points, const Preprocessing& how) {
+int64_t points_that_differ(const Points& points, const Preprocessing& how) {
+  if (!how.constant.defined()) return 0;
+  const auto features = constant_features(how);
+  const auto constant = how.constant.index_select(0, features);  // [n]
+  int64_t count = 0;
+  for (int64_t start = 0; start < points.values.size(0); start += kRows) {
+    const auto rows = points.values.slice(0, start, start + kRows).index_select(1, features);
+    count += rows.to(torch::kFloat64).ne(constant).any(1).sum().item<int64_t>();
+  }
+  return count;
+}
+
+std::string said_of_constants(const Points& points, const Preprocessing& how, int64_t others) {
   if (!how.constant.defined()) return "";
-  const auto features = how.constant.isnan().logical_not().nonzero().squeeze(1);  // [n]
+  const auto features = constant_features(how);
   const int64_t n = features.size(0);
-  const auto others =
-      points_that_differ(points.values, features, how.constant.index_select(0, features));
   std::string text = feature_text(points, features[0].item<int64_t>());
   if (n > 1) text += " and " + std::to_string(n - 1) + (n > 2 ? " others" : " other");
   text += std::string(n > 1 ? " are" : " is") +

@@ -22,8 +22,11 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                                          const std::string& values, const std::string& binarise,
                                          const std::string& likelihood);
 
-/// "3 features are constant …" with how many other points differ there, or "".
-std::string said_of_constants(const Points& points, const Preprocessing& how);
+/// How many points differ in a feature that was the same at all training points.
+int64_t points_that_differ(const Points& points, const Preprocessing& how);
+
+/// "3 features are constant …" and that `others` differ there, points_that_differ(); or "".
+std::string said_of_constants(const Points& points, const Preprocessing& how, int64_t others);
 
 /// Throws DataError with `advice` where a value of x, [N, D], lies outside [least, most]. `points`
 /// names the position.

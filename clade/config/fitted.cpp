@@ -99,7 +99,11 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   if (train.start.rfind("autoencoder", 0) == 0)
     train.start_epochs = std::max<int64_t>(2, train.start_epochs);
   file.read("train", train);
-  if (train.hold > 0 && train.cooldown > 0) train.soft_hold = std::min(kSoftHold, train.hold);
+  // Components of p(z) have no posterior of their own to go over to.
+  const bool infers_clusters = setting<int64_t>(model, "clusters") != nullptr;
+  if (infers_clusters && train.hold > 0 && train.cooldown > 0) {
+    train.soft_hold = std::min(kSoftHold, train.hold);
+  }
   file.read("train", train);
   train.validate();
   train.validate_stages();

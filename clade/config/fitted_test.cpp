@@ -74,6 +74,7 @@ TEST(Fitted, StartIsNoneWhereThereIsNothingToStart) {
   const Experiment none = fitted(1000, 16, {"train.start=none"});
   EXPECT_EQ(none.train.start, "none");
   EXPECT_EQ(none.train.hold, 0);
+  EXPECT_EQ(fitted(1000, 16, {}, "mog").train.soft_hold, 0);
   EXPECT_EQ(fitted(1000, 16, {"train.hold=0"}).train.soft_hold, 0);
   EXPECT_EQ(fitted(1000, 16, {"train.hold=0.5"}).train.soft_hold, 0.5);
   EXPECT_EQ(fitted(1000, 16, {"train.start=autoencoder", "train.epochs=5"}).train.start_epochs, 2);

@@ -54,6 +54,8 @@ bool is_colour(const std::vector<int64_t>& shape);
 struct ImageReading {
   std::vector<int64_t> resize;  ///< {H, W}; empty leaves every size as it is.
   bool greyscale = false;
+  /// Of a channel, 8 or 16: those that a trained model reads. 0 for 16 if any image has so many.
+  int64_t bits = 0;
 };
 
 /// A column of words that became features of 0 and 1, one a word.

@@ -152,6 +152,25 @@ std::vector<std::string> classes_of(const std::vector<Place>& places) {
   return classes;
 }
 
+int64_t bits_of(const torch::Tensor& pixels) {
+  return pixels.scalar_type() == torch::kUInt8 ? 8 : 16;
+}
+
+double white_of_bits(int64_t bits) {
+  return bits == 8 ? 0xff : 0xffff;
+}
+
+torch::Tensor with_bits(int64_t bits, const torch::Tensor& pixels) {
+  if (bits == bits_of(pixels)) return pixels;
+  const double factor = white_of_bits(bits) / white_of_bits(bits_of(pixels));
+  const auto levels = (pixels.to(torch::kFloat32) * factor).round();
+  return bits == 8 ? levels.to(torch::kUInt8) : levels;
+}
+
+std::string change_of_bits(int64_t from, int64_t to) {
+  return std::to_string(from) + " bits became " + std::to_string(to);
+}
+
 /// Throws DataError unless memory holds n images of `shape` as they are read and as a model reads
 /// them.
 void weigh(int64_t n, const std::vector<int64_t>& shape, const std::string& folder) {
@@ -165,7 +184,8 @@ void weigh(int64_t n, const std::vector<int64_t>& shape, const std::string& fold
 
 }  // namespace
 
-torch::Tensor conform(const torch::Tensor& image, const ImageReading& reading) {
+torch::Tensor conform(const torch::Tensor& decoded, const ImageReading& reading) {
+  const auto image = reading.bits == 0 ? decoded : with_bits(reading.bits, decoded);
   const bool sized =
       reading.resize.empty() || image.sizes().slice(0, 2) == torch::IntArrayRef(reading.resize);
   if (sized && (!reading.greyscale || image.dim() == 2)) return image;
@@ -185,7 +205,8 @@ torch::Tensor conform(const torch::Tensor& image, const ImageReading& reading) {
         torch::nn::functional::interpolate(planes.unsqueeze(0), options).squeeze(0);
     pixels = colour ? resized.permute({1, 2, 0}) : resized.squeeze(0);
   }
-  return pixels.round().clamp(0, 255).to(torch::kUInt8).contiguous();
+  const double white = white_of_bits(bits_of(image));
+  return pixels.round().clamp(0, white).to(image.scalar_type()).contiguous();
 }
 
 ImageFolder read_image_folder(const fs::path& folder, const ImageReading& reading,
@@ -208,7 +229,10 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
     images.files.push_back(places[i].file.lexically_relative(folder).string());
     const DecodedImage decoded = decode_image(read_file(name), name);
     for (const std::string& change : decoded.changes) ++changes[change];
-    const auto image = conform(decoded.pixels, reading);
+    auto image = conform(decoded.pixels, reading);
+    if (bits_of(image) != bits_of(decoded.pixels)) {
+      ++changes[change_of_bits(bits_of(decoded.pixels), bits_of(image))];
+    }
     const auto own = image.sizes().vec();
     if (shape.empty()) shape = own;
     if (own != shape) refuse_shape(name, own, shape, known ? "" : places.front().file.string());
@@ -216,7 +240,16 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
       weigh(static_cast<int64_t>(places.size()), shape, folder.string());
       auto all = shape;
       all.insert(all.begin(), static_cast<int64_t>(places.size()));
-      images.values = torch::empty(all, torch::kUInt8);
+      images.values = torch::empty(all, image.scalar_type());
+      images.bits = bits_of(image);
+    }
+    if (bits_of(image) > images.bits) {
+      changes[change_of_bits(images.bits, bits_of(image))] += static_cast<int64_t>(i);
+      images.bits = bits_of(image);
+      images.values = with_bits(images.bits, images.values);
+    } else if (bits_of(image) < images.bits) {
+      ++changes[change_of_bits(bits_of(image), images.bits)];
+      image = with_bits(images.bits, image);
     }
     images.values[static_cast<int64_t>(i)].copy_(image);
   }

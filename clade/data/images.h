@@ -9,12 +9,13 @@
 
 namespace clade {
 
-/// A decoded image with the channels and the size that `reading` asks for: grey is the luma of
-/// ITU-R BT.601, sizes change by anti-aliased bilinear interpolation.
-torch::Tensor conform(const torch::Tensor& image, const ImageReading& reading);
+/// A decoded image with the channels, the bits and the size that `reading` asks for: grey is the
+/// luma of ITU-R BT.601, sizes change by anti-aliased bilinear interpolation, white stays white.
+torch::Tensor conform(const torch::Tensor& decoded, const ImageReading& reading);
 
 struct ImageFolder {
-  torch::Tensor values;              // [N, H, W] or [N, H, W, 3] uint8
+  torch::Tensor values;              // [N, H, W] or [N, H, W, 3], as DecodedImage::pixels
+  int64_t bits = 8;                  ///< Of a channel.
   std::vector<std::string> files;    ///< [N] relative to the folder.
   std::vector<std::string> classes;  ///< [N] names of subfolders; empty where there are none.
   std::vector<Part> parts;  ///< [N] if the folder is divided into train/ and others; else empty.

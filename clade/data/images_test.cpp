@@ -289,6 +289,54 @@ TEST(ImageFolder, ColoursAreThreeNumbersAPixel) {
   EXPECT_EQ(splits.said.find("greyscale"), std::string::npos) << splits.said;
 }
 
+TEST(ImageFolder, KeepsSixteenBits) {
+  const TestFolder folder;
+  const auto write = [&](const std::string& name, std::vector<int> levels) {
+    std::string line = kZero;
+    for (const int level : levels) {
+      line += static_cast<char>(level >> 8);
+      line += static_cast<char>(level & 0xff);
+    }
+    return folder.write(name, png_bytes(2, 2, 16, 0, line + line));
+  };
+  // A camera of 12 bits, whose steps eight bits do not tell apart.
+  write("deep/1.png", {7, 4095});
+  write("deep/2.png", {8, 4094});
+  write("deep/3.png", {9, 4000});
+  DataOptions options;
+  options.path = folder.path("deep");
+  options.validation = options.test = 0;
+  const Splits deep = load_splits(options, 1);
+  EXPECT_NE(deep.said.find("grey levels from 0 to 4095"), std::string::npos) << deep.said;
+  EXPECT_EQ(deep.preprocessing.images.bits, 16);
+  const auto levels = [](const Dataset& data, const Preprocessing& how) {
+    const auto sorted = std::get<0>(how.restore(data.x).round().sort(0));  // [N, 4]
+    return sorted.slice(1, 0, 2).to(torch::kInt64);
+  };
+  EXPECT_TRUE(levels(deep.train, deep.preprocessing)
+                  .equal(torch::tensor({7, 4000, 8, 4094, 9, 4095}).view({3, 2})));
+  // White stays white beside images of 8 bits, whichever come first.
+  for (const char* name : {"0.png", "9.png"}) {
+    folder.write(std::string("mixed/") + name, grey_png(2, 2, "\x01\xff\x01\xff"));
+    write("mixed/5.png", {300, 65535});
+    options.path = folder.path("mixed");
+    const Splits mixed = load_splits(options, 1);
+    EXPECT_NE(mixed.said.find("8 bits became 16 (1 image)"), std::string::npos) << mixed.said;
+    EXPECT_TRUE(levels(mixed.train, mixed.preprocessing)
+                    .equal(torch::tensor({257, 65535, 300, 65535}).view({2, 2})));
+    std::filesystem::remove_all(folder.path("mixed"));
+  }
+  // A model of eight bits, as those were that knew no others, reads eight.
+  Preprocessing eight = deep.preprocessing;
+  eight.images.bits = 8;
+  eight.shift.zero_();
+  eight.scale.fill_(255);
+  eight.binarise = false;
+  const Dataset read = load_points(folder.path("deep"), "", eight, {2, 2});
+  EXPECT_TRUE(levels(read, eight).equal(torch::tensor({0, 16}).expand({3, 2})));
+  EXPECT_NE(read.note.find("16 bits became 8 (3 images)"), std::string::npos) << read.note;
+}
+
 TEST(ImageFolder, SaysWhatItLeavesOut) {
   const TestFolder folder;
   folder.write("1.png", png_bytes(2, 1, 8, 6, kZero + "aaa\xff" + "bbb\xff"));
@@ -297,12 +345,12 @@ TEST(ImageFolder, SaysWhatItLeavesOut) {
   DataOptions options;
   options.path = folder.path();
   const Splits splits = load_splits(options, 1);
-  for (const char* part : {"16 bits became 8 (1 image)", "alpha channel lies on white (2 images)",
+  for (const char* part : {"8 bits became 16 (2 images)", "alpha channel lies on white (2 images)",
                            "data.greyscale = true"}) {
     EXPECT_NE(splits.said.find(part), std::string::npos) << splits.said;
   }
   const Dataset again = load_points(folder.path(), "", splits.preprocessing, splits.train.shape);
-  EXPECT_NE(again.note.find("16 bits became 8"), std::string::npos) << again.note;
+  EXPECT_NE(again.note.find("8 bits became 16"), std::string::npos) << again.note;
   EXPECT_EQ(again.note.find("greyscale"), std::string::npos) << again.note;
   options.images.greyscale = true;
   EXPECT_EQ(load_splits(options, 1).train.shape, (std::vector<int64_t>{2}));

@@ -296,9 +296,11 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
       throw ConfigError("data.resize and data.greyscale are for folders of images, and " +
                         options.path + " is a file; remove them");
     }
+    ImageReading images = options.images;
+    if (done != nullptr) images.bits = done->images.bits;
     points = done == nullptr
-                 ? read_points(options.path, options.labels, {}, options.images, {}, options.table)
-                 : read_points(options.path, options.labels, {}, options.images, {}, done->table,
+                 ? read_points(options.path, options.labels, {}, images, {}, options.table)
+                 : read_points(options.path, options.labels, {}, images, {}, done->table,
                                {done->columns, done->shift.numel()});
     rows = points.parts.empty() ? split_file(points.values.size(0), options, seed)
                                 : split_parts(points.parts, options, seed);
@@ -313,11 +315,16 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
     add_note(note_namesake(options.name), points.note);
     if (values == "auto") values = named_set(options.name).values;
   }
+  torch::Tensor fill;  // [D]
+  if (points.table.missing == "mean") {
+    fill = done == nullptr ? means_of_present(points, rows.train) : done->fill;
+    fill_missing(fill, points);
+  }
   auto [preprocessing, said] =
-      choose_preprocessing(points, rows.train, values, options.binarise, likelihood);
+      choose_preprocessing(points, rows.train, values, options.binarise, likelihood, fill);
   const Fingerprint fingerprint =
       fingerprint_of(points.values, rows.train, rows.validation, preprocessing);
-  preprocessing.images = options.images;
+  preprocessing.images = points.images;
   preprocessing.table = points.table;
   if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
   if (done != nullptr) preprocessing = *done;

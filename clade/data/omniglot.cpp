@@ -156,7 +156,7 @@ std::optional<Drawings> read_pictures(const fs::path& folder, bool characters) {
       texts.push_back(characters ? alphabet + "/" + character.filename().string() : alphabet);
       test.push_back(*drawer > kTrainDrawers);
       const auto drawing = decode_image(read_file(file), file.string()).pixels;
-      images.push_back(255 - conform(drawing, {{kSide, kSide}, /*greyscale=*/true}));
+      images.push_back(255 - conform(drawing, {{kSide, kSide}, /*greyscale=*/true, /*bits=*/8}));
     }
   }
   if (images.empty()) return std::nullopt;

@@ -206,6 +206,8 @@ LabelTexts read_folder(const LabelsInside& labels, const ImageReading& reading,
   flatten(images.values, points);
   points.names = {"file", std::move(images.files)};
   points.note = images.note;
+  points.images = reading;
+  points.images.bits = images.bits;
   points.parts = std::move(images.parts);
   return !labels || images.classes.empty() ? LabelTexts() : std::move(images.classes);
 }

@@ -27,6 +27,7 @@ struct Points {
   torch::Tensor rows;        // [N] int64, which row of the table each is; undefined if all are here
   int64_t rows_of_file = 0;  ///< How many rows the table had, with those left out; 0 if undefined.
   TableReading table = {};   ///< As the table was read, with what became of its words.
+  ImageReading images = {};  ///< As the folder of images was read, with the bits they have.
 };
 
 /// The features a trained model reads; none of a model that is yet to be trained.

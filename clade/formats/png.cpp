@@ -38,25 +38,86 @@ constexpr int kNoRowStride = 0;
 
 std::vector<std::string> changes_of(png_uint_32 format) {
   std::vector<std::string> changes;
-  if ((format & PNG_FORMAT_FLAG_LINEAR) != 0) changes.emplace_back("16 bits became 8");
   if ((format & PNG_FORMAT_FLAG_COLORMAP) != 0) changes.emplace_back("a palette became colours");
   if ((format & PNG_FORMAT_FLAG_ALPHA) != 0) changes.emplace_back("an alpha channel lies on white");
   return changes;
 }
 
+constexpr size_t kSignature = 8;
+constexpr size_t kFrame = 12;  // of a chunk: its length and type before it, its checksum behind
+
+/// The chunks of a file, frames included.
+std::vector<std::string_view> chunks_of(std::string_view bytes) {
+  std::vector<std::string_view> chunks;
+  for (size_t at = kSignature; at + kFrame <= bytes.size();) {
+    const size_t length = load_number<uint32_t>(&bytes[at], /*big_endian=*/true);
+    chunks.push_back(bytes.substr(at, kFrame + length));
+    at += kFrame + length;
+  }
+  return chunks;
+}
+
+std::string_view type_of(std::string_view chunk) {
+  return chunk.substr(4, 4);
+}
+
 /// The orientation in the chunk eXIf, which stands anywhere before the end.
 int orientation_of_png(std::string_view bytes) {
-  constexpr size_t signature = 8, frame = 12;  // of a chunk: its length, type and checksum
-  for (size_t at = signature; at + frame <= bytes.size();) {
-    const size_t length = load_number<uint32_t>(&bytes[at], /*big_endian=*/true);
-    if (bytes.substr(at + 4, 4) == "eXIf") return exif_orientation(bytes.substr(at + 8, length));
-    at += frame + length;
+  for (const std::string_view chunk : chunks_of(bytes)) {
+    if (type_of(chunk) == "eXIf") return exif_orientation(chunk.substr(8, chunk.size() - kFrame));
   }
   return 1;
 }
 
+bool has_16_bits(std::string_view bytes) {
+  constexpr size_t at = kSignature + 8 + 8;  // behind width and height
+  return bytes.size() > at && bytes[at] == 16;
+}
+
+/// The file without what it says of its colours (gAMA, sRGB and the like): libpng would give back
+/// other numbers than there are, where 16 bits are mostly measurements.
+std::string without_colour_space(std::string_view bytes) {
+  std::string plain(bytes.substr(0, kSignature));
+  for (const std::string_view chunk : chunks_of(bytes)) {
+    const bool critical = (chunk[4] & 0x20) == 0;
+    if (critical || type_of(chunk) == "tRNS") plain += chunk;
+  }
+  return plain;
+}
+
 DataError broken_png(const std::string& where, const std::string& why) {
   return DataError(where + " is a broken PNG (" + why + "); copy it again or remove it");
+}
+
+/// Reads what `image` is of into [H, W] or [H, W, 3], transparent pixels on white.
+torch::Tensor read_8_bits(PngImage& image, bool colour, const std::string& where) {
+  image.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
+  std::vector<int64_t> shape = {image.height, image.width};
+  if (colour) shape.push_back(3);
+  auto pixels = torch::empty(shape, torch::kUInt8);
+  constexpr png_color white = {255, 255, 255};
+  if (png_image_finish_read(&image, &white, pixels.data_ptr<uint8_t>(), kNoRowStride, nullptr) ==
+      0) {
+    throw broken_png(where, image.message);
+  }
+  return pixels;
+}
+
+/// The same of 16 bits, float32. libpng would lay what is transparent on black.
+torch::Tensor read_16_bits(PngImage& image, bool colour, const std::string& where) {
+  image.format = colour ? PNG_FORMAT_LINEAR_RGB_ALPHA : PNG_FORMAT_LINEAR_Y_ALPHA;
+  const int64_t channels = colour ? 3 : 1;
+  auto words = torch::empty({image.height, image.width, channels + 1}, torch::kInt16);
+  if (png_image_finish_read(&image, nullptr, words.data_ptr<int16_t>(), kNoRowStride, nullptr) ==
+      0) {
+    throw broken_png(where, image.message);
+  }
+  constexpr int64_t white = 0xffff;
+  const auto numbers = words.to(torch::kInt32).bitwise_and(white);
+  // Already multiplied by the share that covers what is below.
+  const auto uncovered = white - numbers.narrow(2, channels, 1);
+  const auto pixels = (numbers.narrow(2, 0, channels) + uncovered).to(torch::kFloat32);
+  return colour ? pixels : pixels.squeeze(2);
 }
 
 }  // namespace
@@ -68,8 +129,11 @@ DecodedImage decode_png(std::string_view bytes, const std::string& where) {
   if (end == std::string_view::npos || end + kEnd.size() + checksum > bytes.size()) {
     throw broken_png(where, "truncated");
   }
+  const bool deep = has_16_bits(bytes);
+  const std::string plain = deep ? without_colour_space(bytes) : std::string();
+  const std::string_view read = deep ? plain : bytes;
   PngImage header;
-  if (png_image_begin_read_from_memory(&header, bytes.data(), bytes.size()) == 0) {
+  if (png_image_begin_read_from_memory(&header, read.data(), read.size()) == 0) {
     throw broken_png(where, header.message);
   }
   check_sides(header.height, header.width, where);
@@ -79,16 +143,8 @@ DecodedImage decode_png(std::string_view bytes, const std::string& where) {
   }
   auto changes = changes_of(header.format);
   const bool colour = (header.format & PNG_FORMAT_FLAG_COLOR) != 0;
-  header.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  header.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // libpng would take 16 bits for linear light
-  std::vector<int64_t> shape = {header.height, header.width};
-  if (colour) shape.push_back(3);
-  auto pixels = torch::empty(shape, torch::kUInt8);
-  constexpr png_color white = {255, 255, 255};
-  if (png_image_finish_read(&header, &white, pixels.data_ptr<uint8_t>(), kNoRowStride, nullptr) ==
-      0) {
-    throw broken_png(where, header.message);
-  }
+  const auto pixels =
+      deep ? read_16_bits(header, colour, where) : read_8_bits(header, colour, where);
   const int orientation = orientation_of_png(bytes);
   if (orientation != 1) changes.emplace_back(kTurned);
   return {upright(pixels, orientation), changes};

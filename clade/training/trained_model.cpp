@@ -71,9 +71,11 @@ Preprocessing preprocessing_in(const TensorFile& file, const json& description) 
   // Of what follows older files say nothing.
   how.images.resize = description.value("resize", how.images.resize);
   how.images.greyscale = description.value("greyscale", how.images.greyscale);
+  how.images.bits = description.value("bits", int64_t{8});
   how.columns = description.value("columns", how.columns);
   if (description.contains("log_volume")) how.log_volume = description.at("log_volume");
-  for (const auto& [name, tensor] : {std::pair{kConstant, &how.constant}, {kWhole, &how.whole}}) {
+  for (const auto& [name, tensor] :
+       {std::pair{kConstant, &how.constant}, {kWhole, &how.whole}, {kFill, &how.fill}}) {
     if (file.tensors.count(name)) *tensor = file.tensors.at(name);
   }
   if (description.contains("table")) how.table = table_in(description.at("table"));
@@ -277,6 +279,7 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
                       {"binarise", trained.preprocessing.binarise},
                       {"resize", trained.preprocessing.images.resize},
                       {"greyscale", trained.preprocessing.images.greyscale},
+                      {"bits", trained.preprocessing.images.bits},
                       {"columns", trained.preprocessing.columns},
                       {"table", table_json(trained.preprocessing.table)},
                       {"label_names", trained.label_names},

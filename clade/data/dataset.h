@@ -70,7 +70,7 @@ struct TableReading {
   std::string id;                          ///< The column that names the rows; "" for none.
   std::vector<std::string> drop;           ///< Columns left out.
   std::string categories = "refuse";       ///< Of words: or "onehot".
-  std::string missing = "refuse";          ///< Rows with missing cells: or "drop".
+  std::string missing = "refuse";          ///< Rows with missing cells: or "drop", or "mean".
   std::vector<WordFeatures> encoded = {};  ///< What a trained model made of words, in order.
 };
 
@@ -94,6 +94,9 @@ struct Preprocessing {
   torch::Tensor constant = {};
   /// [D] bool, which features are whole numbers; undefined where that is not known.
   torch::Tensor whole = {};
+  /// [D] float64, what stands for the missing cells of a feature: its mean over the training
+  /// points. Undefined if no cell may be missing.
+  torch::Tensor fill = {};
   /// Σ log scale of the features that are not constant: a density of raw values is that of x less
   /// this, in nats. Nothing in runs of 0.1.0, whose figures are of x.
   std::optional<double> log_volume = {};

@@ -230,7 +230,8 @@ std::vector<Option> DataOptions::options() {
       {"categories", &table.categories,
        "columns of words: refuse, or onehot: each word becomes a feature of 0 and 1"},
       {"missing", &table.missing,
-       "rows of a table with missing cells: refuse, or drop: they are left out, and counted"},
+       "missing cells of a table: refuse, drop: their rows are left out, and counted, or mean: the "
+       "mean of the column over the training points stands for them"},
       {"values", &values,
        "what the values are: auto (looked at, and said), binary, grey (0 to 1 or 0 to 255), "
        "standardised (each feature to mean 0, deviation 1) or raw"},
@@ -247,7 +248,7 @@ void DataOptions::validate() const {
   require_one_of("data.values", values, {"auto", "binary", "grey", "standardised", "raw"});
   require_one_of("data.binarise", binarise, {"auto", "dynamic", "none"});
   require_one_of("data.categories", table.categories, {"refuse", "onehot"});
-  require_one_of("data.missing", table.missing, {"refuse", "drop"});
+  require_one_of("data.missing", table.missing, {"refuse", "drop", "mean"});
   require_at_least("data.label_budget", static_cast<double>(label_budget), 0);
   require_at_least("data.validation", static_cast<double>(validation), -1);
   require_at_least("data.test", static_cast<double>(test), -1);
@@ -375,6 +376,7 @@ Dataset load_points(const std::string& path, const std::string& labels,
                          : ""));
   }
   points.shape = shape;
+  if (preprocessing.fill.defined()) fill_missing(preprocessing.fill, points);
   if (const int64_t others = points_that_differ(points, preprocessing); others > 0) {
     add_note(said_of_constants(points, preprocessing, others), points.note);
   }

@@ -578,6 +578,51 @@ TEST(LoadSplits, ReadsLabelsFromAFile) {
   refuse("1,2\n1,2\n1,2\n", {"2 columns"});
 }
 
+TEST(MissingCells, AreTheMeanOverTheTrainingPoints) {
+  // Column a is 0, 1, ... but for every fifth, which is missing; b never is, and both are whole.
+  const TestFolder folder;
+  std::string csv = "a,b\n";
+  for (int i = 0; i < 40; ++i) {
+    csv += (i % 5 == 0 ? "" : std::to_string(i * i)) + "," + std::to_string(i) + "\n";
+  }
+  DataOptions options = file_options(folder.write("a.csv", csv));
+  expect_error<DataError>([&] { load_splits(options, 1); }, {"data.missing=mean"});
+  options.table.missing = "mean";
+  options.validation = options.test = 8;
+  const Splits splits = load_splits(options, 1);
+  const Preprocessing& how = splits.preprocessing;
+  double sum = 0, n = 0;
+  for (int64_t i = 0; i < splits.train.size(); ++i) {
+    const auto row = static_cast<double>(splits.train.rows[i].item<int64_t>());
+    if (splits.train.rows[i].item<int64_t>() % 5 == 0) continue;
+    sum += row * row;
+    n += 1;
+  }
+  EXPECT_NEAR(how.fill[0].item<double>(), sum / n, 1e-9);
+  EXPECT_NEAR(how.shift[0].item<double>(), sum / n, 1e-9);
+  const auto check = [&](const Dataset& data) {
+    const auto raw = how.restore(data.x);  // [n, 2]
+    for (int64_t i = 0; i < data.size(); ++i) {
+      const auto row = data.rows[i].item<int64_t>();
+      const double value = row % 5 == 0 ? sum / n : static_cast<double>(row * row);
+      EXPECT_NEAR(raw[i][0].item<double>(), value, 1e-3) << row;
+    }
+  };
+  for (const Dataset* data : {&splits.train, &splits.validation, &splits.test}) check(*data);
+  EXPECT_NE(splits.said.find("8 missing cells are filled in"), std::string::npos) << splits.said;
+  EXPECT_TRUE(how.whole.all().item<bool>());  // as those that are there
+  // A run does with its data, and with others, what it did when it began.
+  EXPECT_TRUE(load_splits(options, 1, "gaussian", &how).test.x.equal(splits.test.x));
+  const Dataset other =
+      load_points(folder.write("b.csv", "a,b\n,100\n900,7\n"), "", how, splits.train.shape);
+  EXPECT_NEAR(other.x[0][0].item<double>(), 0, 1e-6);
+  EXPECT_NE(other.note.find("1 missing cell is filled in"), std::string::npos) << other.note;
+  // What is never there has no mean.
+  options.validation = options.test = 0;
+  options.path = folder.write("none.csv", "a,b\n,1\n,2\n,3\n");
+  EXPECT_THROW(load_splits(options, 1), DataError);
+}
+
 TEST(LoadSplits, LabelsInAnotherEncodingAreConvertedAndSaid) {
   const TestFolder folder;
   DataOptions options = file_options(folder.write("a.csv", "1,2\n3,4\n5,6\n"));

@@ -95,7 +95,9 @@ void check_finite(const Points& points) {
   // Of NaN both are NaN, and compare false.
   const auto least = points.values.min().item<double>();
   if (least >= -kMost && points.values.max().item<double>() <= kMost) return;
-  const auto bad = points.values.abs().le(kMost).logical_not();  // [N, D]
+  auto bad = points.values.abs().le(kMost).logical_not();  // [N, D]
+  if (points.table.missing == "mean") bad.logical_and_(points.values.isnan().logical_not());
+  if (!bad.any().item<bool>()) return;
   const auto first = bad.nonzero()[0];
   const auto row = first[0].item<int64_t>();
   const auto feature = first[1].item<int64_t>();

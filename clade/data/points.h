@@ -16,7 +16,8 @@ inline constexpr const char* kNoLabels = "none";
 struct Points {
   std::string name;            ///< The file or named set, for messages.
   torch::Tensor values;        ///< [N, D] uint8, int64, float32 or float64, C order. Floating
-                               ///< ones are finite, as float32 too.
+                               ///< ones are finite, as float32 too, but for missing cells, which
+                               ///< are NaN if they are to be filled in (see fill_missing()).
   std::vector<int64_t> shape;  ///< Of one point, D numbers in all; no sizes of one but of colours.
   std::vector<std::string> columns;      ///< Names of the D features; empty where they have none.
   torch::Tensor labels;                  ///< [N] int64, or undefined where none is known.

@@ -124,12 +124,16 @@ Moments moments_of(const torch::Tensor& x) {
           torch::where(same, torch::zeros_like(mean), variance.sqrt())};
 }
 
-torch::Tensor whole_features(const torch::Tensor& x) {  // [N, D] -> [D] bool
+/// Which features are whole numbers, [D] bool, but for what was put for missing cells. x: [N, D];
+/// fill: [D] or undefined.
+torch::Tensor whole_features(const torch::Tensor& x, const torch::Tensor& fill) {
   auto whole = torch::ones({x.size(1)}, torch::kBool);
   if (!x.is_floating_point()) return whole;
   for (int64_t start = 0; start < x.size(0); start += kRows) {
     const auto rows = x.slice(0, start, start + kRows);
-    whole.logical_and_(rows.eq(rows.round()).all(0));
+    auto is_whole = rows.eq(rows.round());
+    if (fill.defined()) is_whole.logical_or_(rows.eq(fill));
+    whole.logical_and_(is_whole.all(0));
   }
   return whole;
 }
@@ -245,6 +249,26 @@ void refuse_alpha(const Points& points) {
 
 }  // namespace
 
+torch::Tensor means_of_present(const Points& points, const torch::Tensor& train) {
+  const auto there = points.values.index_select(0, train).to(torch::kFloat64);  // [n, D]
+  const auto means = there.nanmean(0);
+  const auto none = means.isnan().nonzero();
+  if (none.size(0) == 0) return means;
+  throw DataError(points.name + ": " + feature_text(points, none[0].item<int64_t>()) +
+                  " is missing in all training points, so there is no mean to fill it in with; "
+                  "leave it out: set data.drop");
+}
+
+void fill_missing(const torch::Tensor& fill, Points& points) {
+  const auto missing = points.values.isnan();  // [N, D]
+  const auto count = missing.sum().item<int64_t>();
+  if (count == 0) return;
+  points.values = torch::where(missing, fill, points.values);
+  add_note(std::to_string(count) + (count == 1 ? " missing cell is" : " missing cells are") +
+               " filled in with the mean of the column over the training points",
+           points.note);
+}
+
 int64_t points_that_differ(const Points& points, const Preprocessing& how) {
   if (!how.constant.defined()) return 0;
   const auto features = constant_features(how);
@@ -300,7 +324,7 @@ void check_range(const torch::Tensor& x, double least, double most, const Points
 
 ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tensor& train,
                                          const std::string& values, const std::string& binarise,
-                                         const std::string& likelihood) {
+                                         const std::string& likelihood, const torch::Tensor& fill) {
   const int64_t features = points.values.size(1);
   const Range range = range_of(points.values);
   const bool binary = values == "auto" && all_bits(points.values);
@@ -362,8 +386,9 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
     preprocessing.constant = constants_of(points.values.index_select(0, train));
   }
   if (kind != "binary" && !preprocessing.binarise) {
-    preprocessing.whole = whole_features(points.values);
+    preprocessing.whole = whole_features(points.values, fill);
   }
+  preprocessing.fill = fill;
   preprocessing.log_volume = log_volume_of(preprocessing);
   chosen.said = std::to_string(points.values.size(0)) + " points of size " +
                 shape_text(points.shape) + ": " + what;

@@ -16,11 +16,20 @@ struct ChosenPreprocessing {
 /// Chooses by `values` and `binarise` (DataOptions) what to do with `points`: the kind of values
 /// from all of them, the statistics from the rows `train`, [n] int64. `likelihood` is the model's,
 /// "" where it is not chosen yet: colours are bits under "bernoulli" alone, and features that never
-/// vary are left out of densities only. Throws DataError where
-/// the values are not what `values` says, ConfigError where `binarise` cannot be had with them.
+/// vary are left out of densities only. `fill` is what was put for missing cells, or undefined.
+/// Throws DataError where the values are not what `values` says, ConfigError where `binarise`
+/// cannot be had with them.
 ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tensor& train,
                                          const std::string& values, const std::string& binarise,
-                                         const std::string& likelihood);
+                                         const std::string& likelihood,
+                                         const torch::Tensor& fill = {});
+
+/// What is to stand for missing cells, NaN: the mean of the others of their feature over the rows
+/// `train`, [n] int64. [D] float64. Throws DataError for a feature that has none there.
+torch::Tensor means_of_present(const Points& points, const torch::Tensor& train);
+
+/// Puts `fill`, [D], for the missing cells, NaN, and says in points.note how many there were.
+void fill_missing(const torch::Tensor& fill, Points& points);
 
 /// How many points differ in a feature that was the same at all training points.
 int64_t points_that_differ(const Points& points, const Preprocessing& how);

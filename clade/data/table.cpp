@@ -332,7 +332,8 @@ std::vector<Source> features_of(Reading& reading) {
           ? "fill them in, or remove their " + std::to_string(rows) + " rows"
           : "fill them in, leave out their " + std::to_string(rows) + " of " +
                 std::to_string(reading.size()) +
-                " rows: --set data.missing=drop, or the columns: " + drop_advice(names);
+                " rows: --set data.missing=drop, or the columns: " + drop_advice(names) +
+                ", or take their columns' means for them: --set data.missing=mean";
   throw DataError(reading.where + ": " + std::to_string(count) +
                   (count == 1 ? " cell holds" : " cells hold") + " no finite number: " + cells +
                   "; " + advice);
@@ -344,7 +345,7 @@ std::vector<size_t> whole_rows(const std::vector<Source>& sources, Reading& read
   std::vector<size_t> columns;
   for (const Source& source : sources) {
     const Column& column = reading.table.columns[source.column];
-    if (source.words || column.missing == 0) continue;
+    if (source.words || column.missing == 0 || reading.options.missing == "mean") continue;
     columns.push_back(source.column);
     for (size_t i = 0; i < whole.size(); ++i) {
       if (std::isnan(column.numbers[i])) whole[i] = false;

@@ -19,8 +19,8 @@ namespace clade {
 /// feature of 0 and 1 a word, called COLUMN=WORD, words by alphabet.
 ///
 /// Throws DataError for cells that are no numbers, naming all their columns and what to do with
-/// them, and for missing ones if reading.missing is "refuse"; for features that are not there,
-/// naming all.
+/// them, and for missing ones if reading.missing is "refuse" (if it is "mean" they are NaN); for
+/// features that are not there, naming all.
 std::optional<std::vector<std::string>> read_table(std::string_view bytes,
                                                    const std::string& labels,
                                                    const TableReading& reading,

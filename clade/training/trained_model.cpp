@@ -20,6 +20,7 @@ constexpr const char* kShift = "data.shift";
 constexpr const char* kScale = "data.scale";
 constexpr const char* kConstant = "data.constant";
 constexpr const char* kWhole = "data.whole";
+constexpr const char* kFill = "data.fill";
 const std::string kWide = ".float64";  // beside them, for digits that float32 does not hold
 constexpr int64_t kFormat = 1;
 constexpr size_t kMostDimensions = 64;  // NumPy has as many
@@ -89,6 +90,7 @@ void save(const Preprocessing& how, TensorFile& file) {
   save(kScale, how.scale, file);
   if (how.constant.defined()) file.tensors[kConstant] = how.constant;
   if (how.whole.defined()) file.tensors[kWhole] = how.whole;
+  if (how.fill.defined()) file.tensors[kFill] = how.fill;
 }
 
 /// The model as `trained` describes it, with fresh weights.
@@ -117,7 +119,7 @@ void require_fitting(const Preprocessing& how, const std::vector<int64_t>& shape
   }
   if (shape.empty() || shape.size() > kMostDimensions || features != D || how.shift.dim() != 1 ||
       how.scale.sizes() != how.shift.sizes() || !one_each(how.constant, D, torch::kFloat64) ||
-      !one_each(how.whole, D, torch::kBool)) {
+      !one_each(how.whole, D, torch::kBool) || !one_each(how.fill, D, torch::kFloat64)) {
     throw Error("the shape of its points and what it says of raw data do not fit together");
   }
   if (!how.scale.gt(0).all().item<bool>()) throw Error("data.scale is not above 0 everywhere");

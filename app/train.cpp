@@ -88,11 +88,15 @@ void require_alone(const TrainArguments& arguments) {
 std::string progress_text(const clade::TrainingProgress& progress) {
   char text[512];
   const bool run = progress.stage.kind == clade::StageKind::run;
-  int length = std::snprintf(
-      text, sizeof text, "epoch %lld/%lld%s %3.0f%%  ", static_cast<long long>(progress.epoch),
-      static_cast<long long>(progress.epochs),
-      run ? "" : (" (" + progress.stage.name() + ")").c_str(), 100 * progress.fraction);
-  std::string line(text, static_cast<size_t>(length));
+  std::string line;
+  if (progress.restart > 0) {
+    line = "restart " + std::to_string(progress.restart) + "/" + std::to_string(progress.restarts) +
+           ", ";
+  }
+  std::snprintf(text, sizeof text, "epoch %lld/%lld%s %3.0f%%  ",
+                static_cast<long long>(progress.epoch), static_cast<long long>(progress.epochs),
+                run ? "" : (" (" + progress.stage.name() + ")").c_str(), 100 * progress.fraction);
+  line += text;
   if (progress.last != nullptr) {
     const clade::MeanBound& mean =
         progress.last->validation ? *progress.last->validation : progress.last->train;

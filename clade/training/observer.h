@@ -34,6 +34,8 @@ struct TrainingProgress {
   double samples_per_second;
   double seconds_left;   ///< To the last epoch; early stopping may come sooner.
   const EpochLog* last;  ///< The last whole epoch, or null.
+  int64_t restart = 0;   ///< Which of `restarts` it is, from 1, while they are compared; else 0.
+  int64_t restarts = 1;
 };
 
 /// Watches training from outside: what is shown, logged or written to disk happens here. Each call

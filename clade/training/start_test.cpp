@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
@@ -326,6 +327,26 @@ TEST_P(Restarting, TheBestByValidationGoesOnAndIsResumedBitForBit) {
     }
     EXPECT_EQ(line, log.size()) << steps;
   }
+}
+
+/// Which of how many restarts the steps were said to belong to.
+struct RestartsSeen : TrainingObserver {
+  std::set<std::pair<int64_t, int64_t>> seen;
+  bool after_step(const TrainingProgress& progress) override {
+    seen.emplace(progress.restart, progress.restarts);
+    return true;
+  }
+};
+
+TEST_P(Restarting, SaysWhichOneItIsWhileTheyAreCompared) {
+  const Splits data = shuffled_kinds();
+  TrainOptions options = from_file(kinds_file(), 1);
+  options.restarts = 2;
+  options.epochs = 6;
+  auto model = started(GetParam(), data);
+  RestartsSeen watch;
+  Trainer(model, data, options, /*seed=*/7).run({&watch});
+  EXPECT_EQ(watch.seen, (std::set<std::pair<int64_t, int64_t>>{{0, 2}, {1, 2}, {2, 2}}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Restarting, testing::Values("cp_vae", "mog"),

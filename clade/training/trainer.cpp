@@ -325,9 +325,13 @@ bool Trainer::find_clusters() {
 }
 
 Start Trainer::found_clusters() {
-  const auto progress = [this](const std::string& what, int64_t done, int64_t total) {
+  const std::string restart = restarts_are_over()
+                                  ? ""
+                                  : "restart " + std::to_string(standing_.restart + 1) + "/" +
+                                        std::to_string(options_.restarts) + ", ";
+  const auto progress = [&](const std::string& what, int64_t done, int64_t total) {
     for (TrainingObserver* observer : observers_) {
-      if (!observer->during_start(what, done, total)) throw Interrupted("stopped");
+      if (!observer->during_start(restart + what, done, total)) throw Interrupted("stopped");
     }
   };
   const int64_t K = model_.clusters();
@@ -499,7 +503,9 @@ bool Trainer::after_step(double rate) {
                                   static_cast<double>(standing_.position) / static_cast<double>(n),
                                   rate,
                                   static_cast<double>(left) / rate,
-                                  last_ ? &*last_ : nullptr};
+                                  last_ ? &*last_ : nullptr,
+                                  restarts_are_over() ? 0 : standing_.restart + 1,
+                                  options_.restarts};
   bool go_on = true;
   for (TrainingObserver* observer : observers_) go_on &= observer->after_step(progress);
   return go_on;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "app/commands.h"
 #include "app/experiment_on.h"
@@ -154,9 +155,10 @@ clade::TrainingSummary train_in(const fs::path& folder, clade::RunFolder& run,
 // A run to begin or to go on with.
 struct Prepared {
   clade::Experiment experiment;
-  fs::path folder;          // "" if it is yet to be made,
-  std::string name;         // after this
-  std::string chosen = {};  // what was fitted to the data, said; or ""
+  fs::path folder;                                // "" if it is yet to be made,
+  std::string name;                               // after this
+  std::string chosen = {};                        // what was fitted to the data, said; or ""
+  std::optional<clade::TrainedModel> saved = {};  // the best of a run to go on with, if it has one
 };
 
 // --start takes a word of train.start, or a file.
@@ -232,9 +234,13 @@ std::string said_of_labels(const clade::TrainedModel& trained, const clade::Spli
 
 Prepared prepare_resumed(const TrainArguments& arguments, clade::Splits& data) {
   require_alone(arguments);
+  lock_run(arguments.resume);  // what is read below is what it goes on with
   Prepared prepared{clade::experiment_of(arguments.resume), arguments.resume, ""};
-  const auto begun = clade::kept_preprocessing(prepared.folder);
-  data = load_run_splits(prepared.folder, prepared.experiment, begun ? &*begun : nullptr);
+  if (fs::exists(prepared.folder / "model.safetensors")) {
+    prepared.saved = clade::load_model(prepared.folder, torch::kCPU);
+  }
+  data = load_run_splits(prepared.folder, prepared.experiment,
+                         prepared.saved ? &prepared.saved->preprocessing : nullptr);
   return prepared;
 }
 
@@ -242,9 +248,11 @@ Prepared prepare_resumed(const TrainArguments& arguments, clade::Splits& data) {
 void begin_folder(Prepared& prepared, bool resuming) {
   fs::path& folder = prepared.folder;
   if (folder.empty()) folder = make_free_folder(prepared.name);
-  if (!resuming) clade::make_folder(folder, "give another --out");
-  lock_run(folder);
-  if (!resuming) require_empty(folder);  // still, now that nobody else can begin in it
+  if (!resuming) {
+    clade::make_folder(folder, "give another --out");
+    lock_run(folder);
+    require_empty(folder);  // still, now that nobody else can begin in it
+  }
   for (const fs::path& part : {folder, folder / "report"}) clade::remove_parts(part);
   if (!resuming) clade::write_atomically(folder / "experiment.toml", prepared.experiment.toml());
 }
@@ -294,7 +302,7 @@ void train(const TrainArguments& arguments) {
   }
   begin_folder(prepared, resuming);
   clade::RunFolder run_folder(folder);
-  if (resuming) run_folder.resume(trainer);
+  if (resuming) run_folder.resume(trainer, prepared.saved);
   std::printf(
       "%s on %s: %lld training, %lld validation, %lld test points of %lld values\n",
       experiment.model_name.c_str(), clade::one_line(experiment.data_name()).c_str(),

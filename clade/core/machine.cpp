@@ -1,7 +1,6 @@
 #include "clade/core/machine.h"
 
 #include <dlfcn.h>
-#include <unistd.h>
 
 #include <array>
 #include <fstream>
@@ -42,11 +41,6 @@ std::string machine_name(const std::string& device, int64_t threads) {
   if (device == "cuda") return cuda_name();
   return processor_name() + ", " + std::to_string(threads) +
          (threads == 1 ? " thread" : " threads");
-}
-
-double machine_memory() {
-  return static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
-         static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace clade

@@ -62,16 +62,16 @@ void truncate_log(const std::filesystem::path& path, const TrainingState& state)
 
 }  // namespace
 
-void RunFolder::resume(Trainer& trainer) const {
+void RunFolder::resume(Trainer& trainer, std::optional<TrainedModel> saved) const {
   TrainingState state = read_checkpoint(folder_);
   if (state.standing.best_epoch > 0) {
-    const TrainedModel saved = load_model(folder_, torch::kCPU);
-    state.best_weights = state_of(*saved.model);
-    state.saved_epoch = saved.provenance.value("epoch", state.standing.best_epoch);
-    const double volume = saved.log_volume().value_or(0);
-    const double relaxed = saved.provenance.value("relaxed_bound", state.best_bound - volume);
-    state.saved_bound = saved.provenance.value("bound", relaxed) + volume;
-    if (state.provenance.is_null()) state.provenance = saved.provenance;
+    if (!saved) saved = load_model(folder_, torch::kCPU);
+    state.best_weights = state_of(*saved->model);
+    state.saved_epoch = saved->provenance.value("epoch", state.standing.best_epoch);
+    const double volume = saved->log_volume().value_or(0);
+    const double relaxed = saved->provenance.value("relaxed_bound", state.best_bound - volume);
+    state.saved_bound = saved->provenance.value("bound", relaxed) + volume;
+    if (state.provenance.is_null()) state.provenance = saved->provenance;
   }
   trainer.resume(state, folder_.string());
   if (!state.restart_bounds.empty() && std::filesystem::exists(folder_ / kRestart)) {

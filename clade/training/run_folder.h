@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <optional>
 
 #include "clade/training/trainer.h"
 
@@ -17,8 +18,9 @@ class RunFolder : public TrainingObserver {
   explicit RunFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   /// Lets `trainer` go on from the state in the folder. The log then ends where that state does.
-  /// Throws Error if there is none, or it is of another model.
-  void resume(Trainer& trainer) const;
+  /// `saved` is the folder's model, if it has been read already. Throws Error if there is no state,
+  /// or it is of another model.
+  void resume(Trainer& trainer, std::optional<TrainedModel> saved = {}) const;
 
   void after_epoch(const EpochLog& log) override;
   void keep_start(const Start& start) override;

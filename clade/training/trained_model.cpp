@@ -295,17 +295,6 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
   write_json(run / "model.json", description);
 }
 
-std::optional<Preprocessing> kept_preprocessing(const std::filesystem::path& run) {
-  const auto path = run / kModelFile;
-  if (!std::filesystem::exists(path)) return {};
-  const TensorFile file = read_safetensors(path);
-  require_finite(values_in_use(file), path.string());
-  return describing(path, [&] {
-    const TrainedModel trained = described(description_in(file.metadata), file);
-    return std::optional(trained.preprocessing);
-  });
-}
-
 TrainedModel load_model(const std::filesystem::path& run, const torch::Device& device) {
   const auto path = run / kModelFile;
   if (!std::filesystem::exists(path)) {

@@ -44,10 +44,6 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run);
 /// build does not know; when its parts do not fit together; and when a value in it is not finite.
 TrainedModel load_model(const std::filesystem::path& run, const torch::Device& device);
 
-/// What the run in this folder does with raw values; nothing if it has kept no model yet. Throws
-/// Error as load_model().
-std::optional<Preprocessing> kept_preprocessing(const std::filesystem::path& run);
-
 /// That the model is guided by a clustering and by which, a sentence without its full stop; "" for
 /// one trained on its bound alone.
 std::string said_of_guidance(const TrainedModel& trained);

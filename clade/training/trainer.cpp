@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <sstream>
 
 #include "clade/core/error.h"
-#include "clade/core/machine.h"
+#include "clade/core/memory.h"
 #include "clade/training/provenance.h"
 
 namespace clade {
@@ -65,7 +64,7 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
 }
 
 /// Refuses draws whose values alone, of the generative networks' layers in one step, are more than
-/// the machine holds.
+/// there is memory for.
 void Trainer::check_memory() const {
   if (!data_.train.x.device().is_cpu()) return;
   int64_t width = data_.train.features();
@@ -75,16 +74,12 @@ void Trainer::check_memory() const {
   }
   const double rows = static_cast<double>(options_.samples) *
                       static_cast<double>(std::min(options_.batch, data_.train.size()));
-  constexpr double kGiB = 1 << 30;
-  const double needed = rows * static_cast<double>(width) * sizeof(float) / kGiB;
-  const double there = machine_memory() / kGiB;
-  if (needed <= there) return;
-  std::ostringstream message;
-  message << "train.samples is " << options_.samples
-          << ", which at train.batch = " << options_.batch << " takes more than "
-          << std::llround(needed) << " GiB a step, and this machine has " << std::llround(there)
-          << "; lower one of them";
-  throw ConfigError(message.str());
+  constexpr double kMost = 0x1p62;
+  const double bytes = rows * static_cast<double>(width) * sizeof(float);
+  require_memory(static_cast<uint64_t>(std::min(bytes, kMost)),
+                 "a step of train.samples = " + std::to_string(options_.samples) +
+                     " at train.batch = " + std::to_string(options_.batch),
+                 "lower one of them");
 }
 
 void Trainer::check_start() {

@@ -26,7 +26,7 @@ struct TrainingSummary {
 class Trainer {
  public:
   /// Keeps references to `trained` and `data`, which are on the same device. Throws ConfigError for
-  /// options that cannot be, or not with this model.
+  /// options that cannot be, or not with this model, DataError for a step beyond free memory.
   Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& options, uint64_t seed);
 
   /// Goes on from `state`, as if it had never stopped. If more epochs are asked for after a

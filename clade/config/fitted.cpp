@@ -13,7 +13,7 @@ constexpr int64_t kFewestEpochs = 10, kMostEpochs = 1000;
 constexpr int64_t kMostBatch = 100, kLeastBatch = 20, kLeastSteps = 20;  // the last an epoch
 constexpr int64_t kMostWidth = 500, kLeastWidth = 64, kMostLatent = 20;
 constexpr double kRate = 1e-3;
-constexpr double kHold = 20, kSoftHold = 1;
+constexpr double kHold = 20;
 constexpr double kCooldown = 0.4, kWarmup = 0.375, kStart = 0.06;  // shares of all epochs
 
 int64_t share(double of, int64_t epochs) {
@@ -77,7 +77,6 @@ std::string said_of(const Splits& data, ModelOptions& model, const TrainOptions&
        << train.learning_rate << ", warm-up " << train.warmup << ", cooldown " << train.cooldown
        << ", start " << train.start;
   if (train.hold > 0) said << " held by " << train.hold;
-  if (train.soft_hold > 0) said << ", in the cooldown by " << train.soft_hold;
   return said.str();
 }
 
@@ -98,12 +97,6 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   if (train.has_start() && train.objective == "elbo") train.hold = kHold;
   if (train.start.rfind("autoencoder", 0) == 0)
     train.start_epochs = std::max<int64_t>(2, train.start_epochs);
-  file.read("train", train);
-  // Components of p(z) have no posterior of their own to go over to.
-  const bool infers_clusters = setting<int64_t>(model, "clusters") != nullptr;
-  if (infers_clusters && train.hold > 0 && train.cooldown > 0) {
-    train.soft_hold = std::min(kSoftHold, train.hold);
-  }
   file.read("train", train);
   train.validate();
   train.validate_stages();

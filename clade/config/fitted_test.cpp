@@ -35,7 +35,6 @@ TEST(Fitted, OfImagesAreWhatMnistIsKnownToNeed) {
   EXPECT_EQ(images.train.cooldown, 6);
   EXPECT_EQ(images.train.start, "neighbours");
   EXPECT_EQ(images.train.hold, 20);
-  EXPECT_EQ(images.train.soft_hold, 1);
   EXPECT_EQ(to_json(*images.model).at("layers"), nlohmann::json({500, 500}));
   EXPECT_EQ(latent_of(images), 20);
 }
@@ -62,7 +61,6 @@ TEST(Fitted, WhatIsSetWinsAndTheRestFollowsIt) {
   EXPECT_EQ(set.train.warmup, 15);
   EXPECT_EQ(set.train.cooldown, 0);
   EXPECT_EQ(set.train.hold, 1.5);
-  EXPECT_EQ(set.train.soft_hold, 0);  // there is no cooldown
   EXPECT_EQ(latent_of(set), 3);
 }
 
@@ -74,9 +72,6 @@ TEST(Fitted, StartIsNoneWhereThereIsNothingToStart) {
   const Experiment none = fitted(1000, 16, {"train.start=none"});
   EXPECT_EQ(none.train.start, "none");
   EXPECT_EQ(none.train.hold, 0);
-  EXPECT_EQ(fitted(1000, 16, {}, "mog").train.soft_hold, 0);
-  EXPECT_EQ(fitted(1000, 16, {"train.hold=0"}).train.soft_hold, 0);
-  EXPECT_EQ(fitted(1000, 16, {"train.hold=0.5"}).train.soft_hold, 0.5);
   EXPECT_EQ(fitted(1000, 16, {"train.start=autoencoder", "train.epochs=5"}).train.start_epochs, 2);
   EXPECT_EQ(fitted(1000, 16, {"train.objective=iwae"}, "mog").train.hold, 0);
   Splits labelled = points_of(1000, 16);

@@ -56,7 +56,8 @@ struct TrainOptions : Options {
   std::string objective = "elbo";     ///< Or "iwae".
   int64_t samples = 1;                ///< Draws of the latents a data point; k of "iwae".
   std::string gradient = "standard";  ///< Of "iwae"; or "doubly_reparameterised".
-  double label_weight = 0.1;          ///< Of losses on labels, in units of N / N_l.
+  double label_weight = 0.1;          ///< Of losses on labels; see alpha().
+  std::string label_scale = "mean";   ///< Or "sum".
   int64_t labelled_batch = 0;         ///< Labelled points a step; 0: all, `batch` at most.
   int64_t checkpoint_every = 1;
   bool cuda_graph = true;
@@ -79,6 +80,11 @@ struct TrainOptions : Options {
 
   /// Whether `epoch` is one of a cooldown that holds softly.
   bool holds_softly(int64_t epoch, std::optional<int64_t> stalled_at = {}) const;
+
+  /// The weight α of the mean loss on a step's labels, N training points having N_l labels: of
+  /// "mean" label_weight · N / N_l; of "sum" label_weight, since in a sum over all points, divided
+  /// by N like the bound, N_l losses that weigh label_weight · N / N_l each come to that.
+  double alpha(int64_t points, int64_t labelled) const;
 
   bool has_start() const { return start != "none"; }
 

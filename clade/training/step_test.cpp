@@ -164,6 +164,24 @@ TEST(Step, AddsWhatLabelledPointsCostWeighedByAlpha) {
   const auto found = moved("m2", options, data).after;
   EXPECT_LT((found - weighed_by(0.5 * 24 / 6)).abs().max().item<double>(), 2e-5);
   EXPECT_GT((found - weighed_by(0.5)).abs().max().item<double>(), 1e-3);
+  options.label_scale = "sum";
+  EXPECT_LT((moved("m2", options, data).after - weighed_by(0.5)).abs().max().item<double>(), 2e-5);
+}
+
+TEST(Step, KeepsTheStatisticsOfBatchNormsThatSawLabels) {
+  const Splits with = six_labelled(), without = grey_levels();
+  const auto statistics = [](const Splits& data) {
+    auto trained = fresh("cagem", data);
+    Trainer(trained, data, one_batch(1), kSeed).run();
+    std::vector<torch::Tensor> all;
+    for (const auto& buffer : trained.model->named_buffers()) {
+      if (buffer.key().find("running") != std::string::npos) all.push_back(buffer.value());
+    }
+    return torch::cat(all);
+  };
+  const auto of_all_points = statistics(without);
+  EXPECT_TRUE(torch::equal(statistics(with), of_all_points));
+  EXPECT_GT(of_all_points.numel(), 0);
 }
 
 /// Gradients of `steps` steps on one point presented many times, with draws of its own each time:

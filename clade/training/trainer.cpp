@@ -457,13 +457,9 @@ bool Trainer::run_epoch() {
 }
 
 Weights Trainer::weights() const {
-  Weights weights{.beta = options_.beta(standing_.epoch),
-                  .hold = options_.hold_at(standing_.epoch, standing_.stalled_at)};
-  if (data_.labelled.size() > 0) {
-    weights.alpha = options_.label_weight * static_cast<double>(data_.train.size()) /
-                    static_cast<double>(data_.labelled.size());
-  }
-  return weights;
+  return {.beta = options_.beta(standing_.epoch),
+          .alpha = options_.alpha(data_.train.size(), data_.labelled.size()),
+          .hold = options_.hold_at(standing_.epoch, standing_.stalled_at)};
 }
 
 void Trainer::begin_epoch() {

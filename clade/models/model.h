@@ -54,6 +54,13 @@ struct LayerPosterior {
   torch::Tensor shift;       // [B, d] mean of q less that of p, in deviations of p, over clusters
 };
 
+/// What names the class of a point: of a model that learns classes from labels, the probabilities
+/// of the clusters, which have their numbers.
+struct Classifier {
+  std::string name;             ///< "q(y|x)" or "p(y|x)".
+  torch::Tensor probabilities;  // [B, C]
+};
+
 /// What the points of each cluster have in common, by responsibilities.
 struct ClusterMoments {
   torch::Tensor weight;    // [K] how many points, or parts of them, it holds
@@ -134,8 +141,8 @@ class Model : public torch::nn::Module {
   virtual bool takes_labels() const { return false; }
 
   /// What labelled points add to the objective: the bound of log p(x, y) with y, int64 [B], known,
-  /// and −log q(y|x) as a classification term (Kingma et al. 2014). Label and cluster are the same
-  /// number. For models that take labels.
+  /// and −log q(y|x) as a classification term (Kingma et al. 2014), unless a model says otherwise.
+  /// Label and cluster are the same number. For models that take labels.
   virtual Bound labelled_bound(const torch::Tensor& x, const torch::Tensor& y,
                                Generator& generator);
 
@@ -143,6 +150,10 @@ class Model : public torch::nn::Module {
   /// on draws of a continuous latent is their mean over a hundred. One of ones for a model without
   /// clusters.
   std::vector<torch::Tensor> cluster_probabilities(const torch::Tensor& x, Generator& generator);
+
+  /// The classifiers in a model that takes labels: q(y|x), as cluster_probabilities() has it; and
+  /// last, if p(y | …) depends on latents, p(y|x), its mean over a hundred draws of those from q.
+  std::vector<Classifier> classifiers(const torch::Tensor& x, Generator& generator);  // [B, D]
 
   /// Every continuous layer, from the data up. x: [B, D].
   std::vector<LayerPosterior> encode(const torch::Tensor& x, Generator& generator);

@@ -74,6 +74,26 @@ std::vector<torch::Tensor> Model::inferred_probabilities(const torch::Tensor& x,
   return sums;
 }
 
+std::vector<Classifier> Model::classifiers(const torch::Tensor& x, Generator& generator) {
+  const std::string& y = discrete_.front().name;
+  std::vector<Classifier> all = {{"q(" + y + "|x)", cluster_probabilities(x, generator).front()}};
+  OnceCache cache;
+  torch::Tensor sum;  // [B, K]
+  constexpr int64_t kRounds = kClassifierDraws / kDrawsAtATime;
+  for (int64_t round = 0; round < kRounds; ++round) {
+    auto q = posterior(Clusters::every, kDrawsAtATime, generator, &cache);
+    infer(q, x);
+    Replay p(values_of(q), like());
+    run(p, y);
+    const auto p_y = p.at(y).clusters().probs();  // [K, S, B, K]; [K] if it depends on nothing
+    if (p_y.dim() == 1) return all;
+    const auto probs = q.expectation(p_y, /*trailing=*/1).mean(0);
+    sum = sum.defined() ? sum + probs : probs;
+  }
+  all.push_back({"p(" + y + "|x)", sum / static_cast<double>(kRounds)});
+  return all;
+}
+
 std::vector<LayerPosterior> Model::encode(const torch::Tensor& x, Generator& generator) {
   auto q = posterior(Clusters::every, 0, generator);
   infer(q, x);

@@ -34,8 +34,8 @@ torch::Tensor Trace::latent(const std::string& name, Prior& prior) {
   return add({name, cached(prior.get(), {}, [&] { return prior(like_); })});
 }
 
-torch::Tensor Trace::cluster(const std::string& name, const Categorical& given) {
-  return add({name, given});
+torch::Tensor Trace::cluster(const std::string& name, const Categorical& given, bool warms_up) {
+  return add({name, given, /*uniform=*/false, warms_up});
 }
 
 torch::Tensor Trace::cluster(const std::string& name, const UniformClusters& prior) {

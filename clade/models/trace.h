@@ -75,8 +75,9 @@ class Trace {
   torch::Tensor latent(const std::string& name, const StandardNormal& prior);
   torch::Tensor latent(const std::string& name, Prior& prior);
 
-  /// A discrete latent: its value, int64 [..., B] or relaxed [..., B, K].
-  torch::Tensor cluster(const std::string& name, const Categorical& given);
+  /// A discrete latent: its value, int64 [..., B] or relaxed [..., B, K]. `warms_up`: whether KL
+  /// warm-up weighs its divergence, which generate says.
+  torch::Tensor cluster(const std::string& name, const Categorical& given, bool warms_up = true);
   torch::Tensor cluster(const std::string& name, const UniformClusters& prior);
 
   /// The end of `generate`: p(x | latents). `given` names its factor, "x|y,z1".

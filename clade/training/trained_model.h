@@ -27,6 +27,9 @@ struct TrainedModel {
   std::vector<std::string> label_names;
   nlohmann::json provenance;  ///< Data, seed, epoch, bound: what a reader wants to know.
 
+  /// Whether it learned classes from labels: its clusters then have the numbers of label_names.
+  bool learned_labels() const { return provenance.contains("labels"); }
+
   /// What the logarithm of a density of the data, in their own units, has less than that of what
   /// the model reads. Nothing where log p(x) is of a probability, which has no unit, and in runs of
   /// 0.1.0, whose figures are of what the model reads.

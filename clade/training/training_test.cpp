@@ -542,6 +542,49 @@ TEST_F(Labels, TeachWhichClusterIsWhichClass) {
   EXPECT_GT(right.item<double>(), 0.8);
 }
 
+/// Points of a square on both sides of its diagonal, with a gap between; the side is the label.
+Splits two_sides() {
+  auto generator = make_generator(2);
+  const auto make = [&](int64_t n) {
+    Dataset data;
+    data.labels = torch::randint(2, {n}, generator, torch::kInt64);
+    const auto side = data.labels.to(torch::kFloat32);
+    const auto along = torch::empty({n}).uniform_(0.2, 0.8, generator);
+    const auto across = (side - 0.5) * torch::empty({n}).uniform_(0.1, 0.4, generator);
+    data.x = torch::stack({along + across, along - across}, 1);
+    data.shape = {2};
+    return data;
+  };
+  Splits splits;
+  splits.train = make(200);
+  splits.labelled = splits.train;
+  splits.test = make(500);
+  splits.preprocessing = {torch::zeros({2}), torch::ones({2}), false};
+  return splits;
+}
+
+TEST_F(Labels, OfEveryPointTeachBothClassifiersOfCagemALine) {
+  const Splits data = two_sides();
+  auto options = small_options("cagem", /*clusters=*/2);
+  options->likelihood = "gaussian";
+  // That z2 tells clusters apart is worth KL(z2) just what KL(y) has to gain by it. Early in a long
+  // warm-up it costs little.
+  from_json({{"warm_up_clusters", false}}, *options);
+  auto trained = make_model("cagem", options, data, 3, torch::kCPU);
+  TrainOptions how = quick(40);
+  how.warmup = 400;
+  how.label_weight = 20;
+  train(trained, data, how);
+  auto generator = make_generator(5);
+  const EvaluationMode evaluation(*trained.model);
+  const auto classifiers = trained.model->classifiers(data.test.x, generator);
+  ASSERT_EQ(classifiers.size(), 2u);
+  for (const auto& [name, probabilities] : classifiers) {
+    const auto wrong = probabilities.argmax(1).ne(data.test.labels).to(torch::kFloat64).mean();
+    EXPECT_LT(wrong.item<double>(), 0.03) << name;
+  }
+}
+
 TEST_F(Labels, BesideTheBudgetChangeNothing) {
   const Splits data = partly_labelled();
   const auto trained_on = [](const Splits& splits) {

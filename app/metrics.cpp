@@ -52,6 +52,7 @@ void print_table(const json& metrics) {
   json terms = json::object();
   json layers = json::object();
   json latents = json::object();  // the discrete ones, if there are several
+  json errors = json::object();   // of classifiers
   bool density = false;           // which has a unit
   for (const auto& [split, figures] : metrics.items()) {
     char padded[48];
@@ -64,6 +65,7 @@ void print_table(const json& metrics) {
     terms = figures.at("terms");
     layers = figures.at("active_units");
     latents = figures.value("latents", json::object());
+    errors.update(figures.value(Pointer("/classification/error"), json::object()));
     density = density || figures.contains("log_volume");
   }
   std::printf("%-33s%s\n", "", header.c_str());
@@ -82,6 +84,9 @@ void print_table(const json& metrics) {
   if (latents.empty() && clusters > 1) cluster_rows(metrics, "", Pointer());
   for (const auto& latent : latents.items()) {
     cluster_rows(metrics, latent.key() + ": ", Pointer("/latents") / latent.key());
+  }
+  for (const auto& error : errors.items()) {
+    row(metrics, "error of " + error.key(), Pointer("/classification/error") / error.key(), "%.4f");
   }
   row(metrics, "information of the latents, nats", Pointer("/information/mutual_information"),
       "%.2f");

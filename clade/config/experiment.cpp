@@ -87,6 +87,9 @@ void RunOptions::validate() const {
 std::vector<Option> PublishedOptions::options() {
   return {{"bound", &bound, "published negative bound, nats per data point; 0 for none"},
           {"log_likelihood", &log_likelihood, "published log-likelihood, nats; 0 for none"},
+          {"error", &error,
+           "published error of classes learned from labels, percent of the test points; 0 for "
+           "none"},
           {"source", &source, "where the figures come from"}};
 }
 

@@ -25,6 +25,7 @@ struct RunOptions : Options {
 struct PublishedOptions : Options {
   double bound = 0;
   double log_likelihood = 0;
+  double error = 0;
   std::string source;
 
   std::vector<Option> options() override;

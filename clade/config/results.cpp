@@ -77,7 +77,11 @@ std::string mean_and_sd(const json& figure, int digits) {
 
 std::string cells(const std::vector<std::string>& row) {
   std::string line = "|";
-  for (const std::string& cell : row) line += " " + cell + " |";
+  for (const std::string& cell : row) {
+    line += ' ';
+    for (const char c : cell) line += c == '|' ? "\\|" : std::string(1, c);
+    line += " |";
+  }
   return line + "\n";
 }
 
@@ -111,9 +115,9 @@ std::string epochs(const json& runs) {
   return text.empty() ? kNone : text;
 }
 
-/// One line of the table of likelihoods; none where neither we nor the literature have a figure.
-std::string likelihood_row(const std::string& name, const json& row, const std::string& metric,
-                           const json& figure, double published) {
+/// One line of the first table; none where neither we nor the literature have a figure.
+std::string figure_row(const std::string& name, const json& row, const std::string& metric,
+                       const json& figure, double published) {
   if (!figure.is_object() && published == 0) return "";
   std::string runs = figure.is_object() ? figure.at("runs").dump() : "0";
   if (runs != row.at("seeds").dump()) runs += " of " + row.at("seeds").dump();
@@ -126,6 +130,20 @@ std::string likelihood_row(const std::string& name, const json& row, const std::
                 row.contains("clusters") ? row.at("clusters").dump() : kNone, metric,
                 published != 0 ? fixed(published, 2) : kNone, mean_and_sd(figure, 2),
                 figure.contains("best") ? fixed(figure.at("best"), 2) : kNone, difference, runs});
+}
+
+/// A line for each classifier. What is published of a model with two is p(y|x).
+std::string error_rows(const std::string& name, const json& row, const json& summary) {
+  const json& errors = summary.at("error");
+  const double published = row.at("published").value("error", 0.0);
+  if (errors.empty()) return figure_row(name, row, "error, %", json(), published);
+  const std::string judged = errors.contains("p(y|x)") ? "p(y|x)" : "q(y|x)";
+  std::string text;
+  for (const auto& [classifier, error] : errors.items()) {
+    text += figure_row(name, row, "error of " + classifier + ", %", error,
+                       classifier == judged ? published : 0);
+  }
+  return text;
 }
 
 }  // namespace
@@ -160,6 +178,18 @@ json summarise(const json& runs) {
   for (const std::string key : {"acc_hungarian", "acc_majority", "acc_most_confident", "nmi"}) {
     summary[key] = take("/metrics/test/clustering/" + key);
   }
+  const Pointer errors("/metrics/test/classification/error");
+  summary["error"] = json::object();
+  for (const json* run : made) {
+    const json of_this_run = run->value(errors, json::object());
+    for (const auto& item : of_this_run.items()) {
+      const Pointer at = errors / item.key();
+      summary["error"][item.key()] = over_runs(made, [&](const json& other) {
+        const auto error = number_at(other, at);
+        return error ? std::optional(100 * *error) : std::nullopt;
+      });
+    }
+  }
   // Before both figures were told apart, the second had the name of the first.
   const Pointer above("/metrics/test/clusters_above_even_share");
   const Pointer in_use("/metrics/test/clusters_in_use");
@@ -184,23 +214,25 @@ json summarise(const json& runs) {
 std::string results_table(const json& results) {
   std::string text =
       "Nats per test point. −ELBO is the negative bound, the cluster summed exactly: lower is "
-      "better. log p is the\nimportance-weighted bound with S samples: higher is better. Ours is "
-      "mean ± standard deviation (n − 1) over seeds\nfrom 1 on; best is the seed with the best "
-      "validation bound; the difference is ours less published.\n\n";
+      "better. log p is the\nimportance-weighted bound with S samples: higher is better. Errors "
+      "are of classes learned from labels, which each seed\ndraws anew: percent of the test "
+      "points. Ours is mean ± standard deviation (n − 1) over seeds from 1 on; best is the "
+      "seed\nwith the best validation bound; the difference is ours less published.\n\n";
   text += heading({"experiment", "model", "data", "K", "metric", "published", "ours", "best",
                    "difference", "seeds"});
   for (const auto& [name, row] : results.items()) {
     const json summary = summarise(row.at("runs"));  // files of older versions lack some
     const json& published = row.at("published");
     const std::string unit = summary.at("density").get<bool>() ? ", in the data's units" : "";
-    text += likelihood_row(name, row, "−ELBO" + unit, summary.at("negative_bound"),
-                           published.at("bound"));
-    text += likelihood_row(name, row,
-                           (summary.contains("importance_samples")
-                                ? "log p, S = " + summary.at("importance_samples").dump()
-                                : "log p") +
-                               unit,
-                           summary.value("log_likelihood", json()), published.at("log_likelihood"));
+    text +=
+        figure_row(name, row, "−ELBO" + unit, summary.at("negative_bound"), published.at("bound"));
+    text += figure_row(name, row,
+                       (summary.contains("importance_samples")
+                            ? "log p, S = " + summary.at("importance_samples").dump()
+                            : "log p") +
+                           unit,
+                       summary.value("log_likelihood", json()), published.at("log_likelihood"));
+    text += error_rows(name, row, summary);
   }
 
   text +=

@@ -55,6 +55,23 @@ json results(const json& runs) {
             {"summary", summarise(runs)}}}};
 }
 
+TEST(Results, HasTheErrorsOfClassifiersInPercent) {
+  json runs = three_runs();
+  runs[0]["metrics"]["test"]["classification"]["error"] = {{"q(y|x)", 0.03}, {"p(y|x)", 0.01}};
+  runs[1]["metrics"]["test"]["classification"]["error"] = {{"q(y|x)", 0.05}, {"p(y|x)", 0.02}};
+  const json summary = summarise(runs);
+  EXPECT_NEAR(summary.at("error").at("q(y|x)").at("mean").get<double>(), 4, 1e-9);
+  EXPECT_NEAR(summary.at("error").at("p(y|x)").at("best").get<double>(), 2, 1e-9);
+  json with_error = results(runs);
+  with_error["cp-vae/x"]["published"]["error"] = 1.16;
+  const std::string table = results_table(with_error);
+  EXPECT_NE(table.find("| error of q(y\\|x), % | - | 4.00 ± 1.41 | 5.00 | - |"), std::string::npos)
+      << table;
+  EXPECT_NE(table.find("| error of p(y\\|x), % | 1.16 | 1.50 ± 0.71 | 2.00 | +0.34 |"),
+            std::string::npos);
+  EXPECT_EQ(results_table(results(three_runs())).find("error of"), std::string::npos);
+}
+
 TEST(Results, MeanAndDeviationOfTheRunsThatDidNotFail) {
   const json summary = summarise(three_runs());
   const json& bound = summary.at("negative_bound");

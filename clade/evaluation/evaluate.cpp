@@ -1,5 +1,7 @@
 #include "clade/evaluation/evaluate.h"
 
+#include <torch/torch.h>
+
 #include <chrono>
 #include <cmath>
 
@@ -75,6 +77,19 @@ json cluster_figures(const torch::Tensor& q_y, const torch::Tensor& assigned, co
   return figures;
 }
 
+// How often the classifiers are wrong about the points of `data` with a label.
+json classification(Model& model, const Dataset& data, Generator& generator) {
+  const auto rows = labelled_rows(data.labels);  // [n]
+  const auto labels = data.labels.index_select(0, rows);
+  json figures = {{"points", rows.size(0)}};
+  for (const auto& [name, probabilities] :
+       classifiers(model, data.x.index_select(0, rows), generator)) {
+    const auto wrong = probabilities.argmax(1).ne(labels).to(torch::kFloat64);
+    figures["error"][name] = wrong.mean().item<double>();
+  }
+  return figures;
+}
+
 // Written as JSON a number that is not finite would be null, as if nobody had measured it.
 void require_finite(const json& figures, const std::string& what, const Dataset& data) {
   if (figures.is_structured()) {
@@ -91,7 +106,7 @@ void require_finite(const json& figures, const std::string& what, const Dataset&
 }  // namespace
 
 json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
-              const Progress& progress, std::optional<double> log_volume) {
+              const Progress& progress, std::optional<double> log_volume, bool learned_labels) {
   const auto start = std::chrono::steady_clock::now();
   Generator generator = make_generator(derive_seed(seed, "evaluation"), data.x.device());
   json metrics;
@@ -135,6 +150,9 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
       metrics["latents"][model.discrete()[l].name] =
           cluster_figures(q.clusters[l], assigned[l], data);
     }
+  }
+  if (learned_labels && data.labelled()) {
+    metrics["classification"] = classification(model, data, generator);
   }
   if (const auto relaxed = mean_relaxed_bound(model, data.x, generator)) {
     metrics["relaxed_elbo"] = relaxed->elbo - volume;

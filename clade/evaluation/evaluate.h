@@ -29,10 +29,13 @@ struct EvaluateOptions : Options {
 /// Bounds are nats per data point. With `log_volume` (see TrainedModel) they are of densities of
 /// the data in their own units, as distances of one-dimensional data are; it stands in
 /// "log_volume", and the bound and F_S of what the model reads in "standardised".
+/// `learned_labels`: the model's clusters are classes that it learned from labels (see
+/// TrainedModel), whose numbers are those of the data's. "classification" has the share of the
+/// points with a label that each classifier gets wrong, by its name.
 /// "features_at_least_deviation" counts those that the model would copy more narrowly if it might.
 /// `data` is not empty and on the model's device.
 nlohmann::json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
                         uint64_t seed, const Progress& progress = {},
-                        std::optional<double> log_volume = {});
+                        std::optional<double> log_volume = {}, bool learned_labels = false);
 
 }  // namespace clade

@@ -21,6 +21,15 @@ std::shared_ptr<Model> small(const std::string& name) {
   return find_model(name).make(*small_options(name), Parent{"x", 4}, generator);
 }
 
+/// The same with weights that make it sure of something.
+std::shared_ptr<Model> decided(const std::string& name) {
+  const auto model = small(name);
+  const torch::NoGradGuard no_grad;
+  auto generator = make_generator(3);
+  for (auto& p : model->parameters()) p.add_(torch::empty_like(p).normal_(0, 0.3, generator));
+  return model;
+}
+
 torch::Tensor bits(int64_t n) {
   auto generator = make_generator(2);
   return torch::empty({n, 4}).bernoulli_(0.5, generator);
@@ -233,14 +242,7 @@ void expect_finite(const nlohmann::json& figures, const std::string& where) {
 class EvaluateEvery : public testing::TestWithParam<std::string> {};
 
 TEST_P(EvaluateEvery, FiguresAreThoseOfTheirDefinitions) {
-  const auto model = small(GetParam());
-  {
-    torch::NoGradGuard no_grad;
-    auto generator = make_generator(3);
-    for (auto& p : model->parameters()) {
-      p.add_(torch::empty_like(p).normal_(0, 0.3, generator));
-    }
-  }
+  const auto model = decided(GetParam());
   Dataset data;
   data.x = bits(700);
   data.labels = data.x.matmul(torch::tensor({1.0F, 2.0F, 0.0F, 0.0F})).to(torch::kInt64);
@@ -296,6 +298,40 @@ INSTANTIATE_TEST_SUITE_P(Registry, EvaluateEvery, testing::ValuesIn([] {
                            return names;
                          }()),
                          [](const auto& test) { return test.param; });
+
+TEST(Evaluate, CountsHowOftenClassifiersOfLearnedClassesAreWrong) {
+  for (const char* name : {"m2", "cagem"}) {
+    const auto model = decided(name);
+    Dataset data;
+    data.x = bits(60);
+    data.labels = torch::arange(60) % 3;
+    EXPECT_FALSE(evaluate(*model, data, {}, 1).contains("classification"));
+    data.labels.slice(0, 40).fill_(kUnknownLabel);
+    data.labels[39] = 7;  // a class that the model has never heard of
+    const auto metrics = evaluate(*model, data, {}, 1, {}, {}, /*learned_labels=*/true);
+    const auto& figures = metrics.at("classification");
+    EXPECT_EQ(figures.at("points"), 40);
+
+    // Of other draws, a hundred of them.
+    auto generator = make_generator(2);
+    const EvaluationMode evaluation(*model);
+    const auto classifiers = model->classifiers(data.x.slice(0, 0, 40), generator);
+    EXPECT_EQ(figures.at("error").size(), classifiers.size());
+    EXPECT_EQ(classifiers.size(), std::string(name) == "cagem" ? 2u : 1u);
+    for (const auto& [classifier, probabilities] : classifiers) {
+      int64_t wrong = 0;
+      for (int64_t i = 0; i < 40; ++i) {
+        wrong += probabilities[i].argmax().item<int64_t>() != data.labels[i].item<int64_t>();
+      }
+      EXPECT_NEAR(figures.at("error").at(classifier).get<double>(), wrong / 40.0, 0.1)
+          << name << " " << classifier;
+      EXPECT_GT(wrong, 0);
+    }
+    data.labels.fill_(kUnknownLabel);
+    EXPECT_FALSE(
+        evaluate(*model, data, {}, 1, {}, {}, /*learned_labels=*/true).contains("classification"));
+  }
+}
 
 TEST(Evaluate, HasARelaxedBoundOfEveryModelThatRelaxes) {
   Dataset data;

@@ -43,6 +43,19 @@ std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint
   return clusters.together();
 }
 
+std::vector<Classifier> classifiers(Model& model, const torch::Tensor& x, Generator& generator) {
+  const EvaluationMode evaluation(model);
+  Parts probabilities;
+  std::vector<Classifier> all;
+  by_parts(model, x, [&](const torch::Tensor& rows) {
+    all = model.classifiers(rows, generator);
+    for (size_t i = 0; i < all.size(); ++i) probabilities.add(i, all[i].probabilities);
+  });
+  const auto together = probabilities.together();
+  for (size_t i = 0; i < all.size(); ++i) all[i].probabilities = together[i];
+  return all;
+}
+
 Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator) {
   const EvaluationMode evaluation(model);
   Parts clusters, means, shifts, divergences;

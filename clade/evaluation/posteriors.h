@@ -30,6 +30,10 @@ struct Posteriors {
 /// the same answer. x: [N, D] with N > 0.
 std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint64_t seed);
 
+/// The classifiers of a model that takes labels (see Model::classifiers), [N, C] each. x: [N, D]
+/// with N > 0.
+std::vector<Classifier> classifiers(Model& model, const torch::Tensor& x, Generator& generator);
+
 /// x: [N, D] with N > 0.
 Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator);
 

@@ -31,6 +31,8 @@ constexpr Figure kFigures[] = {
     {"bound", "/elbo", 2},
     {"bound, of standardised values", "/standardised/elbo", 2},
     {"log-likelihood", "/log_likelihood/value", 2},
+    {"error of q(y|x)", "/classification/error/q(y|x)", 4},
+    {"error of p(y|x)", "/classification/error/p(y|x)", 4},
     {"accuracy, one-to-one", "/clustering/acc_hungarian", 3},
     {"accuracy, majority label", "/clustering/acc_majority", 3},
     {"NMI", "/clustering/nmi", 3},

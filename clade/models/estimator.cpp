@@ -39,6 +39,10 @@ std::vector<Option> EstimatorOptions::options() {
       {"temperature_rate", &temperature_rate, "epoch e multiplies the temperature by exp(-rate e)"},
       {"straight_through", &straight_through,
        "Gumbel-Softmax: one-hot cluster forward, relaxed gradient backward"},
+      {"weigh_statistics", &weigh_statistics,
+       "whether a batch norm counts each pair of a point and a cluster by q(y|x); if not, all K "
+       "pairs alike, though most have next to no probability. No gradient passes through the "
+       "counts"},
   };
 }
 

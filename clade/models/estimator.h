@@ -15,6 +15,7 @@ struct EstimatorOptions {
   double temperature_floor = 0.5;  ///< It never falls below this.
   double temperature_rate = 3e-5;  ///< Each epoch e multiplies it by exp(−rate·e).
   bool straight_through = false;   ///< One-hot forward, relaxed gradient.
+  bool weigh_statistics = false;   ///< Clusters count in batch norms as they do in E.
 
   /// The settings as they stand in an experiment file, for a model's own list.
   std::vector<Option> options();
@@ -45,13 +46,16 @@ class Estimator {
   /// Whether training draws relaxed clusters.
   bool relaxes() const { return options_.kind == "gumbel"; }
 
+  bool weighs_statistics() const { return options_.weigh_statistics; }
+
   /// The clusters to take E_q over. q_y: [(S,) B, K]. `training` false always gives the exact sum.
   /// What is drawn is drawn for each of `samples`, if there are any.
   ///   exact           C = K, every cluster by its probability
   ///   gumbel          C = 1, a relaxed draw (Jang et al. 2017; Maddison et al. 2017)
   ///   sum_and_sample  the most probable clusters by their probability, one more drawn from the
   ///                   others (Liu et al. 2019): the cost of a step does not grow with K.
-  ///                   Unbiased but for batch norm, whose statistics are of these clusters alone
+  ///                   Unbiased but for batch norm, whose statistics are of these clusters alone,
+  ///                   each as often as another unless they are weighed (weigh_statistics)
   ClusterDraws draw(const Categorical& q_y, bool training, int64_t samples,
                     Generator& generator) const;
 

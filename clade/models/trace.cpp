@@ -110,6 +110,12 @@ torch::Tensor Posterior::enumerate(const Categorical& q_y) {
   draws.weight = widened(draws.weight, rank);
   draws.y = widened(draws.y, rank + (draws.y.is_floating_point() ? 1 : 0));
   enumerated_.push_back(draws);
+  if (estimator_.weighs_statistics()) {
+    const auto weight = draws.weight.detach();
+    share_ = share_.defined() ? weight * share_ : weight;
+    statistics_.reset();
+    statistics_.emplace(share_);
+  }
   return draws.y;
 }
 

@@ -2,6 +2,7 @@
 #include <any>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "clade/models/estimator.h"
+#include "clade/nets/batch_norm.h"
 #include "clade/nets/prior.h"
 
 namespace clade {
@@ -173,6 +175,8 @@ class Posterior : public Trace {
   Generator& generator_;
   std::map<std::string, torch::Tensor> observed_;
   std::vector<ClusterDraws> enumerated_;  // weights [C, (K…, S,) B], in the order of infer
+  torch::Tensor share_;                   // their product: what a point with its clusters weighs
+  std::optional<ShareScope> statistics_;  // of batch norms from here on
 };
 
 /// Runs a program over values that are known: scores what another Trace drew.

@@ -8,6 +8,7 @@
 
 #include "clade/core/error.h"
 #include "clade/models/model.h"
+#include "clade/nets/batch_norm.h"
 
 namespace clade {
 namespace {
@@ -42,6 +43,33 @@ const torch::Tensor kX = torch::tensor({{0.4f}, {-1.0f}});
 
 double kl_by_formula(double m, double v, double pm, double pv) {
   return 0.5 * (std::log(pv / v) + (v + (m - pm) * (m - pm)) / pv - 1);
+}
+
+TEST(Posterior, WeighsTheStatisticsOfBatchNormsByItsClusters) {
+  constexpr int64_t K = 3, B = 5;
+  auto generator = make_generator(1);
+  const Categorical q_y(torch::empty({B, K}).normal_(0, 2, generator));
+  const auto rows = torch::empty({K, B, 2}).normal_(1, 2, generator);
+  const auto weights = q_y.probs().t().unsqueeze(2);  // [K, B, 1]
+  const auto weighed = (weights * rows).flatten(0, 1).sum(0) / B;
+  const auto alike = rows.flatten(0, 1).mean(0);
+  BatchNorm norm(2);
+  const auto mean = [&] {  // of a batch's own statistics, what the running ones move to
+    norm->named_buffers()["running_mean"].zero_();
+    activate({rows}, {}, Activation::identity, torch::kFloat32, norm->normalisation());
+    return norm->named_buffers()["running_mean"] / 0.1;
+  };
+  for (const bool weigh : {true, false}) {
+    EstimatorOptions options;
+    options.weigh_statistics = weigh;
+    const Estimator estimator(options);
+    Posterior q(Clusters::estimated, estimator, 0, generator, torch::kFloat32);
+    EXPECT_TRUE(torch::allclose(mean(), alike, 1e-4, 1e-5));  // no cluster is stated yet
+    q.cluster("y", q_y);
+    EXPECT_TRUE(torch::allclose(mean(), weigh ? weighed : alike, 1e-4, 1e-5));
+  }
+  EXPECT_TRUE(torch::allclose(mean(), alike, 1e-4, 1e-5));  // and nothing is left behind
+  EXPECT_FALSE(torch::allclose(weighed, alike, 1e-2, 1e-2));
 }
 
 TEST(ClosedForm, IsTakenIfAllThatIsGeneratedBeforeWasInferredBefore) {

@@ -3,11 +3,13 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace clade {
 namespace {
 
 thread_local Statistics present = Statistics::collected;
+thread_local torch::Tensor present_share;
 
 }  // namespace
 
@@ -19,8 +21,17 @@ BatchNormImpl::BatchNormImpl(int64_t features)
 
 Normalisation BatchNormImpl::normalisation() const {
   const bool by_batch = is_training() && present != Statistics::running;
-  return {weight_,           bias_,    running_mean_,
-          running_variance_, by_batch, present == Statistics::collected};
+  Normalisation how{weight_,           bias_,    running_mean_,
+                    running_variance_, by_batch, present == Statistics::collected};
+  how.share = present_share;
+  return how;
+}
+
+ShareScope::ShareScope(torch::Tensor share)
+    : before_(std::exchange(present_share, std::move(share))) {}
+
+ShareScope::~ShareScope() {
+  present_share = before_;
 }
 
 StatisticsScope::StatisticsScope(Statistics statistics) : before_(present) {

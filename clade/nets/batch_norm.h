@@ -20,6 +20,19 @@ class BatchNormImpl : public torch::nn::Module {
 };
 TORCH_MODULE(BatchNorm);
 
+/// While it lives, the rows of a batch count in the statistics of batch norms on this thread as
+/// often as `share` says (see Normalisation). Scopes nest; the innermost counts.
+class ShareScope {
+ public:
+  explicit ShareScope(torch::Tensor share);
+  ~ShareScope();
+  ShareScope(const ShareScope&) = delete;
+  ShareScope& operator=(const ShareScope&) = delete;
+
+ private:
+  torch::Tensor before_;
+};
+
 /// What batch norms do with their statistics in training; the further down, the less they change.
 enum class Statistics {
   collected,  ///< The batch's own normalise and enter the running ones.

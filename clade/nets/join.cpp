@@ -78,7 +78,10 @@ torch::Tensor JoinImpl::activated(const std::vector<torch::Tensor>& parents, Act
   for (size_t i = 0; i < parents.size(); ++i) {
     products.push_back(product(i, parents[i], {}, activation_type()));
   }
-  const auto child = activate(products, bias_, kind, type, normalisation);
+  auto norm = normalisation;
+  // Of a map every pixel is a row.
+  if (norm && layer_.window && norm->share.defined()) norm->share = norm->share.unsqueeze(-1);
+  const auto child = activate(products, bias_, kind, type, norm);
   return layer_.window ? child.flatten(-2) : child;
 }
 

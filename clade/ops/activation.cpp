@@ -72,6 +72,11 @@ class Joined {
     view_.scale = affine_.scale();
     view_.shift = affine_.shift();
   }
+  /// [rows] float32, one on average; undefined if rows count alike.
+  void set_share(const torch::Tensor& share) {
+    share_ = share;
+    view_.share = share.defined() ? share.data_ptr<float>() : nullptr;
+  }
   Joined(const Joined&) = delete;
   Joined& operator=(const Joined&) = delete;
 
@@ -88,7 +93,7 @@ class Joined {
 
  private:
   std::vector<int64_t> lead_;
-  torch::Tensor bias_;
+  torch::Tensor bias_, share_;
   Affine affine_;
   std::vector<Operand> operands_;
   std::vector<ops::Rows> rows_;
@@ -98,6 +103,20 @@ class Joined {
 struct Moments {
   torch::Tensor mean, variance;  // [width] float64
 };
+
+// What each row counts for, [rows], one on average; undefined if rows count alike.
+torch::Tensor shares_of(const std::optional<Normalisation>& norm, at::IntArrayRef lead) {
+  if (!norm || !norm->by_batch || !norm->share.defined()) return {};
+  const auto& share = norm->share;
+  if (share.dim() > static_cast<int64_t>(lead.size())) return {};
+  for (int64_t i = 1; i <= share.dim(); ++i) {
+    if (share.size(-i) != 1 && share.size(-i) != lead[lead.size() - static_cast<size_t>(i)]) {
+      return {};
+    }
+  }
+  const auto of_rows = share.detach().expand(lead).reshape(-1);
+  return of_rows / of_rows.mean();
+}
 
 Moments batch_moments(const Joined& joined, const torch::Tensor& running_mean) {
   const int64_t width = joined.width();
@@ -221,6 +240,8 @@ struct Activate : torch::autograd::Function<Activate> {
                                const Settings& settings, const std::optional<Normalisation>& norm) {
     const auto bias = given_bias.value_or(torch::Tensor());
     Joined joined(parts, bias, settings.kind);
+    const auto share = shares_of(norm, joined.lead());
+    joined.set_share(share);
     Affine affine;
     if (norm) affine = normalised(*norm, joined);
     joined.set(affine);
@@ -233,7 +254,7 @@ struct Activate : torch::autograd::Function<Activate> {
       kernels().joined_forward(joined.view(), begin, end, data, bf16);
     });
 
-    variable_list saved = {bias, affine.rows()};
+    variable_list saved = {bias, affine.rows(), share};
     saved.insert(saved.end(), parts.begin(), parts.end());
     context->save_for_backward(saved);
     context->saved_data["kind"] = static_cast<int64_t>(settings.kind);
@@ -243,11 +264,12 @@ struct Activate : torch::autograd::Function<Activate> {
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto saved = context->get_saved_variables();
-    const at::TensorList parts(saved.data() + 2, saved.size() - 2);
+    const at::TensorList parts(saved.data() + 3, saved.size() - 3);
     const auto kind = static_cast<Activation>(context->saved_data["kind"].toInt());
     const Affine affine(saved[1]);
     Joined joined(parts, saved[0], kind);
     joined.set(affine);
+    joined.set_share(saved[2]);
     const int64_t width = joined.width();
     const auto g = gradients[0].contiguous();
     const ops::Rows g_rows{g.data_ptr(), g.scalar_type() == torch::kBFloat16, nullptr};
@@ -304,6 +326,21 @@ struct Activate : torch::autograd::Function<Activate> {
   }
 };
 
+// Batch norm of rows that count differently. h: [..., width]; share: [rows].
+torch::Tensor normalised_by_shares(const torch::Tensor& h, const torch::Tensor& share,
+                                   const Normalisation& norm) {
+  const auto rows = h.reshape({-1, h.size(-1)});
+  const auto mean = (share.unsqueeze(1) * rows).mean(0);
+  const auto variance = (share.unsqueeze(1) * (rows - mean).square()).mean(0);
+  if (norm.collect) {
+    const auto n = static_cast<double>(rows.size(0));
+    norm.running_mean.lerp_(mean.detach(), norm.momentum);
+    norm.running_variance.lerp_(variance.detach() * (n / (n - 1)), norm.momentum);
+  }
+  const auto scale = norm.weight / (variance + norm.epsilon).sqrt();
+  return (rows - mean).mul(scale).add(norm.bias).view(h.sizes());
+}
+
 }  // namespace
 
 torch::Tensor activate_by_aten(const std::vector<torch::Tensor>& parts, const torch::Tensor& bias,
@@ -311,7 +348,9 @@ torch::Tensor activate_by_aten(const std::vector<torch::Tensor>& parts, const to
                                const std::optional<Normalisation>& norm) {
   auto h = bias.defined() ? parts[0] + bias : parts[0];
   for (size_t i = 1; i < parts.size(); ++i) h = h + parts[i];
-  if (norm) {
+  if (const auto share = shares_of(norm, ops::leading(h.sizes())); share.defined()) {
+    h = normalised_by_shares(h, share, *norm);
+  } else if (norm) {
     const bool use_running = !norm->by_batch || norm->collect;
     h = torch::batch_norm(h.reshape({-1, h.size(-1)}), norm->weight, norm->bias,
                           use_running ? norm->running_mean : torch::Tensor(),

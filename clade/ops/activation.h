@@ -18,6 +18,9 @@ struct Normalisation {
   /// variance and is normalised by the running ones all the same.
   bool by_batch;
   bool collect;  ///< Move the running ones towards the rows' own; needs by_batch.
+  /// How often each row counts in the rows' own mean and variance, up to a factor: broadcasts to
+  /// their leading sizes, else all rows count alike, as they do if it is undefined. No gradient.
+  torch::Tensor share = {};
   double momentum = 0.1;
   double epsilon = 1e-5;
 };

@@ -189,12 +189,20 @@ CLADE_INLINE void sum_rows(int64_t begin, int64_t end, int64_t width, double* fi
   }
 }
 
+CLADE_INLINE float share_of(const JoinedRows& joined, int64_t r) {
+  return joined.share == nullptr ? 1.0F : joined.share[r];
+}
+
 void joined_moments(const JoinedRows& joined, int64_t begin, int64_t end, const float* centre,
                     double* sum, double* square, float* scratch) {
   const int64_t width = joined.width;
   const auto add = [&]<int64_t N>(int64_t r, RowCount<N>) __attribute__((always_inline)) {
     PartRows rows[N];
-    for (int64_t i = 0; i < N; ++i) rows[i] = parts_of(joined, r + i);
+    float share[N];
+    for (int64_t i = 0; i < N; ++i) {
+      rows[i] = parts_of(joined, r + i);
+      share[i] = share_of(joined, r + i);
+    }
     by_lanes(
         width, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
           const Lanes c = read<Lanes>(centre + j, lanes);
@@ -202,8 +210,8 @@ void joined_moments(const JoinedRows& joined, int64_t begin, int64_t end, const 
           Lanes q = read<Lanes>(scratch + width + j, lanes);
           for (int64_t i = 0; i < N; ++i) {
             const Lanes x = joined_lanes(joined, rows[i], j, lanes) - c;
-            s += x;
-            q += x * x;
+            s += share[i] * x;
+            q += share[i] * x * x;
           }
           write(s, scratch + j, lanes);
           write(q, scratch + width + j, lanes);
@@ -260,6 +268,7 @@ void backward_of(const JoinedRows& joined, const Rows& gradient, const NormGradi
   for (int64_t r = begin; r < end; ++r) {
     const PartRows rows = parts_of(joined, r);
     const void* g = begin_of(gradient, r, out_width);
+    const float share = share_of(joined, r);
     float* sums[kMostSinks];
     for (int s = 0; s < sink_count; ++s) {
       sums[s] = sinks[s].sum + (sinks[s].row == nullptr ? 0 : sinks[s].row[r]) * width;
@@ -272,8 +281,8 @@ void backward_of(const JoinedRows& joined, const Rows& gradient, const NormGradi
             const int64_t column = j + k * (width / 2);
             if (norm.by_gradient != nullptr) {
               d[k] = read<Lanes>(norm.by_gradient + column, lanes) * d[k] +
-                     read<Lanes>(norm.by_value + column, lanes) * h[k] +
-                     read<Lanes>(norm.constant + column, lanes);
+                     share * (read<Lanes>(norm.by_value + column, lanes) * h[k] +
+                              read<Lanes>(norm.constant + column, lanes));
             }
             if (full != nullptr) put_lanes(d[k], full, full_bf16, r * width + column, lanes);
             for (int s = 0; s < sink_count; ++s) {

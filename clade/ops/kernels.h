@@ -30,6 +30,8 @@ struct JoinedRows {
   const float* scale;  // [width] or null, with shift: batch normalisation as an affine map
   const float* shift;
   ActivationKind kind;
+  /// [rows] or null: how often each row counts in the moments of all, once on average.
+  const float* share = nullptr;
 };
 
 /// Where a row of the gradient is added: row `row[r]` of `sum`, [.., width]; row 0 if null.
@@ -38,8 +40,8 @@ struct Sink {
   const int32_t* row;
 };
 
-/// The gradient of the sum inside JoinedRows is by_gradient ⊙ d + by_value ⊙ h + constant, where d
-/// is the gradient before the affine map and h the sum itself; all null: d.
+/// The gradient of the sum inside JoinedRows is by_gradient ⊙ d + share (by_value ⊙ h + constant),
+/// where d is the gradient before the affine map and h the sum itself; all null: d.
 struct NormGradient {
   const float* by_gradient;  // [width]
   const float* by_value;

@@ -159,7 +159,8 @@ TEST(Activate, AgreesWithTheReference) {
 }
 
 // Whether activate(parts, norm) is as ATen has it, values, gradients and running statistics.
-void expect_normalised(const Shapes& shapes, bool by_batch, Activation kind, Generator& generator) {
+void expect_normalised(const Shapes& shapes, bool by_batch, Activation kind, Generator& generator,
+                       const torch::Tensor& share = {}) {
   const int64_t width = shapes[0].back();
   std::vector<torch::Tensor> inputs = {noise({width}, generator), noise({width}, generator)};
   for (const auto& shape : shapes) inputs.push_back(noise(shape, generator, 2) + 3);
@@ -171,7 +172,8 @@ void expect_normalised(const Shapes& shapes, bool by_batch, Activation kind, Gen
     const auto type = in[0].scalar_type();
     means = torch::full({width}, 0.3, type);
     variances = torch::full({width}, 1.7, type);
-    const Normalisation norm{in[0], in[1], means, variances, by_batch, by_batch};
+    Normalisation norm{in[0], in[1], means, variances, by_batch, by_batch};
+    if (share.defined()) norm.share = share.to(type);
     const auto parts_end = in.begin() + 2 + static_cast<int64_t>(shapes.size());
     const std::vector<torch::Tensor> parts(in.begin() + 2, parts_end);
     const auto used_bias = by_batch ? bias.to(type) : *parts_end;
@@ -203,6 +205,44 @@ TEST(Activate, NormalisesAsTheReference) {
         if (shapes[0].size() > 1) expect_normalised(shapes, /*by_batch=*/true, kind, generator);
       }
     }
+  }
+}
+
+TEST(Activate, CountsRowsByTheirShares) {
+  auto generator = make_generator(6);
+  const auto share = torch::empty({3, 7}).uniform_(0, 1, generator);
+  for (const int64_t width : {4, 50}) {
+    for (const auto kind : {Activation::relu, Activation::gated}) {
+      // Clusters along the first dimension, points along the last.
+      expect_normalised({{3, 1, width}, {7, width}}, true, kind, generator, share);
+      expect_normalised({{3, 2, 7, width}, {2, 7, width}}, true, kind, generator,
+                        share.unsqueeze(1));
+    }
+  }
+}
+
+TEST(Activate, CountsARowOfShareThreeAsThreeRows) {
+  auto generator = make_generator(8);
+  const auto rows = noise({5, 8}, generator, 2), weight = noise({8}, generator);
+  const auto counts = torch::tensor({1, 3, 0, 2, 1});
+  for (const bool by_aten : {false, true}) {
+    const auto run = [&](const torch::Tensor& x, const torch::Tensor& share) {
+      const auto means = torch::zeros({8}), variances = torch::ones({8});
+      Normalisation norm{weight, weight, means, variances, true, true};
+      norm.share = share;
+      const auto of_rows = by_aten
+                               ? activate_by_aten({x}, {}, Activation::elu, torch::kFloat32, norm)
+                               : activate({x}, {}, Activation::elu, torch::kFloat32, norm);
+      return std::pair(of_rows, means);
+    };
+    const auto [shared, means] = run(rows, counts.to(torch::kFloat32) * 0.1);
+    const auto [repeated, their_means] = run(rows.repeat_interleave(counts, 0), {});
+    EXPECT_LT(distance(shared.repeat_interleave(counts, 0), repeated), 10 * kFloat);
+    EXPECT_LT(distance(means, their_means), kFloat);
+    // Of other sizes than the rows, or where one of them stands for many, all count alike.
+    const auto alike = run(rows, {}).first;
+    EXPECT_TRUE(torch::equal(run(rows, torch::rand({2, 5})).first, alike));
+    EXPECT_TRUE(torch::equal(run(rows, torch::rand({4})).first, alike));
   }
 }
 
@@ -274,8 +314,15 @@ std::vector<torch::Tensor> joined_results(const ops::Kernels& kernels, Activatio
                              {broadcast.data_ptr(), bf16, row.data()}};
   const ops::Rows gradient{g.data_ptr(), bf16, nullptr};
   const float* map = scale.data_ptr<float>();
-  const ops::JoinedRows joined{
-      parts, 2, bias.data_ptr<float>(), width, map, shift.data_ptr<float>(), kind};
+  const auto share = torch::empty({kRows}).uniform_(0, 2, generator);
+  const ops::JoinedRows joined{parts,
+                               2,
+                               bias.data_ptr<float>(),
+                               width,
+                               map,
+                               shift.data_ptr<float>(),
+                               kind,
+                               share.data_ptr<float>()};
 
   const auto room = [&](int64_t numbers, at::ScalarType of) {
     return torch::cat({torch::zeros({numbers}, of), torch::full({kRoom}, kUntouched, of)});

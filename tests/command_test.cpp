@@ -103,7 +103,7 @@ TEST_F(Command, ListsModelsAndDataWithTheirDefaults) {
     EXPECT_NE(run({"models", name}).out.find("hidden"), std::string::npos);
   }
   EXPECT_NE(run({"models", "cagem"}).out.find("[1024, 512]"), std::string::npos);
-  for (const char* name : {"fashion-mnist", "mnist", "omniglot", "bimodal-1d"}) {
+  for (const char* name : {"fashion-mnist", "mnist", "omniglot", "bimodal-1d", "arcs-2d"}) {
     EXPECT_NE(run({"data"}).out.find(name), std::string::npos);
     EXPECT_EQ(run({"data", name}).code, 0);
   }

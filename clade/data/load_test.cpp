@@ -845,6 +845,33 @@ TEST(LoadSplits, BimodalHasTwoHumpsOfTheRightPlaceAndWidth) {
   EXPECT_NE(splits.fingerprint.values, other.fingerprint.values);
 }
 
+TEST(LoadSplits, ArcsLieOnFiveCirclesInARing) {
+  const Splits splits = load_splits(named_options("arcs-2d"), 1);
+  EXPECT_EQ(splits.train.size(), 8000);
+  EXPECT_EQ(splits.validation.size(), 1000);
+  EXPECT_EQ(splits.test.size(), 1000);
+  EXPECT_EQ(suggested_likelihood(splits), "gaussian");
+  for (int64_t arc = 0; arc < 5; ++arc) {
+    const double at = 2 * M_PI * static_cast<double>(arc) / 5;
+    const auto points = splits.train.x.index({splits.train.labels.eq(arc)}).to(torch::kFloat64);
+    EXPECT_NEAR(static_cast<double>(points.size(0)), 1600, 150);
+    const auto from_centre =
+        points - torch::tensor({1.3 * std::cos(at), 1.3 * std::sin(at)}, torch::kFloat64);
+    const auto radius = from_centre.norm(2, 1);
+    EXPECT_NEAR(radius.mean().item<double>(), 1, 0.01);
+    EXPECT_NEAR(radius.std().item<double>(), 0.06, 0.005);
+    // From 55° behind the ring's own direction to 145° before it, evenly.
+    const auto angle = torch::atan2(from_centre.select(1, 1), from_centre.select(1, 0)) - at;
+    const auto turned = torch::remainder(angle + M_PI / 180 * 70, 2 * M_PI) * (180 / M_PI) - 70;
+    EXPECT_NEAR(turned.min().item<double>(), -55, 15);
+    EXPECT_NEAR(turned.max().item<double>(), 145, 15);
+    EXPECT_NEAR(turned.mean().item<double>(), 45, 5);
+  }
+  const Splits other = load_splits(named_options("arcs-2d"), 2);
+  EXPECT_FALSE(splits.train.x.equal(other.train.x));
+  EXPECT_TRUE(splits.test.x.equal(other.test.x));
+}
+
 TEST(DataOptions, SaysWhatIsWrong) {
   const auto refuse = [](const DataOptions& options, std::initializer_list<const char*> parts) {
     expect_error<ConfigError>([&] { options.validate(); }, parts);

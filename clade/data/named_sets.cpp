@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <numbers>
 
 #include "clade/core/error.h"
 #include "clade/core/random.h"
@@ -21,6 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kDrawingsSeed = 1623;   // Any constant does: it may only never change.
 constexpr uint64_t kBimodalTestSeed = 61;  // Likewise.
+constexpr uint64_t kArcsTestSeed = 5;      // Likewise.
 constexpr const char* kDebianFolder = "/usr/share/datasets/fashion-mnist";
 
 struct ImageFile {
@@ -148,6 +150,28 @@ Points draw_bimodal(int64_t n, Generator& generator) {
   return points;
 }
 
+/// N points about five arcs of unit circles, one or another by chance. The circles stand in a ring,
+/// and each arc, turned a little, reaches behind the next: no five ellipses hold one each.
+Points draw_arcs(int64_t n, Generator& generator) {
+  constexpr double kDegree = std::numbers::pi / 180;
+  constexpr double kRing = 1.3, kTurn = 45 * kDegree, kLength = 200 * kDegree, kNoise = 0.06;
+  const auto at = [](const torch::Tensor& angle) {  // [N] -> [N, 2]
+    return torch::stack({angle.cos(), angle.sin()}, 1);
+  };
+  Points points;
+  points.name = "arcs-2d";
+  points.shape = {2};
+  points.columns = {"x", "y"};
+  points.label_names = {"0", "1", "2", "3", "4"};
+  points.labels = torch::randint(5, {n}, generator, torch::kInt64);
+  const auto centre = points.labels * (72 * kDegree);
+  const auto along =
+      centre + kTurn + kLength * (torch::rand({n}, generator, torch::kFloat32) - 0.5);
+  const auto noise = torch::randn({n, 2}, generator, torch::kFloat32);
+  points.values = kRing * at(centre) + at(along) + kNoise * noise;  // [N, 2]
+  return points;
+}
+
 }  // namespace
 
 const std::vector<NamedSet>& named_sets() {
@@ -182,6 +206,16 @@ const std::vector<NamedSet>& named_sets() {
        "train and validation drawn from the seed, test the same for every seed; CP-VAE paper, "
        "section 6.1, its 0.05 taken for the standard deviation",
        "raw"},
+      {"arcs-2d",
+       "points about five arcs of circles in the plane, each of which reaches behind the next",
+       "10000 points of 2 features",
+       "8000 train, 1000 validation, 1000 test",
+       "train and validation drawn from the seed, test the same for every seed; after the "
+       "synthetic "
+       "data of the GMVAE paper, section 4, which gives no sizes of theirs",
+       "raw",
+       {},
+       1000},
   };
   return sets;
 }
@@ -216,6 +250,11 @@ NamedPoints read_named_set(const std::string& name, const std::string& folder,
     Generator generator = make_generator(derive_seed(seed, "bimodal-1d"));
     Generator of_test = make_generator(kBimodalTestSeed);
     return {draw_bimodal(60000, generator), draw_bimodal(10000, of_test)};
+  }
+  if (name == "arcs-2d") {
+    Generator generator = make_generator(derive_seed(seed, "arcs-2d"));
+    Generator of_test = make_generator(kArcsTestSeed);
+    return {draw_arcs(9000, generator), draw_arcs(1000, of_test)};
   }
   if (name == "omniglot") return read_drawings(folder, labels);
   const fs::path found = find_folder(name, folder);

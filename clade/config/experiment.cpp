@@ -90,6 +90,9 @@ std::vector<Option> PublishedOptions::options() {
           {"error", &error,
            "published error of classes learned from labels, percent of the test points; 0 for "
            "none"},
+          {"accuracy", &accuracy,
+           "published accuracy of clusters that take the label of their most probable point, 0 to "
+           "1; 0 for none"},
           {"source", &source, "where the figures come from"}};
 }
 

@@ -26,6 +26,7 @@ struct PublishedOptions : Options {
   double bound = 0;
   double log_likelihood = 0;
   double error = 0;
+  double accuracy = 0;
   std::string source;
 
   std::vector<Option> options() override;

@@ -117,19 +117,20 @@ std::string epochs(const json& runs) {
 
 /// One line of the first table; none where neither we nor the literature have a figure.
 std::string figure_row(const std::string& name, const json& row, const std::string& metric,
-                       const json& figure, double published) {
+                       const json& figure, double published, int digits = 2) {
   if (!figure.is_object() && published == 0) return "";
   std::string runs = figure.is_object() ? figure.at("runs").dump() : "0";
   if (runs != row.at("seeds").dump()) runs += " of " + row.at("seeds").dump();
   std::string difference = kNone;
   if (figure.is_object() && published != 0) {
     const double more = figure.at("mean").get<double>() - published;
-    difference = std::string(more > 0 ? "+" : "").append(fixed(more, 2));
+    difference = std::string(more > 0 ? "+" : "").append(fixed(more, digits));
   }
   return cells({name, row.at("model"), row.at("data"),
                 row.contains("clusters") ? row.at("clusters").dump() : kNone, metric,
-                published != 0 ? fixed(published, 2) : kNone, mean_and_sd(figure, 2),
-                figure.contains("best") ? fixed(figure.at("best"), 2) : kNone, difference, runs});
+                published != 0 ? fixed(published, digits) : kNone, mean_and_sd(figure, digits),
+                figure.contains("best") ? fixed(figure.at("best"), digits) : kNone, difference,
+                runs});
 }
 
 /// A line for each classifier. What is published of a model with two is p(y|x).
@@ -233,6 +234,11 @@ std::string results_table(const json& results) {
                            unit,
                        summary.value("log_likelihood", json()), published.at("log_likelihood"));
     text += error_rows(name, row, summary);
+    // Without a published one it stands below, with the others.
+    if (const double accuracy = published.value("accuracy", 0.0); accuracy != 0) {
+      text += figure_row(name, row, "accuracy, most confident",
+                         summary.value("acc_most_confident", json()), accuracy, 3);
+    }
   }
 
   text +=

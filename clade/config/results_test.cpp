@@ -138,6 +138,17 @@ TEST(Results, TheTableShowsOursBesidePublished) {
   }
 }
 
+TEST(Results, APublishedAccuracyHasALineAmongThePublished) {
+  json all = results(three_runs());
+  EXPECT_EQ(results_table(all).find("accuracy, most confident"), std::string::npos);
+  all["cp-vae/x"]["published"]["accuracy"] = 0.65;
+  const std::string table = results_table(all);
+  EXPECT_NE(table.find("| cp-vae/x | cp_vae | mnist | 10 | accuracy, most confident | 0.650 | "
+                       "0.700 ± 0.000 | 0.700 | +0.050 | 3 of 4 |\n"),
+            std::string::npos)
+      << table;
+}
+
 TEST(Results, OneDimensionalGenerationsHaveATableOfTheirOwn) {
   json one = run(1, -103, -101, -90, 0.1);
   EXPECT_EQ(results_table(results(json::array({one}))).find("Wasserstein"), std::string::npos);

@@ -37,7 +37,7 @@ void fit_model(int64_t features, ModelOptions& model) {
   if (auto* layers = setting<std::vector<std::string>>(model, "layers")) {
     *layers = {std::to_string(width), std::to_string(width)};
   }
-  for (const char* name : {"latent", "latent1", "latent2"}) {
+  for (const char* name : {"latent", "latent1", "latent2", "latent_w"}) {
     if (auto* size = setting<int64_t>(model, name)) *size = latent;
   }
 }

@@ -1,5 +1,6 @@
 #include "clade/distributions/gaussian_mixture.h"
 
+#include <ATen/ExpandUtils.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -77,6 +78,20 @@ torch::Tensor GaussianMixture::log_prob_per_unit(const torch::Tensor& z) const {
 
 Categorical GaussianMixture::component_given(const torch::Tensor& z) const {
   return Categorical(log_prob_given_component(z));
+}
+
+DiagonalGaussian GaussianMixture::component(const torch::Tensor& m) const {
+  const auto of = [&m](const torch::Tensor& all) {  // [..., M, D]
+    const bool enumerated = m.dim() == all.dim() - 1 && m.numel() == m.size(0);
+    if (enumerated) return all.index_select(-2, m.flatten()).movedim(-2, 0);
+    const auto own = all.sizes().slice(0, all.dim() - 2);
+    auto one = at::infer_size(m.sizes(), own), every = one;
+    one.insert(one.end(), {1, all.size(-1)});
+    every.insert(every.end(), {all.size(-2), all.size(-1)});
+    const auto index = m.unsqueeze(-1).unsqueeze(-1).expand(one);
+    return all.expand(every).gather(-2, index).squeeze(-2);
+  };
+  return {of(components_.mean()), of(components_.log_variance())};
 }
 
 torch::Tensor GaussianMixture::sample(Generator& generator, int64_t n,

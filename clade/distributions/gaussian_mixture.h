@@ -28,6 +28,10 @@ class GaussianMixture {
 
   Categorical component_given(const torch::Tensor& z) const;  // p(m | z): [..., D] -> [..., M]
 
+  /// N(μ_m, σ_m) of the components m, which broadcast against the leading dimensions; of those
+  /// enumerated ahead of them, m: [C, 1 …], all at once. m: int64 [...] -> [..., D]
+  DiagonalGaussian component(const torch::Tensor& m) const;
+
   /// n draws, all from one component if that is given. components: [M, D], or one for each draw,
   /// [n, 1, D]. No gradient.
   torch::Tensor sample(Generator& generator, int64_t n,

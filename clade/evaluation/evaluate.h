@@ -23,8 +23,9 @@ struct EvaluateOptions : Options {
 /// terms, F_S, agreement with the labels that are known, if any are, use of clusters and units, the
 /// KL of the latents taken apart. Figures of clusters are those of the main discrete latent; if
 /// several have clusters, "latents" has those of each by name. Points are assigned as `clade
-/// cluster` with the same `seed` does. "relaxed_elbo" is an extra for
-/// models trained on relaxed clusters and bounds nothing; "generation" is for one-dimensional data.
+/// cluster` with the same `seed` does. "relaxed_elbo" is an extra for models trained on relaxed
+/// clusters and bounds nothing; "looser_elbo" is Model::looser_bound, of models that have one;
+/// "generation" is for one-dimensional data.
 /// Every figure is finite: NumericalError names one that is not.
 /// Bounds are nats per data point. With `log_volume` (see TrainedModel) they are of densities of
 /// the data in their own units, as distances of one-dimensional data are; it stands in

@@ -61,4 +61,13 @@ std::optional<MeanBound> mean_relaxed_bound(Model& model, const torch::Tensor& x
   return mean;
 }
 
+std::optional<MeanBound> mean_looser_bound(Model& model, const torch::Tensor& x,
+                                           Generator& generator) {
+  const EvaluationMode evaluation(model);
+  auto asked = generator.clone();  // so that the draws are those of mean_bound()
+  if (!model.looser_bound(x.slice(0, 0, 1), asked)) return {};
+  return mean_over(model, x,
+                   [&](const auto& rows) { return *model.looser_bound(rows, generator); });
+}
+
 }  // namespace clade

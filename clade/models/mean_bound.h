@@ -30,6 +30,10 @@ MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator)
 std::optional<MeanBound> mean_relaxed_bound(Model& model, const torch::Tensor& x,
                                             Generator& generator);
 
+/// The same of Model::looser_bound, by the draws that mean_bound() makes with an equal generator.
+std::optional<MeanBound> mean_looser_bound(Model& model, const torch::Tensor& x,
+                                           Generator& generator);
+
 /// Sets evaluation mode for as long as it lives.
 class EvaluationMode {
  public:

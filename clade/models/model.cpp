@@ -7,9 +7,22 @@
 #include "clade/core/error.h"
 #include "clade/core/require.h"
 #include "clade/models/mean_bound.h"
+#include "clade/models/pairs.h"
 #include "clade/nets/conditional.h"
 
 namespace clade {
+namespace {
+
+/// Of one latent alone and not of a batch, the Gaussian with mean 0 and variance 1.
+bool is_standard_normal(const Site& site) {
+  if (site.is_cluster()) return false;
+  const GaussianMixture p = as_mixture(site);
+  const auto &mean = p.components().mean(), &log_variance = p.components().log_variance();
+  return p.size() == 1 && mean.dim() == 2 && !mean.any().item<bool>() &&
+         !log_variance.any().item<bool>();
+}
+
+}  // namespace
 
 std::vector<Option> ModelOptions::options() {
   return {{"likelihood", &likelihood,
@@ -111,7 +124,7 @@ const std::vector<LatentInfo>& Model::latents() {
   Ancestral p(1, {}, aggregated_posteriors(), generator, like());
   generate(p);
   for (const Site& site : p.sites()) {
-    latents_.push_back({site.name, site.is_cluster(), site.size()});
+    latents_.push_back({site.name, site.is_cluster(), site.size(), is_standard_normal(site)});
   }
   check_discrete();
   return latents_;

@@ -29,7 +29,8 @@ std::vector<Discrete> components_of(const PriorOptions& prior);
 struct LatentInfo {
   std::string name;
   bool is_cluster;
-  int64_t size;  ///< d, or K.
+  int64_t size;                     ///< d, or K.
+  bool is_standard_normal = false;  ///< Whether it is drawn from N(0, I), whatever the others are.
 };
 
 /// S draws of the summands of log p(x, latents) − log q(latents | x), each [S, B], under the names
@@ -94,6 +95,9 @@ struct ModelOptions : Options {
 /// they are always sums over all of them, so that a reported bound is an honest one.
 class Model : public torch::nn::Module {
  public:
+  /// Draws of continuous latents that the probabilities of clusters and classes are means over.
+  static constexpr int64_t kClassifierDraws = 100;
+
   /// `discrete`: in the order of infer; empty for none.
   explicit Model(std::vector<Discrete> discrete = {}, const EstimatorOptions& estimator = {});
 
@@ -106,6 +110,8 @@ class Model : public torch::nn::Module {
 
   /// Whether training draws relaxed clusters, so that what it descends is no bound.
   bool relaxes() const { return infers_clusters() && estimator_.relaxes(); }
+
+  torch::Device device() const { return like().device(); }
 
   /// Every latent, in the order in which they are generated.
   const std::vector<LatentInfo>& latents();
@@ -137,6 +143,11 @@ class Model : public torch::nn::Module {
   /// what some publish. Nothing if the model's estimator relaxes nothing.
   std::optional<Bound> relaxed_bound(const torch::Tensor& x, Generator& generator);
 
+  /// The bound with the KL of one latent in closed form although a cluster generated before it is
+  /// inferred from its draw, as if the cluster followed another draw: below the bound, but what a
+  /// paper trains on (GMVAE's eq. 4). Nothing for models without such a latent.
+  std::optional<Bound> looser_bound(const torch::Tensor& x, Generator& generator);
+
   /// Whether training can use labels (see labelled_bound).
   virtual bool takes_labels() const { return false; }
 
@@ -147,9 +158,10 @@ class Model : public torch::nn::Module {
                                Generator& generator);
 
   /// q(y | x) of each of discrete(), or of the prior's component: [B, D] -> [B, K_l]. What depends
-  /// on draws of a continuous latent is their mean over a hundred. One of ones for a model without
-  /// clusters.
-  std::vector<torch::Tensor> cluster_probabilities(const torch::Tensor& x, Generator& generator);
+  /// on draws of a continuous latent is their mean over as many as `draws`. One of ones for a model
+  /// without clusters.
+  std::vector<torch::Tensor> cluster_probabilities(const torch::Tensor& x, Generator& generator,
+                                                   int64_t draws = kClassifierDraws);
 
   /// The classifiers in a model that takes labels: q(y|x), as cluster_probabilities() has it; and
   /// last, if p(y | …) depends on latents, p(y|x), its mean over a hundred draws of those from q.
@@ -231,6 +243,12 @@ class Model : public torch::nn::Module {
   /// p(x, latents), from the top down.
   virtual void generate(Trace& p) = 0;
 
+  /// The latent of looser_bound(); "" for none.
+  virtual std::string averaged_latent() const { return ""; }
+
+  /// Whether in training mode bound() is looser_bound().
+  virtual bool trains_on_looser_bound() const { return false; }
+
  private:
   void check_discrete() const;
   torch::TensorOptions like() const { return aggregated_posteriors_.front().options(); }
@@ -240,15 +258,18 @@ class Model : public torch::nn::Module {
   void run(Posterior& q, const torch::Tensor& x, const std::string& last = "");
   void run(Trace& p, const std::string& last = "");
   std::map<std::string, torch::Tensor> aggregated_posteriors() const;
-  Bound bound_over(Posterior& q, const torch::Tensor& x);
-  Bound bound_over(const Trace& p, const Posterior& q, const torch::Tensor& x) const;
+  /// `averaged`: a latent whose KL is taken in closed form in any case.
+  Bound bound_over(Posterior& q, const torch::Tensor& x, const std::string& averaged = "");
+  Bound bound_over(const Trace& p, const Posterior& q, const torch::Tensor& x,
+                   const std::string& averaged = "") const;
   const Discrete& guided_latent() const;
   const std::string& clustered_layer();
   torch::Tensor log_cluster_given(const Trace& p, const Posterior& q);
   Bound weights_over(Posterior& q, const torch::Tensor& x, const WeightOptions& how,
                      OnceCache* cache);
   torch::Tensor component_probabilities_of(const torch::Tensor& x, Generator& generator);
-  std::vector<torch::Tensor> inferred_probabilities(const torch::Tensor& x, Generator& generator);
+  std::vector<torch::Tensor> inferred_probabilities(const torch::Tensor& x, Generator& generator,
+                                                    int64_t draws);
   void condition(Given& held, const std::string& last, int64_t n, Generator& generator);
   torch::Tensor log_mean_posterior(const Posterior& q, const torch::Tensor& x, OnceCache& cache);
 

@@ -17,7 +17,7 @@ torch::Tensor closed_kl(const Pair& pair) {
 }
 
 Term divergence(const Site& p, const torch::Tensor& value) {
-  return {"KL(" + p.name + ")", value, Role::divergence, p.warms_up};
+  return {"KL(" + p.name + ")", value, Role::divergence, p.warms_up, p.floor};
 }
 
 Term reconstruction(const Trace& p, const torch::Tensor& log_prob) {
@@ -38,7 +38,13 @@ torch::Tensor log_q(const Site& site, const std::optional<Replay>& densities) {
 
 Bound Model::bound(const torch::Tensor& x, Generator& generator, int64_t samples) {
   auto q = posterior(is_training() ? Clusters::estimated : Clusters::every, samples, generator);
-  return bound_over(q, x);
+  return bound_over(q, x, is_training() && trains_on_looser_bound() ? averaged_latent() : "");
+}
+
+std::optional<Bound> Model::looser_bound(const torch::Tensor& x, Generator& generator) {
+  if (averaged_latent().empty()) return {};
+  auto q = posterior(Clusters::every, 0, generator);
+  return bound_over(q, x, averaged_latent());
 }
 
 std::optional<Bound> Model::relaxed_bound(const torch::Tensor& x, Generator& generator) {
@@ -56,19 +62,20 @@ Bound Model::labelled_bound(const torch::Tensor& x, const torch::Tensor& y, Gene
   return bound;
 }
 
-Bound Model::bound_over(Posterior& q, const torch::Tensor& x) {
+Bound Model::bound_over(Posterior& q, const torch::Tensor& x, const std::string& averaged) {
   infer(q, x);
-  Replay p(values_of(q), like());
+  Replay p(q);
   generate(p);
-  return bound_over(p, q, x);
+  return bound_over(p, q, x, averaged);
 }
 
-Bound Model::bound_over(const Trace& p, const Posterior& q, const torch::Tensor& x) const {
+Bound Model::bound_over(const Trace& p, const Posterior& q, const torch::Tensor& x,
+                        const std::string& averaged) const {
   Bound bound{{reconstruction(p, q.expectation(p.p_x().log_prob(x)))}};
   for (const Pair& pair : pairs(p, q)) {
     if (q.is_observed(pair.p.name)) {
       bound.terms.push_back(divergence(pair.p, -q.expectation(pair.p.log_prob(pair.q.value))));
-    } else if (pair.closed_form) {
+    } else if (pair.closed_form || pair.p.name == averaged) {
       bound.terms.push_back(divergence(pair.p, q.expectation(closed_kl(pair))));
     } else {
       const auto& z = pair.q.value;
@@ -94,7 +101,7 @@ Draws Model::log_weights(const torch::Tensor& x, const WeightOptions& how) {
 Bound Model::weights_over(Posterior& q, const torch::Tensor& x, const WeightOptions& how,
                           OnceCache* cache) {
   infer(q, x);
-  Replay p(values_of(q), like(), cache);
+  Replay p(q, cache);
   generate(p);
   std::optional<Replay> densities;
   if (how.posterior_without_gradient) {

@@ -45,9 +45,10 @@ Bound Model::guided_bound(const torch::Tensor& x, const torch::Tensor& responsib
     q.observe(guided.name, samples > 0 ? drawn : drawn.squeeze(0));
   }
   infer(q, x);
-  Replay p(values_of(q), like());
+  Replay p(q);
   generate(p);
-  Bound bound = bound_over(p, q, x);
+  // Under r no cluster follows from a draw: the closed form loosens nothing.
+  Bound bound = bound_over(p, q, x, averaged_latent());
   for (Term& term : bound.terms) {
     // So far −log p(y) of the draw.
     if (told && term.name == "KL(" + guided.name + ")") {
@@ -72,6 +73,9 @@ void Model::start_clusters(const ClusterMoments& moments) {
   for (const auto& module : modules()) {
     if (auto* per_cluster = module->as<GaussianPerClusterImpl>()) {
       per_cluster->start_from(moments.weight, moments.mean, moments.variance);
+    }
+    if (auto* mixture = module->as<MixtureConditionalImpl>()) {
+      mixture->start_from(moments.weight, moments.mean, moments.variance);
     }
     if (auto* prior = module->as<PriorImpl>()) prior->start_from(moments.weight, moments.x);
   }

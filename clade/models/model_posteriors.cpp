@@ -10,7 +10,6 @@
 namespace clade {
 namespace {
 
-constexpr int64_t kClassifierDraws = 100;
 constexpr int64_t kDrawsAtATime = 10;
 constexpr int64_t kRowsOfPairs = 500;  // of a matrix of all points by all points
 
@@ -35,10 +34,10 @@ torch::Tensor shift_of_units(const Posterior& posterior, const Pair& pair) {
 }  // namespace
 
 std::vector<torch::Tensor> Model::cluster_probabilities(const torch::Tensor& x,
-                                                        Generator& generator) {
+                                                        Generator& generator, int64_t draws) {
   if (discrete_.empty()) return {torch::ones({x.size(0), 1}, x.options())};
   if (!infers_clusters()) return {component_probabilities_of(x, generator)};
-  return inferred_probabilities(x, generator);
+  return inferred_probabilities(x, generator, draws);
 }
 
 torch::Tensor Model::component_probabilities_of(const torch::Tensor& x, Generator& generator) {
@@ -53,13 +52,14 @@ torch::Tensor Model::component_probabilities_of(const torch::Tensor& x, Generato
 }
 
 std::vector<torch::Tensor> Model::inferred_probabilities(const torch::Tensor& x,
-                                                         Generator& generator) {
+                                                         Generator& generator, int64_t draws) {
   OnceCache cache;
   std::vector<torch::Tensor> sums(discrete_.size());  // [B, K_l]
   bool random = true;  // whether draws of a continuous latent have a part in it
   int64_t rounds = 0;
-  for (; random && rounds < kClassifierDraws / kDrawsAtATime; ++rounds) {
-    auto q = posterior(Clusters::every, kDrawsAtATime, generator, &cache);
+  const int64_t at_a_time = std::min(draws, kDrawsAtATime);
+  for (; random && rounds < draws / at_a_time; ++rounds) {
+    auto q = posterior(Clusters::every, at_a_time, generator, &cache);
     run(q, x, discrete_.back().name);
     random = false;
     for (size_t l = 0; l < discrete_.size(); ++l) {
@@ -97,13 +97,13 @@ std::vector<Classifier> Model::classifiers(const torch::Tensor& x, Generator& ge
 std::vector<LayerPosterior> Model::encode(const torch::Tensor& x, Generator& generator) {
   auto q = posterior(Clusters::every, 0, generator);
   infer(q, x);
-  Replay p(values_of(q), like());
+  Replay p(q);
   run(p, latents().back().name);  // all but the decoder
   auto mode = posterior(Clusters::likeliest, 0, generator);
   infer(mode, x);
   auto q_at_means = posterior(Clusters::every_at_means, 0, generator);
   infer(q_at_means, x);
-  Replay p_at_means(values_of(q_at_means), like());
+  Replay p_at_means(q_at_means);
   run(p_at_means, latents().back().name);
   const auto drawn = pairs(p, q), at_means = pairs(p_at_means, q_at_means);
   std::vector<LayerPosterior> layers;
@@ -120,7 +120,7 @@ torch::Tensor Model::reconstruct(const torch::Tensor& x) {
   auto generator = make_generator(0, like().device());  // nothing is drawn
   auto mode = posterior(Clusters::likeliest, 0, generator);
   infer(mode, x);
-  Replay p(values_of(mode), like());
+  Replay p(mode);
   generate(p);
   return p.p_x().mean();
 }
@@ -133,7 +133,7 @@ std::optional<Information> Model::information(const torch::Tensor& x, Generator&
   OnceCache cache;
   auto q = posterior(Clusters::drawn, 0, generator, &cache);
   infer(q, x);
-  Replay p(values_of(q), like(), &cache);
+  Replay p(q, &cache);
   run(p, all.back().name);
   const auto none = torch::zeros({x.size(0)}, x.options());
   const auto& z = q.at(all.back().name).value;

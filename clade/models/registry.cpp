@@ -4,6 +4,7 @@
 #include "clade/core/words.h"
 #include "clade/models/cagem.h"
 #include "clade/models/clustered_vae.h"
+#include "clade/models/gmvae.h"
 #include "clade/models/hvae.h"
 #include "clade/models/vae.h"
 
@@ -63,6 +64,7 @@ const std::vector<ModelEntry>& models() {
                           }),
       entry<Hvae>("hvae", "two continuous layers, no cluster"),
       with_prior<Hvae>("hvp", "hvae with a vampprior as p(z2)", "vampprior"),
+      entry<Gmvae>("gmvae", "clusters in z, all of them shaped by a style w"),
       entry<Cagem>("cagem", "two continuous layers, the cluster chosen by the upper one"),
   };
   return all;

@@ -13,6 +13,7 @@ inline std::shared_ptr<ModelOptions> small_options(const std::string& name, int6
   auto options = find_model(name).options();
   for (Option& option : options->options()) {
     if (option.name == "layers") *std::get<std::vector<std::string>*>(option.value) = {"6"};
+    if (option.name == "prior_layers") *std::get<std::vector<int64_t>*>(option.value) = {6};
     if (option.name.rfind("latent", 0) == 0) *std::get<int64_t*>(option.value) = 2;
     if (option.name == "clusters" || option.name == "components")
       *std::get<int64_t*>(option.value) = clusters;

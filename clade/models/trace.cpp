@@ -39,8 +39,8 @@ torch::Tensor Trace::cluster(const std::string& name, const Categorical& given, 
 }
 
 torch::Tensor Trace::cluster(const std::string& name, const UniformClusters& prior) {
-  return add(
-      {name, Categorical(torch::zeros({prior.clusters}, like_)), /*uniform=*/true, prior.warms_up});
+  return add({name, Categorical(torch::zeros({prior.clusters}, like_)), /*uniform=*/true,
+              prior.warms_up, prior.floor});
 }
 
 void Trace::data(const std::string& given, std::unique_ptr<Distribution> p_x) {
@@ -124,6 +124,11 @@ torch::Tensor Posterior::expectation(torch::Tensor f, int64_t trailing) const {
     f = draws->expectation(f, trailing);
   }
   return f;
+}
+
+Replay::Replay(const Trace& drawn, OnceCache* cache)
+    : Replay(values_of(drawn), drawn.like(), cache) {
+  share_with(drawn);
 }
 
 torch::Tensor Replay::value_of(const Site& site) {

@@ -38,6 +38,7 @@ namespace clade {
 struct UniformClusters {
   int64_t clusters;
   bool warms_up = false;  ///< Whether KL warm-up weighs KL(y).
+  double floor = 0;       ///< Training charges at least this for KL(y); see Term.
 };
 
 /// A latent as one program has it.
@@ -46,6 +47,7 @@ struct Site {
   std::variant<DiagonalGaussian, GaussianMixture, Categorical> distribution;
   bool uniform = false;   ///< Stated as UniformClusters.
   bool warms_up = true;   ///< Whether KL warm-up weighs its divergence.
+  double floor = 0;       ///< Of its divergence in training; see Term.
   torch::Tensor value{};  // [..., B, d]; of a cluster int64 [..., B], or relaxed [..., B, K]
 
   bool is_cluster() const { return std::holds_alternative<Categorical>(distribution); }
@@ -92,6 +94,15 @@ class Trace {
     return cached(net.get(), x, [&] { return net(x); });
   }
 
+  /// net(value) of a latent that both programs ask about: computed once if one of them replays the
+  /// other's draws.
+  template <class Network>
+  auto shared(Network& net, const torch::Tensor& value) {
+    OnceResult& result = (*shared_)[net.get()];
+    if (!value.is_same(result.x)) result = {value, net(value)};
+    return std::any_cast<decltype(net(value))>(result.value);
+  }
+
   const std::vector<Site>& sites() const { return sites_; }
   const Site* find(const std::string& name) const;
   const Site& at(const std::string& name) const;  ///< Throws Error if there is none.
@@ -102,6 +113,7 @@ class Trace {
 
  protected:
   virtual torch::Tensor value_of(const Site& site) = 0;
+  void share_with(const Trace& other) { shared_ = other.shared_; }
 
  private:
   friend class Model;
@@ -125,6 +137,7 @@ class Trace {
 
   torch::TensorOptions like_;
   OnceCache* cache_;
+  std::shared_ptr<OnceCache> shared_ = std::make_shared<OnceCache>();
   std::string last_;
   std::vector<Site> sites_;
   std::string data_name_;
@@ -185,6 +198,9 @@ class Replay : public Trace {
   using Values = std::map<std::string, torch::Tensor>;
   Replay(Values values, torch::TensorOptions like, OnceCache* cache = nullptr)
       : Trace(std::move(like), cache), values_(std::move(values)) {}
+
+  /// Over what `drawn` drew.
+  explicit Replay(const Trace& drawn, OnceCache* cache = nullptr);
 
  protected:
   torch::Tensor value_of(const Site& site) override;

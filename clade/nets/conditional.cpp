@@ -52,6 +52,46 @@ DiagonalGaussian GaussianConditionalImpl::given(const std::vector<torch::Tensor>
   return {mean_(inputs), log_variance_(inputs).clamp(range_.low, range_.high)};
 }
 
+MixtureConditionalImpl::MixtureConditionalImpl(const Parent& parent, const TrunkOptions& trunk,
+                                               int64_t components, int64_t features,
+                                               const LogVarianceRange& range, double spread,
+                                               Generator& generator)
+    : parent_(parent.width), components_(components), features_(features), range_(range) {
+  if (!trunk.layers.empty())
+    trunk_ = register_module("trunk", Trunk(Parents{parent}, trunk, generator));
+  const auto inputs = head_parents(trunk_, {parent});
+  const JoinInit each_alone{0, features};
+  mean_ = register_module("mean", Join(inputs, components * features, generator, each_alone));
+  log_variance_ =
+      register_module("log_variance", Join(inputs, components * features, generator, each_alone));
+  torch::NoGradGuard no_grad;
+  mean_->named_parameters()["bias"].normal_(0, spread, generator);
+}
+
+GaussianMixture MixtureConditionalImpl::given(const std::vector<torch::Tensor>& parents) {
+  const auto inputs = head_inputs(trunk_, parents);
+  const auto streams = [this](const torch::Tensor& all) {
+    return all.unflatten(-1, {components_, features_});
+  };
+  return GaussianMixture(
+      {streams(mean_(inputs)), streams(log_variance_(inputs)).clamp(range_.low, range_.high)});
+}
+
+void MixtureConditionalImpl::start_from(const torch::Tensor& weight, const torch::Tensor& mean,
+                                        const torch::Tensor& variance) {
+  if (mean.size(0) != components_ || mean.size(1) != features_) return;
+  torch::NoGradGuard no_grad;
+  const auto held = weight.gt(0).unsqueeze(-1);  // [K, 1]
+  const auto like = mean_->named_parameters()["bias"].options();
+  const auto at_zero = head_inputs(trunk_, {torch::zeros({parent_}, like)});
+  const auto move = [&](Join& head, const torch::Tensor& to) {  // [K, d]
+    const auto apart = to.to(like) - head(at_zero).to(like).view_as(to);
+    head->named_parameters()["bias"].add_(apart.where(held, torch::zeros_like(apart)).flatten());
+  };
+  move(mean_, mean);
+  move(log_variance_, variance.log().clamp(range_.low, range_.high));
+}
+
 CategoricalConditionalImpl::CategoricalConditionalImpl(const Parents& parents,
                                                        const TrunkOptions& trunk, int64_t clusters,
                                                        Generator& generator, const HeadInit& init) {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "clade/distributions/categorical.h"
-#include "clade/distributions/gaussian.h"
+#include "clade/distributions/gaussian_mixture.h"
 #include "clade/nets/net.h"
 #include "clade/nets/trunk.h"
 
@@ -42,6 +42,32 @@ class GaussianConditionalImpl : public torch::nn::Module {
   LogVarianceRange range_;
 };
 using GaussianConditional = Net<GaussianConditionalImpl>;
+
+/// 1/K Σ_k N(μ_k(parent), σ_k(parent)): one network with 2K streams of output, of which each starts
+/// as a network of its own would (Dilokthanakul et al. 2016, table A.2).
+class MixtureConditionalImpl : public torch::nn::Module {
+ public:
+  /// `spread`: deviation of the K means at parent = 0, at first.
+  MixtureConditionalImpl(const Parent& parent, const TrunkOptions& trunk, int64_t components,
+                         int64_t features, const LogVarianceRange& range, double spread,
+                         Generator& generator);
+
+  GaussianMixture given(const std::vector<torch::Tensor>& parents);  // components [..., K, d]
+
+  /// At parent = 0 the components become Gaussians of these moments, [K, d] each, but for those of
+  /// no weight, [K]; elsewhere all that a network makes of its parent stays. Those of another shape
+  /// change nothing.
+  void start_from(const torch::Tensor& weight, const torch::Tensor& mean,
+                  const torch::Tensor& variance);
+
+ private:
+  int64_t parent_, components_, features_;  // sizes
+  Trunk trunk_{nullptr};
+  Join mean_{nullptr};          // [..., K·d]
+  Join log_variance_{nullptr};  // [..., K·d]
+  LogVarianceRange range_;
+};
+using MixtureConditional = Net<MixtureConditionalImpl>;
 
 /// Categorical with logits(parents).
 class CategoricalConditionalImpl : public torch::nn::Module {

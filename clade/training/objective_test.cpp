@@ -4,8 +4,11 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <functional>
+#include <nlohmann/json.hpp>
 
 #include "clade/core/error.h"
+#include "clade/models/small_models_for_tests.h"
 
 namespace clade {
 namespace {
@@ -75,6 +78,49 @@ TEST(Cost, FloorsAreNoPartOfTheReportedBound) {
   bound.terms[1].floor = 100;
   EXPECT_TRUE(torch::equal(bound.elbo(), before));
   EXPECT_DOUBLE_EQ(number(cost(bound, {.beta = 1, .alpha = 0})), 5 + 100 + 0.5);
+}
+
+TEST(Cost, FloorOfGmvaeTakesTheGradientOfKlYBelowItAndLeavesItAbove) {
+  auto bits = make_generator(3);
+  const auto x = torch::empty({6, 4}).bernoulli_(0.5, bits).to(torch::kFloat64);
+  const auto model_of = [](double floor) {
+    const auto options = small_options("gmvae");
+    from_json({{"information_floor", floor}, {"prior_spread", 1.5}}, *options);
+    auto generator = make_generator(1);
+    auto model = find_model("gmvae").make(*options, Parent{"x", 4}, generator);
+    model->to(torch::kFloat64);
+    return model;
+  };
+  // Of one loss of the bound or another, of all parameters in a row.
+  const auto gradient = [&](double floor, const std::function<torch::Tensor(const Bound&)>& loss) {
+    const auto model = model_of(floor);
+    auto generator = make_generator(7);
+    loss(model->bound(x, generator, 4)).backward();
+    std::vector<torch::Tensor> all;
+    for (const auto& parameter : model->parameters()) {
+      const auto& own = parameter.grad();
+      all.push_back(own.defined() ? own.flatten() : torch::zeros({parameter.numel()}, x.options()));
+    }
+    return torch::cat(all);
+  };
+  const auto whole = [](const Bound& bound) { return cost(bound, {}); };
+  const auto without = [](const Bound& bound) {
+    Bound others;
+    for (const Term& term : bound.terms) {
+      if (term.name != "KL(y)") others.terms.push_back(term);
+    }
+    return -others.elbo().mean();
+  };
+  auto generator = make_generator(7);
+  const double kl_y = number(model_of(0)->bound(x, generator, 4).terms.at(2).value.mean());
+  ASSERT_GT(kl_y, 0.05);
+  const auto apart = [](const torch::Tensor& a, const torch::Tensor& b) {
+    return number((a - b).abs().max());
+  };
+  const auto plain = gradient(0, whole), others = gradient(0, without);
+  EXPECT_GT(apart(plain, others), 1e-3);
+  EXPECT_LT(apart(gradient(1.01 * kl_y, whole), others), 1e-12);
+  EXPECT_LT(apart(gradient(0.99 * kl_y, whole), plain), 1e-12);
 }
 
 /// Three draws of two points, of log p(x|z) and log q(z) − log p(z).

@@ -18,6 +18,9 @@ using Clock = std::chrono::steady_clock;
 // Reading a tensor's value stalls a GPU: not every step.
 constexpr int64_t kStepsBetweenChecks = 50;
 
+// Of each point's latents, for q(y): a mean over all points needs few of each.
+constexpr int64_t kAggregatedDraws = 10;
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -588,7 +591,7 @@ void Trainer::set_aggregated_posteriors() {
   for (int64_t start = 0; start < n; start += rows_at_a_time(model_)) {
     const auto rows = data_.train.x.slice(0, start, std::min(n, start + rows_at_a_time(model_)));
     const auto x = present(rows, data_.preprocessing.binarise, generator);
-    const auto q_y = model_.cluster_probabilities(x, generator);
+    const auto q_y = model_.cluster_probabilities(x, generator, kAggregatedDraws);
     sums.resize(q_y.size());
     for (size_t l = 0; l < q_y.size(); ++l) {
       sums[l] = sums[l].defined() ? sums[l] + q_y[l].sum(0) : q_y[l].sum(0);

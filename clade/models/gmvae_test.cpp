@@ -1,0 +1,354 @@
+#include "clade/models/gmvae.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "clade/models/by_hand_for_tests.h"
+#include "clade/ops/noise.h"
+
+namespace clade {
+namespace {
+
+constexpr int64_t kLatent = 3, kStyle = 2, kFeatures = 4;
+
+Gmvae small_gmvae(int64_t clusters, const std::string& bound = "published") {
+  GmvaeOptions options;
+  options.clusters = clusters;
+  options.latent = kLatent;
+  options.latent_w = kStyle;
+  options.trunk = {"dense", {"5"}, "tanh", false};
+  options.prior_layers = {4};
+  options.bound = bound;
+  auto generator = make_generator(1);
+  Gmvae model(options, Parent{"x", kFeatures}, generator);
+  disturb(model, generator);
+  return model;
+}
+
+torch::Tensor bits_of(int64_t points) {
+  auto generator = make_generator(3);
+  return torch::empty({points, kFeatures}, torch::kFloat64).bernoulli_(0.5, generator);
+}
+
+torch::Tensor term_of(const Bound& bound, const std::string& name) {
+  for (const Term& each : bound.terms) {
+    if (each.name == name) return each.value;
+  }
+  throw std::logic_error("no term " + name);
+}
+
+double farthest(const torch::Tensor& t) {
+  return t.abs().max().item<double>();
+}
+
+/// The networks of a small model, from its weights alone. Log-variances of weights so small are
+/// never clamped.
+class Networks {
+ public:
+  using Gaussian = std::pair<torch::Tensor, torch::Tensor>;  // means and log-variances
+
+  explicit Networks(const Gmvae& model) : weights_{model.named_parameters()} {}
+
+  Gaussian q(const std::string& latent, const torch::Tensor& x) const {  // [B, d]
+    const auto h = weights_.join("hidden_given_x.layer1", {{"x", x}}).tanh();
+    const std::string net = "q_" + latent + "_given_x";
+    return {weights_.join(net + ".mean", {{"hidden", h}}),
+            weights_.join(net + ".log_variance", {{"hidden", h}})};
+  }
+
+  /// p(z | w, y_k), the k-th stream of each of the two outputs.
+  Gaussian p_z(const torch::Tensor& w, int64_t k) const {  // [B, d]
+    const auto h = weights_.join("p_z_given_w.trunk.layer1", {{"w", w}}).tanh();
+    const auto stream = [&](const std::string& head) {
+      return weights_.join("p_z_given_w." + head, {{"hidden", h}})
+          .slice(-1, k * kLatent, (k + 1) * kLatent);
+    };
+    return {stream("mean"), stream("log_variance")};
+  }
+
+  /// p(y_k | z, w), densities by loops, [B][K].
+  std::vector<std::vector<double>> p_y(const torch::Tensor& z, const torch::Tensor& w,
+                                       int64_t clusters) const {
+    std::vector<std::vector<double>> p(static_cast<size_t>(z.size(0)));
+    for (int64_t k = 0; k < clusters; ++k) {
+      const auto [mean, log_variance] = p_z(w, k);
+      const auto log_p = log_normal_by_hand(z, mean, log_variance);
+      for (size_t b = 0; b < p.size(); ++b) p[b].push_back(std::exp(log_p[b]));
+    }
+    for (auto& row : p) {
+      double sum = 0;
+      for (const double value : row) sum += value;
+      for (double& value : row) value /= sum;
+    }
+    return p;
+  }
+
+  std::vector<double> log_p_x(const torch::Tensor& x, const torch::Tensor& z) const {
+    const auto h = weights_.join("p_x_given_z.trunk.layer1", {{"z", z}}).tanh();
+    return log_bits_by_hand(x, weights_.join("p_x_given_z.logits", {{"hidden", h}}));
+  }
+
+ private:
+  ByHand weights_;
+};
+
+void expect_terms(const Bound& bound,
+                  const std::vector<std::pair<std::string, std::vector<double>>>& by_hand) {
+  ASSERT_EQ(bound.terms.size(), by_hand.size());
+  for (size_t i = 0; i < by_hand.size(); ++i) {
+    EXPECT_EQ(bound.terms[i].name, by_hand[i].first);
+    for (size_t b = 0; b < by_hand[i].second.size(); ++b) {
+      EXPECT_NEAR(bound.terms[i].value[static_cast<int64_t>(b)].item<double>(),
+                  by_hand[i].second[b], 1e-9)
+          << by_hand[i].first;
+    }
+  }
+}
+
+TEST(Gmvae, TermsAreThoseOfThePaperWrittenByHand) {
+  constexpr int64_t K = 3, B = 2;
+  Gmvae model = small_gmvae(K);
+  torch::NoGradGuard no_grad;
+  const auto x = bits_of(B);
+  const Networks nets(model);
+  // The same noise, in the order of q(w|x) q(z|x).
+  auto noise = make_generator(2);
+  const auto [w_mean, w_log_variance] = nets.q("w", x);
+  const auto [z_mean, z_log_variance] = nets.q("z", x);
+  const auto w = w_mean + (w_log_variance / 2).exp() * draw_normals({B, kStyle}, x, noise);
+  const auto z = z_mean + (z_log_variance / 2).exp() * draw_normals({B, kLatent}, x, noise);
+
+  const auto p_y = nets.p_y(z, w, K);
+  const auto log_q_z = log_normal_by_hand(z, z_mean, z_log_variance);
+  const auto none = torch::zeros_like(w_mean);
+  const auto kl_w = kl_by_hand(w_mean, w_log_variance, none, none);
+  std::vector<double> kl_y(B), kl_z(B), kl_z_of_draw(B), log_p_z(B);
+  for (int64_t k = 0; k < K; ++k) {
+    const auto [mean, log_variance] = nets.p_z(w, k);
+    const auto closed = kl_by_hand(z_mean, z_log_variance, mean, log_variance);
+    const auto log_p = log_normal_by_hand(z, mean, log_variance);
+    for (size_t b = 0; b < B; ++b) {
+      const double p = p_y[b][static_cast<size_t>(k)];
+      kl_y[b] += p * std::log(p * K);
+      kl_z[b] += p * closed[b];
+      kl_z_of_draw[b] += p * (log_q_z[b] - log_p[b]);
+      log_p_z[b] += std::exp(log_p[b]) / K;
+    }
+  }
+  const auto log_p_x = nets.log_p_x(x, z);
+  const auto bound_of = [&](bool training) {
+    model.train(training);
+    auto generator = make_generator(2);
+    return model.bound(x, generator);
+  };
+  // Eq. 4 in training; the evidence lower bound elsewhere.
+  expect_terms(bound_of(true),
+               {{"log p(x|z)", log_p_x}, {"KL(z)", kl_z}, {"KL(y)", kl_y}, {"KL(w)", kl_w}});
+  const Bound tight = bound_of(false);
+  expect_terms(
+      tight, {{"log p(x|z)", log_p_x}, {"KL(z)", kl_z_of_draw}, {"KL(y)", kl_y}, {"KL(w)", kl_w}});
+  // KL(z) + KL(y) of a draw is log q(z|x) − log p(z|w), the cluster summed inside.
+  for (size_t b = 0; b < B; ++b) {
+    const double summed = log_p_x[b] - (log_q_z[b] - std::log(log_p_z[b])) - kl_w[b];
+    EXPECT_NEAR(tight.elbo()[static_cast<int64_t>(b)].item<double>(), summed, 1e-9);
+  }
+}
+
+TEST(Gmvae, TrainsOnTheTightBoundIfToldTo) {
+  Gmvae model = small_gmvae(3, "tight");
+  const auto x = bits_of(5);
+  const auto bound_of = [&](bool training) {
+    model.train(training);
+    auto generator = make_generator(2);
+    return model.bound(x, generator).elbo();
+  };
+  EXPECT_TRUE(torch::equal(bound_of(true), bound_of(false)));
+  auto generator = make_generator(2);
+  EXPECT_FALSE(torch::allclose(model.looser_bound(x, generator)->elbo(), bound_of(true)));
+}
+
+TEST(Gmvae, Equation4IsLooserByTheDivergenceBetweenClustersOfTwoDraws) {
+  constexpr int64_t K = 3, kDraws = 40000;
+  Gmvae model = small_gmvae(K);
+  model.eval();
+  torch::NoGradGuard no_grad;
+  const auto x = bits_of(1), copies = x.expand({kDraws, kFeatures});
+  auto generator = make_generator(5);
+  const double tight = model.bound(copies, generator).elbo().mean().item<double>();
+  const double looser = model.looser_bound(copies, generator)->elbo().mean().item<double>();
+  // E_{w, z, z'} KL(p(y|z',w) ‖ p(y|z,w)), z and z' apart.
+  const Networks nets(model);
+  const auto draw = [&](const std::string& latent) {
+    const auto [mean, log_variance] = nets.q(latent, copies);
+    return mean + (log_variance / 2).exp() * torch::randn(mean.sizes(), generator, mean.options());
+  };
+  const auto w = draw("w");
+  const auto p = nets.p_y(draw("z"), w, K), other = nets.p_y(draw("z"), w, K);
+  double gap = 0;
+  for (size_t i = 0; i < p.size(); ++i) {
+    for (size_t k = 0; k < K; ++k) gap += other[i][k] * std::log(other[i][k] / p[i][k]) / kDraws;
+  }
+  EXPECT_GT(gap, 0.1);  // else this tests nothing
+  EXPECT_NEAR(tight - looser, gap, 0.03 * (1 + gap));
+}
+
+TEST(Gmvae, OneDrawAndTenAgreeInExpectation) {
+  Gmvae model = small_gmvae(3);  // on eq. 4, as it trains
+  torch::NoGradGuard no_grad;
+  const auto x = bits_of(3);
+  auto generator = make_generator(6);
+  constexpr int64_t kRounds = 2000;
+  std::map<std::string, torch::Tensor> one, ten;
+  for (int64_t round = 0; round < kRounds; ++round) {
+    const auto add = [&](auto& sums, const Bound& bound) {
+      for (const Term& term : bound.terms) {
+        const auto mean = (term.value.dim() > 1 ? term.value.mean(0) : term.value) / kRounds;
+        sums[term.name] = sums.count(term.name) > 0 ? sums[term.name] + mean : mean;
+      }
+    };
+    const Bound of_ten = model.bound(x, generator, 10);
+    ASSERT_EQ(of_ten.elbo().sizes(), (std::vector<int64_t>{10, 3}));
+    add(ten, of_ten);
+    add(one, model.bound(x, generator));
+  }
+  ASSERT_EQ(one.size(), 4u);
+  for (const auto& [name, value] : one) {
+    EXPECT_LT(farthest(value - ten[name]) / (1 + farthest(value)), 0.05) << name;
+  }
+}
+
+TEST(Gmvae, GuidedBoundIsThatOfItsResponsibilitiesWrittenByHand) {
+  constexpr int64_t K = 3, B = 3;
+  Gmvae model = small_gmvae(K);
+  torch::NoGradGuard no_grad;
+  const auto x = bits_of(B);
+  const std::vector<int64_t> told = {2, 0, 1};
+  const auto r = torch::one_hot(torch::tensor(told), K).to(torch::kFloat64);
+  auto generator = make_generator(4), noise = make_generator(4);
+  const Bound bound = model.guided_bound(x, r, generator);
+
+  const Networks nets(model);
+  // y is drawn first, of what it is told; then w and z.
+  torch::empty({B, 1}, torch::kFloat64).uniform_(0, 1, noise);
+  const auto [w_mean, w_log_variance] = nets.q("w", x);
+  const auto [z_mean, z_log_variance] = nets.q("z", x);
+  const auto w = w_mean + (w_log_variance / 2).exp() * draw_normals({B, kStyle}, x, noise);
+  const auto z = z_mean + (z_log_variance / 2).exp() * draw_normals({B, kLatent}, x, noise);
+  const auto p_y = nets.p_y(z, w, K);
+  for (int64_t b = 0; b < B; ++b) {
+    const auto k = told[static_cast<size_t>(b)];
+    const auto [mean, log_variance] = nets.p_z(w, k);
+    const auto closed = kl_by_hand(z_mean, z_log_variance, mean, log_variance);
+    const auto value = [&](const std::string& name) {
+      return term_of(bound, name)[b].item<double>();
+    };
+    EXPECT_NEAR(value("KL(z)"), closed[static_cast<size_t>(b)], 1e-9);
+    EXPECT_NEAR(value("KL(y)"), std::log(3.0), 1e-5);
+    EXPECT_NEAR(value("hold"), -std::log(p_y[static_cast<size_t>(b)][static_cast<size_t>(k)]),
+                1e-6);
+  }
+}
+
+TEST(Gmvae, OneClusterIsAVaeWithTwoLatents) {
+  constexpr int64_t B = 3;
+  Gmvae model = small_gmvae(1);
+  torch::NoGradGuard no_grad;
+  const auto x = bits_of(B);
+  const Networks nets(model);
+  auto noise = make_generator(2);
+  const auto [w_mean, w_log_variance] = nets.q("w", x);
+  const auto [z_mean, z_log_variance] = nets.q("z", x);
+  const auto w = w_mean + (w_log_variance / 2).exp() * draw_normals({B, kStyle}, x, noise);
+  const auto z = z_mean + (z_log_variance / 2).exp() * draw_normals({B, kLatent}, x, noise);
+  const auto [mean, log_variance] = nets.p_z(w, 0);
+  const auto none = torch::zeros_like(w_mean);
+  auto generator = make_generator(2);
+  expect_terms(model.bound(x, generator),
+               {{"log p(x|z)", nets.log_p_x(x, z)},
+                {"KL(z)", kl_by_hand(z_mean, z_log_variance, mean, log_variance)},
+                {"KL(y)", std::vector<double>(B)},
+                {"KL(w)", kl_by_hand(w_mean, w_log_variance, none, none)}});
+  // With one cluster there is no other draw for it to follow.
+  model.eval();
+  auto a = make_generator(8), b = make_generator(8);
+  const auto many = x.repeat({20000, 1});
+  EXPECT_NEAR(model.bound(many, a).elbo().mean().item<double>(),
+              model.looser_bound(many, b)->elbo().mean().item<double>(), 0.02);
+}
+
+TEST(Gmvae, GeneratesOfAClusterAndAStyleWhatTheirComponentSays) {
+  Gmvae model = small_gmvae(3);
+  model.eval();
+  torch::NoGradGuard no_grad;
+  const Networks nets(model);
+  const auto w = torch::tensor({{0.5, -1.0}}, torch::kFloat64);
+  auto generator = make_generator(9);
+  constexpr int64_t kDraws = 50000;
+  const auto found =
+      model.sample_means(kDraws, {{"y", torch::tensor(2)}, {"w", w}}, generator).mean(0);
+  const auto [mean, log_variance] = nets.p_z(w, 2);
+  const auto z =
+      mean + (log_variance / 2).exp() * torch::randn({kDraws, kLatent}, generator, mean.options());
+  const auto expected = model.sample_means(kDraws, {{"z", z}}, generator).mean(0);
+  const auto of_another =
+      model.sample_means(kDraws, {{"y", torch::tensor(0)}, {"w", w}}, generator).mean(0);
+  EXPECT_LT(farthest(found - expected), 0.01);
+  EXPECT_GT(farthest(found - of_another), 0.05);
+}
+
+TEST(Gmvae, StartsWithComponentsOfTheMomentsItIsGiven) {
+  const auto model = std::make_shared<Gmvae>(small_gmvae(3));
+  model->eval();
+  torch::NoGradGuard no_grad;
+  auto generator = make_generator(10);
+  const auto like = torch::kFloat64;
+  const auto mean = torch::randn({3, kLatent}, generator, like);
+  const auto variance = torch::rand({3, kLatent}, generator, like) + 0.2;
+  const Networks before(small_gmvae(3)), after(*model);
+  model->start_clusters(
+      {torch::tensor({4.0, 0.0, 2.0}), torch::zeros({3, kFeatures}), mean, variance});
+  const auto w = torch::tensor({{0.7, -0.3}}, like), zero = torch::zeros({1, kStyle}, like);
+  for (const int64_t k : {0, 2}) {
+    const auto [found, log_variance] = after.p_z(zero, k);
+    EXPECT_LT(farthest(found - mean[k]), 1e-12);
+    EXPECT_LT(farthest(log_variance.exp() - variance[k]), 1e-12);
+    // What w makes of them is as it was.
+    const auto moved = after.p_z(w, k).first - found;
+    EXPECT_LT(farthest(moved - (before.p_z(w, k).first - before.p_z(zero, k).first)), 1e-12);
+  }
+  EXPECT_LT(farthest(after.p_z(w, 1).first - before.p_z(w, 1).first), 1e-12);  // held no point
+}
+
+/// The sizes of all weights of a network but its normalisations, in order.
+std::vector<std::vector<int64_t>> sizes_of(const Model& model, const std::string& network) {
+  std::vector<std::vector<int64_t>> sizes;
+  for (const auto& item : model.named_parameters()) {
+    const bool weight = item.key().find(".weight_") != std::string::npos;
+    if (weight && item.key().rfind(network, 0) == 0) sizes.push_back(item.value().sizes().vec());
+  }
+  return sizes;
+}
+
+TEST(Gmvae, NetworksOfImagesAreThoseOfTheAppendix) {
+  using Sizes = std::vector<std::vector<int64_t>>;
+  GmvaeOptions options;
+  options.trunk.layers = {"16c6", "32c6", "64c4s2p1", "500"};
+  auto generator = make_generator(11);
+  const Gmvae mnist(options, data_parent({28, 28}), generator);
+  EXPECT_EQ(sizes_of(mnist, "hidden_given_x"),
+            (Sizes{{16, 1, 6, 6}, {32, 16, 6, 6}, {64, 32, 4, 4}, {500, 64 * 9 * 9}}));
+  EXPECT_EQ(sizes_of(mnist, "q_w_given_x"), (Sizes{{150, 500}, {150, 500}}));
+  EXPECT_EQ(sizes_of(mnist, "q_z_given_x"), (Sizes{{200, 500}, {200, 500}}));
+  EXPECT_EQ(sizes_of(mnist, "p_z_given_w"), (Sizes{{500, 150}, {2000, 500}, {2000, 500}}));
+  // From 500 units to a map of 64 channels, and back through windows of the same sizes.
+  EXPECT_EQ(sizes_of(mnist, "p_x_given_z"),
+            (Sizes{{500, 200}, {64 * 9 * 9, 500}, {32, 64, 4, 4}, {16, 32, 6, 6}, {1, 16, 6, 6}}));
+
+  options.trunk.layers = {"64c4s2p1", "128c4s2p1", "256c4s2p1", "500"};
+  const Gmvae svhn(options, data_parent({32, 32, 3}), generator);
+  EXPECT_EQ(sizes_of(svhn, "hidden_given_x"),
+            (Sizes{{64, 3, 4, 4}, {128, 64, 4, 4}, {256, 128, 4, 4}, {500, 256 * 4 * 4}}));
+}
+
+}  // namespace
+}  // namespace clade

@@ -14,6 +14,7 @@
 #include "clade/formats/npy.h"
 #include "clade/formats/png.h"
 #include "clade/models/given.h"
+#include "clade/models/traversal.h"
 #include "clade/report/sheet.h"
 
 namespace fs = std::filesystem;
@@ -24,6 +25,7 @@ struct GenerateArguments {
   std::string run, out, device;
   std::optional<int64_t> cluster;
   std::vector<std::string> given;
+  std::string grid;
   std::optional<uint64_t> seed;
   bool random = false, means = false;
   int64_t count = 0;
@@ -31,6 +33,7 @@ struct GenerateArguments {
 
 constexpr int64_t kRandomCount = 100;
 constexpr int64_t kClusterCount = 10;
+constexpr int64_t kGridSteps = 11;  // an odd number: 0 is among them
 
 // Tiles in a sheet as square as the count allows; cells left over stay empty.
 torch::Tensor as_square(const torch::Tensor& points) {  // [n, D] -> [rows, columns, D]
@@ -61,6 +64,22 @@ clade::Given latents_given(const GenerateArguments& arguments, clade::Model& mod
     }
   }
   return given;
+}
+
+// What the rows of a sheet hold fixed in which a latent moves: a cluster each; or the same, if that
+// is one or there are none, as many as asked for.
+std::vector<clade::Given> grid_rows(const clade::Model& model, const clade::Given& given,
+                                    bool each_cluster, const GenerateArguments& arguments) {
+  if (!each_cluster) {
+    return std::vector<clade::Given>(static_cast<size_t>(std::max<int64_t>(arguments.count, 1)),
+                                     given);
+  }
+  std::vector<clade::Given> rows;
+  for (int64_t k = 0; k < model.clusters(); ++k) {
+    rows.push_back(model.given_cluster(k));
+    rows.back().insert(given.begin(), given.end());
+  }
+  return rows;
 }
 
 // A draw of x, as data have them; or its mean, as people look at it.
@@ -153,7 +172,8 @@ void generate(const GenerateArguments& arguments) {
     throw clade::ConfigError("--out is " + arguments.out +
                              "; its name must end in .png, .npy or .csv");
   }
-  const bool means = arguments.means || kind == ".png";
+  const bool in_grid = !arguments.grid.empty();
+  const bool means = arguments.means || kind == ".png" || in_grid;
   const TrainedRun run = open_run(arguments.run, arguments.device);
   clade::Model& model = *run.trained.model;
   if (kind == ".png" && !clade::is_image(run.trained.shape)) {
@@ -171,7 +191,11 @@ void generate(const GenerateArguments& arguments) {
 
   torch::NoGradGuard no_grad;
   torch::Tensor sheet;  // [rows, columns, D]
-  if (each_cluster) {
+  if (in_grid) {
+    sheet =
+        clade::traversal(model, arguments.grid, grid_rows(model, given, each_cluster, arguments),
+                         kGridSteps, arguments.seed.value_or(run.seed()));
+  } else if (each_cluster) {
     std::vector<torch::Tensor> rows;
     for (int64_t k = 0; k < model.clusters(); ++k) {
       auto with_cluster = model.given_cluster(k);
@@ -183,8 +207,8 @@ void generate(const GenerateArguments& arguments) {
     sheet = points_of(run, count, given, means, generator).unsqueeze(0);
   }
   if (kind == ".png") {
-    clade::write_png(
-        out, clade::make_sheet(each_cluster ? sheet : as_square(sheet[0]), run.trained.shape));
+    clade::write_png(out, clade::make_sheet(each_cluster || in_grid ? sheet : as_square(sheet[0]),
+                                            run.trained.shape));
   } else {
     write_points(out, sheet.cpu().flatten(0, 1), run.trained, means);
   }
@@ -205,6 +229,11 @@ void add_generate(CLI::App& app) {
                    "a latent held fixed, NAME=VALUE: a cluster, or one number for all units or one "
                    "for each; again for another")
       ->allow_extra_args(false);
+  command->add_option(
+      "--grid", arguments->grid,
+      "a latent, drawn from N(0, I), that moves from left to right, in a row for each "
+      "cluster or --count rows, with all else alike; of two units, in one row asked "
+      "for, both move. Shows means");
   command
       ->add_flag("--random", arguments->random,
                  "from the whole model; without a cluster or this, from each cluster")
@@ -224,6 +253,7 @@ void add_generate(CLI::App& app) {
       "Examples:\n"
       "  clade generate runs/cp_vae-fashion-mnist-1 --out clusters.png\n"
       "  clade generate runs/cp_vae-points-1 --cluster 3 --count 500 --out more.csv\n"
-      "  clade generate runs/cagem-mnist-1 --given y=7 --given z2=0 --out sevens.png");
+      "  clade generate runs/cagem-mnist-1 --given y=7 --given z2=0 --out sevens.png\n"
+      "  clade generate runs/gmvae-mnist-1 --grid w --out styles.png");
   command->callback([arguments] { generate(*arguments); });
 }

@@ -13,6 +13,8 @@
 #include "clade/evaluation/contrasts.h"
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/evaluation/posteriors.h"
+#include "clade/models/traversal.h"
+#include "clade/report/clusters.h"
 #include "clade/report/sheet.h"
 
 namespace clade {
@@ -30,6 +32,8 @@ constexpr int64_t kHistogramTiles = 1000;
 constexpr int64_t kHistogramSamples = 5000;
 constexpr int64_t kTableSamples = 1000;
 constexpr int64_t kContrasts = 20;  // of a cluster
+constexpr size_t kTraversalRows = 5;
+constexpr int64_t kTraversalSteps = 11;  // an odd number: 0 is among them
 
 std::string figure(double value, int decimals) {
   std::ostringstream text;
@@ -225,6 +229,25 @@ Scatter seen_in_two_dimensions(const std::string& name, const torch::Tensor& x) 
   return scatter;
 }
 
+/// What each latent does that is drawn from N(0, I): in a row for each of the strongest clusters,
+/// or for some draws of all else.
+std::vector<Traversed> traversals_of(Model& model, uint64_t seed) {
+  std::vector<Given> rows(model.latents().size() > 1 ? kTraversalRows : 1);
+  if (model.clusters() > 1) {
+    rows.clear();
+    for (const int64_t k : strongest_first(model.aggregated_posterior(model.main_discrete()))) {
+      if (static_cast<int64_t>(rows.size()) < shown_clusters)
+        rows.push_back(model.given_cluster(k));
+    }
+  }
+  std::vector<Traversed> all;
+  for (const LatentInfo& latent : model.latents()) {
+    if (!latent.is_standard_normal) continue;
+    all.push_back({latent.name, traversal(model, latent.name, rows, kTraversalSteps, seed)});
+  }
+  return all;
+}
+
 }  // namespace
 
 Shown samples_and_originals(Model& model, const Dataset& data, Generator& generator) {
@@ -288,7 +311,10 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     if (shown.labelled()) scatter.label = shown.labels.slice(0, 0, kScatterPoints);
     report.latents.push_back(scatter);
   }
-  if (is_image(report.shape)) return report;
+  if (is_image(report.shape)) {
+    report.traversals = traversals_of(model, derive_seed(seed, "traversals"));
+    return report;
+  }
   restore_units(trained.preprocessing, report);
   const auto points = trained.preprocessing.restore(shown.x.cpu());
   for (size_t i = 0; i < report.clusterings.size(); ++i) {

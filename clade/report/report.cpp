@@ -84,6 +84,9 @@ void validate(const Report& report) {
   expect_shape("originals", report.originals, {any, features});
   expect_shape("reconstructions", report.reconstructions,
                {report.originals.defined() ? report.originals.size(0) : any, features});
+  for (const Traversed& one : report.traversals) {
+    expect_shape("traversals.points", one.points, {any, any, features});
+  }
   for (const Scatter& latent : report.latents) {
     expect_shape("latents.points", latent.points, {any, 2});
     if (!latent.points.defined()) {
@@ -184,6 +187,9 @@ void write_sheets(const Report& report, const std::filesystem::path& folder) {
     write("reconstructions", torch::stack({above, below}, 1).flatten(0, 1));
   }
   square("samples", report.samples);
+  for (const Traversed& one : report.traversals) {
+    write("traversal_" + file_name(one.name), one.points.cpu());
+  }
 }
 
 /// Each label's strongest clusters, those of more than one label marked (CP-VAE, table 2).

@@ -53,6 +53,12 @@ struct Scatter {
   torch::Tensor label;                  // [n] int64, negative where unknown; or undefined
 };
 
+/// A continuous latent that moves while all else stays.
+struct Traversed {
+  std::string name;      ///< "w"
+  torch::Tensor points;  // [rows, steps, D]
+};
+
 /// One row of the table of details.
 struct Detail {
   std::string key;
@@ -75,6 +81,7 @@ struct Report {
   torch::Tensor originals;               // [n, D] real points …
   torch::Tensor reconstructions;         // [n, D] … and what the model makes of them
   torch::Tensor samples;                 // [n, D] drawn from the model
+  std::vector<Traversed> traversals;     ///< Of images.
   std::vector<Scatter> latents;
   std::vector<Scatter> start;   ///< The codes training started from; one, or none.
   std::vector<Detail> details;  ///< Resolved experiment, seed, command, machine.
@@ -83,14 +90,14 @@ struct Report {
 /// Writes `folder`/index.html, one page that opens from disk and needs no other file, and its
 /// pictures beside it as PNG files: clusters (those that hold 1/K of the data or more and, below an
 /// empty row, as many others as make 30), labels (drawn from each label's strongest clusters),
-/// reconstructions, samples and samples_uniform where points are images; curves, q_y,
-/// q_y_given_label, confusion, histograms (points of one feature) and latent_NAME where gnuplot is
-/// installed. label_clusters.csv has each label's strongest clusters, cluster_features.csv what
-/// sets each cluster apart. Where there are several clusterings, files of one end in its name:
-/// clusters_y2.png. Returns notes for the reader, one line each, about what was left out and why.
-/// Every file is written completely or not at all. Throws Error when a tensor's shape does not fit
-/// the others, the folder cannot be written, or points are images and Clade was built without
-/// libpng.
+/// reconstructions, samples, samples_uniform and traversal_NAME where points are images; curves,
+/// q_y, q_y_given_label, confusion, histograms (points of one feature) and latent_NAME where
+/// gnuplot is installed. label_clusters.csv has each label's strongest clusters,
+/// cluster_features.csv what sets each cluster apart. Where there are several clusterings, files of
+/// one end in its name: clusters_y2.png. Returns notes for the reader, one line each, about what
+/// was left out and why. Every file is written completely or not at all. Throws Error when a
+/// tensor's shape does not fit the others, the folder cannot be written, or points are images and
+/// Clade was built without libpng.
 std::vector<std::string> write_report(const Report& report, const std::filesystem::path& folder);
 
 }  // namespace clade

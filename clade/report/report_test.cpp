@@ -56,6 +56,7 @@ Report example(int64_t clusters, const std::vector<int64_t>& shape) {
   report.said = "A model of squares.";
   report.shape = shape;
   report.headline = {{"bound", "-12.5 nats", "Higher is better."}};
+  report.traversals = {{"w", torch::rand({4, 5, features})}};
   report.curves = {{"elbo", {1, 2, 3}, {-3, -2, std::nan("")}, {-3.5, -2.5, -2.25}},
                    {"KL(z)", {1, 2, 3}, {1, 2, 3}, {}},
                    {"empty", {}, {}, {}}};
@@ -345,7 +346,7 @@ TEST_F(ReportFolder, PutsThePicturesBesideThePage) {
             0);
 #ifdef CLADE_WITH_PNG
   for (const char* name : {"clusters.png", "labels.png", "reconstructions.png", "samples.png",
-                           "samples_uniform.png"}) {
+                           "samples_uniform.png", "traversal_w.png"}) {
     EXPECT_EQ(written.count(name), 1u) << name;
   }
 #endif

@@ -23,6 +23,7 @@
 #include "app/report_run.h"
 #include "app/run_record.h"
 #include "app/say.h"
+#include "app/sweep.h"
 #include "clade/config/results.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
@@ -49,12 +50,15 @@ struct BenchArguments {
   int64_t threads = 0;
   std::string out = "runs/bench";
   std::string into;
+  std::string sweep;
 };
 
 /// A row of the table: an experiment file, a row of one, or data; with a model, where models are
 /// asked for.
 struct Row {
   std::string what, name;             ///< As clade train takes it, and as the table has it.
+  std::string model;                  ///< The one asked for, or "".
+  std::string swept;                  ///< Its value of what --sweep sweeps over, or "".
   std::vector<std::string> settings;  ///< As --set has them.
   clade::ExperimentFile file;         ///< What they say.
   clade::Experiment experiment;       ///< With the defaults of what they leave open.
@@ -106,13 +110,20 @@ std::string clusters_of(const std::string& model) {
   return "";
 }
 
-/// `model` is "" for that of the file.
-Row load_row(const std::string& what, const std::string& model, const BenchArguments& arguments) {
+/// The name of the rows of one sweep, but for the value: that of a row without one.
+std::string common_name(const std::string& what, const std::string& model) {
+  return row_name(what) + (model.empty() ? "" : "/" + model);
+}
+
+/// `model` is "" for that of the file, `swept` without a sweep.
+Row load_row(const std::string& what, const std::string& model, const Sweep& sweep,
+             const std::string& swept, const BenchArguments& arguments) {
   Row row;
   row.what = what;
-  row.name = row_name(what);
+  row.model = model;
+  row.swept = swept;
+  row.name = common_name(what, model);
   if (!model.empty()) {
-    row.name += "/" + model;
     row.settings.push_back("model.name=" + model);
     if (const std::string key = clusters_of(model); arguments.clusters > 0 && !key.empty()) {
       row.settings.push_back("model." + key + "=" + std::to_string(arguments.clusters));
@@ -120,6 +131,10 @@ Row load_row(const std::string& what, const std::string& model, const BenchArgum
   }
   if (!arguments.labels.empty()) row.settings.push_back("data.labels=" + arguments.labels);
   row.settings.insert(row.settings.end(), arguments.overrides.begin(), arguments.overrides.end());
+  if (!swept.empty()) {
+    row.name += "/" + sweep.name_of(swept);
+    row.settings.push_back(sweep.setting_of(swept));
+  }
   clade::ExperimentFile file = experiment_on(what);
   for (const std::string& setting : row.settings) file.override(setting);
   row.likelihood_given = file.gives("model", "likelihood");
@@ -176,7 +191,13 @@ std::vector<std::string> one_by_one(const BenchArguments& arguments) {
                            clade::suggest(*unused.begin(), known));
 }
 
+Sweep sweep_of(const BenchArguments& arguments) {
+  return arguments.sweep.empty() ? Sweep{} : parse_sweep(arguments.sweep);
+}
+
 std::vector<Row> load_rows(const BenchArguments& arguments) {
+  const Sweep sweep = sweep_of(arguments);
+  const auto values = sweep.values.empty() ? std::vector<std::string>{""} : sweep.values;
   std::vector<Row> rows;
   for (const std::string& what : one_by_one(arguments)) {
     if (arguments.models.empty() && !clade::is_experiment_address(what)) {
@@ -185,7 +206,9 @@ std::vector<Row> load_rows(const BenchArguments& arguments) {
                                "to compare on it: --models vae,cp_vae, or --models all");
     }
     for (const std::string& model : models_of(arguments)) {
-      rows.push_back(load_row(what, model, arguments));
+      for (const std::string& value : values) {
+        rows.push_back(load_row(what, model, sweep, value, arguments));
+      }
     }
   }
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -412,6 +435,9 @@ json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments
   for (const std::string& setting : arguments.overrides) {
     words.insert(words.end(), {"--set", setting});
   }
+  if (!row.swept.empty()) {
+    words.insert(words.end(), {"--set", sweep_of(arguments).setting_of(row.swept)});
+  }
   json entry = {{"model", experiment.model_name},
                 {"data", experiment.data_name()},
                 {"published", clade::to_json(experiment.published)},
@@ -584,6 +610,22 @@ void compare_models(const std::vector<Run>& runs, const BenchArguments& argument
   }
 }
 
+/// What a sweep gives for each experiment, and model on data.
+void show_sweeps(const std::vector<Run>& runs, const BenchArguments& arguments) {
+  const Sweep sweep = sweep_of(arguments);
+  std::map<std::string, std::vector<std::vector<fs::path>>> all;  // folders by name and value
+  for (const Run& run : runs) {
+    auto& folders = all[common_name(run.row->what, run.row->model)];
+    folders.resize(sweep.values.size());
+    const auto place = std::find(sweep.values.begin(), sweep.values.end(), run.row->swept);
+    if (run.state != State::kFinished) continue;
+    folders[static_cast<size_t>(place - sweep.values.begin())].push_back(run.folder);
+  }
+  for (const auto& [name, folders] : all) {
+    show_sweep(sweep, folders, fs::path(arguments.out) / name);
+  }
+}
+
 void bench(const BenchArguments& arguments) {
   const std::vector<Row> rows = load_rows(arguments);
   if (!arguments.into.empty()) {
@@ -599,7 +641,11 @@ void bench(const BenchArguments& arguments) {
   const fs::path table = fs::path(arguments.out) / "results.md";
   std::printf("\n%s\n", clade::read_file(table).c_str());
   say("results: " + table.string());
-  if (!arguments.models.empty()) compare_models(runs, arguments);
+  if (!arguments.sweep.empty()) {
+    show_sweeps(runs, arguments);
+  } else if (!arguments.models.empty()) {
+    compare_models(runs, arguments);
+  }
 
   const auto failed = std::find_if(runs.begin(), runs.end(),
                                    [](const Run& run) { return run.state == State::kFailed; });
@@ -640,6 +686,12 @@ void add_bench(CLI::App& app) {
                    "with --models: clusters, or components of p(z), of those that have them")
       ->check(counts())
       ->needs(models);
+  command
+      ->add_option(
+          "--sweep", arguments->sweep,
+          "train with each of several values of a setting, and say which to take: how high "
+          "the bound is, how many clusters are in use, how far seeds agree on them")
+      ->type_name("KEY=V1,V2,...");
   command->add_option("--labels", arguments->labels,
                       "labels to compare clusters with: a file, or a column of the table");
   command->add_option("--seeds", arguments->seeds, "seeds 1 to this, whatever the files say")
@@ -667,6 +719,7 @@ void add_bench(CLI::App& app) {
       "With --models, DIR/NAME/comparison/index.html has the models side by side.\n"
       "Examples:\n"
       "  clade bench points.csv --models vae,mog,vampprior,cp_vae,indq --clusters 10 --seeds 3\n"
+      "  clade bench points.csv --models cp_vae --sweep model.clusters=5,10,20,40 --seeds 3\n"
       "  clade bench experiments/cp-vae/table-3.toml:mnist-10 --seeds 3\n"
       "  clade bench experiments/cp-vae/table-3.toml --rows 'mnist-*' --seeds 5 --jobs 4\n"
       "  clade bench experiments/*/*.toml --seeds 5 --into docs/results.md\n"

@@ -350,7 +350,39 @@ std::string latent_script(const Report& report, const Scatter& latent, int64_t p
   return std::move(script).str();
 }
 
+/// A panel a figure: its points, and a line through their means.
+std::string sweep_script(const std::string& key, const std::vector<Swept>& figures) {
+  std::ostringstream script;
+  script << "set multiplot layout 1," << figures.size() << "\nset xlabel " << quoted_for_axis(key)
+         << "\nunset key\n";
+  for (size_t i = 0; i < figures.size(); ++i) {
+    const std::string block = "$figure" + std::to_string(i);
+    script << block << " << EOD\n";
+    for (size_t point = 0; point < figures[i].values.size(); ++point) {
+      script << figures[i].values[point] << " " << figures[i].figures[point] << "\n";
+    }
+    script << "EOD\nset title " << quoted(figures[i].name)
+           << "\nset offsets graph 0.05, graph 0.05\n"
+           << "plot " << block
+           << " using 1:2 smooth unique with lines linewidth 1.6 linecolor rgb '" << palette[0]
+           << "', " << block << " using 1:2 with points pointtype 7 linecolor rgb '" << palette[5]
+           << "'\n";
+  }
+  return std::move(script).str();
+}
+
 }  // namespace
+
+std::vector<std::string> write_sweep_plot(const std::string& key, const std::vector<Swept>& figures,
+                                          const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "sweep.png";
+  if (!gnuplot_installed()) {
+    return {"there is no " + file.string() + ": gnuplot is not installed (Debian: gnuplot-nox)"};
+  }
+  const Size size{static_cast<int64_t>(figures.size()) * 420, 300};
+  if (draw(file, size, sweep_script(key, figures))) return {};
+  return {"gnuplot could not draw " + file.string()};
+}
 
 std::vector<std::string> write_plots(const Report& report, const std::filesystem::path& folder) {
   if (!gnuplot_installed()) {

@@ -7,11 +7,23 @@
 
 namespace clade {
 
+/// One figure over the values of a setting.
+struct Swept {
+  std::string name;             ///< "effective clusters"
+  std::vector<double> values;   ///< Of the setting, one a point.
+  std::vector<double> figures;  ///< As many: of runs, or their means.
+};
+
 /// The page's charts as PNG files in `folder`, drawn by gnuplot: curves.png, q_y.png,
 /// q_y_given_label.png, confusion.png, histograms.png (points of one feature) and latent_NAME.png,
 /// those the report has material for; see write_report on several clusterings. Where gnuplot is not
 /// installed or cannot draw one, it is left out and a line saying so is returned. Each is written
 /// whole or not at all.
 std::vector<std::string> write_plots(const Report& report, const std::filesystem::path& folder);
+
+/// FOLDER/sweep.png, what runs gave at each value of the setting `key`, its figures as they are
+/// called. Returns notes likewise.
+std::vector<std::string> write_sweep_plot(const std::string& key, const std::vector<Swept>& figures,
+                                          const std::filesystem::path& folder);
 
 }  // namespace clade

@@ -1,0 +1,100 @@
+#include "app/sweep.h"
+
+#include <cstdio>
+#include <set>
+
+#include "app/metrics.h"
+#include "app/say.h"
+#include "app/trained_run.h"
+#include "clade/config/sweep.h"
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/core/json_file.h"
+#include "clade/evaluation/posteriors.h"
+#include "clade/formats/numbers.h"
+#include "clade/report/plots.h"
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts(1);
+  for (const char letter : text) {
+    if (letter == at) {
+      parts.emplace_back();
+    } else {
+      parts.back() += letter;
+    }
+  }
+  return parts;
+}
+
+/// The cluster of every point of the data, [N] int64: of those that a run learned from, too, for
+/// each seed splits them otherwise.
+torch::Tensor clusters_of(const TrainedRun& run) {
+  const clade::DataOptions& data = run.experiment.data;
+  const auto points = run.points(data.name.empty() ? data.path : data.name, "");
+  const size_t main = run.trained.model->main_discrete();
+  return clade::assignment(*run.trained.model, points.x, run.seed())[main].argmax(1).cpu();
+}
+
+clade::SweptValue result_of(const std::string& value, const std::vector<fs::path>& folders) {
+  clade::SweptValue result;
+  result.value = *clade::parse_number(value);
+  for (const fs::path& folder : folders) {
+    const TrainedRun run = open_run(folder);
+    const json metrics = read_metrics(folder);
+    clade::take_json(folder, "delete this run, or measure it again: clade evaluate RUN", [&] {
+      const json& figures = metrics.at(metrics.contains("validation") ? "validation" : "test");
+      result.bounds.push_back(figures.at("elbo"));
+      result.effective_clusters.push_back(figures.at("effective_clusters"));
+    });
+    if (run.trained.model->clusters() > 1) result.clusters.push_back(clusters_of(run));
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string Sweep::name_of(const std::string& value) const {
+  return key.substr(key.rfind('.') + 1) + "-" + value;
+}
+
+std::string Sweep::setting_of(const std::string& value) const {
+  return key + "=" + value;
+}
+
+Sweep parse_sweep(const std::string& word) {
+  const size_t equals = word.find('=');
+  const auto refuse = [&](const std::string& why) {
+    throw clade::ConfigError("--sweep " + word + " " + why +
+                             "; write, for example, --sweep model.clusters=5,10,20");
+  };
+  if (equals == std::string::npos || equals == 0) refuse("has no setting and values");
+  Sweep sweep{word.substr(0, equals), split(word.substr(equals + 1), ',')};
+  for (const std::string& value : sweep.values) {
+    if (!clade::parse_number(value)) refuse("has \"" + value + "\", which is no number");
+  }
+  const std::set<std::string> different(sweep.values.begin(), sweep.values.end());
+  if (different.size() < sweep.values.size()) refuse("has a value twice");
+  if (different.size() < 2) refuse("has one value, which needs no sweep");
+  return sweep;
+}
+
+void show_sweep(const Sweep& sweep, const std::vector<std::vector<fs::path>>& folders,
+                const fs::path& out) {
+  std::vector<clade::SweptValue> results;
+  for (size_t i = 0; i < folders.size(); ++i) {
+    if (!folders[i].empty()) results.push_back(result_of(sweep.values[i], folders[i]));
+  }
+  if (results.empty()) return;
+  const std::string table = clade::sweep_table(sweep.key, results);
+  clade::write_atomically(out / "sweep.md", table);
+  std::printf("%s\n", table.c_str());
+  say("sweep: " + (out / "sweep.md").string());
+  for (const std::string& note :
+       clade::write_sweep_plot(sweep.key, clade::sweep_figures(results), out))
+    say(note);
+}

@@ -1,0 +1,22 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+/// What --sweep asks for: a setting, and the values it takes one after the other.
+struct Sweep {
+  std::string key;                  ///< "model.clusters"
+  std::vector<std::string> values;  ///< Numbers, in the order given; none: no sweep.
+
+  std::string name_of(const std::string& value) const;     ///< "clusters-10"
+  std::string setting_of(const std::string& value) const;  ///< "model.clusters=10"
+};
+
+/// Reads "model.clusters=5,10,20". Throws ConfigError for values that are no numbers, fewer than
+/// two, or one twice.
+Sweep parse_sweep(const std::string& word);
+
+/// Writes what the finished runs in `folders`, those of each value, give into `out`: sweep.md, with
+/// the value to take and why, and sweep.png, and says both. Nothing for a value without a run.
+void show_sweep(const Sweep& sweep, const std::vector<std::vector<std::filesystem::path>>& folders,
+                const std::filesystem::path& out);

@@ -1,0 +1,167 @@
+#include "clade/config/sweep.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <string_view>
+
+#include "clade/core/error.h"
+#include "clade/evaluation/clustering_scores.h"
+
+namespace clade {
+namespace {
+
+/// By how much agreements of a few seeds differ by chance.
+constexpr double kAlikeAgreement = 0.05;
+
+struct Spread {
+  double mean = 0;
+  double deviation = 0;  // over n − 1; 0 of one
+};
+
+Spread spread_of(const std::vector<double>& values) {
+  const auto n = static_cast<double>(values.size());
+  Spread spread;
+  for (const double value : values) spread.mean += value / n;
+  double squares = 0;
+  for (const double value : values) squares += (value - spread.mean) * (value - spread.mean);
+  if (values.size() > 1) spread.deviation = std::sqrt(squares / (n - 1));
+  return spread;
+}
+
+std::string with_digits(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, std::abs(value));
+  const bool zero = std::string_view(text).find_first_not_of("0.") == std::string_view::npos;
+  return (value < 0 && !zero ? "−" : "") + std::string(text);
+}
+
+std::string number_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+std::string with_deviation(const std::vector<double>& values, int digits) {
+  const Spread spread = spread_of(values);
+  const std::string mean = with_digits(spread.mean, digits);
+  return values.size() > 1 ? mean + " ± " + with_digits(spread.deviation, digits) : mean;
+}
+
+/// Places among the values whose runs agree about as well as any; all if none has two runs.
+std::vector<size_t> stable_ones(const std::vector<SweptValue>& values) {
+  std::optional<double> most;
+  for (const SweptValue& one : values) {
+    if (const auto own = agreement(one.clusters)) most = std::max(most.value_or(*own), *own);
+  }
+  std::vector<size_t> stable;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto own = agreement(values[i].clusters);
+    if (!most || (own && *own >= *most - kAlikeAgreement)) stable.push_back(i);
+  }
+  return stable;
+}
+
+/// "0.71 at 20, 0.55 at 40" of the values that are not among `stable`.
+std::string of_others(const std::vector<SweptValue>& values, const std::vector<size_t>& stable) {
+  std::string text;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (std::find(stable.begin(), stable.end(), i) != stable.end()) continue;
+    const auto own = agreement(values[i].clusters);
+    if (!own) continue;
+    text +=
+        (text.empty() ? "" : ", ") + with_digits(*own, 2) + " at " + number_text(values[i].value);
+  }
+  return text;
+}
+
+/// Why it is the value in the place `which`; `best` has the highest bound of `stable`.
+std::string reason_for(const std::vector<SweptValue>& values, const std::vector<size_t>& stable,
+                       size_t which, size_t best) {
+  const auto bound_at = [&](size_t i) { return with_digits(spread_of(values[i].bounds).mean, 2); };
+  const std::string bound = bound_at(which);
+  const auto own = agreement(values[which].clusters);
+  if (!own) {
+    return "its bound, " + bound +
+           ", is the highest; with one seed nobody knows whether its clusters come again: give "
+           "more";
+  }
+  const std::string others = of_others(values, stable);
+  std::string reason = "seeds agree there by " + with_digits(*own, 2);
+  if (!others.empty()) reason += ", more than elsewhere (" + others + ")";
+  if (stable.size() == 1) return reason + "; its bound is " + bound;
+  reason += ", and of the values that they agree about as well on, its bound, " + bound + ", is ";
+  if (which == best) return reason + "the highest";
+  return reason + "within a deviation of the highest, " + bound_at(best) + " at " +
+         number_text(values[best].value);
+}
+
+}  // namespace
+
+std::optional<double> agreement(const std::vector<torch::Tensor>& clusterings) {
+  double sum = 0;
+  int64_t pairs = 0;
+  for (size_t i = 0; i < clusterings.size(); ++i) {
+    const auto one = torch::one_hot(clusterings[i]).to(torch::kFloat32);
+    for (size_t j = i + 1; j < clusterings.size(); ++j) {
+      sum += score_clusters(one, clusterings[j]).ari;
+      ++pairs;
+    }
+  }
+  if (pairs == 0) return {};
+  return sum / static_cast<double>(pairs);
+}
+
+Recommendation recommended(const std::vector<SweptValue>& values) {
+  for (const SweptValue& one : values) {
+    if (one.bounds.empty()) throw Error("no run at " + number_text(one.value) + " has finished");
+  }
+  const std::vector<size_t> stable = stable_ones(values);
+  if (stable.empty()) throw Error("there is no value to recommend one of");
+  const auto mean_of = [&](size_t i) { return spread_of(values[i].bounds).mean; };
+  const size_t best = *std::max_element(
+      stable.begin(), stable.end(), [&](size_t a, size_t b) { return mean_of(a) < mean_of(b); });
+  const double enough = mean_of(best) - spread_of(values[best].bounds).deviation;
+  size_t which = best;
+  for (const size_t i : stable) {
+    if (mean_of(i) >= enough && values[i].value < values[which].value) which = i;
+  }
+  return {which, reason_for(values, stable, which, best)};
+}
+
+std::vector<Swept> sweep_figures(const std::vector<SweptValue>& values) {
+  std::vector<Swept> figures = {{"bound of validation points, nats", {}, {}},
+                                {"effective clusters", {}, {}},
+                                {"agreement of seeds (ARI)", {}, {}}};
+  const auto add = [](Swept& to, double value, double figure) {
+    to.values.push_back(value);
+    to.figures.push_back(figure);
+  };
+  for (const SweptValue& one : values) {
+    for (const double bound : one.bounds) add(figures[0], one.value, bound);
+    for (const double clusters : one.effective_clusters) add(figures[1], one.value, clusters);
+    if (const auto own = agreement(one.clusters)) add(figures[2], one.value, *own);
+  }
+  if (figures[2].values.empty()) figures.pop_back();
+  return figures;
+}
+
+std::string sweep_table(const std::string& key, const std::vector<SweptValue>& values) {
+  std::string text =
+      "| " + key +
+      " | bound, validation | effective clusters | agreement of seeds (ARI) | runs |\n"
+      "| --- | --- | --- | --- | --- |\n";
+  for (const SweptValue& one : values) {
+    const auto own = agreement(one.clusters);
+    text += "| " + number_text(one.value) + " | " + with_deviation(one.bounds, 2) + " | " +
+            with_deviation(one.effective_clusters, 1) + " | " + (own ? with_digits(*own, 3) : "-") +
+            " | " + std::to_string(one.bounds.size()) + " |\n";
+  }
+  const Recommendation best = recommended(values);
+  return text + "\nRecommended: " + key + " = " + number_text(values[best.which].value) + ": " +
+         best.reason + ".\n";
+}
+
+}  // namespace clade

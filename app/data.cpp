@@ -19,12 +19,13 @@ void add_data(CLI::App& app) {
       clade::DataOptions options;
       std::printf(
           "\nOwn data: .npy, .npz, .csv, .tsv and IDX files, also .gz, and folders of PNG and JPEG "
-          "images.\nClusters start from the graph of nearest neighbours: tables, digits, cells "
-          "(MNIST 97 %%).\n"
-          "--start autoencoder+neighbours is for photographs, whose raw values say little; "
-          "--start\n"
-          "none for the bound alone, as papers have it. k-means is faster, and enough for round "
-          "groups.\n"
+          "images.\nClusters start from the graph of nearest neighbours, for tables, digits, "
+          "cells: "
+          "MNIST 97.0 %% in\n1 to 2 minutes (k-means 51.7 %% in 3 s, a Gaussian mixture 60.4 %% in "
+          "4 "
+          "minutes).\n--start autoencoder+neighbours is for photographs, whose raw values say "
+          "little; --start\nnone for the bound alone, as papers have it. k-means is faster, and "
+          "enough for round groups.\n"
           "Settings of [data]:\n\n%s",
           clade::describe(options).c_str());
       return;

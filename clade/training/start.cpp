@@ -28,6 +28,9 @@ constexpr int64_t kPrincipalComponents = 50;
 constexpr int64_t kNeighbours = 15;
 constexpr int64_t kDimensions = 10;
 
+// What compares K Gaussians with twice as many: points a parameter of K, points in all, starts.
+constexpr int64_t kPointsAParameter = 2, kMostCompared = 10000, kComparedStarts = 3;
+
 constexpr int64_t kFewestCounted = 200;  // columns of a table of counts
 constexpr double kZerosOfCounts = 1.0 / 3;
 
@@ -158,8 +161,32 @@ Start start_from_codes(const torch::Tensor& codes, const std::string& said_of, i
   return start;
 }
 
+bool are_gaussians(const torch::Tensor& x, int64_t clusters, uint64_t seed,
+                   const StartProgress& progress) {
+  const int64_t n = std::min(x.size(0), kMostCompared), D = x.size(1);
+  if (n < kPointsAParameter * clusters * D * (D + 3) / 2) return false;
+  auto generator = make_generator(derive_seed(seed, "gaussians"), x.device());
+  const auto order =
+      torch::randperm(x.size(0), generator, torch::TensorOptions(torch::kInt64).device(x.device()));
+  const auto held_back = x.index_select(0, order.slice(0, 0, n / 5));
+  const auto fitted = x.index_select(0, order.slice(0, n / 5, n));
+  MixtureOptions options;
+  options.starts = kComparedStarts;
+  options.splits = false;
+  const auto explained = [&](int64_t components) {  // nats a point
+    const Mixture mixture = fit_mixture(fitted, components, options, generator,
+                                        reporting("Gaussians, starts", progress));
+    return mixture.log_prob(held_back).mean().item<double>();
+  };
+  return explained(clusters) >= explained(2 * clusters);
+}
+
 Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
                             uint64_t seed, const StartProgress& progress) {
+  if (are_gaussians(x, clusters, seed, progress)) {
+    return start_from_codes(x, said_of + ": twice as many explain points held back no better",
+                            clusters, seed, progress);
+  }
   auto generator = make_generator(derive_seed(seed, "layout"), x.device());
   LayoutOptions options;
   options.dimensions = std::min<int64_t>(kDimensions, x.size(0) - 1);

@@ -43,8 +43,15 @@ StartFile read_start_file(const std::string& path, const Splits& data, int64_t c
 /// are 200 columns or more, no image, of whole numbers of which none is negative and a third is 0.
 torch::Tensor layout_features(const Splits& data, Generator& generator);
 
+/// Whether K full Gaussians are what x, [N, D], is made of: twice as many, fitted to the same four
+/// fifths of it, explain the rest no better. Never if there are fewer than two points for each of
+/// their parameters, so that it could not be told; of more than 10,000 points it asks a sample.
+bool are_gaussians(const torch::Tensor& x, int64_t clusters, uint64_t seed,
+                   const StartProgress& progress = {});
+
 /// Clusters from the graph of nearest neighbours: a mixture with full covariances on its layout in
-/// ten dimensions. `said_of` says what x, [N, D], is of the N points.
+/// ten dimensions; on x itself if those are_gaussians(), since a layout blurs what overlaps.
+/// `said_of` says what x, [N, D], is of the N points.
 Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
                             uint64_t seed, const StartProgress& progress = {});
 

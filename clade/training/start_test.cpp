@@ -207,6 +207,40 @@ INSTANTIATE_TEST_SUITE_P(Models, Starting,
                                          "cagem"),
                          [](const auto& test) { return test.param; });
 
+/// Points about three means, stretched each in its own direction, so that they overlap. [n, 3]
+torch::Tensor stretched_groups(int64_t n, Generator& generator) {
+  const auto means = torch::tensor({{0.0, 0.0, 0.0}, {2.0, 2.0, 0.0}, {0.0, 3.0, 3.0}});
+  std::vector<torch::Tensor> groups;
+  for (int64_t k = 0; k < 3; ++k) {
+    auto deviations = torch::full({3}, 0.3);
+    deviations[k] = 2;
+    groups.push_back(means[k] + torch::empty({n / 3, 3}).normal_(0, 1, generator) * deviations);
+  }
+  return torch::cat(groups).to(torch::kFloat32);
+}
+
+TEST(StartFromNeighbours, IsAMixtureIfThatIsWhatThePointsAre) {
+  auto generator = make_generator(3);
+  const auto x = stretched_groups(1200, generator);
+  EXPECT_TRUE(are_gaussians(x, 3, /*seed=*/1));
+  const Start start = start_from_neighbours(x, "3 features", 3, 1);
+  EXPECT_TRUE(start.codes.equal(x));
+  EXPECT_NE(start.said.find("on 3 features: twice as many"), std::string::npos) << start.said;
+  // Fewer than two points for each of a covariance's numbers tell nothing.
+  EXPECT_FALSE(are_gaussians(x.slice(0, 0, 1200, 25), 3, 1));
+}
+
+TEST(StartFromNeighbours, IsALayoutOfPointsThatLieOnCurves) {
+  auto generator = make_generator(4);
+  const auto angle = torch::empty({900}).uniform_(0, 6.2832, generator);
+  const auto radius = torch::arange(900).remainder(3).add(1).to(torch::kFloat32);
+  const auto circles = torch::stack({radius * angle.cos(), radius * angle.sin()}, 1);
+  const auto x = circles + torch::empty({900, 2}).normal_(0, 0.05, generator);
+  EXPECT_FALSE(are_gaussians(x, 3, /*seed=*/1));
+  const Start start = start_from_neighbours(x, "2 features", 3, 1);
+  EXPECT_NE(start.said.find("a layout of 900 points"), std::string::npos) << start.said;
+}
+
 using StartOfTraining = StartFolder;
 
 TEST_F(StartOfTraining, ReadsNoLabel) {

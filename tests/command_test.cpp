@@ -660,7 +660,7 @@ TEST_F(Command, TrainStartsFromNeighboursUnlessAnExperimentSaysOtherwise) {
   const Outcome made = run(train("points.csv", {"--labels", "kind", "--out", "made"}));
   ASSERT_EQ(made.code, 0) << made.err;
   EXPECT_NE(made.out.find("chosen for 120 points of 4 values"), std::string::npos) << made.out;
-  EXPECT_NE(made.out.find("clusters started from a mixture of 3 Gaussians on a layout of 120"),
+  EXPECT_NE(made.out.find("clusters started from a mixture of 3 Gaussians on 4 features"),
             std::string::npos)
       << made.out;
   EXPECT_TRUE(fs::exists(folder_ / "made/start.safetensors"));

@@ -104,6 +104,11 @@ void Model::run(Trace& p, const std::string& last) {
   }
 }
 
+void Model::run_latents(Replay& p, const Posterior& q) {
+  const bool any_after_x = q.sites().size() > latents().size();
+  run(p, any_after_x ? "" : latents().back().name);  // else without the decoder
+}
+
 // That the clusters stated are those the constructor was told of.
 void Model::check_discrete() const {
   for (const Discrete& told : discrete_) {
@@ -122,7 +127,7 @@ const std::vector<LatentInfo>& Model::latents() {
   const EvaluationMode evaluation(*this);
   auto generator = make_generator(0, like().device());
   Ancestral p(1, {}, aggregated_posteriors(), generator, like());
-  generate(p);
+  run(p);
   for (const Site& site : p.sites()) {
     latents_.push_back({site.name, site.is_cluster(), site.size(), is_standard_normal(site)});
   }

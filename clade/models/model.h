@@ -113,7 +113,8 @@ class Model : public torch::nn::Module {
 
   torch::Device device() const { return like().device(); }
 
-  /// Every latent, in the order in which they are generated.
+  /// Every latent from which x is generated, in the order in which they are: auxiliary ones are
+  /// none of them.
   const std::vector<LatentInfo>& latents();
 
   /// Those of discrete() that divide points, by their place there: of more than one cluster.
@@ -196,7 +197,7 @@ class Model : public torch::nn::Module {
   torch::Tensor cluster_weights(size_t latent, Generator& generator);
 
   /// The KL of the latents over x, [N, D], taken apart; nothing unless the model has one continuous
-  /// latent and, above it, one cluster at most.
+  /// latent, above it one cluster at most, and no auxiliary one.
   std::optional<Information> information(const torch::Tensor& x, Generator& generator);
 
   /// Called once for a new model or one about to be loaded: see LikelihoodImpl::limit().
@@ -240,7 +241,7 @@ class Model : public torch::nn::Module {
   /// q(latents | x), in the order of inference. x: [B, D].
   virtual void infer(Trace& q, const torch::Tensor& x) = 0;
 
-  /// p(x, latents), from the top down.
+  /// p(x, latents), from the top down. Auxiliary latents come after x.
   virtual void generate(Trace& p) = 0;
 
   /// The latent of looser_bound(); "" for none.
@@ -257,6 +258,8 @@ class Model : public torch::nn::Module {
   /// Runs infer, until `last` is stated if that is given.
   void run(Posterior& q, const torch::Tensor& x, const std::string& last = "");
   void run(Trace& p, const std::string& last = "");
+  /// Runs generate until it has stated what q has.
+  void run_latents(Replay& p, const Posterior& q);
   std::map<std::string, torch::Tensor> aggregated_posteriors() const;
   /// `averaged`: a latent whose KL is taken in closed form in any case.
   Bound bound_over(Posterior& q, const torch::Tensor& x, const std::string& averaged = "");

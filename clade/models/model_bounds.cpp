@@ -64,7 +64,7 @@ Bound Model::labelled_bound(const torch::Tensor& x, const torch::Tensor& y, Gene
 
 Bound Model::bound_over(Posterior& q, const torch::Tensor& x, const std::string& averaged) {
   infer(q, x);
-  Replay p(q);
+  Replay p(q, x);
   generate(p);
   return bound_over(p, q, x, averaged);
 }
@@ -101,11 +101,11 @@ Draws Model::log_weights(const torch::Tensor& x, const WeightOptions& how) {
 Bound Model::weights_over(Posterior& q, const torch::Tensor& x, const WeightOptions& how,
                           OnceCache* cache) {
   infer(q, x);
-  Replay p(q, cache);
+  Replay p(q, x, cache);
   generate(p);
   std::optional<Replay> densities;
   if (how.posterior_without_gradient) {
-    Replay::Values fixed = values_of(q);
+    Replay::Values fixed = values_of(q, x);
     for (auto& [name, value] : fixed) value = value.detach();
     densities.emplace(std::move(fixed), like(), cache);
     const StatisticsScope scope(Statistics::kept);  // those of the same points are in already

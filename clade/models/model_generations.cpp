@@ -70,7 +70,7 @@ std::unique_ptr<Distribution> Model::generations(int64_t n, const Given& given,
   }
   if (!last.empty()) condition(held, last, n, generator);
   Ancestral p(n, held, aggregated_posteriors(), generator, like());
-  generate(p);
+  run(p);
   return p.take_p_x();
 }
 

@@ -45,7 +45,7 @@ Bound Model::guided_bound(const torch::Tensor& x, const torch::Tensor& responsib
     q.observe(guided.name, samples > 0 ? drawn : drawn.squeeze(0));
   }
   infer(q, x);
-  Replay p(q);
+  Replay p(q, x);
   generate(p);
   // Under r no cluster follows from a draw: the closed form loosens nothing.
   Bound bound = bound_over(p, q, x, averaged_latent());

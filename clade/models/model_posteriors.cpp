@@ -83,7 +83,7 @@ std::vector<Classifier> Model::classifiers(const torch::Tensor& x, Generator& ge
   for (int64_t round = 0; round < kRounds; ++round) {
     auto q = posterior(Clusters::every, kDrawsAtATime, generator, &cache);
     infer(q, x);
-    Replay p(values_of(q), like());
+    Replay p(q, x);
     run(p, y);
     const auto p_y = p.at(y).clusters().probs();  // [K, S, B, K]; [K] if it depends on nothing
     if (p_y.dim() == 1) return all;
@@ -97,14 +97,14 @@ std::vector<Classifier> Model::classifiers(const torch::Tensor& x, Generator& ge
 std::vector<LayerPosterior> Model::encode(const torch::Tensor& x, Generator& generator) {
   auto q = posterior(Clusters::every, 0, generator);
   infer(q, x);
-  Replay p(q);
-  run(p, latents().back().name);  // all but the decoder
+  Replay p(q, x);
+  run_latents(p, q);
   auto mode = posterior(Clusters::likeliest, 0, generator);
   infer(mode, x);
   auto q_at_means = posterior(Clusters::every_at_means, 0, generator);
   infer(q_at_means, x);
-  Replay p_at_means(q_at_means);
-  run(p_at_means, latents().back().name);
+  Replay p_at_means(q_at_means, x);
+  run_latents(p_at_means, q_at_means);
   const auto drawn = pairs(p, q), at_means = pairs(p_at_means, q_at_means);
   std::vector<LayerPosterior> layers;
   for (size_t i = 0; i < drawn.size(); ++i) {
@@ -120,7 +120,7 @@ torch::Tensor Model::reconstruct(const torch::Tensor& x) {
   auto generator = make_generator(0, like().device());  // nothing is drawn
   auto mode = posterior(Clusters::likeliest, 0, generator);
   infer(mode, x);
-  Replay p(mode);
+  Replay p(mode, x);
   generate(p);
   return p.p_x().mean();
 }
@@ -133,7 +133,8 @@ std::optional<Information> Model::information(const torch::Tensor& x, Generator&
   OnceCache cache;
   auto q = posterior(Clusters::drawn, 0, generator, &cache);
   infer(q, x);
-  Replay p(q, &cache);
+  if (q.sites().size() > all.size()) return {};  // an auxiliary latent is part of no p(z)
+  Replay p(q, x, &cache);
   run(p, all.back().name);
   const auto none = torch::zeros({x.size(0)}, x.options());
   const auto& z = q.at(all.back().name).value;

@@ -43,9 +43,10 @@ torch::Tensor Trace::cluster(const std::string& name, const UniformClusters& pri
               prior.warms_up, prior.floor});
 }
 
-void Trace::data(const std::string& given, std::unique_ptr<Distribution> p_x) {
+torch::Tensor Trace::data(const std::string& given, std::unique_ptr<Distribution> p_x) {
   data_name_ = given;
   p_x_ = std::move(p_x);
+  return x();
 }
 
 const Site* Trace::find(const std::string& name) const {
@@ -126,8 +127,8 @@ torch::Tensor Posterior::expectation(torch::Tensor f, int64_t trailing) const {
   return f;
 }
 
-Replay::Replay(const Trace& drawn, OnceCache* cache)
-    : Replay(values_of(drawn), drawn.like(), cache) {
+Replay::Replay(const Trace& drawn, const torch::Tensor& x, OnceCache* cache)
+    : Replay(values_of(drawn, x), drawn.like(), cache) {
   share_with(drawn);
 }
 
@@ -139,8 +140,8 @@ torch::Tensor Replay::value_of(const Site& site) {
   return known->second;
 }
 
-Replay::Values values_of(const Trace& trace) {
-  Replay::Values values;
+Replay::Values values_of(const Trace& trace, const torch::Tensor& x) {
+  Replay::Values values = {{"x", x}};
   for (const Site& site : trace.sites()) values[site.name] = site.value;
   return values;
 }

@@ -84,8 +84,10 @@ class Trace {
   torch::Tensor cluster(const std::string& name, const Categorical& given, bool warms_up = true);
   torch::Tensor cluster(const std::string& name, const UniformClusters& prior);
 
-  /// The end of `generate`: p(x | latents). `given` names its factor, "x|y,z1".
-  void data(const std::string& given, std::unique_ptr<Distribution> p_x);
+  /// p(x | latents), with which most programs end. `given` names its factor, "x|y,z1". Returns x,
+  /// [B, D], for auxiliary latents, which p states after x (see Adgm). Generations end here: an
+  /// auxiliary latent has no part in them.
+  torch::Tensor data(const std::string& given, std::unique_ptr<Distribution> p_x);
 
   /// net(x) for an x that no draw has a part in: computed once however many samples are drawn.
   /// Throws Error if the same network is asked about another x.
@@ -112,8 +114,13 @@ class Trace {
   const torch::TensorOptions& like() const { return like_; }
 
  protected:
+  struct Reached {};  ///< Thrown where a program ends before its last line.
+
   virtual torch::Tensor value_of(const Site& site) = 0;
   void share_with(const Trace& other) { shared_ = other.shared_; }
+
+  /// What `data` returns; throws Reached if x is not known.
+  virtual torch::Tensor x() const { throw Reached(); }
 
  private:
   friend class Model;
@@ -121,7 +128,6 @@ class Trace {
   /// Ends the program, by throwing Reached, as soon as the latent of this name is stated: before
   /// its value is drawn.
   void stop_at(const std::string& name) { last_ = name; }
-  struct Reached {};
 
   template <class F>
   auto cached(const torch::nn::Module* module, const torch::Tensor& x, const F& compute)
@@ -192,25 +198,26 @@ class Posterior : public Trace {
   std::optional<ShareScope> statistics_;  // of batch norms from here on
 };
 
-/// Runs a program over values that are known: scores what another Trace drew.
+/// Runs a program over values that are known, "x" among them: scores what another Trace drew.
 class Replay : public Trace {
  public:
   using Values = std::map<std::string, torch::Tensor>;
   Replay(Values values, torch::TensorOptions like, OnceCache* cache = nullptr)
       : Trace(std::move(like), cache), values_(std::move(values)) {}
 
-  /// Over what `drawn` drew.
-  explicit Replay(const Trace& drawn, OnceCache* cache = nullptr);
+  /// Over what `drawn` drew for x, [B, D].
+  Replay(const Trace& drawn, const torch::Tensor& x, OnceCache* cache = nullptr);
 
  protected:
   torch::Tensor value_of(const Site& site) override;
+  torch::Tensor x() const override { return values_.at("x"); }
 
  private:
   Values values_;
 };
 
-/// What a Trace drew, by name.
-Replay::Values values_of(const Trace& trace);
+/// What a Trace drew for x, [B, D], by name, and x.
+Replay::Values values_of(const Trace& trace, const torch::Tensor& x);
 
 /// Latents held fixed, by name: a cluster's number, int64 [] or [n]; a value, or values that
 /// broadcast to [n, d]. "component", int64 [], is that of a mixture p(z).

@@ -74,6 +74,29 @@ TEST(DiagonalGaussian, EntropyAndKlAreTheirIntegrals) {
   EXPECT_NEAR(value(kl(q, q)), 0, 1e-12);
 }
 
+TEST(DiagonalGaussian, MergedIsTheNormalisedProductOfDensities) {
+  const auto a = gaussian(1.3, std::log(0.4)), b = gaussian(-0.7, std::log(1.9));
+  const auto z = torch::linspace(-9, 9, 20001, kDouble).unsqueeze(1);  // [n, 1]
+  const auto product = (a.log_prob(z) + b.log_prob(z)).exp();
+  const auto normalised = product / (product.sum() * 18 / 20000);  // [n]
+  EXPECT_LT(value((merged(a, b).log_prob(z).exp() - normalised).abs().max()), 1e-9);
+  EXPECT_LT(value((merged(b, a).log_prob(z).exp() - normalised).abs().max()), 1e-9);
+}
+
+TEST(DiagonalGaussian, MergedStandsVariancesBeyondTheRangeOfExp) {
+  const auto single = [](float mean, float log_variance) {
+    return DiagonalGaussian(torch::full({1}, mean), torch::full({1}, log_variance));
+  };
+  // All but certain beside all but unknown: the certain one, in float32.
+  const auto sharp = merged(single(2, -200), single(-5, 200));
+  EXPECT_EQ(value(sharp.mean()), 2);
+  EXPECT_EQ(value(sharp.log_variance()), -200);
+  // Two that are equally certain: their mean, at half the variance.
+  const auto equal = merged(single(2, -200), single(-5, -200));
+  EXPECT_EQ(value(equal.mean()), -1.5);
+  EXPECT_NEAR(value(equal.log_variance()), -200 - std::log(2), 1e-4);
+}
+
 TEST(DiagonalGaussian, SumsOverTheLastDimensionAndBroadcastsBeforeIt) {
   auto generator = make_generator(1);
   const auto mean = torch::empty({3, 1, 4}, kDouble).normal_(0, 1, generator);

@@ -46,6 +46,13 @@ DiagonalGaussian StandardNormal::on(const torch::TensorOptions& like) const {
   return {zeros, zeros};
 }
 
+DiagonalGaussian merged(const DiagonalGaussian& a, const DiagonalGaussian& b) {
+  // 1/σ² = 1/σ_a² + 1/σ_b² in logarithms, where nothing overflows, and the shares of it.
+  const auto apart = b.log_variance() - a.log_variance();
+  const auto mean = a.mean() * apart.sigmoid() + b.mean() * (-apart).sigmoid();
+  return {mean, -torch::logaddexp(-a.log_variance(), -b.log_variance())};
+}
+
 torch::Tensor kl_per_unit(const DiagonalGaussian& q, const DiagonalGaussian& p) {
   return gaussian_kl_per_unit(q.mean(), q.log_variance(), p.mean(), p.log_variance());
 }

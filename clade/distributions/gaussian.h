@@ -34,6 +34,10 @@ struct StandardNormal {
   DiagonalGaussian on(const torch::TensorOptions& like) const;  // [d]
 };
 
+/// The product of two densities, normalised: precisions add up, and each mean counts by its own.
+/// [..., D] each, which broadcast.
+DiagonalGaussian merged(const DiagonalGaussian& a, const DiagonalGaussian& b);
+
 /// KL(q ‖ p) in closed form, in nats; `per_unit` keeps the last dimension, [..., D].
 torch::Tensor kl_per_unit(const DiagonalGaussian& q, const DiagonalGaussian& p);
 torch::Tensor kl(const DiagonalGaussian& q, const DiagonalGaussian& p);  // [...]

@@ -8,15 +8,6 @@
 #include "clade/models/joined.h"
 
 namespace clade {
-namespace {
-
-// The paper leaves log σ free; these bounds only keep exp() and its inverse in float32's range.
-constexpr LogVarianceRange kRange{-12, 6};
-
-// Weights of the linear heads (the first author's public code for the sibling model ADGM).
-constexpr HeadInit kHeads{1e-3};
-
-}  // namespace
 
 std::vector<Option> CagemOptions::options() {
   const std::vector<Option> own = {
@@ -55,10 +46,12 @@ Cagem::Cagem(const CagemOptions& options, const Parent& x, Generator& generator)
     return reads_x ? options.trunk : options.trunk.without_convolutions();
   };
   const auto gaussian = [&](const Parents& parents, int64_t width) {
-    return GaussianConditional(parents, trunk_of(parents), width, kRange, generator, kHeads);
+    return GaussianConditional(parents, trunk_of(parents), width, kFreeLogVariances, generator,
+                               kSmallHeads);
   };
   const auto categorical = [&](const Parents& parents) {
-    return CategoricalConditional(parents, trunk_of(parents), options.clusters, generator, kHeads);
+    return CategoricalConditional(parents, trunk_of(parents), options.clusters, generator,
+                                  kSmallHeads);
   };
 
   q_z1_given_x = register_module("q_z1_given_x", gaussian({x}, z1.width));
@@ -70,7 +63,7 @@ Cagem::Cagem(const CagemOptions& options, const Parent& x, Generator& generator)
   p_z1_given_y_z2 = register_module("p_z1_given_y_z2", gaussian({y, z2}, z1.width));
   p_x_given_y_z1 = register_module(
       "p_x_given_y_z1",
-      Likelihood(options.likelihood, Parents{y, z1}, options.trunk, x, generator, kHeads));
+      Likelihood(options.likelihood, Parents{y, z1}, options.trunk, x, generator, kSmallHeads));
 }
 
 DiagonalGaussian Cagem::q_z2(const torch::Tensor& x, const torch::Tensor& y,

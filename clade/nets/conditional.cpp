@@ -24,10 +24,6 @@ std::vector<torch::Tensor> head_inputs(Trunk& trunk, const std::vector<torch::Te
   return {trunk->given(parents)};
 }
 
-// A learned Gaussian variance stays where exp() and its inverse are harmless in float32.
-constexpr double kMinLogVariance = -12;
-constexpr double kMaxLogVariance = 6;
-
 // Of a logistic distribution over [0, 1]: from a few levels wide to wider than all of them. A tenth
 // of a level, the least, has all its probability in one.
 constexpr double kFirstLogScale = -2.3;
@@ -145,7 +141,7 @@ std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Ten
 // The learned variance and the least one add up, as those of independent noise do: unlike a clamp
 // this leaves a gradient that leads away from the least one again.
 torch::Tensor LikelihoodImpl::log_variance() const {
-  const auto learned = log_variance_.clamp(kMinLogVariance, kMaxLogVariance);
+  const auto learned = log_variance_.clamp(kFreeLogVariances.low, kFreeLogVariances.high);
   return least_log_variance_.defined() ? torch::logaddexp(learned, least_log_variance_) : learned;
 }
 

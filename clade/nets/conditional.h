@@ -20,11 +20,17 @@ struct HeadInit {
   double deviation = 0;
 };
 
+/// Of the heads in the code of ADGM (Maaløe et al. 2016), taken for what its authors built on it.
+inline constexpr HeadInit kSmallHeads{1e-3};
+
 /// Where log-variances are clamped.
 struct LogVarianceRange {
   double low = -6;
   double high = 2;
 };
+
+/// For papers that leave log σ free: keeps exp() and its inverse harmless in float32, and no more.
+inline constexpr LogVarianceRange kFreeLogVariances{-12, 6};
 
 /// N(mean(parents), diag(variance(parents))).
 class GaussianConditionalImpl : public torch::nn::Module {

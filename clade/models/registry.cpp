@@ -2,11 +2,14 @@
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
+#include "clade/models/adgm.h"
 #include "clade/models/cagem.h"
 #include "clade/models/clustered_vae.h"
 #include "clade/models/gmvae.h"
 #include "clade/models/hvae.h"
+#include "clade/models/lvae.h"
 #include "clade/models/vae.h"
+#include "clade/models/vae_l2.h"
 
 namespace clade {
 namespace {
@@ -62,6 +65,9 @@ const std::vector<ModelEntry>& models() {
                             options.given_y = {.prior = false, .posterior = true, .decoder = true};
                             options.labels = true;
                           }),
+      entry<Adgm>("adgm", "m2 with an auxiliary variable, which makes its posterior richer"),
+      entry<VaeL2>("vae_l2", "two continuous layers, inferred from the data up"),
+      entry<Lvae>("lvae", "a ladder of continuous layers, inferred from the top down"),
       entry<Hvae>("hvae", "two continuous layers, no cluster"),
       with_prior<Hvae>("hvp", "hvae with a vampprior as p(z2)", "vampprior"),
       entry<Gmvae>("gmvae", "clusters in z, all of them shaped by a style w"),

@@ -7,14 +7,21 @@
 namespace clade {
 
 /// Settings for an instance of the model that a test can train in a moment: six hidden units, two
-/// dimensions a layer.
+/// dimensions a layer, two layers of a ladder.
 inline std::shared_ptr<ModelOptions> small_options(const std::string& name, int64_t clusters = 3,
                                                    const std::string& estimator = "exact") {
   auto options = find_model(name).options();
   for (Option& option : options->options()) {
-    if (option.name == "layers") *std::get<std::vector<std::string>*>(option.value) = {"6"};
+    if (option.name == "layers" || option.name == "upper_layers")
+      *std::get<std::vector<std::string>*>(option.value) = {"6"};
+    if (option.name == "widths") *std::get<std::vector<int64_t>*>(option.value) = {6, 6};
     if (option.name == "prior_layers") *std::get<std::vector<int64_t>*>(option.value) = {6};
-    if (option.name.rfind("latent", 0) == 0) *std::get<int64_t*>(option.value) = 2;
+    if (option.name == "depth") *std::get<int64_t*>(option.value) = 1;
+    if (option.name == "latents") {
+      *std::get<std::vector<int64_t>*>(option.value) = {2, 2};
+    } else if (option.name.rfind("latent", 0) == 0 || option.name == "auxiliary") {
+      *std::get<int64_t*>(option.value) = 2;
+    }
     if (option.name == "clusters" || option.name == "components")
       *std::get<int64_t*>(option.value) = clusters;
     if (option.name == "summed_clusters") *std::get<int64_t*>(option.value) = 1;

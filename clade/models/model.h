@@ -42,9 +42,11 @@ struct WeightOptions {
   /// Sums every cluster inside the weight, log Σ_y p(x, y, z_y) / q(z_y | x, y), in place of one
   /// draw of it: a tighter bound, at K times the cost. The weight is then one term.
   bool sum_clusters = false;
-  /// Leaves the parameters of q out of the gradient of log q(z): that of the draw itself stays.
-  /// What doubly reparameterised gradients are made of (Tucker et al. 2019).
-  bool posterior_without_gradient = false;
+  /// If defined, [S, B], the weights have the gradients that doubly reparameterised ones are made
+  /// of (Tucker et al. 2019): none from log q(z) to the parameters of q, the draw taken as given;
+  /// and what comes through a draw, from p as from q, is multiplied by this as it is when the
+  /// gradient is taken.
+  torch::Tensor path_scale = {};
 };
 
 /// The posterior of one continuous layer.

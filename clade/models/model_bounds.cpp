@@ -24,14 +24,25 @@ Term reconstruction(const Trace& p, const torch::Tensor& log_prob) {
   return {"log p(" + p.data_name() + ")", log_prob};
 }
 
+// The same, with a gradient that is multiplied by `scale`, [S, B]. value: [S, B] or [S, B, d].
+torch::Tensor with_gradient_times(const torch::Tensor& scale, const torch::Tensor& value) {
+  const auto same = value.view_as(value);
+  if (!same.requires_grad()) return same;
+  same.register_hook([scale](const torch::Tensor& gradient) {
+    return gradient * (gradient.dim() > scale.dim() ? scale.unsqueeze(-1) : scale);
+  });
+  return same;
+}
+
 // log q of a draw. `densities`, if given, states the same latents over the same draws, through
 // which no gradient passes: what reaches the parameters of q from there is the gradient of the
-// densities alone, which is taken away.
-torch::Tensor log_q(const Site& site, const std::optional<Replay>& densities) {
+// densities alone, which is taken away. What is left comes through the draws.
+torch::Tensor log_q(const Site& site, const std::optional<Replay>& densities,
+                    const torch::Tensor& path_scale) {
   const auto value = site.log_prob(site.value);
   if (!densities) return value;
   const auto density = densities->at(site.name).log_prob(site.value.detach());
-  return value - (density - density.detach());
+  return with_gradient_times(path_scale, value - (density - density.detach()));
 }
 
 }  // namespace
@@ -101,28 +112,31 @@ Draws Model::log_weights(const torch::Tensor& x, const WeightOptions& how) {
 Bound Model::weights_over(Posterior& q, const torch::Tensor& x, const WeightOptions& how,
                           OnceCache* cache) {
   infer(q, x);
-  Replay p(q, x, cache);
-  generate(p);
+  Replay::Values draws = values_of(q, x);
   std::optional<Replay> densities;
-  if (how.posterior_without_gradient) {
-    Replay::Values fixed = values_of(q, x);
+  if (how.path_scale.defined()) {
+    Replay::Values fixed = draws;
     for (auto& [name, value] : fixed) value = value.detach();
     densities.emplace(std::move(fixed), like(), cache);
     const StatisticsScope scope(Statistics::kept);  // those of the same points are in already
     infer(*densities, x);
+    for (auto& [name, value] : draws) value = with_gradient_times(how.path_scale, value);
   }
+  Replay p(q, std::move(draws), cache);
+  generate(p);
   if (!how.sum_clusters) {
     Bound bound{{reconstruction(p, q.expectation(p.p_x().log_prob(x)))}};
     for (const Pair& pair : pairs(p, q)) {
-      bound.terms.push_back(divergence(pair.p, q.expectation(log_q(pair.q, densities)) -
-                                                   q.expectation(pair.p.log_prob(pair.q.value))));
+      bound.terms.push_back(
+          divergence(pair.p, q.expectation(log_q(pair.q, densities, how.path_scale)) -
+                                 q.expectation(pair.p.log_prob(pair.p.value))));
     }
     return bound;
   }
   auto log_w = p.p_x().log_prob(x);  // [K…, S, B]
   for (const Pair& pair : pairs(p, q)) {
-    log_w = log_w + pair.p.log_prob(pair.q.value);
-    if (!pair.q.is_cluster()) log_w = log_w - log_q(pair.q, densities);
+    log_w = log_w + pair.p.log_prob(pair.p.value);
+    if (!pair.q.is_cluster()) log_w = log_w - log_q(pair.q, densities, how.path_scale);
   }
   for (int64_t i = 0; i < q.enumerated(); ++i) log_w = torch::logsumexp(log_w, 0);
   // If no continuous latent is drawn, all S weights are the same.

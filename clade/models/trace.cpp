@@ -128,7 +128,10 @@ torch::Tensor Posterior::expectation(torch::Tensor f, int64_t trailing) const {
 }
 
 Replay::Replay(const Trace& drawn, const torch::Tensor& x, OnceCache* cache)
-    : Replay(values_of(drawn, x), drawn.like(), cache) {
+    : Replay(drawn, values_of(drawn, x), cache) {}
+
+Replay::Replay(const Trace& drawn, Values values, OnceCache* cache)
+    : Replay(std::move(values), drawn.like(), cache) {
   share_with(drawn);
 }
 

@@ -205,8 +205,9 @@ class Replay : public Trace {
   Replay(Values values, torch::TensorOptions like, OnceCache* cache = nullptr)
       : Trace(std::move(like), cache), values_(std::move(values)) {}
 
-  /// Over what `drawn` drew for x, [B, D].
+  /// Over what `drawn` drew for x, [B, D]; or over `values` in its place.
   Replay(const Trace& drawn, const torch::Tensor& x, OnceCache* cache = nullptr);
+  Replay(const Trace& drawn, Values values, OnceCache* cache = nullptr);
 
  protected:
   torch::Tensor value_of(const Site& site) override;

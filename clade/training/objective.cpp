@@ -60,13 +60,14 @@ torch::Tensor importance_weighted_cost(const Bound& draws, const Weights& weight
   return -(torch::logsumexp(log_w, 0) - std::log(samples)).mean();
 }
 
-DoublyReparameterised doubly_reparameterised_costs(const Bound& draws, const Weights& weights) {
+torch::Tensor doubly_reparameterised_cost(const Bound& draws, const Weights& weights,
+                                          torch::Tensor path_scale) {
   const auto log_w = log_weights(draws, weights);     // [S, B]
   const auto normalised = log_w.detach().softmax(0);  // w̃
   // Of −Σ w̃ β ∂log q, the part of the gradient that is left out, the expectation is that of
   // −Σ β (w̃ − w̃²) ∂log w along the paths.
-  const auto paths = (1 - weights.beta) * normalised + weights.beta * normalised.square();
-  return {-(paths * log_w).sum(0).mean(), -(normalised * log_w).sum(0).mean()};
+  path_scale.copy_(1 - weights.beta + weights.beta * normalised);
+  return -(normalised * log_w).sum(0).mean();
 }
 
 }  // namespace clade

@@ -27,18 +27,13 @@ torch::Tensor cost(const Bound& bound, const Weights& weights);  // []
 /// logarithm there is no mean to compare it with.
 torch::Tensor importance_weighted_cost(const Bound& draws, const Weights& weights);  // []
 
-/// Two costs, [] each, whose gradients together are that of importance_weighted_cost() in
-/// expectation, with less variance in the parameters of q (Tucker et al. 2019): those follow
-/// `inference`, all others `generation`, and neither the other.
-struct DoublyReparameterised {
-  torch::Tensor inference;
-  torch::Tensor generation;
-};
-
-/// draws: as above, with a gradient that reaches the parameters of q through the latents alone (see
-/// WeightOptions). With w̃ the normalised weights, the paths through the latents weigh
-/// (1 − β) w̃ + β w̃², at β = 1 the paper's w̃². Right if q is reparameterised, has its parameters to
-/// itself, and every divergence warms up.
-DoublyReparameterised doubly_reparameterised_costs(const Bound& draws, const Weights& weights);
+/// A cost whose gradient is that of importance_weighted_cost() in expectation, with less variance
+/// in what reaches the parameters of q (Tucker et al. 2019); its value is not that of the other.
+/// draws: as above, drawn with this `path_scale`, [S, B] (see WeightOptions), which is filled in.
+/// With w̃ the normalised weights, p at given latents weighs w̃, the paths through the latents
+/// (1 − β) w̃ + β w̃², at β = 1 the paper's w̃². Right if q is reparameterised and every divergence
+/// warms up, also if p and q share parameters; less variance only if they do not.
+torch::Tensor doubly_reparameterised_cost(const Bound& draws, const Weights& weights,
+                                          torch::Tensor path_scale);  // []
 
 }  // namespace clade

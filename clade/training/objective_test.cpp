@@ -163,19 +163,22 @@ TEST(ImportanceWeightedCost, StandsWeightsBeyondTheRangeOfExp) {
 TEST(DoublyReparameterised, WeighsPathsByTheSquareOfTheNormalisedWeights) {
   Bound draws = three_draws();
   for (Term& term : draws.terms) term.value = term.value.slice(1, 0, 1);  // of one point, [3, 1]
-  draws.terms[0].value.requires_grad_();
+  auto& log_p = draws.terms[0].value.requires_grad_();
   const double total = std::exp(-1.5) + std::exp(-5.0) + std::exp(-4.75);
   const std::vector<double> weights = {std::exp(-1.5) / total, std::exp(-5.0) / total,
                                        std::exp(-4.75) / total};
-  const auto gradient = [&](const torch::Tensor& of_cost) {
-    return torch::autograd::grad({of_cost}, {draws.terms[0].value}, {}, /*retain_graph=*/true)[0]
-        .flatten();
-  };
-  const auto costs = doubly_reparameterised_costs(draws, {});
-  for (int64_t s = 0; s < 3; ++s) {
-    const double weight = weights[static_cast<size_t>(s)];
-    EXPECT_NEAR(number(gradient(costs.inference)[s]), -weight * weight, 1e-14);
-    EXPECT_NEAR(number(gradient(costs.generation)[s]), -weight, 1e-14);
+  for (const double beta : {1.0, 0.0}) {
+    const auto scale = torch::zeros({3, 1}, torch::kFloat64);
+    const auto cost = doubly_reparameterised_cost(draws, {.beta = beta}, scale);
+    const auto normalised = -torch::autograd::grad({cost}, {log_p})[0];  // w̃, [3, 1]
+    EXPECT_NEAR(number(normalised.sum()), 1, 1e-14);
+    for (int64_t s = 0; s < 3; ++s) {
+      const double weight = number(normalised[s][0]);
+      if (beta == 1) {
+        EXPECT_NEAR(weight, weights[static_cast<size_t>(s)], 1e-14);
+      }
+      EXPECT_NEAR(weight * number(scale[s][0]), beta == 1 ? weight * weight : weight, 1e-14);
+    }
   }
 }
 

@@ -81,7 +81,7 @@ std::vector<Option> TrainOptions::options() {
        "their mean, iwae the logarithm of their mean weight"},
       {"gradient", &gradient,
        "of iwae: standard; or doubly_reparameterised, which has less variance for q, the more "
-       "samples the less, at the cost of a second backward pass (Tucker et al. 2019)"},
+       "samples the less (Tucker et al. 2019)"},
       {"label_weight", &label_weight,
        "of models that learn from labels: what the losses on labels weigh, see label_scale"},
       {"label_scale", &label_scale,

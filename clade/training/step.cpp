@@ -40,11 +40,6 @@ MeanBound mean_of(const std::vector<Term>& terms, const torch::Tensor& means, si
   return mean;
 }
 
-/// Whether a parameter of this name is one of q(latents | x).
-bool is_of_inference(const std::string& name) {
-  return name.rfind("q_", 0) == 0 || name.rfind("hidden_given_x", 0) == 0;
-}
-
 torch::TensorOptions row_numbers(const torch::Device& device) {
   return torch::dtype(torch::kInt64).device(device);
 }
@@ -130,12 +125,7 @@ TrainingStep::TrainingStep(Model& model, const Splits& data, const TrainOptions&
       adam_(parameters_.values()),
       rows_(torch::zeros({options.batch}, row_numbers(data.train.x.device()))),
       step_number_(torch::zeros({}, rows_.options())),
-      graph_([this] { step_on(rows_); }, generator_, data.train.x.device(), options.cuda_graph) {
-  for (const auto& item : model.named_parameters()) {
-    if (!item.value().requires_grad()) continue;
-    (is_of_inference(item.key()) ? of_inference_ : of_generation_).push_back(item.value());
-  }
-}
+      graph_([this] { step_on(rows_); }, generator_, data.train.x.device(), options.cuda_graph) {}
 
 void TrainingStep::begin_epoch(const Weights& weights) {
   weights_ = weights;
@@ -183,9 +173,10 @@ Bound TrainingStep::terms_of(const torch::Tensor& x, const torch::Tensor& rows) 
                                guidance_);
   }
   if (objective_ == Objective::elbo) return model_.bound(x, generator_, draws);
-  WeightOptions how;
-  how.posterior_without_gradient = objective_ == Objective::doubly_reparameterised_iwae;
-  return model_.log_weights(x, how)(samples_, generator_);
+  if (objective_ == Objective::doubly_reparameterised_iwae) {
+    path_scale_ = torch::zeros({samples_, x.size(0)}, x.options());
+  }
+  return model_.log_weights(x, {.path_scale = path_scale_})(samples_, generator_);
 }
 
 /// What the labelled points of this step add, [labelled batch].
@@ -213,11 +204,7 @@ void TrainingStep::take_gradient(const Bound& bound, const Bound& labelled) {
     case Objective::iwae:
       return with_labels(importance_weighted_cost(bound, weights_)).backward();
     case Objective::doubly_reparameterised_iwae:
-      const auto costs = doubly_reparameterised_costs(bound, weights_);
-      using torch::autograd::backward;
-      backward({costs.inference}, {}, /*retain_graph=*/true, /*create_graph=*/false, of_inference_);
-      backward({costs.generation}, {}, /*retain_graph=*/false, /*create_graph=*/false,
-               of_generation_);
+      return doubly_reparameterised_cost(bound, weights_, path_scale_).backward();
   }
 }
 

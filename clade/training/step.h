@@ -93,6 +93,7 @@ class TrainingStep {
  private:
   void step_on(const torch::Tensor& rows);
   Objective objective() const { return responsibilities_.defined() ? Objective::elbo : objective_; }
+  WeightOptions weight_options(int64_t points);
   Bound terms_of(const torch::Tensor& x, const torch::Tensor& rows);
   Bound labelled_terms();
   void take_gradient(const Bound& bound, const Bound& labelled);
@@ -108,12 +109,12 @@ class TrainingStep {
   bool over_norms_;         // Adam on gradients over their norms
   double clip_norm_;        // 0: none
   FlatParameters parameters_;
-  std::vector<torch::Tensor> of_inference_, of_generation_;  // the same, of q and the others
   Adam adam_;
   Weights weights_;
   torch::Tensor responsibilities_;  // [N, K]; undefined: no step is guided
   Guidance guidance_ = Guidance::told;
   StepWatch watch_;
+  torch::Tensor path_scale_;  // [samples, b] of the present step; undefined: standard gradients
 
   // What a captured step reads anew each time.
   torch::Tensor rows_;         // [batch] int64

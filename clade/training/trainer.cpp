@@ -127,12 +127,14 @@ void Trainer::check_objective() {
   }
   importance_weighted_cost(model_.bound(x, generator, /*samples=*/1), {});  // refuses floors
   if (options_.gradient == "standard") return;
-  const bool shared = to_json(*trained_.options).value("prior", "") == "vampprior";
+  const bool shared =
+      trained_.name == "lvae" || to_json(*trained_.options).value("prior", "") == "vampprior";
   if (!model_.infers_clusters() && !shared) return;
-  throw ConfigError("train.gradient is \"doubly_reparameterised\", which " + trained_.name +
-                    " cannot have: " +
-                    (shared ? "its prior is made of q(z|x) itself"
-                            : "a relaxed cluster has no density of its own") +
+  throw ConfigError("train.gradient is \"doubly_reparameterised\", " +
+                    (shared ? "which has more variance, not less, for " + trained_.name +
+                                  ": p and q share parameters"
+                            : "which " + trained_.name +
+                                  " cannot have: a relaxed cluster has no density of its own") +
                     "; set it to \"standard\"");
 }
 

@@ -9,8 +9,10 @@
 #include <map>
 #include <string>
 
+#include "clade/models/by_hand_for_tests.h"
 #include "clade/models/registry.h"
 #include "clade/models/vae.h"
+#include "clade/ops/noise.h"
 
 namespace clade {
 namespace {
@@ -302,6 +304,41 @@ TEST(ClusteredVae, WarmsUpKLOfYOnlyIfAsked) {
     EXPECT_EQ(warms_up.at("KL(y)"), asked);
     EXPECT_TRUE(warms_up.at("KL(z)"));
     EXPECT_FALSE(warms_up.at("log p(x|z,y)"));
+  }
+}
+
+TEST(M2, LabelledPointsHaveTheBoundOfTheirOwnClusterByHand) {
+  const auto options = options_of("m2", 3);
+  const auto model = made("m2", *options);
+  const auto x = points();                           // [B, D]
+  const auto y = torch::tensor({2, 0, 1, 1, 0, 2});  // [B]
+  const Factors f = by_hand("indp", *model, x);      // whose factors it has
+  torch::NoGradGuard no_grad;
+  const auto of_own = [&](const torch::Tensor& each) {  // [B, K, d] -> [B, d]
+    return each.index({torch::arange(6), y});
+  };
+  const auto mean = of_own(f.mean), log_variance = of_own(f.variance).log();
+  auto noise = make_generator(4), same_noise = make_generator(4);
+  const auto z = mean + (log_variance / 2).exp() * draw_normals({6, 2}, x, noise);
+  const ByHand w{model->named_parameters()};
+  const auto h = w.gated("p_x_given_z_y.trunk.layer1",
+                         {{"z", z}, {"y", torch::one_hot(y, 3).to(torch::kFloat64)}});
+  const auto log_p_x = log_bits_by_hand(x, w.join("p_x_given_z_y.logits", {{"hidden", h}}));
+  const auto zeros = torch::zeros_like(mean);
+  const auto kl_z = kl_by_hand(mean, log_variance, zeros, zeros);
+
+  ASSERT_TRUE(model->takes_labels());
+  const Bound bound = model->labelled_bound(x, y, same_noise);
+  ASSERT_EQ(bound.terms.size(), 4u);
+  EXPECT_EQ(bound.terms[3].name, "H(q(y|x))");
+  for (int64_t b = 0; b < 6; ++b) {
+    const auto i = static_cast<size_t>(b);
+    EXPECT_NEAR(number(bound.terms[0].value[b]), log_p_x[i], 1e-9);
+    EXPECT_NEAR(number(bound.terms[1].value[b]), kl_z[i], 1e-9);
+    EXPECT_NEAR(number(bound.terms[2].value.expand({6})[b]), std::log(3), 1e-9);  // -log p(y)
+    EXPECT_NEAR(number(bound.terms[3].value[b]), -std::log(number(f.q_y[b][y[b].item<int64_t>()])),
+                1e-9);
+    EXPECT_NEAR(number(bound.elbo()[b]), log_p_x[i] - kl_z[i] - std::log(3), 1e-9);
   }
 }
 

@@ -29,17 +29,37 @@ T* setting(ModelOptions& options, const std::string& name) {
   return nullptr;
 }
 
+/// Of a ladder: `first`, half of it, and so on, but no less than `least`.
+void halve(int64_t first, int64_t least, std::vector<int64_t>& sizes) {
+  for (int64_t& size : sizes) {
+    size = std::max(first, least);
+    first /= 2;
+  }
+}
+
 void fit_model(int64_t features, ModelOptions& model) {
   const int64_t width = std::clamp(8 * features, kLeastWidth, kMostWidth);
   const int64_t latent =
       std::clamp<int64_t>(features / 2, std::min<int64_t>(2, features), kMostLatent);
   if (auto* trunk = setting<std::string>(model, "trunk")) *trunk = "dense";
-  if (auto* layers = setting<std::vector<std::string>>(model, "layers")) {
-    *layers = {std::to_string(width), std::to_string(width)};
+  for (const char* name : {"layers", "upper_layers"}) {
+    if (auto* layers = setting<std::vector<std::string>>(model, name)) {
+      *layers = {std::to_string(width), std::to_string(width)};
+    }
   }
-  for (const char* name : {"latent", "latent1", "latent2", "latent_w"}) {
+  for (const char* name : {"latent", "latent1", "latent2", "latent_w", "auxiliary"}) {
     if (auto* size = setting<int64_t>(model, name)) *size = latent;
   }
+  using Sizes = std::vector<int64_t>;
+  if (auto* latents = setting<Sizes>(model, "latents")) halve(latent, 1, *latents);
+  if (auto* widths = setting<Sizes>(model, "widths")) halve(width, kLeastWidth, *widths);
+}
+
+/// Whether fit_model() chooses the setting of this name.
+bool is_size(const std::string& name) {
+  static const std::vector<std::string> others = {"layers", "upper_layers", "widths", "auxiliary"};
+  return name.rfind("latent", 0) == 0 ||
+         std::find(others.begin(), others.end(), name) != others.end();
 }
 
 /// How many clusters it divides points into; 1 for none.
@@ -70,8 +90,7 @@ std::string said_of(const Splits& data, ModelOptions& model, const TrainOptions&
   said << "chosen for " << data.train.size() << " points of " << data.train.features()
        << " values, but for what is set:";
   for (const Option& option : model.options()) {
-    const bool size = option.name == "layers" || option.name.rfind("latent", 0) == 0;
-    if (size) said << " " << option.name << " " << spelled(option) << ",";
+    if (is_size(option.name)) said << " " << option.name << " " << spelled(option) << ",";
   }
   said << " " << train.epochs << " epochs, batches of " << train.batch << ", rate "
        << train.learning_rate << ", warm-up " << train.warmup << ", cooldown " << train.cooldown

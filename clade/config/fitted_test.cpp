@@ -64,6 +64,19 @@ TEST(Fitted, WhatIsSetWinsAndTheRestFollowsIt) {
   EXPECT_EQ(latent_of(set), 3);
 }
 
+TEST(Fitted, LaddersHalveFromLevelToLevel) {
+  const auto sizes = [](int64_t features, const std::vector<std::string>& settings) {
+    const auto model = to_json(*fitted(1000, features, settings, "lvae").model);
+    return std::pair<nlohmann::json, nlohmann::json>(model.at("latents"), model.at("widths"));
+  };
+  const auto table = sizes(16, {});
+  EXPECT_EQ(table.first, nlohmann::json({8, 4, 2, 1, 1}));
+  EXPECT_EQ(table.second, nlohmann::json({128, 64, 64, 64, 64}));
+  const auto set = sizes(16, {"model.latents=[5, 2]", "model.widths=[30, 20]"});
+  EXPECT_EQ(set.first, nlohmann::json({5, 2}));
+  EXPECT_EQ(set.second, nlohmann::json({30, 20}));
+}
+
 TEST(Fitted, StartIsNoneWhereThereIsNothingToStart) {
   EXPECT_EQ(fitted(1000, 16, {}, "vae").train.start, "none");
   EXPECT_EQ(fitted(1000, 16, {}, "mog").train.start, "neighbours");

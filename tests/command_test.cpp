@@ -492,6 +492,28 @@ TEST_F(Command, HoldsLatentsFixedByName) {
                  {"no discrete latent \"y2\"", "did you mean y?"});
 }
 
+TEST_F(Command, MovesALatentAndKeepsAllElse) {
+  write_points("points.csv");
+  ASSERT_EQ(
+      run(train("points.csv", {"--labels", "kind", "--model", "gmvae", "--out", "made", "--set",
+                               "model.latent_w=3", "--set", "model.prior_layers=[6]"}))
+          .code,
+      0);
+  const auto size_of = [&](std::vector<std::string> more) {
+    std::vector<std::string> words = {"generate", "made", "--grid", "w", "--out", "grid.npy"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return fs::file_size(folder_ / "grid.npy");
+  };
+  EXPECT_EQ(size_of({}), 128 + 3 * 11 * 4 * 8u);  // eleven steps in a row for each cluster
+  EXPECT_EQ(size_of({"--given", "y=1"}), 128 + 11 * 4 * 8u);
+  EXPECT_EQ(size_of({"--given", "y=1", "--count", "2"}), 128 + 2 * 11 * 4 * 8u);
+  expect_refusal({"generate", "made", "--grid", "z", "--out", "no.csv"}, {"N(0, I)", "move w"});
+  expect_refusal({"generate", "made", "--grid", "w", "--given", "w=0", "--out", "no.csv"},
+                 {"both move and be given"});
+}
+
 TEST_F(Command, TrainsOnImagesAndDrawsThem) {
   // IDX: 60 pictures of 6x6, a bright half left or right.
   std::string images("\0\0\x08\x03\0\0\0\x3c\0\0\0\x06\0\0\0\x06", 16);
@@ -733,6 +755,32 @@ TEST_F(Command, BenchComparesModelsOnDataAndReportPutsRunsSideBySide) {
                  {"seed-1", "rename"});
   expect_refusal({"bench", "points.csv"}, {"--models"});
   expect_refusal({"bench", "points.csv", "--models", "vea"}, {"vae"});
+}
+
+TEST_F(Command, BenchSweepsOverTheNumberOfClusters) {
+  write_points("points.csv");
+  std::vector<std::string> bench = {"bench",  "points.csv", "--models",  "cp_vae",  "--sweep",
+                                    "x",      "--labels",   "kind",      "--seeds", "2",
+                                    "--jobs", "2",          "--threads", "1"};
+  for (const char* setting : {"train.epochs=2", "train.batch=20", "model.hidden=[8]"}) {
+    bench.insert(bench.end(), {"--set", setting});
+  }
+  std::string& sweep = bench[5];
+  for (const char* wrong :
+       {"model.clusters", "model.clusters=2", "model.clusters=2,two", "model.clusters=2,2"}) {
+    sweep = wrong;
+    expect_refusal(bench, {"--sweep", wrong});
+  }
+  sweep = "model.clusters=2,3";
+  const Outcome made = run(bench);
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(made.out.find("Recommended: model.clusters = "), std::string::npos) << made.out;
+  const std::string table = read(folder_ / "runs/bench/points/cp_vae/sweep.md");
+  for (const char* line : {"\n| 2 | −", "\n| 3 | −", "seeds agree there by "}) {
+    EXPECT_NE(table.find(line), std::string::npos) << line << table;
+  }
+  EXPECT_EQ(results().at("points/cp_vae/clusters-3").at("clusters"), 3);
+  EXPECT_NE(run(bench).out.find("4 finished before"), std::string::npos);
 }
 
 TEST_F(Command, BenchMakesATableAndRunsOnlyWhatIsMissing) {

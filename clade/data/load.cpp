@@ -16,6 +16,7 @@
 #include "clade/data/preprocessing.h"
 #include "clade/formats/image_sides.h"
 #include "clade/formats/numbers.h"
+#include "clade/nets/conditional.h"
 
 namespace clade {
 namespace {
@@ -414,7 +415,7 @@ void check_likelihood(const DataOptions& options, const Splits& splits,
 }
 
 void check_values(const Dataset& data, const std::string& likelihood) {
-  if (likelihood == "gaussian") return;
+  if (!is_bounded(likelihood)) return;
   Points points;
   points.name = data.name;
   points.shape = data.shape;

@@ -8,6 +8,7 @@
 #include "clade/distributions/categorical.h"
 #include "clade/distributions/discretised_logistic.h"
 #include "clade/distributions/gaussian.h"
+#include "clade/distributions/laplace.h"
 #include "clade/distributions/partial_gaussian.h"
 
 namespace clade {
@@ -38,6 +39,23 @@ TEST(DiagonalGaussian, DensityIntegratesToOneWithTheRightMoments) {
   EXPECT_NEAR(
       integral([&](const auto& z) { return p.log_prob(z).exp() * (z.squeeze(1) - 0.7).square(); }),
       0.3, 1e-9);
+}
+
+TEST(Laplace, DensityIntegratesToOneWithTheRightMoments) {
+  const Laplace p(torch::full({1}, 0.7, kDouble), torch::full({1}, std::log(0.3), kDouble));
+  EXPECT_NEAR(integral([&](const auto& x) { return p.log_prob(x).exp(); }), 1, 1e-6);
+  EXPECT_NEAR(integral([&](const auto& x) { return p.log_prob(x).exp() * x.squeeze(1); }), 0.7,
+              1e-6);
+  EXPECT_NEAR(
+      integral([&](const auto& x) { return p.log_prob(x).exp() * (x.squeeze(1) - 0.7).square(); }),
+      2 * 0.3 * 0.3, 1e-6);
+  auto generator = make_generator(1);
+  const auto draws =
+      Laplace(torch::full({200000, 1}, 0.7, kDouble), torch::full({1}, std::log(0.3), kDouble))
+          .sample(generator);
+  EXPECT_NEAR(value(draws.mean()), 0.7, 0.005);
+  EXPECT_NEAR(value((draws - 0.7).abs().mean()), 0.3, 0.005);
+  EXPECT_NEAR(value((draws > 0.7).to(kDouble).mean()), 0.5, 0.005);
 }
 
 TEST(PartialGaussian, IsOfTheFeaturesThatVary) {

@@ -41,9 +41,8 @@ Adgm::Adgm(const AdgmOptions& options, const Parent& x, Generator& generator)
       "q_y_given_a_x", CategoricalConditional(Parents{a, x}, options.trunk, options.clusters,
                                               generator, kSmallHeads));
   q_z_given_a_x_y = register_module("q_z_given_a_x_y", gaussian({a, x, y}, z.width));
-  p_x_given_y_z = register_module(
-      "p_x_given_y_z",
-      Likelihood(options.likelihood, Parents{y, z}, options.trunk, x, generator, kSmallHeads));
+  p_x_given_y_z = register_module("p_x_given_y_z", Likelihood(options, Parents{y, z}, options.trunk,
+                                                              x, generator, kSmallHeads));
   p_a_given_x_y_z = register_module("p_a_given_x_y_z", gaussian({x, y, z}, a.width));
 }
 

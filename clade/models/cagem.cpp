@@ -63,7 +63,7 @@ Cagem::Cagem(const CagemOptions& options, const Parent& x, Generator& generator)
   p_z1_given_y_z2 = register_module("p_z1_given_y_z2", gaussian({y, z2}, z1.width));
   p_x_given_y_z1 = register_module(
       "p_x_given_y_z1",
-      Likelihood(options.likelihood, Parents{y, z1}, options.trunk, x, generator, kSmallHeads));
+      Likelihood(options, Parents{y, z1}, options.trunk, x, generator, kSmallHeads));
 }
 
 DiagonalGaussian Cagem::q_z2(const torch::Tensor& x, const torch::Tensor& y,

@@ -63,10 +63,9 @@ ClusteredVae::ClusteredVae(const ClusteredVaeOptions& options, const Parent& x,
                                        range, encoder, generator));
   }
   const Parent z{"z", d};
-  p_x_given_z_y =
-      register_module(given_y.decoder ? "p_x_given_z_y" : "p_x_given_z",
-                      Likelihood(options.likelihood, given_y.decoder ? Parents{z, y} : Parents{z},
-                                 options.trunk, x, generator));
+  p_x_given_z_y = register_module(given_y.decoder ? "p_x_given_z_y" : "p_x_given_z",
+                                  Likelihood(options, given_y.decoder ? Parents{z, y} : Parents{z},
+                                             options.trunk, x, generator));
 }
 
 void ClusteredVae::infer(Trace& q, const torch::Tensor& x) {

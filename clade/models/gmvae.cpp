@@ -67,8 +67,8 @@ Gmvae::Gmvae(const GmvaeOptions& options, const Parent& x, Generator& generator)
   p_z_given_w = register_module(
       "p_z_given_w", MixtureConditional(w, tanh, options.clusters, z.width, kLogVariances,
                                         options.prior_spread, generator));
-  p_x_given_z = register_module(
-      "p_x_given_z", Likelihood(options.likelihood, Parents{z}, options.trunk, x, generator));
+  p_x_given_z =
+      register_module("p_x_given_z", Likelihood(options, Parents{z}, options.trunk, x, generator));
 }
 
 void Gmvae::infer(Trace& q, const torch::Tensor& x) {

@@ -56,9 +56,8 @@ Hvae::Hvae(const HvaeOptions& options, const Parent& x, Generator& generator)
       "p_z1_given_z2", GaussianConditional(Parents{z2}, options.trunk, z1.width, range, generator));
   p_x_from_z1 = register_module("p_x_from_z1", first_layer(z1));
   p_x_from_z2 = register_module("p_x_from_z2", first_layer(z2));
-  p_x_given_z1_z2 =
-      register_module("p_x_given_z1_z2",
-                      Likelihood(options.likelihood, Parents{h(z1), h(z2)}, joint, x, generator));
+  p_x_given_z1_z2 = register_module(
+      "p_x_given_z1_z2", Likelihood(options, Parents{h(z1), h(z2)}, joint, x, generator));
   p_z2 = register_module(
       "p_z2", Prior(options.prior, z2.width, x.width, is_bounded(options.likelihood), range,
                     q_z2_given_x, generator));

@@ -71,8 +71,8 @@ Lvae::Lvae(const LvaeOptions& options, const Parent& x, Generator& generator)
                                             options.latents[l], range, generator)));
   }
   const Parent z1{z_of(0), options.latents.front()};
-  p_x_given_z1 = register_module("p_x_given_z1", Likelihood(options.likelihood, Parents{z1},
-                                                            options.trunk_of(0), x, generator));
+  p_x_given_z1 = register_module(
+      "p_x_given_z1", Likelihood(options, Parents{z1}, options.trunk_of(0), x, generator));
 }
 
 void Lvae::infer(Trace& q, const torch::Tensor& x) {

@@ -6,9 +6,9 @@
 
 #include "clade/core/error.h"
 #include "clade/core/require.h"
+#include "clade/models/joined.h"
 #include "clade/models/mean_bound.h"
 #include "clade/models/pairs.h"
-#include "clade/nets/conditional.h"
 
 namespace clade {
 namespace {
@@ -25,18 +25,16 @@ bool is_standard_normal(const Site& site) {
 }  // namespace
 
 std::vector<Option> ModelOptions::options() {
-  return {{"likelihood", &likelihood,
-           "p(x | ...): bernoulli for bits and grey levels, gaussian (one learned variance per "
-           "feature) for real values, discretised_logistic (256 levels, one learned scale per "
-           "feature) for colour images"},
-          {"least_deviation", &least_deviation,
-           "under a gaussian likelihood the least deviation of a feature, as a share of its own "
-           "over the training points, but not below the rounding of its numbers (the smallest step "
-           "/ √12); 0 sets no least one. Unless it is given, clade train takes 0.05"}};
+  const std::vector<Option> limits = {
+      {"least_deviation", &least_deviation,
+       "under a gaussian likelihood the least deviation of a feature, as a share of its own over "
+       "the training points, but not below the rounding of its numbers (the smallest step / √12); "
+       "0 sets no least one. Unless it is given, clade train takes 0.05"}};
+  return joined({likelihood_options(), limits});
 }
 
 void ModelOptions::validate() const {
-  require_one_of("model.likelihood", likelihood, likelihoods());
+  validate_likelihood();
   require_at_least("model.least_deviation", least_deviation, 0);
 }
 

@@ -11,6 +11,7 @@
 #include "clade/models/bound.h"
 #include "clade/models/information.h"
 #include "clade/models/trace.h"
+#include "clade/nets/conditional.h"
 
 namespace clade {
 
@@ -79,8 +80,7 @@ enum class Guidance {
 };
 
 /// What every model's settings share.
-struct ModelOptions : Options {
-  std::string likelihood = "bernoulli";
+struct ModelOptions : Options, LikelihoodOptions {
   double least_deviation = 0;  ///< Under a Gaussian; see LikelihoodImpl::limit().
 
   /// The shared settings, to which a model adds its own.

@@ -19,8 +19,8 @@ Vae::Vae(const VaeOptions& options, const Parent& x, Generator& generator)
   const LogVarianceRange range;
   q_z_given_x = register_module(
       "q_z_given_x", GaussianConditional(Parents{x}, options.trunk, z.width, range, generator));
-  p_x_given_z = register_module(
-      "p_x_given_z", Likelihood(options.likelihood, Parents{z}, options.trunk, x, generator));
+  p_x_given_z =
+      register_module("p_x_given_z", Likelihood(options, Parents{z}, options.trunk, x, generator));
   p_z =
       register_module("p_z", Prior(options.prior, z.width, x.width, is_bounded(options.likelihood),
                                    range, q_z_given_x, generator));

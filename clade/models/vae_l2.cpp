@@ -45,8 +45,7 @@ VaeL2::VaeL2(const VaeL2Options& options, const Parent& x, Generator& generator)
   q_z2_given_z1 = register_module("q_z2_given_z1", gaussian(z1, upper, z2.width));
   p_z1_given_z2 = register_module("p_z1_given_z2", gaussian(z2, upper, z1.width));
   p_x_given_z1 = register_module(
-      "p_x_given_z1",
-      Likelihood(options.likelihood, Parents{z1}, options.trunk, x, generator, kSmallHeads));
+      "p_x_given_z1", Likelihood(options, Parents{z1}, options.trunk, x, generator, kSmallHeads));
 }
 
 void VaeL2::infer(Trace& q, const torch::Tensor& x) {

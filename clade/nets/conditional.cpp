@@ -2,10 +2,14 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "clade/core/error.h"
+#include "clade/core/require.h"
 #include "clade/distributions/bernoulli.h"
 #include "clade/distributions/discretised_logistic.h"
+#include "clade/distributions/laplace.h"
 #include "clade/distributions/partial_gaussian.h"
 #include "clade/nets/least_deviation.h"
 #include "clade/ops/linear.h"
@@ -24,11 +28,26 @@ std::vector<torch::Tensor> head_inputs(Trunk& trunk, const std::vector<torch::Te
   return {trunk->given(parents)};
 }
 
+bool are_maps(const Parents& parents) {
+  return std::all_of(parents.begin(), parents.end(),
+                     [](const Parent& parent) { return !parent.shape.empty(); });
+}
+
 // Of a logistic distribution over [0, 1]: from a few levels wide to wider than all of them. A tenth
 // of a level, the least, has all its probability in one.
 constexpr double kFirstLogScale = -2.3;
 constexpr double kMinLogScale = -8;
 constexpr double kMaxLogScale = 1;
+
+const std::vector<std::string>& scales() {
+  static const std::vector<std::string> names = {"learned", "network", "fixed"};
+  return names;
+}
+
+/// Where a learned spread begins: log-variance of a Gaussian, log-scale of the other kinds.
+double first_spread(const std::string& kind) {
+  return kind == "discretised_logistic" ? kFirstLogScale : 0;
+}
 
 }  // namespace
 
@@ -101,7 +120,8 @@ Categorical CategoricalConditionalImpl::given(const std::vector<torch::Tensor>& 
 }
 
 const std::vector<std::string>& likelihoods() {
-  static const std::vector<std::string> names = {"bernoulli", "gaussian", "discretised_logistic"};
+  static const std::vector<std::string> names = {"bernoulli", "gaussian", "laplace",
+                                                 "discretised_logistic"};
   return names;
 }
 
@@ -109,55 +129,99 @@ bool is_bounded(const std::string& kind) {
   return kind == "bernoulli" || kind == "discretised_logistic";
 }
 
-LikelihoodImpl::LikelihoodImpl(const std::string& kind, const Parents& parents,
+std::vector<Option> LikelihoodOptions::likelihood_options() {
+  return {
+      {"likelihood", &likelihood,
+       "p(x | ...): bernoulli for bits and grey levels, gaussian or laplace for real values, "
+       "discretised_logistic (256 levels) for colour images"},
+      {"scale", &scale,
+       "deviation of a gaussian, scale of a laplace or discretised_logistic likelihood: learned "
+       "(one a feature), network (one for each feature of each point, from the network that "
+       "makes the mean) or fixed"},
+      {"fixed_scale", &fixed_scale, "the one of model.scale = \"fixed\", in units of x"}};
+}
+
+void LikelihoodOptions::validate_likelihood() const {
+  require_one_of("model.likelihood", likelihood, likelihoods());
+  require_one_of("model.scale", scale, scales());
+  require_above("model.fixed_scale", fixed_scale, 0);
+}
+
+LikelihoodImpl::LikelihoodImpl(const LikelihoodOptions& options, const Parents& parents,
                                const TrunkOptions& trunk, const Parent& x, Generator& generator,
-                               const HeadInit& init) {
+                               const HeadInit& init)
+    : kind_(options.likelihood), features_(x.width) {
+  if (kind_ == "bernoulli" && options.scale != "learned") {
+    throw ConfigError("model.scale is \"" + options.scale +
+                      "\", and a bernoulli likelihood has none: leave it out, or set "
+                      "model.likelihood");
+  }
   const Mirror mirror = mirrored(trunk.layers, x);
   TrunkOptions own = trunk;
-  own.layers = mirror.hidden;
+  own.layers = are_maps(parents) ? mirror.of_maps : mirror.hidden;
   if (!own.layers.empty()) trunk_ = register_module("trunk", Trunk(parents, own, generator));
-  output_ = register_module(
-      kind == "gaussian" ? "mean" : "logits",
-      Join(head_parents(trunk_, parents), mirror.last, generator, JoinInit{init.deviation, 0}));
-  if (kind == "gaussian") {
-    log_variance_ = register_parameter("log_variance", torch::zeros({x.width}));
-  } else if (kind == "discretised_logistic") {
-    log_scale_ = register_parameter("log_scale", torch::full({x.width}, kFirstLogScale));
+  const auto head = [&](const std::string& name) {
+    return register_module(name, Join(head_parents(trunk_, parents), mirror.last, generator,
+                                      JoinInit{init.deviation, 0}));
+  };
+  output_ = head(is_bounded(kind_) ? "logits" : "mean");
+  if (kind_ == "bernoulli") return;
+  const std::string name = kind_ == "gaussian" ? "log_variance" : "log_scale";
+  if (options.scale == "network") {
+    spread_of_x_ = head(name);
+  } else if (options.scale == "fixed") {
+    const double log_scale = std::log(options.fixed_scale);
+    spread_ = register_buffer(
+        name, torch::full({x.width}, kind_ == "gaussian" ? 2 * log_scale : log_scale));
+  } else {
+    spread_ = register_parameter(name, torch::full({x.width}, first_spread(kind_)));
   }
+}
+
+torch::Tensor LikelihoodImpl::spread(const std::vector<torch::Tensor>& inputs) {
+  if (spread_of_x_.is_empty()) return spread_;
+  return spread_of_x_(inputs) + first_spread(kind_);
 }
 
 std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Tensor>& parents) {
   const auto inputs = head_inputs(trunk_, parents);
-  if (log_variance_.defined()) return gaussian(output_(inputs));
-  if (log_scale_.defined()) {
+  if (kind_ == "gaussian") return gaussian(output_(inputs), log_variance(spread(inputs)));
+  if (kind_ == "laplace") {
+    return std::make_unique<Laplace>(
+        output_(inputs),
+        spread(inputs).clamp(kFreeLogVariances.low / 2, kFreeLogVariances.high / 2));
+  }
+  if (kind_ == "discretised_logistic") {
     return std::make_unique<DiscretisedLogistic>(output_(inputs).sigmoid(),
-                                                 log_scale_.clamp(kMinLogScale, kMaxLogScale));
+                                                 spread(inputs).clamp(kMinLogScale, kMaxLogScale));
   }
   // The widest numbers of a step: kept as narrow as they were computed where they must be kept.
   const auto type = torch::GradMode::is_enabled() ? activation_type() : torch::kFloat32;
   return std::make_unique<Bernoulli>(output_(inputs, type));
 }
 
-// The learned variance and the least one add up, as those of independent noise do: unlike a clamp
-// this leaves a gradient that leads away from the least one again.
-torch::Tensor LikelihoodImpl::log_variance() const {
-  const auto learned = log_variance_.clamp(kFreeLogVariances.low, kFreeLogVariances.high);
-  return least_log_variance_.defined() ? torch::logaddexp(learned, least_log_variance_) : learned;
+// The variance and the least one add up, as those of independent noise do: unlike a clamp this
+// leaves a gradient that leads away from the least one again.
+torch::Tensor LikelihoodImpl::log_variance(const torch::Tensor& spread) const {
+  const auto own = spread.clamp(kFreeLogVariances.low, kFreeLogVariances.high);
+  return least_log_variance_.defined() ? torch::logaddexp(own, least_log_variance_) : own;
 }
 
-std::unique_ptr<Distribution> LikelihoodImpl::gaussian(const torch::Tensor& mean) const {
-  if (!varying_.defined()) return std::make_unique<DiagonalGaussian>(mean, log_variance());
+std::unique_ptr<Distribution> LikelihoodImpl::gaussian(const torch::Tensor& mean,
+                                                       const torch::Tensor& log_variance) const {
+  if (!varying_.defined()) return std::make_unique<DiagonalGaussian>(mean, log_variance);
   return std::make_unique<PartialGaussian>(
-      DiagonalGaussian(mean.index_select(-1, varying_), log_variance().index_select(0, varying_)),
+      DiagonalGaussian(mean.index_select(-1, varying_), log_variance.index_select(-1, varying_)),
       varying_, constant_);
 }
 
 void LikelihoodImpl::limit(const torch::Tensor& constant, double least_deviation) {
-  if (!log_variance_.defined()) return;
-  least_deviation_ = least_deviation;
-  if (least_deviation > 0) {
-    least_log_variance_ = register_buffer(
-        "least_log_variance", torch::full({log_variance_.size(0)}, 2 * std::log(least_deviation)));
+  if (kind_ != "gaussian") return;
+  const bool fixed = spread_.defined() && !spread_.requires_grad();
+  if (least_deviation > 0 && !fixed) {
+    least_deviation_ = least_deviation;
+    least_log_variance_ = register_buffer("least_log_variance",
+                                          torch::full({features_}, 2 * std::log(least_deviation)));
   }
   if (!constant.defined()) return;
   constant_ = register_buffer("constant", constant.to(torch::kFloat32));
@@ -170,9 +234,9 @@ void LikelihoodImpl::start_from(const torch::Tensor& x) {
 }
 
 std::optional<int64_t> LikelihoodImpl::features_at_least_deviation() const {
-  if (!least_log_variance_.defined()) return std::nullopt;
+  if (!least_log_variance_.defined() || !spread_.defined()) return std::nullopt;
   torch::NoGradGuard no_grad;
-  const auto at_least = log_variance() < least_log_variance_ + 2 * std::log(1.1);  // [D]
+  const auto at_least = log_variance(spread_) < least_log_variance_ + 2 * std::log(1.1);  // [D]
   return (varying_.defined() ? at_least.index_select(0, varying_) : at_least).sum().item<int64_t>();
 }
 

@@ -95,39 +95,63 @@ const std::vector<std::string>& likelihoods();
 /// Whether x lies in [0, 1] under the likelihood called `kind`.
 bool is_bounded(const std::string& kind);
 
-/// p(x | parents): "bernoulli" (logits), "gaussian" with a mean from the network and one learned
-/// variance per feature, or "discretised_logistic", over 256 levels, likewise with a scale.
+/// Which p(x | parents), but for its layers.
+struct LikelihoodOptions {
+  // It may be written as its word.
+  LikelihoodOptions(std::string kind = "bernoulli") : likelihood(std::move(kind)) {}  // NOLINT
+  LikelihoodOptions(const char* kind) : likelihood(kind) {}                           // NOLINT
+
+  std::string likelihood;
+  /// The spread of every kind but "bernoulli": "learned", one a feature; "network", one for each
+  /// feature of each point, from the network beside the mean; or "fixed".
+  std::string scale = "learned";
+  double fixed_scale = 0.3;  ///< Of "fixed": deviation of a Gaussian, scale of the other kinds.
+
+  /// The settings as they stand in an experiment file, for a model's own list.
+  std::vector<Option> likelihood_options();
+  void validate_likelihood() const;
+};
+
+/// p(x | parents): "bernoulli" (logits), "gaussian", "laplace", or "discretised_logistic", over 256
+/// levels.
 ///
 /// `trunk` says what leads from x to its latents; the likelihood's own layers are the way back, see
-/// mirrored().
+/// mirrored(). If all parents are maps, it begins with the first transposed convolution. Throws
+/// ConfigError for a "bernoulli" with a scale.
 class LikelihoodImpl : public torch::nn::Module {
  public:
-  LikelihoodImpl(const std::string& kind, const Parents& parents, const TrunkOptions& trunk,
-                 const Parent& x, Generator& generator, const HeadInit& init = {});
+  LikelihoodImpl(const LikelihoodOptions& options, const Parents& parents,
+                 const TrunkOptions& trunk, const Parent& x, Generator& generator,
+                 const HeadInit& init = {});
 
   std::unique_ptr<Distribution> given(const std::vector<torch::Tensor>& parents);
 
   /// Once, before anything is loaded or trained. Under a Gaussian, features that have a number in
   /// `constant`, [D], and not NaN, are that and have no part in the density; undefined for none.
-  /// The others have a least deviation, least_deviations() of the share `least_deviation`; 0 for
-  /// none.
+  /// The others, unless their deviation is fixed, have a least one, least_deviations() of the share
+  /// `least_deviation`; 0 for none.
   void limit(const torch::Tensor& constant, double least_deviation);
 
   /// Takes the least deviations from training points x, [N, D].
   void start_from(const torch::Tensor& x);
 
   /// How many features have a deviation less than a tenth above their least one; nothing if there
-  /// is no least one.
+  /// is no least one, or if deviations differ from point to point.
   std::optional<int64_t> features_at_least_deviation() const;
 
  private:
-  torch::Tensor log_variance() const;  // [D]
-  std::unique_ptr<Distribution> gaussian(const torch::Tensor& mean) const;
+  torch::Tensor spread(const std::vector<torch::Tensor>& inputs);    // [D] or [..., D]
+  torch::Tensor log_variance(const torch::Tensor& spread) const;     // of the same sizes
+  std::unique_ptr<Distribution> gaussian(const torch::Tensor& mean,  // [..., D]
+                                         const torch::Tensor& log_variance) const;
 
+  std::string kind_;
+  int64_t features_;  // D
   Trunk trunk_{nullptr};
   Join output_{nullptr};
-  torch::Tensor log_variance_;  // [D], of the Gaussian only
-  torch::Tensor log_scale_;     // [D], of the logistic only
+  // Log-variance of a Gaussian, log-scale of the other kinds; one of the two, or none.
+  torch::Tensor spread_;       // [D], learned or fixed
+  Join spread_of_x_{nullptr};  // from the network
 
   // Of the Gaussian, where it is limited.
   double least_deviation_ = 0;

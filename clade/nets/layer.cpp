@@ -137,7 +137,7 @@ Mirror mirrored(const std::vector<std::string>& words, const Parent& x) {
   const auto layers = layers_of(words);
   const auto is_dense = [](const Layer& layer) { return !layer.window; };
   const auto first_dense = std::find_if(layers.begin(), layers.end(), is_dense);
-  if (first_dense == layers.begin()) return {words, x.width};
+  if (first_dense == layers.begin()) return {words, x.width, words};
 
   // maps[i]: what convolution i reads; the last: what they make.
   std::vector<Parent> maps = {x};
@@ -157,10 +157,12 @@ Mirror mirrored(const std::vector<std::string>& words, const Parent& x) {
   Layer map(maps.back().width);
   map.shape = maps.back().shape;
   hidden.push_back(map.word());
+  std::vector<std::string> of_maps;
   for (size_t i = maps.size() - 1; i-- > 1;) {
-    hidden.push_back(transposed_to(maps[i].shape[0], layers[i]).word());
+    of_maps.push_back(transposed_to(maps[i].shape[0], layers[i]).word());
   }
-  return {hidden, transposed_to(x.shape[0], layers[0])};
+  hidden.insert(hidden.end(), of_maps.begin(), of_maps.end());
+  return {hidden, transposed_to(x.shape[0], layers[0]), of_maps};
 }
 
 }  // namespace clade

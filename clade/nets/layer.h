@@ -61,6 +61,9 @@ std::vector<Layer> layers_of(const std::vector<std::string>& words);
 struct Mirror {
   std::vector<std::string> hidden;  // words
   Layer last;
+  /// Those of `hidden` behind the map that is convolved first, which is all that parents need that
+  /// are such maps already; without convolutions all.
+  std::vector<std::string> of_maps;
 };
 Mirror mirrored(const std::vector<std::string>& words, const Parent& x);
 

@@ -112,6 +112,72 @@ TEST(Likelihood, GaussianHasOneVarianceAFeature) {
   EXPECT_EQ(p->named_parameters()["log_variance"].numel(), 3);
 }
 
+/// Σ or ∫ of p(x | z) over every x of one feature.
+double total(Likelihood& p, const torch::Tensor& z, const std::string& kind) {
+  const bool levels = kind == "discretised_logistic";
+  const auto x = levels ? torch::arange(256, torch::kFloat64) / 255
+                        : torch::linspace(-30, 30, 60001, torch::kFloat64);
+  const double step = levels ? 1 : 1e-3;
+  return p(z.expand({x.size(0), z.size(1)}))->log_prob(x.unsqueeze(1)).exp().sum().item<double>() *
+         step;
+}
+
+TEST(Likelihood, EveryKindAndScaleIsAProbability) {
+  auto generator = make_generator(7);
+  for (const std::string kind : {"gaussian", "laplace", "discretised_logistic"}) {
+    for (const std::string scale : {"learned", "network", "fixed"}) {
+      LikelihoodOptions options(kind);
+      options.scale = scale;
+      Likelihood p(options, Parents{{"z", 2}}, TrunkOptions{.layers = {"5"}}, Parent{"x", 1},
+                   generator);
+      p->to(torch::kFloat64);
+      const auto z = torch::randn({1, 2}, generator, torch::kFloat64);
+      EXPECT_NEAR(total(p, z, kind), 1, 1e-5) << kind << " " << scale;
+      const auto parameters = p->named_parameters();
+      const std::string name = kind == "gaussian" ? "log_variance" : "log_scale";
+      EXPECT_EQ(parameters.contains(name), scale == "learned");
+      EXPECT_EQ(parameters.contains(name + ".bias"), scale == "network");
+    }
+  }
+  LikelihoodOptions bits;
+  bits.scale = "fixed";
+  EXPECT_THROW(
+      Likelihood(bits, Parents{{"z", 2}}, TrunkOptions{.layers = {}}, Parent{"x", 1}, generator),
+      ConfigError);
+}
+
+TEST(Likelihood, AScaleIsWhereItIsSaidToBe) {
+  auto generator = make_generator(7);
+  const auto z = torch::randn({2, 3}, generator, torch::kFloat32);
+  const auto made = [&](const std::string& scale) {
+    LikelihoodOptions options("gaussian");
+    options.scale = scale;
+    options.fixed_scale = 0.5;
+    return Likelihood(options, Parents{{"z", 3}}, TrunkOptions{.layers = {}}, Parent{"x", 4},
+                      generator);
+  };
+  const auto log_variance = [&](Likelihood& p) {
+    return dynamic_cast<DiagonalGaussian&>(*p(z)).log_variance();
+  };
+  auto fixed = made("fixed"), network = made("network");
+  EXPECT_TRUE(torch::allclose(log_variance(fixed), torch::full({4}, 2 * std::log(0.5))));
+  fixed->limit({}, 0.05);  // a deviation that is told has no other least one
+  EXPECT_TRUE(torch::allclose(log_variance(fixed), torch::full({4}, 2 * std::log(0.5))));
+  EXPECT_FALSE(fixed->features_at_least_deviation());
+  const auto of_points = log_variance(network);
+  ASSERT_EQ(of_points.sizes(), (std::vector<int64_t>{2, 4}));
+  EXPECT_GT((of_points[0] - of_points[1]).abs().min().item<double>(), 1e-4);
+  // Constants are none of its features, and the others keep their least deviation.
+  const double nan = std::nan("");
+  network->limit(torch::tensor({7.0, nan, nan, nan}), 1.0);
+  const auto x = torch::randn({2, 4}, generator, torch::kFloat32);
+  const auto variance = of_points.slice(1, 1).exp() + 1;
+  const auto mean = network(z)->mean().slice(1, 1);
+  const auto expected =
+      -0.5 * ((x.slice(1, 1) - mean).square() / variance + variance.log() + std::log(2 * M_PI));
+  EXPECT_TRUE(torch::allclose(network(z)->log_prob(x), expected.sum(1), 1e-4, 1e-4));
+}
+
 TEST(LeastDeviations, AreAShareOfTheFeaturesOwnOrItsRounding) {
   // Two values 3 apart; whole numbers, one of them far away; one value; ten levels of a tenth.
   std::vector<float> rows;

@@ -200,7 +200,7 @@ TrainedModel described(const json& description, const TensorFile& file) {
 }  // namespace
 
 std::optional<double> TrainedModel::log_volume() const {
-  if (options->likelihood != "gaussian") return std::nullopt;
+  if (is_bounded(options->likelihood)) return std::nullopt;
   return preprocessing.log_volume;
 }
 

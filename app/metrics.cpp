@@ -74,6 +74,7 @@ void print_table(const json& metrics) {
   for (const auto& term : terms.items()) {
     row(metrics, "  " + term.key(), Pointer() / "terms" / term.key(), "%.2f");
   }
+  row(metrics, "  in bits per dimension, negative", Pointer("/bits_per_dimension"), "%.3f");
   row(metrics, "bound of standardised values", Pointer("/standardised/elbo"), "%.2f");
   if (samples > 1 || summed) {
     row(metrics, "log-likelihood, S = " + std::to_string(samples) + (summed ? ", summed" : ""),

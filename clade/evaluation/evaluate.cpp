@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <numbers>
 
 #include "clade/core/error.h"
 #include "clade/core/require.h"
@@ -116,6 +117,10 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
   const double volume = log_volume.value_or(0);
   const MeanBound in_units = mean.less(volume);
   metrics["elbo"] = in_units.elbo;
+  if (data.shape.size() > 1) {
+    const double bits = in_units.elbo / std::numbers::ln2;
+    metrics["bits_per_dimension"] = -bits / static_cast<double>(data.features());
+  }
   for (const auto& [name, value] : in_units.terms) metrics["terms"][name] = value;
   const int64_t S = options.importance_samples;
   double f_s = mean.elbo;

@@ -27,7 +27,8 @@ struct EvaluateOptions : Options {
 /// clusters and bounds nothing; "looser_elbo" is Model::looser_bound, of models that have one;
 /// "generation" is for one-dimensional data.
 /// Every figure is finite: NumericalError names one that is not.
-/// Bounds are nats per data point. With `log_volume` (see TrainedModel) they are of densities of
+/// Bounds are nats per data point; of images "bits_per_dimension" is the bound in bits, negative, a
+/// number of each pixel. With `log_volume` (see TrainedModel) they are of densities of
 /// the data in their own units, as distances of one-dimensional data are; it stands in
 /// "log_volume", and the bound and F_S of what the model reads in "standardised".
 /// `learned_labels`: the model's clusters are classes that it learned from labels (see

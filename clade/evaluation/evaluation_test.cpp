@@ -348,6 +348,18 @@ TEST(Evaluate, HasARelaxedBoundOfEveryModelThatRelaxes) {
   }
 }
 
+TEST(Evaluate, SaysBitsPerDimensionOfImages) {
+  Dataset data;
+  data.x = bits(40);
+  const auto model = small("vae");
+  data.shape = {4};
+  EXPECT_FALSE(evaluate(*model, data, {}, 1).contains("bits_per_dimension"));
+  data.shape = {2, 2};
+  const auto metrics = evaluate(*model, data, {}, 1);
+  EXPECT_NEAR(metrics["bits_per_dimension"].get<double>(),
+              -metrics["elbo"].get<double>() / 4 / std::log(2.0), 1e-12);
+}
+
 TEST(Evaluate, RefusesToWriteDownWhatIsNotFinite) {
   /// Its bound is finite; of several samples, the likelihood is not.
   struct BreaksOfManySamples : Model {

@@ -277,7 +277,7 @@ void DataOptions::validate() const {
                       " has no columns with names; remove them");
   }
   std::error_code ignored;
-  if (!path.empty() && set.values == "raw") {
+  if (!path.empty() && set.drawn) {
     throw ConfigError("data.path is " + path + ", but " + name + " is drawn; remove one of them");
   }
   if (!path.empty() && !std::filesystem::is_directory(path, ignored)) {

@@ -872,6 +872,48 @@ TEST(LoadSplits, ArcsLieOnFiveCirclesInARing) {
   EXPECT_TRUE(splits.test.x.equal(other.test.x));
 }
 
+TEST(LoadSplits, FacetsAreShapesAndColoursThatSayNothingOfEachOther) {
+  DataOptions options = named_options("facets-2d");
+  const Splits shapes = load_splits(options, 1);
+  options.labels = "colours";
+  const Splits colours = load_splits(options, 1);
+  ASSERT_TRUE(shapes.train.x.equal(colours.train.x));
+  EXPECT_EQ(shapes.train.size(), 8000);
+  EXPECT_EQ(shapes.validation.size(), 1000);
+  EXPECT_EQ(shapes.test.size(), 1000);
+  EXPECT_EQ(shapes.train.shape, (std::vector<int64_t>{16, 16, 3}));
+  EXPECT_EQ(shapes.train.label_names.size(), 4u);
+  EXPECT_EQ(colours.train.label_names.size(), 5u);
+  EXPECT_EQ(suggested_likelihood(shapes), "discretised_logistic");
+  const auto together = torch::bincount(shapes.train.labels * 5 + colours.train.labels, {}, 20);
+  EXPECT_GT(together.min().item<int64_t>(), 320);  // of 400 each, give or take 20
+  EXPECT_LT(together.max().item<int64_t>(), 480);
+
+  // A colour is the same whatever its shape: of the brightest pixel the strongest channel.
+  const auto images = shapes.train.x.view({-1, 256, 3});
+  const auto brightest = std::get<1>(images.sum(2).max(1));
+  const auto pixel =
+      images.gather(1, brightest.view({-1, 1, 1}).expand({-1, 1, 3})).squeeze(1);  // [N, 3]
+  const auto tone = pixel / std::get<0>(pixel.max(1, /*keepdim=*/true));
+  for (int64_t colour = 0; colour < 5; ++colour) {
+    EXPECT_LT(tone.index({colours.train.labels.eq(colour)}).std(0).max().item<double>(), 0.01);
+  }
+  // Wherever they stand, a ring has a hole in the middle of the image and a disc has none.
+  const auto middle = images.view({-1, 16, 16, 3}).slice(1, 7, 9).slice(2, 7, 9);
+  const auto darkest = middle.amax(3).amin({1, 2});  // [N]
+  const auto of_shape = [&](int64_t shape) {
+    return darkest.index({shapes.train.labels.eq(shape)});
+  };
+  EXPECT_GT(of_shape(0).min().item<double>(), 0.5);
+  EXPECT_LT(of_shape(3).max().item<double>(), 0.25);
+
+  options.labels = "sizes";
+  expect_error<ConfigError>([&] { options.validate(); }, {"shapes", "colours"});
+  options.labels = "";
+  options.path = "/";
+  expect_error<ConfigError>([&] { options.validate(); }, {"facets-2d is drawn"});
+}
+
 TEST(DataOptions, SaysWhatIsWrong) {
   const auto refuse = [](const DataOptions& options, std::initializer_list<const char*> parts) {
     expect_error<ConfigError>([&] { options.validate(); }, parts);

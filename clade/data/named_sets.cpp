@@ -12,7 +12,9 @@
 #include "clade/core/require.h"
 #include "clade/core/words.h"
 #include "clade/data/download.h"
+#include "clade/data/facets.h"
 #include "clade/data/omniglot.h"
+#include "clade/data/svhn.h"
 #include "clade/formats/data_file.h"
 
 namespace clade {
@@ -23,6 +25,7 @@ namespace fs = std::filesystem;
 constexpr uint64_t kDrawingsSeed = 1623;   // Any constant does: it may only never change.
 constexpr uint64_t kBimodalTestSeed = 61;  // Likewise.
 constexpr uint64_t kArcsTestSeed = 5;      // Likewise.
+constexpr uint64_t kFacetsTestSeed = 20;   // Likewise.
 constexpr const char* kDebianFolder = "/usr/share/datasets/fashion-mnist";
 
 struct ImageFile {
@@ -137,6 +140,20 @@ NamedPoints read_drawings(const std::string& folder, const std::string& labels) 
                   "images_evaluation");
 }
 
+NamedPoints read_house_numbers(const std::string& folder) {
+  std::vector<fs::path> places = {folder};
+  if (const std::string data = environment("CLADE_DATA"); folder.empty() && !data.empty()) {
+    places = {fs::path(data) / "svhn", data};
+  }
+  for (const fs::path& place : places) {
+    if (!holds_svhn(place)) continue;
+    return {read_svhn(place / "train_32x32.mat"), read_svhn(place / "test_32x32.mat")};
+  }
+  throw DataError(
+      (folder.empty() ? "svhn is not in CLADE_DATA" : "data.path: there is no svhn in " + folder) +
+      "; set data.path to the folder of train_32x32.mat and test_32x32.mat");
+}
+
 /// N points, half and half by chance from each component.
 Points draw_bimodal(int64_t n, Generator& generator) {
   Points points;
@@ -201,11 +218,21 @@ const std::vector<NamedSet>& named_sets() {
        "grey",
        {"alphabets", "characters"},
        1345},
-      {"bimodal-1d", "numbers drawn from 1/2 N(0.3, 0.05) + 1/2 N(0.7, 0.05)",
-       "70000 points of 1 feature", "50000 train, 10000 validation, 10000 test",
+      {"svhn", "digits cut from photographs of house numbers, 32x32 colours",
+       "99289 points of 3072 features", "63257 train, 10000 validation, 26032 test",
+       "Netzer et al., for non-commercial use only; train_32x32.mat and test_32x32.mat from "
+       "data.path, CLADE_DATA/svhn or CLADE_DATA",
+       "grey"},
+      {"bimodal-1d",
+       "numbers drawn from 1/2 N(0.3, 0.05) + 1/2 N(0.7, 0.05)",
+       "70000 points of 1 feature",
+       "50000 train, 10000 validation, 10000 test",
        "train and validation drawn from the seed, test the same for every seed; CP-VAE paper, "
        "section 6.1, its 0.05 taken for the standard deviation",
-       "raw"},
+       "raw",
+       {},
+       10000,
+       /*drawn=*/true},
       {"arcs-2d",
        "points about five arcs of circles in the plane, each of which reaches behind the next",
        "10000 points of 2 features",
@@ -215,7 +242,19 @@ const std::vector<NamedSet>& named_sets() {
        "data of the GMVAE paper, section 4, which gives no sizes of theirs",
        "raw",
        {},
-       1000},
+       1000,
+       /*drawn=*/true},
+      {"facets-2d",
+       "small colour images that can be divided by the shape they show and by its colour, "
+       "independent of each other",
+       "10000 points of 16x16x3 features",
+       "8000 train, 1000 validation, 1000 test",
+       "train and validation drawn from the seed, test the same for every seed; position, size, "
+       "brightness and background vary too",
+       "grey",
+       {"shapes", "colours"},
+       1000,
+       /*drawn=*/true},
   };
   return sets;
 }
@@ -256,7 +295,13 @@ NamedPoints read_named_set(const std::string& name, const std::string& folder,
     Generator of_test = make_generator(kArcsTestSeed);
     return {draw_arcs(9000, generator), draw_arcs(1000, of_test)};
   }
+  if (name == "facets-2d") {
+    Generator generator = make_generator(derive_seed(seed, "facets-2d"));
+    Generator of_test = make_generator(kFacetsTestSeed);
+    return {draw_facets(9000, labels, generator), draw_facets(1000, labels, of_test)};
+  }
   if (name == "omniglot") return read_drawings(folder, labels);
+  if (name == "svhn") return read_house_numbers(folder);
   const fs::path found = find_folder(name, folder);
   NamedPoints points{read_images(found, kTrainImages, kTrainLabels, name),
                      read_images(found, kTestImages, kTestLabels, name)};

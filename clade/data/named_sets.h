@@ -18,6 +18,7 @@ struct NamedSet {
   /// What data.labels may be, the first by default; empty where the set has one kind of labels.
   std::vector<std::string> labels = {};
   int64_t validation = 10000;  ///< Its data.validation where that is -1.
+  bool drawn = false;          ///< By Clade itself: no file has it.
 };
 
 const std::vector<NamedSet>& named_sets();

@@ -6,6 +6,7 @@
 #include <matio.h>
 
 #include <memory>
+#include <vector>
 
 #include "clade/core/files.h"
 #include "clade/formats/bytes.h"
@@ -61,9 +62,26 @@ torch::ScalarType type_of(const matvar_t& matrix, const std::string& where) {
   }
 }
 
+/// Its sizes, the last first. `most`: how many numbers the file can hold.
+std::vector<int64_t> sizes_of(const matvar_t& matrix, uint64_t most, const std::string& where) {
+  std::vector<int64_t> sizes;
+  uint64_t numbers = 1;
+  for (int i = matrix.dims == nullptr ? 0 : matrix.rank; i-- > 0;) {
+    const uint64_t size = matrix.dims[i];
+    if (size == 0 || size > most / numbers) {
+      throw broken_mat(where, "more numbers, or none, than its " +
+                                  std::to_string(most / kMostNumbersAByte) + " bytes hold");
+    }
+    numbers *= size;
+    sizes.push_back(static_cast<int64_t>(size));
+  }
+  if (sizes.empty()) throw broken_mat(where, "no sizes");
+  return sizes;
+}
+
 }  // namespace
 
-torch::Tensor read_mat(const std::string& path, const std::string& variable) {
+torch::Tensor read_mat_array(const std::string& path, const std::string& variable) {
   const std::string where = path + ", variable " + variable;
   const std::string bytes = read_file(path);
   check_whole(bytes, path);
@@ -74,29 +92,31 @@ torch::Tensor read_mat(const std::string& path, const std::string& variable) {
       Mat_VarReadInfo(file.get(), variable.c_str()), Mat_VarFree);
   if (!matrix) throw DataError(path + " has no variable " + variable + "; copy it again");
   const auto type = type_of(*matrix, where);
-  if (matrix->rank != 2 || matrix->dims == nullptr) {
-    throw DataError(where + " is no matrix of two dimensions; copy the file again");
-  }
-  const uint64_t rows = matrix->dims[0], columns = matrix->dims[1];
-  const uint64_t most = kMostNumbersAByte * bytes.size();
-  if (rows == 0 || columns == 0 || rows > most || columns > most / rows) {
-    throw broken_mat(where, std::to_string(rows) + "x" + std::to_string(columns) + " numbers in " +
-                                std::to_string(bytes.size()) + " bytes");
-  }
+  const auto sizes = sizes_of(*matrix, kMostNumbersAByte * bytes.size(), where);
+  const auto expected = static_cast<size_t>(c10::multiply_integers(sizes)) * c10::elementSize(type);
   if (Mat_VarReadDataAll(file.get(), matrix.get()) != 0 || matrix->data == nullptr ||
-      matrix->nbytes != rows * columns * c10::elementSize(type)) {
+      matrix->nbytes != expected) {
     throw broken_mat(where, "its numbers cannot be read");
   }
-  return torch::from_blob(matrix->data, {static_cast<int64_t>(columns), static_cast<int64_t>(rows)},
-                          type)
-      .to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
+  return torch::from_blob(matrix->data, sizes, type).clone();
+}
+
+torch::Tensor read_mat(const std::string& path, const std::string& variable) {
+  const auto array = read_mat_array(path, variable);
+  if (array.dim() == 2) return array.to(torch::kFloat32);
+  throw DataError(path + ", variable " + variable +
+                  " is no matrix of two dimensions; copy the file again");
 }
 
 #else
 
-torch::Tensor read_mat(const std::string& path, const std::string&) {
+torch::Tensor read_mat_array(const std::string& path, const std::string&) {
   throw Error(path + " is read by libmatio, and this clade was built without it; build it with " +
               "-DCLADE_WITH_MATIO=ON");
+}
+
+torch::Tensor read_mat(const std::string& path, const std::string& variable) {
+  return read_mat_array(path, variable);
 }
 
 #endif

@@ -9,16 +9,27 @@
 
 namespace clade::testing {
 
-using Matrix = std::pair<std::string, torch::Tensor>;  // [R, C] as MATLAB shows it
+using Matrix = std::pair<std::string, torch::Tensor>;  // [A, B, …] as MATLAB shows it
 
+/// n − 1, …, 1, 0.
+inline std::vector<int64_t> reversed(int64_t n) {
+  std::vector<int64_t> all;
+  while (n-- > 0) all.push_back(n);
+  return all;
+}
+
+/// Bytes stay bytes, all else is double.
 inline std::string write_mat(const std::string& path, const std::vector<Matrix>& matrices,
                              matio_compression compression = MAT_COMPRESSION_NONE) {
   mat_t* file = Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5);
   for (const auto& [name, matrix] : matrices) {
-    auto columns = matrix.to(torch::kFloat64).t().contiguous();
-    size_t sizes[] = {static_cast<size_t>(matrix.size(0)), static_cast<size_t>(matrix.size(1))};
-    matvar_t* variable = Mat_VarCreate(name.c_str(), MAT_C_DOUBLE, MAT_T_DOUBLE, 2, sizes,
-                                       columns.data_ptr<double>(), 0);
+    const bool bytes = matrix.scalar_type() == torch::kUInt8;
+    auto first_fastest = matrix.to(bytes ? torch::kUInt8 : torch::kFloat64);
+    first_fastest = first_fastest.permute(reversed(matrix.dim())).contiguous();
+    std::vector<size_t> sizes(matrix.sizes().begin(), matrix.sizes().end());
+    matvar_t* variable = Mat_VarCreate(
+        name.c_str(), bytes ? MAT_C_UINT8 : MAT_C_DOUBLE, bytes ? MAT_T_UINT8 : MAT_T_DOUBLE,
+        static_cast<int>(matrix.dim()), sizes.data(), first_fastest.data_ptr(), 0);
     Mat_VarWrite(file, variable, compression);
     Mat_VarFree(variable);
   }

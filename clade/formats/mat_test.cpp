@@ -27,6 +27,16 @@ TEST(Mat, ReadsAMatrixColumnByColumn) {
                           {"b.mat", "-v7"});
 }
 
+TEST(Mat, ReadsAnArrayOfItsOwnTypeFirstIndexFastest) {
+  const TestFolder folder;
+  const auto bytes = torch::arange(24).view({2, 3, 4}).to(torch::kUInt8);
+  for (const auto compression : {MAT_COMPRESSION_NONE, MAT_COMPRESSION_ZLIB}) {
+    const std::string path = write_mat(folder.path("a.mat"), {{"X", bytes}}, compression);
+    EXPECT_TRUE(read_mat_array(path, "X").equal(bytes.permute({2, 1, 0})));
+    expect_error<DataError>([&] { read_mat(path, "X"); }, {"a.mat", "X", "two dimensions"});
+  }
+}
+
 TEST(Mat, EveryTruncationIsRefused) {
   const TestFolder folder;
   for (const auto compression : {MAT_COMPRESSION_NONE, MAT_COMPRESSION_ZLIB}) {

@@ -27,7 +27,7 @@ struct GenerateArguments {
   std::vector<std::string> given;
   std::string grid;
   std::optional<uint64_t> seed;
-  bool random = false, means = false;
+  bool random = false, means = false, fix_others = false;
   int64_t count = 0;
 };
 
@@ -182,7 +182,7 @@ void generate(const GenerateArguments& arguments) {
   }
   auto generator = clade::make_generator(
       clade::derive_seed(arguments.seed.value_or(run.seed()), "generate"), run.device);
-  const auto given = latents_given(arguments, model);
+  auto given = latents_given(arguments, model);
   const bool each_cluster =
       !arguments.random && model.clusters() > 1 && !names_cluster(given, model);
   const int64_t count = arguments.count > 0 ? arguments.count
@@ -190,6 +190,11 @@ void generate(const GenerateArguments& arguments) {
                                             : kRandomCount;
 
   torch::NoGradGuard no_grad;
+  if (arguments.fix_others) {
+    auto varied = each_cluster ? model.given_cluster(0) : clade::Given();
+    varied.insert(given.begin(), given.end());
+    given.merge(model.others_at_one_draw(varied, generator));
+  }
   torch::Tensor sheet;  // [rows, columns, D]
   if (in_grid) {
     sheet =
@@ -234,6 +239,9 @@ void add_generate(CLI::App& app) {
       "a latent, drawn from N(0, I), that moves from left to right, in a row for each "
       "cluster or --count rows, with all else alike; of two units, in one row asked "
       "for, both move. Shows means");
+  command->add_flag("--fix-others", arguments->fix_others,
+                    "draw what is not given once for all points: only the layers that clusters "
+                    "given shape differ from point to point");
   command
       ->add_flag("--random", arguments->random,
                  "from the whole model; without a cluster or this, from each cluster")

@@ -21,6 +21,8 @@ struct Discrete {
   int64_t clusters;  ///< K
   /// The component of a mixture p(z): known through z alone, no latent of infer's own.
   bool is_component = false;
+  /// The continuous latent whose p(z | y) it shapes; "": the one generated last.
+  std::string layer = "";
 };
 
 /// The discrete latents of a model whose only clusters are the components of its p(z).
@@ -189,6 +191,10 @@ class Model : public torch::nn::Module {
   torch::Tensor sample_means(int64_t n, const Given& given, Generator& generator) {
     return generations(n, given, generator)->mean();
   }
+
+  /// One draw, [1] or [1, d], of every latent that `given` neither holds nor, by a cluster of it,
+  /// shapes: what stays the same where only that is to vary.
+  Given others_at_one_draw(const Given& given, Generator& generator);
 
   /// One of the main discrete latent's clusters as a Given; nothing held for nothing.
   Given given_cluster(std::optional<int64_t> cluster) const;

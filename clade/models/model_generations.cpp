@@ -100,6 +100,21 @@ void Model::condition(Given& held, const std::string& last, int64_t n, Generator
   }
 }
 
+Given Model::others_at_one_draw(const Given& given, Generator& generator) {
+  check(given);
+  Ancestral p(1, {}, aggregated_posteriors(), generator, like());
+  run(p);
+  Given others;
+  for (const Site& site : p.sites()) others[site.name] = site.value;
+  for (const auto& [name, value] : given) {
+    others.erase(name);
+    const Discrete* cluster = find_discrete(name);
+    if (cluster != nullptr)
+      others.erase(cluster->layer.empty() ? latents().back().name : cluster->layer);
+  }
+  return others;
+}
+
 Given Model::given_cluster(std::optional<int64_t> cluster) const {
   if (!cluster) return {};
   if (discrete_.empty()) {

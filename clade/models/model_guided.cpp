@@ -23,8 +23,10 @@ const Discrete& Model::guided_latent() const {
 }
 
 const std::string& Model::clustered_layer() {
+  const Discrete& guided = guided_latent();
+  if (!guided.layer.empty()) return guided.layer;
   // The latent whose prior is a mixture is generated first, the one that a cluster shapes last.
-  return guided_latent().is_component ? latents().front().name : latents().back().name;
+  return guided.is_component ? latents().front().name : latents().back().name;
 }
 
 torch::Tensor Model::log_cluster_given(const Trace& p, const Posterior& q) {
@@ -70,9 +72,14 @@ DiagonalGaussian Model::layer_posterior(const torch::Tensor& x, const torch::Ten
 }
 
 void Model::start_clusters(const ClusterMoments& moments) {
-  for (const auto& module : modules()) {
+  // Those of p(z | y), "p_z3_given_y3", or the components of a mixture p(z), "p_z.components".
+  const std::string layer = "p_" + clustered_layer();
+  for (const auto& item : named_modules()) {
+    const auto& [name, module] = item.pair();
     if (auto* per_cluster = module->as<GaussianPerClusterImpl>()) {
-      per_cluster->start_from(moments.weight, moments.mean, moments.variance);
+      const bool of_layer =
+          name.rfind(layer + "_given_", 0) == 0 || name.rfind(layer + ".", 0) == 0;
+      if (of_layer) per_cluster->start_from(moments.weight, moments.mean, moments.variance);
     }
     if (auto* mixture = module->as<MixtureConditionalImpl>()) {
       mixture->start_from(moments.weight, moments.mean, moments.variance);

@@ -127,9 +127,15 @@ Clustering clustering_of(Model& model, size_t l, const Dataset& data, const torc
   one.confidence = std::get<0>(q_y.max(1)).mean().item<double>();
   one.share = model.aggregated_posterior(l);
   const auto assigned = q_y.argmax(1);
+  // Of a ladder, whose levels are independent, only this one differs from tile to tile.
+  Given given;
+  if (!model.discrete()[l].layer.empty()) {
+    given = model.others_at_one_draw({{name, torch::tensor(0)}}, generator);
+  }
   std::vector<torch::Tensor> samples, points, confidence;
   for (int64_t k = 0; k < K; ++k) {
-    samples.push_back(drawn(model, tiles, {{name, torch::tensor(k)}}, histogram, generator));
+    given[name] = torch::tensor(k);
+    samples.push_back(drawn(model, tiles, given, histogram, generator));
     const auto own =
         torch::where(assigned == k, q_y.select(1, k), torch::full({}, -1.0, q_y.options()));
     const auto [best, index] = own.topk(tiles);

@@ -101,7 +101,7 @@ std::string row_name(const std::string& what) {
   return inside ? below.string() : path.filename().string();
 }
 
-/// What the model calls its number of clusters, or "".
+/// What the model calls its number of clusters, or the list of them on its levels; or "".
 std::string clusters_of(const std::string& model) {
   const json options = clade::to_json(*clade::find_model(model).options());
   for (const std::string name : {"clusters", "components"}) {
@@ -126,7 +126,11 @@ Row load_row(const std::string& what, const std::string& model, const Sweep& swe
   if (!model.empty()) {
     row.settings.push_back("model.name=" + model);
     if (const std::string key = clusters_of(model); arguments.clusters > 0 && !key.empty()) {
-      row.settings.push_back("model." + key + "=" + std::to_string(arguments.clusters));
+      const json settings = clade::to_json(*clade::find_model(model).options());
+      const json clusters = settings.at(key).is_array()
+                                ? json(std::vector(settings.at(key).size(), arguments.clusters))
+                                : json(arguments.clusters);
+      row.settings.push_back("model." + key + "=" + clusters.dump());
     }
   }
   if (!arguments.labels.empty()) row.settings.push_back("data.labels=" + arguments.labels);

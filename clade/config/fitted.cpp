@@ -20,11 +20,12 @@ int64_t share(double of, int64_t epochs) {
   return static_cast<int64_t>(std::floor(of * static_cast<double>(epochs)));
 }
 
-/// The setting of this name among a model's, or null.
+/// The setting of this name and type among a model's, or null.
 template <class T>
 T* setting(ModelOptions& options, const std::string& name) {
   for (Option& option : options.options()) {
-    if (option.name == name) return std::get<T*>(option.value);
+    if (option.name != name) continue;
+    if (auto* field = std::get_if<T*>(&option.value)) return *field;
   }
   return nullptr;
 }
@@ -62,8 +63,11 @@ bool is_size(const std::string& name) {
          std::find(others.begin(), others.end(), name) != others.end();
 }
 
-/// How many clusters it divides points into; 1 for none.
+/// How many clusters it divides points into, on the level that has most; 1 for none.
 int64_t clusters_of(ModelOptions& model) {
+  if (const auto* levels = setting<std::vector<int64_t>>(model, "clusters")) {
+    return *std::max_element(levels->begin(), levels->end());
+  }
   if (const auto* clusters = setting<int64_t>(model, "clusters")) return *clusters;
   const auto* prior = setting<std::string>(model, "prior");
   if (prior == nullptr || *prior == "standard_normal") return 1;

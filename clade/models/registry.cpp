@@ -10,6 +10,7 @@
 #include "clade/models/lvae.h"
 #include "clade/models/vae.h"
 #include "clade/models/vae_l2.h"
+#include "clade/models/vlac.h"
 
 namespace clade {
 namespace {
@@ -71,6 +72,9 @@ const std::vector<ModelEntry>& models() {
       entry<Hvae>("hvae", "two continuous layers, no cluster"),
       with_prior<Hvae>("hvp", "hvae with a vampprior as p(z2)", "vampprior"),
       entry<Gmvae>("gmvae", "clusters in z, all of them shaped by a style w"),
+      entry<Vlac>("vlae", "a ladder of continuous layers, independent in p(z), no cluster",
+                  [](auto& options) { options.mixtures = false; }),
+      entry<Vlac>("vlac", "vlae with clusters on its levels: several clusterings of the same data"),
       entry<Cagem>("cagem", "two continuous layers, the cluster chosen by the upper one"),
   };
   return all;

@@ -267,7 +267,7 @@ TEST_P(Soundness, SumAndSampleIsUnbiased) {
   };
   const auto [exact, exact_gradient] = mean_and_gradient("exact");
   const auto [estimate, gradient] = mean_and_gradient("sum_and_sample");
-  EXPECT_NEAR(estimate, exact, 0.01);
+  EXPECT_NEAR(estimate, exact, 0.01 + 0.001 * std::abs(exact));
   EXPECT_LT((gradient - exact_gradient).norm().item<double>(),
             0.03 * exact_gradient.norm().item<double>());
 }
@@ -276,7 +276,7 @@ TEST_P(Soundness, OneClusterHasNoClusterTerm) {
   const auto of = model(1);
   auto generator = make_generator(29);
   for (const Term& term : of->bound(x(), generator).terms) {
-    if (term.name == "KL(y)") {
+    if (term.name.rfind("KL(y", 0) == 0) {
       EXPECT_LT(term.value.abs().max().item<double>(), 1e-6);
     }
   }
@@ -298,7 +298,7 @@ TEST_P(Soundness, EncodesClustersAndLayers) {
       layers["KL(" + layer.name + ")"] += layer.divergence.sum().item<double>() / 3000;
     }
     for (const auto& term : of->bound(x(), generator).terms) {
-      if (term.role == Role::divergence && term.name != "KL(y)")
+      if (term.role == Role::divergence && term.name.rfind("KL(y", 0) != 0)
         terms[term.name] += term.value.sum().item<double>() / 3000;
     }
   }

@@ -62,7 +62,7 @@ struct Row {
   std::vector<std::string> settings;  ///< As --set has them.
   clade::ExperimentFile file;         ///< What they say.
   clade::Experiment experiment;       ///< With the defaults of what they leave open.
-  bool likelihood_given = false, least_deviation_given = false;
+  bool likelihood_given = false, least_deviation_given = false, label_budget_given = false;
 };
 
 enum class State { kNew, kBegun, kRunning, kFinished, kFailed };
@@ -143,6 +143,7 @@ Row load_row(const std::string& what, const std::string& model, const Sweep& swe
   for (const std::string& setting : row.settings) file.override(setting);
   row.likelihood_given = file.gives("model", "likelihood");
   row.least_deviation_given = file.gives("model", "least_deviation");
+  row.label_budget_given = file.gives("data", "label_budget");
   row.file = file;
   row.experiment = clade::load_experiment(std::move(file));
   return row;
@@ -275,6 +276,7 @@ State state_of(const Run& run) {
   const Row& row = *run.row;
   // What a file leaves open is chosen from the data.
   if (!row.likelihood_given) there.model->likelihood = row.experiment.model->likelihood;
+  if (!row.label_budget_given) there.data.label_budget = row.experiment.data.label_budget;
   if (!row.least_deviation_given) {
     there.model->least_deviation = row.experiment.model->least_deviation;
   }

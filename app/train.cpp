@@ -21,6 +21,7 @@
 #include "clade/core/memory.h"
 #include "clade/core/progress.h"
 #include "clade/core/words.h"
+#include "clade/data/label_budget.h"
 #include "clade/ops/precision.h"
 #include "clade/training/provenance.h"
 #include "clade/training/run_folder.h"
@@ -172,6 +173,15 @@ void override_start(const std::string& start, clade::ExperimentFile& file) {
   file.override("train.start_file=" + start);
 }
 
+// Somebody who gives a model that learns from labels data of his own means it to learn from those
+// they have. Of a named set all are known: how many of them it may see is what is asked.
+void learn_from_own_labels(const clade::ExperimentFile& file, clade::Experiment& experiment) {
+  const bool own = experiment.data.name.empty();
+  if (!own || file.gives("data", "label_budget")) return;
+  if (!clade::find_model(experiment.model_name).takes_labels) return;
+  experiment.data.label_budget = clade::kEveryLabel;
+}
+
 Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   if (arguments.what.empty()) {
     throw clade::ConfigError(
@@ -194,6 +204,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   clade::Experiment& experiment = prepared.experiment;
   if (!arguments.out.empty()) require_empty(arguments.out);
 
+  learn_from_own_labels(file, experiment);
   const auto seed = static_cast<uint64_t>(experiment.run.seed);
   data = clade::with_memory_for("read " + experiment.data_name(), [&] {
     return clade::load_splits(experiment.data, seed,
@@ -227,9 +238,14 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
 std::string said_of_labels(const clade::TrainedModel& trained, const clade::Splits& data) {
   const bool labels = data.labelled.size() > 0;
   if (labels == trained.model->takes_labels()) return "";
-  return labels ? "; " + trained.name +
-                      " does not learn from labels, so data.label_budget changes nothing"
-                : "; " + trained.name + " has no labels to learn from: set data.label_budget";
+  if (labels) {
+    return "; " + trained.name +
+           " does not learn from labels, so data.label_budget changes nothing";
+  }
+  return "; " + trained.name + " has no labels to learn from: " +
+         (data.train.labelled()
+              ? "set data.label_budget"
+              : "its clusters are found without; --labels names a column or file");
 }
 
 Prepared prepare_resumed(const TrainArguments& arguments, clade::Splits& data) {

@@ -38,7 +38,9 @@ void halve(int64_t first, int64_t least, std::vector<int64_t>& sizes) {
   }
 }
 
-void fit_model(int64_t features, ModelOptions& model) {
+/// classes: what the model's clusters are to be, 0 if that is not known. Of one class alone it
+/// learns what is not of it, too.
+void fit_model(int64_t features, size_t classes, ModelOptions& model) {
   const int64_t width = std::clamp(8 * features, kLeastWidth, kMostWidth);
   const int64_t latent =
       std::clamp<int64_t>(features / 2, std::min<int64_t>(2, features), kMostLatent);
@@ -54,6 +56,9 @@ void fit_model(int64_t features, ModelOptions& model) {
   using Sizes = std::vector<int64_t>;
   if (auto* latents = setting<Sizes>(model, "latents")) halve(latent, 1, *latents);
   if (auto* widths = setting<Sizes>(model, "widths")) halve(width, kLeastWidth, *widths);
+  auto* clusters = setting<int64_t>(model, "clusters");
+  if (clusters != nullptr && classes > 0)
+    *clusters = std::max<int64_t>(2, static_cast<int64_t>(classes));
 }
 
 /// Whether fit_model() chooses the setting of this name.
@@ -94,7 +99,9 @@ std::string said_of(const Splits& data, ModelOptions& model, const TrainOptions&
   said << "chosen for " << data.train.size() << " points of " << data.train.features()
        << " values, but for what is set:";
   for (const Option& option : model.options()) {
-    if (is_size(option.name)) said << " " << option.name << " " << spelled(option) << ",";
+    const bool learned = option.name == "clusters" && data.labelled.size() > 0;
+    if (is_size(option.name) || learned)
+      said << " " << option.name << " " << spelled(option) << ",";
   }
   said << " " << train.epochs << " epochs, batches of " << train.batch << ", rate "
        << train.learning_rate << ", warm-up " << train.warmup << ", cooldown " << train.cooldown
@@ -109,13 +116,14 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   ModelOptions& model = *experiment.model;
   TrainOptions& train = experiment.train;
   const int64_t points = data.train.size();
-  fit_model(data.train.features(), model);
+  const bool learns = find_model(experiment.model_name).takes_labels && data.labelled.size() > 0;
+  fit_model(data.train.features(), learns ? data.labelled.label_names.size() : 0, model);
   file.read("model", model);
   model.validate();
   fit_length(points, train);
   file.read("train", train);
   const int64_t K = clusters_of(model);
-  fit_stages(K > 1 && K <= points && data.labelled.size() == 0, train);
+  fit_stages(K > 1 && K <= points && !learns, train);
   file.read("train", train);
   if (train.has_start() && train.objective == "elbo") train.hold = kHold;
   if (train.start.rfind("autoencoder", 0) == 0)

@@ -96,5 +96,26 @@ TEST(Fitted, StartIsNoneWhereThereIsNothingToStart) {
   EXPECT_EQ(taught.train.start, "none");
 }
 
+TEST(Fitted, ClustersThatAreLearnedFromLabelsAreTheirClasses) {
+  Splits labelled = points_of(1000, 16);
+  labelled.labelled = labelled.train;
+  labelled.labelled.label_names = {"a", "b", "c"};
+  const auto clusters = [&](const std::string& model, const std::vector<std::string>& settings) {
+    ExperimentFile file;
+    file.override("data.path=points.csv");
+    for (const std::string& each : settings) file.override(each);
+    Experiment experiment = load_experiment(file, model);
+    fit_to_data(file, labelled, experiment);
+    return to_json(*experiment.model).at("clusters").get<int64_t>();
+  };
+  EXPECT_EQ(clusters("m2", {}), 3);
+  EXPECT_EQ(clusters("m2", {"model.clusters=5"}), 5);
+  EXPECT_EQ(clusters("cp_vae", {}), 10);
+  labelled.labelled.label_names = {"fraud"};
+  EXPECT_EQ(clusters("m2", {}), 2);
+  labelled.labelled = {};
+  EXPECT_EQ(clusters("m2", {}), 10);
+}
+
 }  // namespace
 }  // namespace clade

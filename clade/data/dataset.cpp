@@ -70,4 +70,27 @@ torch::Tensor present(const torch::Tensor& x, bool binarise, Generator& generato
   return binarise ? draw_bits(x, generator) : x;
 }
 
+Dataset held_back(const Splits& splits) {
+  Dataset all = splits.test;
+  all.x = torch::Tensor();
+  all.labels = torch::Tensor();
+  all.rows = torch::Tensor();
+  all.names.names.clear();
+  std::vector<torch::Tensor> x, labels, rows;
+  for (const Dataset* part : {&splits.test, &splits.validation}) {
+    if (part->size() == 0 || !part->labelled()) continue;
+    const auto known = labelled_rows(part->labels);  // [n]
+    x.push_back(part->x.index_select(0, known));
+    labels.push_back(part->labels.index_select(0, known));
+    rows.push_back(part->rows.index_select(0, known.cpu()));
+    const auto names = part->names.of(known.cpu()).names;
+    all.names.names.insert(all.names.names.end(), names.begin(), names.end());
+  }
+  if (x.empty()) return all;
+  all.x = torch::cat(x);
+  all.labels = torch::cat(labels);
+  all.rows = torch::cat(rows);
+  return all;
+}
+
 }  // namespace clade

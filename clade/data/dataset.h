@@ -128,4 +128,8 @@ struct Splits {
   Dataset labelled = {};
 };
 
+/// The points of test and validation, in this order, whose labels are known: no model learned from
+/// those. None of them if there are none.
+Dataset held_back(const Splits& splits);
+
 }  // namespace clade

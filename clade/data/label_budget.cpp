@@ -49,4 +49,47 @@ torch::Tensor draw_labelled(const torch::Tensor& labels, int64_t budget,
   return std::get<0>(torch::cat(drawn).sort()).to(labels.device());
 }
 
+torch::Tensor spread_over_labels(const torch::Tensor& labels) {
+  const auto here = labels.to(torch::kCPU).contiguous();
+  const auto members_of = torch::bincount(here + 1);  // [C + 1], unknown ones first
+  std::vector<int64_t> before(static_cast<size_t>(members_of.numel()), 0);
+  auto place = torch::empty(here.sizes(), torch::kFloat64);  // among those of the same label
+  for (int64_t i = 0; i < here.numel(); ++i) {
+    const int64_t label = here.data_ptr<int64_t>()[i];
+    const auto members = members_of.data_ptr<int64_t>()[label + 1];
+    const int64_t rank = before[static_cast<size_t>(label + 1)]++;
+    const bool first = label != kUnknownLabel && rank == 0;
+    place.data_ptr<double>()[i] =
+        first ? 0 : (static_cast<double>(rank) + 0.5) / static_cast<double>(members);
+  }
+  return std::get<1>(place.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false));
+}
+
+std::string said_of_held_back(const torch::Tensor& learned, const torch::Tensor& all,
+                              const std::vector<std::string>& classes) {
+  const auto count = [&](const torch::Tensor& labels) {  // [n] -> [C]
+    return torch::bincount(labels.index_select(0, labelled_rows(labels)), {},
+                           static_cast<int64_t>(classes.size()));
+  };
+  const auto of_class = count(learned), known = count(all);
+  constexpr size_t kNamed = 12;
+  std::string each, unmeasured;
+  for (size_t c = 0; c < classes.size(); ++c) {
+    const auto n = of_class[static_cast<int64_t>(c)].item<int64_t>();
+    each += (each.empty() ? "" : ", ") + classes[c] + " " + std::to_string(n);
+    if (n < known[static_cast<int64_t>(c)].item<int64_t>()) continue;
+    unmeasured += (unmeasured.empty() ? "'" : ", '") + classes[c] + "'";
+  }
+  if (classes.size() > kNamed) {
+    each = std::to_string(of_class.min().item<int64_t>()) + " to " +
+           std::to_string(of_class.max().item<int64_t>()) + " a class";
+  }
+  const auto total = known.sum().item<int64_t>(), used = of_class.sum().item<int64_t>();
+  std::string said = "of " + std::to_string(total) + " labels " + std::to_string(used) +
+                     " are learned from (" + each + "), ";
+  if (used == total) return said + "none could be held back to measure what is learned";
+  said += std::to_string(total - used) + " are held back to measure what is learned";
+  return unmeasured.empty() ? said : said + ", none of " + unmeasured;
+}
+
 }  // namespace clade

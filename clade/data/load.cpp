@@ -55,14 +55,21 @@ Indices split_named(int64_t train, int64_t test, const DataOptions& options) {
           all_indices(train, train + (options.test < 0 ? test : options.test))};
 }
 
-Indices split_file(int64_t n, const DataOptions& options, uint64_t seed) {
+// labels: [n] int64, or undefined.
+Indices split_file(int64_t n, const torch::Tensor& labels, const DataOptions& options,
+                   uint64_t seed) {
   const int64_t validation = options.validation < 0 ? n / kTenth : options.validation;
   const int64_t test = options.test < 0 ? n / kTenth : options.test;
   const int64_t train = training_points(n, validation, test, options.path);
   Generator generator = make_generator(derive_seed(seed, "split"));
   const auto order = torch::randperm(n, generator, torch::kInt64);
-  return {order.slice(0, 0, train), order.slice(0, train, train + validation),
-          order.slice(0, train + validation)};
+  const bool spread = options.label_budget == kEveryLabel && labels.defined();
+  const auto places =
+      spread ? spread_over_labels(labels.index_select(0, order)) : all_indices(0, n);
+  const auto part = [&](int64_t from, int64_t to) {  // in their order again
+    return order.index_select(0, std::get<0>(places.slice(0, from, to).sort()));
+  };
+  return {part(0, train), part(train, train + validation), part(train + validation, n)};
 }
 
 /// `asked` points, if that is not negative, of `part`, of which there are enough; of an empty part
@@ -123,10 +130,14 @@ Dataset take(const Points& points, const torch::Tensor& rows, const Preprocessin
 /// The rows among `train`, [n] int64, whose labels a model may learn from.
 torch::Tensor rows_to_learn_from(const Points& points, const torch::Tensor& train, int64_t budget,
                                  uint64_t seed) {
-  if (budget == 0) return train.slice(0, 0, 0);
+  const bool none = budget == kEveryLabel && !points.labels.defined();
+  if (budget == 0 || none) return train.slice(0, 0, 0);
   if (!points.labels.defined()) {
     throw ConfigError("data.label_budget is " + std::to_string(budget) + ", but " + points.name +
                       " has no labels; name them by data.labels (--labels), or set it to 0");
+  }
+  if (budget == kEveryLabel) {
+    return train.index_select(0, labelled_rows(points.labels.index_select(0, train)));
   }
   Generator generator = make_generator(derive_seed(seed, "labels"));
   return train.index_select(0, draw_labelled(points.labels.index_select(0, train), budget,
@@ -221,7 +232,9 @@ std::vector<Option> DataOptions::options() {
        "out those that the data bring"},
       {"label_budget", &label_budget,
        "how many labels of training points a model that learns from labels may see, drawn by the "
-       "seed, evenly over the classes; 0 for none"},
+       "seed, evenly over the classes; 0 for none; -1 for all that are known but those held back, "
+       "which are validation's and test's shares of each class. Such a model of your own data has "
+       "-1 if nothing is set, of a named set 0"},
       {"resize", &images.resize,
        "[H, W] to which the images of a folder are resized; [] leaves them and wants one size"},
       {"greyscale", &images.greyscale, "the colours of an image folder become grey levels"},
@@ -250,7 +263,7 @@ void DataOptions::validate() const {
   require_one_of("data.binarise", binarise, {"auto", "dynamic", "none"});
   require_one_of("data.categories", table.categories, {"refuse", "onehot"});
   require_one_of("data.missing", table.missing, {"refuse", "drop", "mean"});
-  require_at_least("data.label_budget", static_cast<double>(label_budget), 0);
+  require_at_least("data.label_budget", static_cast<double>(label_budget), kEveryLabel);
   require_at_least("data.validation", static_cast<double>(validation), -1);
   require_at_least("data.test", static_cast<double>(test), -1);
   if (name.empty() && path.empty()) {
@@ -304,7 +317,7 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
                  ? read_points(options.path, options.labels, {}, images, {}, options.table)
                  : read_points(options.path, options.labels, {}, images, {}, done->table,
                                {done->columns, done->shift.numel()});
-    rows = points.parts.empty() ? split_file(points.values.size(0), options, seed)
+    rows = points.parts.empty() ? split_file(points.values.size(0), points.labels, options, seed)
                                 : split_parts(points.parts, options, seed);
   } else {
     NamedPoints named =
@@ -346,8 +359,12 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   splits.fingerprint = fingerprint;
   const auto learned = rows_to_learn_from(points, rows.train, options.label_budget, seed);  // [n]
   splits.labelled = take(points, learned, preprocessing);
-  if (options.label_budget > 0) {
+  if (learned.size(0) > 0) {
     splits.fingerprint.labels = fingerprint_of_labels(learned, splits.labelled.labels);
+  }
+  if (options.label_budget == kEveryLabel && learned.size(0) > 0) {
+    add_note(said_of_held_back(splits.labelled.labels, points.labels, points.label_names),
+             splits.said);
   }
   if (preprocessing.binarise) {
     splits.validation.x = binarised_once(splits.validation.x);

@@ -18,7 +18,7 @@ struct DataOptions : Options {
   std::string name;
   std::string path;
   std::string labels;
-  int64_t label_budget = 0;  ///< Of training labels, for Splits::labelled; 0 for none.
+  int64_t label_budget = 0;  ///< Of training labels, for Splits::labelled; or kEveryLabel.
   ImageReading images;
   TableReading table;
   std::string values = "auto";
@@ -40,7 +40,9 @@ struct DataOptions : Options {
 /// train stays grey for present().
 ///
 /// Labels that are unknown are counted in Splits::said. `label_budget` of the training labels are
-/// drawn by `seed`, as evenly over the classes as possible.
+/// drawn by `seed`, as evenly over the classes as possible. With kEveryLabel a file's parts have
+/// their shares of each label, so that a few labels are spread over what is learned from and what
+/// is held back, validation and test; each class keeps one to learn from.
 ///
 /// `likelihood` is the model's where it is given already: colours are levels for every likelihood
 /// but "bernoulli", which takes bits.

@@ -1100,8 +1100,86 @@ TEST(LabelBudget, RefusesWhatThereIsNot) {
   options.label_budget = 60;
   expect_error<ConfigError>([&] { load_splits(options, 1); },
                             {"data.label_budget is 60", "30 of class", "lower it to"});
-  options.label_budget = -1;
-  expect_error<ConfigError>([&] { options.validate(); }, {"data.label_budget is -1"});
+  options.label_budget = -2;
+  expect_error<ConfigError>([&] { options.validate(); }, {"data.label_budget is -2"});
+}
+
+TEST(EveryLabel, IsSpreadOverWhatIsLearnedFromAndWhatIsHeldBack) {
+  // 300 points, of which 30 have label a, 12 b, 3 c and 1 d.
+  const TestFolder folder;
+  std::vector<std::string> kinds(300);
+  for (size_t i = 0; i < 30; ++i) kinds[7 * i] = "a";
+  for (size_t i = 0; i < 12; ++i) kinds[7 * i + 3] = "b";
+  for (size_t i = 0; i < 3; ++i) kinds[7 * i + 5] = "c";
+  kinds[2] = "d";
+  DataOptions options = file_options(folder.write("a.csv", labelled_table(kinds)));
+  options.labels = "kind";
+  options.label_budget = kEveryLabel;
+  for (const uint64_t seed : {1, 2, 3}) {
+    const Splits splits = load_splits(options, seed);
+    EXPECT_EQ(splits.train.size(), 240);
+    EXPECT_EQ(splits.validation.size(), 30);
+    EXPECT_EQ(splits.test.size(), 30);
+    const auto known = [](const Dataset& part) {
+      return torch::bincount(part.labels.index_select(0, labelled_rows(part.labels)), {}, 4);
+    };
+    // A tenth of each class to validation and to test, as far as whole numbers go.
+    EXPECT_TRUE(known(splits.train).allclose(torch::tensor({24, 10, 2, 1}), 0, 1)) << seed;
+    for (const Dataset* part : {&splits.validation, &splits.test}) {
+      EXPECT_TRUE(known(*part).allclose(torch::tensor({3, 1, 0, 0}), 0, 1)) << seed;
+    }
+    EXPECT_TRUE(known(splits.train).equal(known(splits.labelled)));
+    EXPECT_EQ(known(splits.train)[3].item<int64_t>(), 1);  // the only one is learned from
+    EXPECT_GE(known(splits.train)[2].item<int64_t>(), 2);
+    EXPECT_EQ(splits.labelled.size(), labelled_rows(splits.train.labels).size(0));
+
+    // What is held back are all others, in no other part.
+    const Dataset others = held_back(splits);
+    EXPECT_EQ(others.size() + splits.labelled.size(), 46);
+    const auto rows = torch::cat({others.rows, splits.train.rows});
+    EXPECT_EQ(std::get<0>(torch::_unique(rows)).size(0), rows.size(0));
+    for (int64_t i = 0; i < others.size(); ++i) {
+      const auto row = static_cast<size_t>(others.rows[i].item<int64_t>());
+      EXPECT_EQ(others.label_names[static_cast<size_t>(others.labels[i].item<int64_t>())],
+                kinds[row]);
+      EXPECT_EQ(splits.preprocessing.restore(others.x[i])[0].round().item<int64_t>(),
+                static_cast<int64_t>(row));
+    }
+  }
+  const Splits splits = load_splits(options, 1);
+  EXPECT_NE(splits.said.find("of 46 labels 37 are learned from (a 24, b 10, c 2, d 1), 9 are held "
+                             "back to measure what is learned, none of 'd'"),
+            std::string::npos)
+      << splits.said;
+  EXPECT_TRUE(load_splits(options, 1).labelled.rows.equal(splits.labelled.rows));
+  EXPECT_FALSE(load_splits(options, 2).labelled.rows.equal(splits.labelled.rows));
+}
+
+TEST(EveryLabel, MayBeEveryPointsOrTooFewToHoldAnyBackOrNone) {
+  const TestFolder folder;
+  DataOptions options = file_options(folder.write("all.csv", table(50)));
+  options.labels = "kind";
+  options.label_budget = kEveryLabel;
+  const Splits all = load_splits(options, 1);
+  EXPECT_EQ(all.labelled.size(), 40);
+  EXPECT_EQ(held_back(all).size(), 10);
+
+  std::vector<std::string> kinds(40);
+  kinds[3] = kinds[9] = "a";
+  kinds[5] = "b";
+  options.path = folder.write("few.csv", labelled_table(kinds));
+  const Splits few = load_splits(options, 1);
+  EXPECT_EQ(few.labelled.size(), 3);
+  EXPECT_EQ(held_back(few).size(), 0);
+  EXPECT_NE(few.said.find("of 3 labels 3 are learned from (a 2, b 1), none could be held back"),
+            std::string::npos)
+      << few.said;
+
+  options.path = folder.write("none.csv", labelled_table(std::vector<std::string>(40)));
+  const Splits none = load_splits(options, 1);
+  EXPECT_EQ(none.labelled.size(), 0);
+  EXPECT_EQ(held_back(none).size(), 0);
+  EXPECT_TRUE(none.fingerprint.labels.empty());
 }
 
 TEST(NamedSets, AreDescribed) {

@@ -16,24 +16,23 @@ std::string six_digits(double value) {
   return text;
 }
 
-// labels: [N] int64. A label unknown is an empty cell, as it is read.
-std::vector<std::string> names_of_labels(const Dataset& points) {
-  const auto labels = points.labels.cpu();
-  std::vector<std::string> names;
-  for (int64_t i = 0; i < labels.size(0); ++i) {
-    const int64_t label = labels.data_ptr<int64_t>()[i];
-    names.push_back(label == kUnknownLabel ? ""
-                                           : points.label_names.at(static_cast<size_t>(label)));
-  }
-  return names;
-}
-
 }  // namespace
+
+std::vector<std::string> names_of(const torch::Tensor& numbers,
+                                  const std::vector<std::string>& names) {
+  const auto here = numbers.cpu().contiguous();
+  std::vector<std::string> texts;
+  for (int64_t i = 0; i < here.size(0); ++i) {
+    const int64_t number = here.data_ptr<int64_t>()[i];
+    texts.push_back(number == kUnknownLabel ? "" : names.at(static_cast<size_t>(number)));
+  }
+  return texts;
+}
 
 PointTable::PointTable(const Dataset& points) : points_(points.size()) {
   add("index", points.rows);
   if (!points.names.names.empty()) add(points.names.title, points.names.names);
-  if (points.labelled()) add("label", names_of_labels(points));
+  if (points.labelled()) add("label", names_of(points.labels, points.label_names));
 }
 
 void PointTable::add(const std::string& title, const torch::Tensor& numbers) {

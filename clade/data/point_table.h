@@ -44,4 +44,9 @@ class PointTable {
   std::vector<Column> columns_;
 };
 
+/// The names of numbered things, [N] int64 -> N texts; an unknown one is an empty cell, as it is
+/// read.
+std::vector<std::string> names_of(const torch::Tensor& numbers,
+                                  const std::vector<std::string>& names);
+
 }  // namespace clade

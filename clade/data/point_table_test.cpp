@@ -34,6 +34,11 @@ TEST(PointTable, BeginsWithWhatJoinsItToTheInput) {
             "7,3,well\n");
 }
 
+TEST(PointTable, NamesNumberedThings) {
+  EXPECT_EQ(clade::names_of(torch::tensor({int64_t{1}, kUnknownLabel, int64_t{0}}), {"a", "b"}),
+            (std::vector<std::string>{"b", "", "a"}));
+}
+
 TEST(PointTable, WritesWholeNumbersAndSixDigitsOfOthers) {
   PointTable table(three_points());
   table.add("cluster", torch::tensor({2, 10, 0}, torch::kInt64));

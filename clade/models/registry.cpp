@@ -37,6 +37,11 @@ ModelEntry clustered(const std::string& name, const std::string& summary,
                              [given_y](auto& options) { options.given_y = given_y; });
 }
 
+ModelEntry with_labels(ModelEntry entry) {
+  entry.takes_labels = true;
+  return entry;
+}
+
 template <class M>
 ModelEntry with_prior(const std::string& name, const std::string& summary,
                       const std::string& prior) {
@@ -61,12 +66,14 @@ const std::vector<ModelEntry>& models() {
                 {.prior = false, .posterior = false, .decoder = true}),
       clustered("gm_dgm", "cp_vae whose decoder does not know the cluster",
                 {.prior = true, .posterior = true, .decoder = false}),
-      entry<ClusteredVae>("m2", "indp that learns its clusters from some labels",
-                          [](auto& options) {
-                            options.given_y = {.prior = false, .posterior = true, .decoder = true};
-                            options.labels = true;
-                          }),
-      entry<Adgm>("adgm", "m2 with an auxiliary variable, which makes its posterior richer"),
+      with_labels(entry<ClusteredVae>("m2", "indp that learns its clusters from some labels",
+                                      [](auto& options) {
+                                        options.given_y = {
+                                            .prior = false, .posterior = true, .decoder = true};
+                                        options.labels = true;
+                                      })),
+      with_labels(
+          entry<Adgm>("adgm", "m2 with an auxiliary variable, which makes its posterior richer")),
       entry<VaeL2>("vae_l2", "two continuous layers, inferred from the data up"),
       entry<Lvae>("lvae", "a ladder of continuous layers, inferred from the top down"),
       entry<Hvae>("hvae", "two continuous layers, no cluster"),
@@ -75,7 +82,8 @@ const std::vector<ModelEntry>& models() {
       entry<Vlac>("vlae", "a ladder of continuous layers, independent in p(z), no cluster",
                   [](auto& options) { options.mixtures = false; }),
       entry<Vlac>("vlac", "vlae with clusters on its levels: several clusterings of the same data"),
-      entry<Cagem>("cagem", "two continuous layers, the cluster chosen by the upper one"),
+      with_labels(
+          entry<Cagem>("cagem", "two continuous layers, the cluster chosen by the upper one")),
   };
   return all;
 }

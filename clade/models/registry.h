@@ -19,6 +19,7 @@ struct ModelEntry {
   std::function<std::shared_ptr<Model>(const ModelOptions& options, const Parent& x,
                                        Generator& generator)>
       make;
+  bool takes_labels = false;  ///< What Model::takes_labels() will say.
 };
 
 /// Every model, in the order in which `clade models` lists them.

@@ -116,6 +116,13 @@ class Soundness : public testing::TestWithParam<Case> {
   }
 };
 
+TEST(Registry, KnowsWhichModelsTakeLabels) {
+  for (const ModelEntry& entry : models()) {
+    EXPECT_EQ(entry.takes_labels, small_model({entry.name, "bernoulli"})->takes_labels())
+        << entry.name << ": with_labels() in registry.cpp says it";
+  }
+}
+
 TEST_P(Soundness, BoundsAreOrdered) {
   const auto of = model();
   const auto log_p = log_p_by_sampling(*of, GetParam());

@@ -30,34 +30,27 @@ std::vector<size_t> chosen_latents(const clade::TrainedModel& trained, const std
                            clade::suggest(latent, names));
 }
 
-// What the model's labels call each cluster, [N] int64, of a model whose clusters are classes.
-std::vector<std::string> classes_of(const torch::Tensor& cluster,
-                                    const std::vector<std::string>& label_names) {
-  std::vector<std::string> classes;
-  for (int64_t i = 0; i < cluster.size(0); ++i) {
-    const auto k = static_cast<size_t>(cluster[i].item<int64_t>());
-    classes.push_back(k < label_names.size() ? label_names[k] : "");
-  }
-  return classes;
-}
-
 clade::PointTable table_of(const TrainedRun& run, const std::vector<size_t>& latents,
                            const clade::Dataset& data, bool all) {
   clade::Model& model = *run.trained.model;
   const auto q = clade::assignment(model, data.x, run.seed());
+  const auto names = run.trained.classes();
   clade::PointTable table(data);
   for (const size_t l : latents) {
     const std::string own = latents.size() == 1 ? "" : model.discrete()[l].name;
+    const auto classes = l == 0 ? names : std::vector<std::string>();
     const std::string prefix = own.empty() ? "" : own + "_";
     const auto q_y = q[l].cpu();                     // [N, K]
     const auto [probability, cluster] = q_y.max(1);  // [N]
-    table.add(own.empty() ? "cluster" : own, cluster);
-    if (model.takes_labels() && l == model.main_discrete()) {
-      table.add(prefix + "class", classes_of(cluster, run.trained.label_names));
+    if (classes.empty()) {
+      table.add(own.empty() ? "cluster" : own, cluster);
+    } else {
+      table.add(prefix + "class", clade::names_of(cluster, classes));
     }
     table.add(prefix + "probability", probability);
     for (int64_t k = 0; all && k < q_y.size(1); ++k) {
-      table.add(prefix + "p_" + std::to_string(k), q_y.select(1, k));
+      const auto name = classes.empty() ? std::to_string(k) : classes[static_cast<size_t>(k)];
+      table.add(prefix + "p_" + name, q_y.select(1, k));
     }
   }
   return table;
@@ -79,7 +72,7 @@ void add_cluster(CLI::App& app) {
   command->add_option("--out", arguments->out, "CSV file to write; - for standard output")
       ->capture_default_str();
   command->add_flag("--all", arguments->all,
-                    "add the probability of every cluster, p_0 to p_{K-1}");
+                    "add the probability of every cluster, p_0 to p_{K-1}, or class, p_NAME");
   command->add_option("--latent", arguments->latent,
                       "of a model with several discrete latents: which; all by default");
   command->add_option("--labels", arguments->labels,
@@ -88,6 +81,7 @@ void add_cluster(CLI::App& app) {
   command->footer(
       "Columns: index (the row, from 0), the file of an image or the column data.id, label if\n"
       "known, cluster, probability; with several discrete latents y2, y2_probability, y3, ...\n"
+      "Of a model that learned from labels class, its name, stands in the place of cluster.\n"
       "Example:  clade cluster runs/cp_vae-points-1 new.csv --out clusters.csv");
   command->callback([arguments] { cluster(*arguments); });
 }

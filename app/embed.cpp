@@ -16,8 +16,10 @@ struct EmbedArguments {
 };
 
 // A column a unit: z_0, z_1, ...
-clade::PointTable table_of(const clade::Dataset& data, const clade::LayerSummary& layer) {
+clade::PointTable table_of(const TrainedRun& run, const clade::Dataset& data,
+                           const clade::LayerSummary& layer) {
   clade::PointTable table(data);
+  if (auto classes = run.classes_of(data); !classes.empty()) table.add("class", std::move(classes));
   for (int64_t unit = 0; unit < layer.means.size(1); ++unit) {
     table.add(layer.name + "_" + std::to_string(unit), layer.means.select(1, unit));
   }
@@ -38,7 +40,7 @@ void embed(const EmbedArguments& arguments) {
     names.push_back(layer.name);
     if (layer.name != arguments.layer && !(arguments.layer.empty() && &layer == &layers.back()))
       continue;
-    if (format == ".csv") return write_table(table_of(data, layer), arguments.out);
+    if (format == ".csv") return write_table(table_of(run, data, layer), arguments.out);
     clade::write_npy(arguments.out, layer.means);
     say(layer.name + ", " + std::to_string(layer.means.size(0)) + " x " +
         std::to_string(layer.means.size(1)) + ": " + arguments.out);

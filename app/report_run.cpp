@@ -39,6 +39,8 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
     report.start = clade::start_scatter(clade::read_start(run.folder), data.train,
                                         report.clusterings.size(), run.seed());
   }
+  report.held_back =
+      clade::held_back_shown(run.trained, data.labelled, clade::held_back(data), run.seed());
   report.title = run.trained.name + " on " + data_name;
   std::ostringstream said;
   said << run.trained.name << ": " << clade::find_model(run.trained.name).summary << ". Trained on "

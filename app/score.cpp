@@ -50,6 +50,7 @@ void score(const ScoreArguments& arguments) {
   const auto rank = clade::shares_below(value, among);
   const auto unusual = rank < arguments.quantile;
   clade::PointTable table(data);
+  if (auto classes = run.classes_of(data); !classes.empty()) table.add("class", std::move(classes));
   table.add("log_p", value);
   table.add("rank", rank);
   table.add("unusual", unusual);
@@ -84,7 +85,8 @@ void add_score(CLI::App& app) {
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer(
       "Columns: index (the row, from 0), the file of an image or the column data.id, label if\n"
-      "known, log_p in nats, rank (the share of training points with a lower one), unusual.\n"
+      "known, class if the model learned from labels, log_p in nats, rank (the share of training\n"
+      "points with a lower one), unusual.\n"
       "Example:  clade score runs/cp_vae-points-1 new.csv --out scores.csv --quantile 0.001");
   command->callback([arguments] { score(*arguments); });
 }

@@ -10,6 +10,7 @@
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
 #include "clade/core/progress.h"
+#include "clade/evaluation/posteriors.h"
 #include "clade/formats/data_file.h"
 #include "clade/ops/threads.h"
 #include "clade/training/provenance.h"
@@ -40,6 +41,13 @@ clade::Dataset TrainedRun::points(const std::string& data, const std::string& la
   clade::check_values(dataset, trained.options->likelihood);
   if (!dataset.note.empty()) out == "-" ? note(dataset.note) : say(dataset.note);
   return dataset.to(device);
+}
+
+std::vector<std::string> TrainedRun::classes_of(const clade::Dataset& data) const {
+  const auto names = trained.classes();
+  if (names.empty()) return {};
+  const auto q_y = clade::assignment(*trained.model, data.x, seed()).front();
+  return clade::names_of(q_y.argmax(1), names);
 }
 
 clade::Splits TrainedRun::splits() const {

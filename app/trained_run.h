@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "clade/config/experiment.h"
 #include "clade/training/trained_model.h"
@@ -18,6 +19,9 @@ struct TrainedRun {
   /// out or found is said on standard output, unless `out`, where the command writes, is that.
   clade::Dataset points(const std::string& data, const std::string& labels,
                         const std::string& out = "") const;
+
+  /// The class of each point, if the model learned from labels what classes there are; else none.
+  std::vector<std::string> classes_of(const clade::Dataset& data) const;
 
   /// The data the model was trained on, on its device. Throws Error if they are others now, or
   /// split otherwise.

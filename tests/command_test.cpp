@@ -231,6 +231,81 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
       {"data.label_budget is 100", "50 of class 'y'", "lower it to"});
 }
 
+TEST_F(Command, LearnsClassesFromTheFewLabelsOfATableAndNamesThem) {
+  // Two groups far apart, of whose 300 points a tenth have labels: names, or numbers.
+  std::mt19937 random(1);
+  std::normal_distribution<double> noise;
+  std::ostringstream words, numbers;
+  std::vector<std::string> truth;
+  const auto truth_of = [](bool right) { return right ? "\"pear, red\"" : "apple"; };
+  words << "a,b,kind\n";
+  numbers << "a,b,kind\n";
+  for (int i = 0; i < 300; ++i) {
+    const bool right = i % 2 == 1;
+    std::ostringstream point;
+    point << (right ? 3 : -3) + 0.5 * noise(random) << "," << noise(random) << ",";
+    const bool known = i % 10 < 2 && i % 20 < 10;  // 15 of each
+    words << point.str() << (known ? truth_of(right) : "") << "\n";
+    numbers << point.str() << (known ? (right ? "7" : "3") : "") << "\n";
+    truth.push_back(truth_of(right));
+  }
+  write(folder_ / "words.csv", words.str());
+  write(folder_ / "numbers.csv", numbers.str());
+  const auto train = [&](const std::string& data, std::vector<std::string> more) {
+    std::vector<std::string> all = {"train", data,        "--labels", "kind",  "--model",
+                                    "m2",    "--threads", "1",        "--set", "train.epochs=20"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all);
+  };
+  const Outcome trained = train("words.csv", {"--out", "fruit"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_NE(trained.out.find("270 of 300 points have no label"), std::string::npos) << trained.out;
+  EXPECT_NE(trained.out.find("of 30 labels 24 are learned from (apple 12, pear, red 12), 6 are "
+                             "held back to measure what is learned"),
+            std::string::npos)
+      << trained.out;
+  EXPECT_NE(trained.out.find("clusters 2,"), std::string::npos) << trained.out;
+  EXPECT_NE(trained.out.find("error of q(y|x)"), std::string::npos);
+  const auto metrics = nlohmann::json::parse(read(folder_ / "fruit/metrics.json"));
+  EXPECT_EQ(metrics.at("/test/classification/error/q(y|x)"_json_pointer), 0);
+  const std::string page = read(folder_ / "fruit/report/index.html");
+  EXPECT_NE(page.find("from 24 labels. Of 6 points"), std::string::npos);
+
+  ASSERT_EQ(
+      run({"cluster", "fruit", "words.csv", "--labels", "kind", "--out", "c.csv", "--all"}).code,
+      0);
+  std::istringstream rows(read(folder_ / "c.csv"));
+  std::string row;
+  std::getline(rows, row);
+  EXPECT_EQ(row, "index,label,class,probability,p_apple,\"p_pear, red\"");
+  for (size_t i = 0; std::getline(rows, row); ++i) {
+    EXPECT_NE(row.find("," + truth[i] + ",0."), row.find("," + truth[i] + ",1")) << row;
+  }
+  for (const std::string command : {"score", "embed"}) {
+    ASSERT_EQ(
+        run({command, "fruit", "words.csv", "--labels", "kind", "--out", command + ".csv"}).code,
+        0);
+    const std::string text = read(folder_ / (command + ".csv"));
+    EXPECT_EQ(text.find("index,label,class,"), 0u) << text.substr(0, 80);
+    EXPECT_NE(text.find("\n1,\"pear, red\",\"pear, red\","), std::string::npos);
+  }
+  EXPECT_EQ(run({"report", "fruit"}).code, 0);
+
+  // A number names a class, too; a cluster that no label is of has a name that says so.
+  const Outcome three = train("numbers.csv", {"--out", "three", "--set", "model.clusters=3"});
+  ASSERT_EQ(three.code, 0) << three.err;
+  ASSERT_EQ(run({"cluster", "three", "numbers.csv", "--out", "n.csv", "--all"}).code, 0);
+  EXPECT_EQ(read(folder_ / "n.csv").find("index,class,probability,p_3,p_7,p_cluster 2\n"), 0u);
+
+  // Without labels there are clusters and no classes, and a line says so.
+  const Outcome none = run({"train", "words.csv", "--set", "data.drop=['kind']", "--model", "m2",
+                            "--out", "none", "--threads", "1", "--set", "train.epochs=2"});
+  ASSERT_EQ(none.code, 0) << none.err;
+  EXPECT_NE(none.out.find("m2 has no labels to learn from"), std::string::npos) << none.out;
+  ASSERT_EQ(run({"cluster", "none", "words.csv", "--out", "u.csv"}).code, 0);
+  EXPECT_EQ(read(folder_ / "u.csv").find("index,cluster,probability\n"), 0u);
+}
+
 TEST_F(Command, GeneratesPointsAsSpreadOutAsTheData) {
   // Two groups by a; noise that no latent can know; whole numbers, far from zero; a constant.
   std::mt19937 random(1);

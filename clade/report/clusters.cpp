@@ -57,6 +57,11 @@ std::vector<int64_t> by_majority(std::vector<int64_t> clusters,
   return clusters;
 }
 
+std::string cluster_name(const std::vector<std::string>& classes, int64_t cluster) {
+  return classes.empty() ? "cluster " + std::to_string(cluster)
+                         : classes.at(static_cast<size_t>(cluster));
+}
+
 std::string label_name(const std::vector<std::string>& names, int64_t label) {
   const auto index = static_cast<size_t>(label);
   return index < names.size() ? names[index] : std::to_string(label);

@@ -44,6 +44,9 @@ std::vector<Majority> majorities(const torch::Tensor& confusion);
 std::vector<int64_t> by_majority(std::vector<int64_t> clusters,
                                  const std::vector<Majority>& majority);
 
+/// "setosa" if clusters are classes, else "cluster 7".
+std::string cluster_name(const std::vector<std::string>& classes, int64_t cluster);
+
 /// "Sandal", or "7" where labels have no names.
 std::string label_name(const std::vector<std::string>& names, int64_t label);
 

@@ -34,6 +34,7 @@ constexpr int64_t kTableSamples = 1000;
 constexpr int64_t kContrasts = 20;  // of a cluster
 constexpr size_t kTraversalRows = 5;
 constexpr int64_t kTraversalSteps = 11;  // an odd number: 0 is among them
+constexpr int64_t kMisnamed = 40;
 
 std::string figure(double value, int decimals) {
   std::ostringstream text;
@@ -174,6 +175,18 @@ void add_scores(std::vector<Headline>& all, const json& scores, int64_t points,
                  "Shared information of clusters and labels" + among + ": 0 none, 1 all."});
 }
 
+/// `split`: what the figures are of.
+void add_errors(std::vector<Headline>& all, const json& figures, const std::string& split) {
+  const auto points = figures.at("points").get<int64_t>();
+  for (const auto& [name, error] : figures.at("error").items()) {
+    const auto share = error.get<double>();
+    const auto wrong = std::llround(share * static_cast<double>(points));
+    all.push_back({"Error of " + name, figure(100 * share, 2) + " %",
+                   "Of " + std::to_string(points) + " " + split + " points whose class is known, " +
+                       std::to_string(wrong) + (wrong == 1 ? " is" : " are") + " named wrongly."});
+  }
+}
+
 std::vector<Headline> headlines(const json& metrics) {
   std::vector<Headline> all;
   const auto test = metrics.find(metrics.contains("test") ? "test" : "validation");
@@ -189,6 +202,10 @@ std::vector<Headline> headlines(const json& metrics) {
     all.push_back(
         {"Log-likelihood", figure(likelihood.at("value"), 2) + " nats",
          "Importance-weighted with " + std::to_string(samples) + " samples: a tighter bound."});
+  }
+  if (test->contains("classification")) {
+    add_errors(all, test->at("classification"), test.key());
+    return all;
   }
   if (!test->contains("clustering")) return all;
   if (!test->contains("latents")) {
@@ -262,6 +279,36 @@ Shown samples_and_originals(Model& model, const Dataset& data, Generator& genera
           data.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions)};
 }
 
+std::vector<HeldBack> held_back_shown(const TrainedModel& trained, const Dataset& learned,
+                                      const Dataset& held_back, uint64_t seed) {
+  HeldBack shown;
+  shown.classes = trained.classes();
+  if (shown.classes.empty() || learned.size() == 0) return {};
+  const auto C = static_cast<int64_t>(learned.label_names.size());
+  const auto K = static_cast<int64_t>(shown.classes.size());
+  shown.learned = torch::bincount(learned.labels.cpu(), {}, C);
+  if (held_back.size() == 0) return {shown};
+  const auto x = held_back.x.slice(0, 0, kMostPoints);
+  const auto labels = held_back.labels.slice(0, 0, kMostPoints).cpu();
+  const auto q_y = assignment(*trained.model, x, seed).front().cpu();  // [n, K]
+  const auto [probability, cluster] = q_y.max(1);
+  shown.confusion = confusion(cluster, labels, K, C).t();
+  const auto wrong = cluster.ne(labels).nonzero().squeeze(1);  // [m]
+  const auto surest = wrong.index_select(
+      0, probability.index_select(0, wrong).argsort(0, /*descending=*/true).slice(0, 0, kMisnamed));
+  for (int64_t i = 0; i < surest.size(0); ++i) {
+    const auto point = surest[i].item<int64_t>();
+    const auto& names = held_back.names.names;
+    shown.misnamed.push_back({names.empty()
+                                  ? "row " + std::to_string(held_back.rows[point].item<int64_t>())
+                                  : names.at(static_cast<size_t>(point)),
+                              labels[point].item<int64_t>(), cluster[point].item<int64_t>(),
+                              probability[point].item<double>()});
+  }
+  shown.points = x.index_select(0, surest.to(x.device()));
+  return {shown};
+}
+
 std::vector<Scatter> start_scatter(const Start& start, const Dataset& train, size_t clusterings,
                                    uint64_t seed) {
   if (!start.codes.defined()) return {};
@@ -298,6 +345,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   const Posteriors q = posteriors(model, shown.x, generator);
   for (const size_t l : model.clusterings()) {
     report.clusterings.push_back(clustering_of(model, l, shown, q.clusters[l], generator));
+    if (l == 0) report.clusterings.back().classes = trained.classes();
   }
   if (report.columns.empty()) {
     const Shown chosen = samples_and_originals(model, shown, generator);

@@ -24,6 +24,11 @@ struct Shown {
 };
 Shown samples_and_originals(Model& model, const Dataset& data, Generator& generator);
 
+/// What a model makes of the labels it learned from, `learned`, and of those held back from it;
+/// nothing if it learned from none. Both on the model's device, `held_back` may be of no points.
+std::vector<HeldBack> held_back_shown(const TrainedModel& trained, const Dataset& learned,
+                                      const Dataset& held_back, uint64_t seed);
+
 /// What training started from, seen in two dimensions, by cluster and label; nothing without codes.
 /// `train`: the training points, in their order; `clusterings`: how many the model has.
 std::vector<Scatter> start_scatter(const Start& start, const Dataset& train, size_t clusterings,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string_view>
@@ -48,13 +49,17 @@ class Page {
     for (const Clustering& one : report.clusterings) {
       clusterings_.push_back({one, clusterings_.size(), strongest_first(one.share), {}});
       if (has_points(one.confusion)) clusterings_.back().majority = majorities(one.confusion);
-      data_["clusterings"].push_back({{"order", clusterings_.back().strongest}});
+      json names = json::array();
+      for (int64_t k = 0; k < one.share.numel(); ++k) names.push_back(cluster_name(one.classes, k));
+      data_["clusterings"].push_back(
+          {{"order", clusterings_.back().strongest}, {"names", std::move(names)}});
     }
   }
 
   std::string render() {
     head();
     headline();
+    for (const HeldBack& labels : report_.held_back) held_back(labels);
     for (const Ranked& one : clusterings_) clusters(one);
     reconstructions();
     for (const Ranked& one : clusterings_) {
@@ -179,11 +184,16 @@ class Page {
     end();
   }
 
+  static std::string heading_of(const Clustering& one, int64_t k) {
+    return one.classes.empty() ? "Cluster " + std::to_string(k) : cluster_name(one.classes, k);
+  }
+
   void cluster(const Ranked& one, size_t rank) {
     const int64_t k = one.strongest[rank];
     const double q = one.of.share[k].item<double>();
-    out_ << "<article class=\"cluster\">\n<div class=\"who\"><h3>" << swatch(rank) << " Cluster "
-         << k << "</h3>\n<p><b>" << percent(q) << "</b> of the data</p>\n";
+    out_ << "<article class=\"cluster\">\n<div class=\"who\"><h3>" << swatch(rank) << " "
+         << escape(heading_of(one.of, k)) << "</h3>\n<p><b>" << percent(q)
+         << "</b> of the data</p>\n";
     if (!one.majority.empty()) {
       const Majority& most = one.majority[static_cast<size_t>(k)];
       if (most.label >= 0) {
@@ -206,7 +216,7 @@ class Page {
         const int64_t n = one.of.samples.size(1);
         out_ << "<div class=\"strip\" style=\"--n:" << n << "\">";
         for (int64_t i = 0; i < n; ++i) {
-          image(one.of.samples[k][i], "drawn from cluster " + std::to_string(k));
+          image(one.of.samples[k][i], "drawn from " + cluster_name(one.of.classes, k));
         }
         out_ << "</div>\n";
       }
@@ -215,7 +225,7 @@ class Page {
         for (const int64_t i : real_points(one.of, k)) {
           std::string said = "real point";
           if (one.of.point_confidence.defined()) {
-            said += ", in cluster " + std::to_string(k) + " with probability " +
+            said += ", in " + cluster_name(one.of.classes, k) + " with probability " +
                     percent(one.of.point_confidence[k][i].item<double>());
           }
           image(one.of.points[k][i], said);
@@ -228,7 +238,7 @@ class Page {
       }
     } else {
       canvas("cluster", std::to_string(one.index) + "/" + std::to_string(rank),
-             "Generated and real points of cluster " + std::to_string(k), "small");
+             "Generated and real points of " + cluster_name(one.of.classes, k), "small");
     }
     out_ << "</article>\n";
   }
@@ -254,6 +264,85 @@ class Page {
     }
     std::sort(sure.rbegin(), sure.rend());
     return sure;
+  }
+
+  /// How many labels each class had, and what was got wrong among those held back.
+  void held_back(const HeldBack& labels) {
+    const auto learned = labels.learned.to(torch::kCPU, torch::kInt64);  // [C]
+    const auto number = [](const torch::Tensor& count) {
+      return std::to_string(count.item<int64_t>());
+    };
+    std::string said = "The model learned its classes from " + number(learned.sum()) + " labels";
+    torch::Tensor points, wrong;  // [C] held back
+    if (has_points(labels.confusion)) {
+      const auto counts = labels.confusion.to(torch::kCPU, torch::kInt64);  // [C, K]
+      points = counts.sum(1);
+      wrong = points.clone();
+      const int64_t both = std::min(counts.size(0), counts.size(1));
+      wrong.slice(0, 0, both).sub_(counts.diagonal());
+      const auto share = wrong.sum().item<double>() / points.sum().item<double>();
+      said += ". Of " + number(points.sum()) + " points whose labels were held back, which it " +
+              "did not learn from in any way, it names " + number(wrong.sum()) + " wrongly (" +
+              percent(share) + ").";
+    } else {
+      said += "; none were held back, so nothing here measures how right it is.";
+    }
+    begin("Labels", said);
+    out_ << "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"comparison\">\n<thead><tr>"
+            "<th scope=\"col\">class</th><th scope=\"col\">learned from</th>"
+            "<th scope=\"col\">held back</th><th scope=\"col\">of these wrong</th></tr></thead>\n"
+            "<tbody>\n";
+    for (int64_t c = 0; c < learned.size(0); ++c) {
+      out_ << "<tr><th scope=\"row\">" << escape(label_name(report_.label_names, c)) << "</th><td>"
+           << number(learned[c]) << "</td><td>" << (points.defined() ? number(points[c]) : "0")
+           << "</td><td>" << (points.defined() ? number(wrong[c]) : "") << "</td></tr>\n";
+    }
+    out_ << "</tbody>\n</table>\n</div>\n";
+    if (points.defined()) {
+      std::vector<int64_t> rows;
+      for (int64_t c = 0; c < points.size(0); ++c) {
+        if (points[c].item<int64_t>() > 0) rows.push_back(c);
+      }
+      out_ << "<p class=\"muted\">The points held back, by their label (row) and by what the model "
+              "names them (column).</p>\n";
+      count_table(
+          "label", labels.confusion, [&](int64_t c) { return label_name(report_.label_names, c); },
+          [&](int64_t k) { return label_name(labels.classes, k); }, rows);
+      misnamed(labels);
+    }
+    end();
+  }
+
+  void misnamed(const HeldBack& labels) {
+    if (labels.misnamed.empty()) return;
+    out_ << "<p class=\"muted\">Named wrongly, what the model is surest of first.</p>\n";
+    const auto label = [&](const Misnamed& one) {
+      return label_name(report_.label_names, one.label);
+    };
+    const auto name = [&](const Misnamed& one) { return label_name(labels.classes, one.cluster); };
+    if (is_image(report_.shape) && has_points(labels.points)) {
+      out_ << "<div class=\"tiles\">\n";
+      for (size_t i = 0; i < labels.misnamed.size(); ++i) {
+        const Misnamed& one = labels.misnamed[i];
+        out_ << "<figure class=\"misnamed\">";
+        image(labels.points[static_cast<int64_t>(i)], one.point + ": " + label(one) + ", named " +
+                                                          name(one) + " with " +
+                                                          percent(one.probability));
+        out_ << "<figcaption>" << escape(label(one)) << " → " << escape(name(one))
+             << "</figcaption></figure>\n";
+      }
+      out_ << "</div>\n";
+      return;
+    }
+    out_ << "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"comparison\">\n<thead><tr>"
+            "<th scope=\"col\">point</th><th scope=\"col\">label</th><th scope=\"col\">named</th>"
+            "<th scope=\"col\">probability</th></tr></thead>\n<tbody>\n";
+    for (const Misnamed& one : labels.misnamed) {
+      out_ << "<tr><th scope=\"row\">" << escape(one.point) << "</th><td>" << escape(label(one))
+           << "</td><td>" << escape(name(one)) << "</td><td>" << percent(one.probability)
+           << "</td></tr>\n";
+    }
+    out_ << "</tbody>\n</table>\n</div>\n";
   }
 
   void reconstructions() {
@@ -302,31 +391,42 @@ class Page {
     end();
   }
 
-  void confusion_table(const Ranked& one, const std::vector<int64_t>& rows) {
-    const auto counts = one.of.confusion.to(torch::kCPU, torch::kInt64).contiguous();  // [K, C]
+  /// How many points of each row are of each column, the darker the more of its row.
+  void count_table(const std::string& of_rows, const torch::Tensor& points,  // [R, C] int64
+                   const std::function<std::string(int64_t)>& row_name,
+                   const std::function<std::string(int64_t)>& column_name,
+                   const std::vector<int64_t>& rows) {
+    const auto counts = points.to(torch::kCPU, torch::kInt64).contiguous();
     const auto count = counts.accessor<int64_t, 2>();
     out_ << "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"confusion\">\n"
-            "<thead><tr><th scope=\"col\">cluster</th>";
+            "<thead><tr><th scope=\"col\">"
+         << of_rows << "</th>";
     for (int64_t c = 0; c < counts.size(1); ++c) {
-      out_ << "<th scope=\"col\">" << escape(label_name(report_.label_names, c)) << "</th>";
+      out_ << "<th scope=\"col\">" << escape(column_name(c)) << "</th>";
     }
     out_ << "</tr></thead>\n<tbody>\n";
-    for (const int64_t k : rows) {
+    for (const int64_t r : rows) {
       int64_t total = 0;
-      for (int64_t c = 0; c < counts.size(1); ++c) total += count[k][c];
-      out_ << "<tr><th scope=\"row\">" << k << "</th>";
+      for (int64_t c = 0; c < counts.size(1); ++c) total += count[r][c];
+      out_ << "<tr><th scope=\"row\">" << escape(row_name(r)) << "</th>";
       for (int64_t c = 0; c < counts.size(1); ++c) {
         const double part =
-            total > 0 ? static_cast<double>(count[k][c]) / static_cast<double>(total) : 0;
+            total > 0 ? static_cast<double>(count[r][c]) / static_cast<double>(total) : 0;
         char depth[16];
         std::snprintf(depth, sizeof depth, "%.2f", part);
         out_ << "<td" << (part > 0.5 ? " class=\"deep\"" : "") << " style=\"--part:" << depth
-             << "\" title=\"" << percent(part) << " of cluster " << k << "\">" << count[k][c]
-             << "</td>";
+             << "\" title=\"" << percent(part) << " of " << of_rows << " " << escape(row_name(r))
+             << "\">" << count[r][c] << "</td>";
       }
       out_ << "</tr>\n";
     }
     out_ << "</tbody>\n</table>\n</div>\n";
+  }
+
+  void confusion_table(const Ranked& one, const std::vector<int64_t>& rows) {
+    count_table(
+        "cluster", one.of.confusion, [&](int64_t k) { return label_name(one.of.classes, k); },
+        [&](int64_t c) { return label_name(report_.label_names, c); }, rows);
   }
 
   void confusion(const Ranked& one) {
@@ -370,8 +470,8 @@ class Page {
            << "</h3>\n<p>";
       for (const int64_t k : strongest[label]) {
         const bool bold = std::binary_search(shared.begin(), shared.end(), k);
-        out_ << (bold ? "<b>" : "<span>") << k << " (" << percent(q[k].item<double>()) << ")"
-             << (bold ? "</b> " : "</span> ");
+        out_ << (bold ? "<b>" : "<span>") << escape(label_name(one.of.classes, k)) << " ("
+             << percent(q[k].item<double>()) << ")" << (bold ? "</b> " : "</span> ");
       }
       out_ << "</p>\n</div>\n";
       canvas("given_label", std::to_string(one.index) + "/" + std::to_string(panels.size()),
@@ -381,7 +481,7 @@ class Page {
         for (const int64_t k : strongest[label]) {
           const auto samples = one.of.samples[k];
           for (int64_t i = 0; i < std::min(label_samples, samples.size(0)); ++i) {
-            image(samples[i], "drawn from cluster " + std::to_string(k));
+            image(samples[i], "drawn from " + cluster_name(one.of.classes, k));
           }
         }
         out_ << "</div>\n";

@@ -14,6 +14,7 @@
     rank < report.shown ? report.palette[rank % report.palette.length] : css('--faint');
   const tier = rank => Math.floor(rank / report.palette.length) % symbols.length;
   const percent = share => `${+(100 * share).toPrecision(3)} %`;
+  const short_name = name => name.replace(/^cluster (?=\d+$)/, '');  // below an axis that says it
   const label_name = label => report.labels[label] ?? String(label);
 
   const axis = (text, more = {}) => ({ title: { display: true, text }, ...more });
@@ -93,11 +94,11 @@
     },
 
     share(index) {
-      const { order, share } = report.clusterings[index];
+      const { order, names, share } = report.clusterings[index];
       const even = 1 / order.length;
       return {
         data: {
-          labels: order.map(String),
+          labels: order.map(k => short_name(names[k])),
           datasets: [
             { type: 'line', label: 'even share, 1/K', xAxisID: 'even', data: [{ x: 0, y: even }, { x: 1, y: even }],
               borderColor: css('--ink'), borderWidth: 1, borderDash: [5, 4], pointRadius: 0, pointHitRadius: 0 },
@@ -113,7 +114,7 @@
           },
           plugins: {
             legend: { display: false },
-            tooltip: { callbacks: { title: items => `cluster ${items[0].label}`, label: item => percent(item.parsed.y) } },
+            tooltip: { callbacks: { title: ([item]) => names[order[item.dataIndex]], label: item => percent(item.parsed.y) } },
           },
         },
       };
@@ -164,13 +165,13 @@
 
     given_label(argument) {
       const [index, panel] = argument.split('/');
-      const { order, given_label } = report.clusterings[index];
+      const { order, names, given_label } = report.clusterings[index];
       const q = given_label[panel];
       const rank = new Map(order.map((k, i) => [k, i]));
       return {
         type: 'bar',
         data: {
-          labels: q.map((_, k) => String(k)),
+          labels: names.map(short_name),
           datasets: [{ label: '', data: q, backgroundColor: q.map((_, k) => colour(rank.get(k))) }],
         },
         options: {
@@ -180,7 +181,7 @@
           },
           plugins: {
             legend: { display: false },
-            tooltip: { callbacks: { title: items => `cluster ${items[0].label}`, label: item => percent(item.parsed.y) } },
+            tooltip: { callbacks: { title: ([item]) => names[item.dataIndex], label: item => percent(item.parsed.y) } },
           },
         },
       };
@@ -223,7 +224,7 @@
     if (rank === report.shown || rank >= order.length) {
       return by === 'label' && order.length <= report.shown ? 'no label' : 'others';
     }
-    return by === 'label' ? label_name(order[rank]) : `cluster ${order[rank]}`;
+    return by === 'label' ? label_name(order[rank]) : report.clusterings[by].names[order[rank]];
   }
   function legend(index, chart) {
     const box = document.getElementById(`legend-${index}`);

@@ -151,13 +151,13 @@ std::string curves_script(const std::vector<Curve>& curves, int64_t columns) {
   return std::move(script).str();
 }
 
-std::string share_script(const torch::Tensor& share) {
-  const auto order = strongest_first(share);
-  const auto q = share.to(torch::kCPU, torch::kFloat64).contiguous();  // [K]
+std::string share_script(const Clustering& one) {
+  const auto order = strongest_first(one.share);
+  const auto q = one.share.to(torch::kCPU, torch::kFloat64).contiguous();  // [K]
   std::ostringstream script;
   script << "$share << EOD\n";
   for (size_t rank = 0; rank < order.size(); ++rank) {
-    script << rank << " " << 100 * q.data_ptr<double>()[order[rank]] << " " << order[rank] << " 0x"
+    script << rank << " " << 100 * q.data_ptr<double>()[order[rank]] << " 0x"
            << colour(rank).substr(1) << "\n";
   }
   const double even = 100.0 / static_cast<double>(order.size());
@@ -169,9 +169,17 @@ std::string share_script(const torch::Tensor& share) {
   } else {
     script << "set xlabel 'rank of the cluster'\n";
   }
-  script << "set key top right\nset xtics rotate by 0 scale 0\n"
-         << "plot $share using 1:2:(0.8):4" << (order.size() <= 40 ? ":xtic(3)" : "")
-         << " with boxes linecolor rgb variable notitle, " << even
+  script << "set key top right\nset xtics rotate by " << (one.classes.empty() ? 0 : 40)
+         << (one.classes.empty() ? "" : " right") << " scale 0";
+  if (order.size() <= 40) {
+    const char* separator = " (";
+    for (size_t rank = 0; rank < order.size(); ++rank) {
+      script << separator << quoted_for_axis(label_name(one.classes, order[rank])) << " " << rank;
+      separator = ", ";
+    }
+    script << ")";
+  }
+  script << "\nplot $share using 1:2:(0.8):3 with boxes linecolor rgb variable notitle, " << even
          << " with lines dashtype 2 linecolor rgb '#4a4f57' title 'even share, 1/K'\n";
   return std::move(script).str();
 }
@@ -203,7 +211,8 @@ std::string confusion_script(const Report& report, const Clustering& one,
   }
   script << ")\nset ytics scale 0 (";
   for (size_t row = 0; row < clusters.size(); ++row) {
-    script << (row > 0 ? ", " : "") << "'" << clusters[row] << "' " << row;
+    script << (row > 0 ? ", " : "") << quoted_for_axis(label_name(one.classes, clusters[row]))
+           << " " << row;
   }
   script << ")\nplot $cells using 1:2:3 with image";
   if (classes <= 20) script << ", '' using 1:2:4:5 with labels font ',9' textcolor rgb variable";
@@ -267,7 +276,7 @@ std::string histograms_script(const Report& report, const Clustering& one, int64
   panel("data and model", flat(report.samples), 0);
   if (one.samples_uniform.defined()) panel("every cluster alike", flat(one.samples_uniform), 5);
   for (size_t rank = 0; rank < clusters.size(); ++rank) {
-    panel("cluster " + std::to_string(clusters[rank]), flat(one.samples[clusters[rank]]), rank);
+    panel(cluster_name(one.classes, clusters[rank]), flat(one.samples[clusters[rank]]), rank);
   }
   script << "set multiplot layout " << (panel_count + columns - 1) / columns << "," << columns
          << "\nset key outside top center horizontal samplen 1\nset boxwidth " << width
@@ -333,7 +342,7 @@ std::string latent_script(const Report& report, const Scatter& latent, int64_t p
            << scatter_script(
                   latent, "$cluster" + std::to_string(c), latent.clusters[c],
                   strongest_first(one.share),
-                  [](int64_t k) { return "cluster " + std::to_string(k); }, "others");
+                  [&](int64_t k) { return cluster_name(one.classes, k); }, "others");
   }
   if (latent.label.defined()) {
     script << "set title " << quoted(latent.name + " by label") << "\n"
@@ -419,7 +428,7 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
       return std::vector<int64_t>(strongest.begin(),
                                   strongest.begin() + std::min<int64_t>(one.share.numel(), count));
     };
-    plot(name("q_y"), {900, 360}, share_script(one.share));
+    plot(name("q_y"), {900, 360}, share_script(one));
     if (one.confusion.defined() && one.confusion.numel() > 0) {
       const auto shown = by_majority(first(shown_clusters), majorities(one.confusion));
       const int64_t classes = one.confusion.size(1);

@@ -63,6 +63,10 @@ void validate(const Clustering& one, int64_t features) {
   expect("confusion", one.confusion, {K, any});
   expect("given_label", one.given_label, {any, K});
   expect("samples_uniform", one.samples_uniform, {any, features});
+  if (!one.classes.empty() && static_cast<int64_t>(one.classes.size()) != K) {
+    throw Error("report: " + one.name + " has " + std::to_string(one.classes.size()) +
+                " classes and " + std::to_string(K) + " clusters; give a name for each or none");
+  }
   if (!one.contrasts.empty() && static_cast<int64_t>(one.contrasts.size()) != K) {
     throw Error("report: contrasts of " + one.name + " are of " +
                 std::to_string(one.contrasts.size()) + " clusters, not " + std::to_string(K));
@@ -86,6 +90,13 @@ void validate(const Report& report) {
                {report.originals.defined() ? report.originals.size(0) : any, features});
   for (const Traversed& one : report.traversals) {
     expect_shape("traversals.points", one.points, {any, any, features});
+  }
+  for (const HeldBack& labels : report.held_back) {
+    const auto K = static_cast<int64_t>(labels.classes.size());
+    expect_shape("held_back.learned", labels.learned, {any});
+    expect_shape("held_back.confusion", labels.confusion, {labels.learned.size(0), K});
+    expect_shape("held_back.points", labels.points,
+                 {static_cast<int64_t>(labels.misnamed.size()), features});
   }
   for (const Scatter& latent : report.latents) {
     expect_shape("latents.points", latent.points, {any, 2});

@@ -42,6 +42,24 @@ struct Clustering {
   std::vector<std::vector<Contrast>> contrasts = {};
   torch::Tensor samples_uniform;  // [n, D] drawn with every cluster equally likely, where the model
                                   // does not draw them so
+  std::vector<std::string> classes = {};  ///< What its clusters are called, if they are classes.
+};
+
+/// A point whose class is known, and named wrongly.
+struct Misnamed {
+  std::string point;  ///< "row 17", or what the data call it.
+  int64_t label;
+  int64_t cluster;
+  double probability;  ///< Of the cluster, as the model has it.
+};
+
+/// What a model that learned classes from labels makes of the points whose labels were held back.
+struct HeldBack {
+  std::vector<std::string> classes;  ///< What its clusters are called: labels, and then others.
+  torch::Tensor learned;             // [C] int64, labels of each class it learned from
+  torch::Tensor confusion;  // [C, K] int64, points of each class given each name; may be missing
+  std::vector<Misnamed> misnamed;  ///< Some of those named wrongly, what it is surest of first.
+  torch::Tensor points;            // [n, D] the same; or missing
 };
 
 /// A continuous latent, seen along its first two principal components.
@@ -82,6 +100,7 @@ struct Report {
   torch::Tensor reconstructions;         // [n, D] … and what the model makes of them
   torch::Tensor samples;                 // [n, D] drawn from the model
   std::vector<Traversed> traversals;     ///< Of images.
+  std::vector<HeldBack> held_back;       ///< One if the model learned from labels, or none.
   std::vector<Scatter> latents;
   std::vector<Scatter> start;   ///< The codes training started from; one, or none.
   std::vector<Detail> details;  ///< Resolved experiment, seed, command, machine.

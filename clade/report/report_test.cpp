@@ -310,6 +310,34 @@ TEST(Page, RepeatsItsClustersForEachDiscreteLatent) {
   }
 }
 
+TEST(Page, SaysWhatWasGotWrongAmongLabelsHeldBack) {
+  Report report = example(3, picture());
+  EXPECT_EQ(render_page(report).find("<h2>Labels</h2>"), std::string::npos);
+  report.clusterings[0].classes = {"hollow", "f<ull", "cluster 2"};
+  HeldBack labels;
+  labels.classes = report.clusterings[0].classes;
+  labels.learned = torch::tensor({12, 5}, torch::kInt64);
+  labels.confusion = torch::tensor({4, 1, 0, 0, 2, 1}, torch::kInt64).view({2, 3});
+  labels.misnamed = {{"row 17", 0, 1, 0.75}, {"row 4", 1, 2, 0.5}};
+  labels.points = torch::rand({2, report.originals.size(1)});
+  report.held_back = {labels};
+  const std::string page = render_page(report);
+  EXPECT_NE(page.find("from 17 labels"), std::string::npos);
+  EXPECT_NE(page.find("Of 8 points"), std::string::npos);
+  EXPECT_NE(page.find("names 2 wrongly (25.0 %)"), std::string::npos);
+  EXPECT_NE(page.find("hollow</th><td>12</td><td>5</td><td>1</td>"), std::string::npos);
+  EXPECT_NE(page.find("full</th><td>5</td><td>3</td><td>1</td>"), std::string::npos);
+  EXPECT_NE(page.find("row 17"), std::string::npos);
+  EXPECT_NE(page.find("f&lt;ull"), std::string::npos);
+  EXPECT_EQ(page.find("f<ull</"), std::string::npos);
+  EXPECT_EQ(data_of(page)["clusterings"][0]["names"], (json{"hollow", "f<ull", "cluster 2"}));
+
+  report.held_back[0].confusion = torch::Tensor();
+  report.held_back[0].misnamed.clear();
+  report.held_back[0].points = torch::Tensor();
+  EXPECT_NE(render_page(report).find("none were held back"), std::string::npos);
+}
+
 TEST(Page, DrawsTheFeaturesThatVaryMost) {
   Report report = example(2, {300});
   report.originals = torch::zeros({4, 300});

@@ -204,6 +204,15 @@ std::optional<double> TrainedModel::log_volume() const {
   return preprocessing.log_volume;
 }
 
+std::vector<std::string> TrainedModel::classes() const {
+  if (!learned_labels()) return {};
+  const auto K = static_cast<size_t>(model->discrete().front().clusters);
+  std::vector<std::string> classes = label_names;
+  classes.resize(std::min(K, classes.size()));
+  while (classes.size() < K) classes.push_back("cluster " + std::to_string(classes.size()));
+  return classes;
+}
+
 TrainedModel make_model(const std::string& name, std::shared_ptr<ModelOptions> options,
                         const Splits& data, uint64_t seed, const torch::Device& device) {
   Generator generator = make_generator(derive_seed(seed, "weights"));

@@ -30,6 +30,10 @@ struct TrainedModel {
   /// Whether it learned classes from labels: its clusters then have the numbers of label_names.
   bool learned_labels() const { return provenance.contains("labels"); }
 
+  /// What each cluster of the first discrete latent is called, [K], if the model learned from
+  /// labels what they are: "setosa", or "cluster 3" if no label is of it. Else none.
+  std::vector<std::string> classes() const;
+
   /// What the logarithm of a density of the data, in their own units, has less than that of what
   /// the model reads. Nothing where log p(x) is of a probability, which has no unit, and in runs of
   /// 0.1.0, whose figures are of what the model reads.

@@ -418,6 +418,15 @@ json run_json(const Run& run, const fs::path& out) {
   return entry;
 }
 
+/// What its runs were told, of which some is chosen when the data are read.
+int64_t label_budget_of(const Row& row, const std::vector<Run>& runs) {
+  for (const Run& run : runs) {
+    if (run.row != &row || run.state != State::kFinished) continue;
+    return clade::experiment_of(run.folder).data.label_budget;
+  }
+  return row.experiment.data.label_budget;
+}
+
 json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments& arguments) {
   clade::Experiment experiment = row.experiment;
   json all = json::array();
@@ -451,6 +460,9 @@ json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments
                 {"seeds", arguments.seeds},
                 {"runs", all},
                 {"summary", clade::summarise(all)}};
+  if (clade::find_model(experiment.model_name).takes_labels) {
+    entry["labels"] = label_budget_of(row, runs);
+  }
   const json options = clade::to_json(*experiment.model);
   const std::string clusters = clusters_of(experiment.model_name);
   const bool single = clusters == "components" && options.at("prior") == "standard_normal";
@@ -632,6 +644,16 @@ void show_sweeps(const std::vector<Run>& runs, const BenchArguments& arguments) 
   }
 }
 
+/// If rows differ in how many labels they learn from: what that does to their likelihood.
+void draw_label_curves(const fs::path& out) {
+  const auto curves = clade::label_curves(clade::read_json_object(out / "results.json"));
+  if (curves.empty()) return;
+  const fs::path chart = out / "labels.png";
+  const auto notes = clade::write_label_curves(curves, chart);
+  for (const std::string& text : notes) note(text);
+  if (notes.empty()) say("log-likelihood by labels: " + chart.string());
+}
+
 void bench(const BenchArguments& arguments) {
   const std::vector<Row> rows = load_rows(arguments);
   if (!arguments.into.empty()) {
@@ -647,6 +669,7 @@ void bench(const BenchArguments& arguments) {
   const fs::path table = fs::path(arguments.out) / "results.md";
   std::printf("\n%s\n", clade::read_file(table).c_str());
   say("results: " + table.string());
+  draw_label_curves(arguments.out);
   if (!arguments.sweep.empty()) {
     show_sweeps(runs, arguments);
   } else if (!arguments.models.empty()) {
@@ -721,7 +744,8 @@ void add_bench(CLI::App& app) {
   command->footer(
       "Runs are DIR/NAME/seed-S, NAME the file's path below experiments/, in it a row's name for\n"
       "that of the file: cp-vae/mnist-10 or cp-vae/mnist-10-gumbel. Finished ones are not run\n"
-      "again, stopped ones go on. Writes DIR/results.json and DIR/results.md after each run.\n"
+      "again, stopped ones go on. Writes DIR/results.json and DIR/results.md after each run, and\n"
+      "DIR/labels.png, likelihoods by how many labels rows learn from, if they differ in that.\n"
       "With --models, DIR/NAME/comparison/index.html has the models side by side.\n"
       "Examples:\n"
       "  clade bench points.csv --models vae,mog,vampprior,cp_vae,indq --clusters 10 --seeds 3\n"

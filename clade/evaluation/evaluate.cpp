@@ -42,6 +42,9 @@ namespace {
 // Every point against every other: the cost grows with their square.
 constexpr int64_t kInformationPoints = 5000;
 
+// Between the bound and the many samples of F_S: next to nothing beside those.
+constexpr int64_t kFewSamples = 10;
+
 std::optional<Information> information_of(Model& model, const torch::Tensor& x,
                                           Generator& generator) {
   const EvaluationMode evaluation(model);
@@ -139,6 +142,12 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
     metrics["features_at_least_deviation"] = *features;
   }
   if (options.sum_clusters) metrics["log_likelihood"]["sum_clusters"] = true;
+  if (S > kFewSamples) {
+    auto of_few = make_generator(derive_seed(seed, "few samples"), data.x.device());
+    const double f_few = log_likelihood(model, data.x, kFewSamples, of_few, options.sum_clusters);
+    metrics["log_likelihood"]["few"] = {{"value", f_few - volume},
+                                        {"importance_samples", kFewSamples}};
+  }
 
   const Posteriors q = posteriors(model, data.x, generator);
   for (const LayerSummary& layer : q.layers) {

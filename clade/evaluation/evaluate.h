@@ -34,6 +34,7 @@ struct EvaluateOptions : Options {
 /// `learned_labels`: the model's clusters are classes that it learned from labels (see
 /// TrainedModel), whose numbers are those of the data's. "classification" has the share of the
 /// points with a label that each classifier gets wrong, by its name.
+/// If F_S is of more than 10 samples, F_10 stands beside it.
 /// "features_at_least_deviation" counts those that the model would copy more narrowly if it might.
 /// `data` is not empty and on the model's device.
 nlohmann::json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,

@@ -331,6 +331,30 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
   return std::move(script).str();
 }
 
+std::string label_curves_script(const std::vector<LabelCurve>& curves) {
+  std::ostringstream script, plots;
+  for (size_t i = 0; i < curves.size(); ++i) {
+    const LabelCurve& curve = curves[i];
+    const std::string block = "$curve" + std::to_string(i);
+    script << block << " << EOD\n";
+    for (size_t j = 0; j < curve.labels.size(); ++j) {
+      const double deviation = std::isfinite(curve.deviation[j]) ? curve.deviation[j] : 0;
+      script << curve.labels[j] << " " << curve.value[j] << " " << deviation << "\n";
+    }
+    script << "EOD\n";
+    const std::string look =
+        " pointtype " + std::to_string(symbol(i)) + " linecolor rgb '" + colour(i) + "'";
+    plots << (i > 0 ? ", " : "plot ") << block << " using 1:2 with linespoints linewidth 1.6"
+          << look << " title " << quoted(curve.name) << ", " << block
+          << " using 1:2:3 with yerrorbars" << look << " notitle";
+  }
+  script << "set xlabel 'labels learned from'\nset ylabel 'log-likelihood, nats'\n"
+         << "set offsets graph 0.04, graph 0.04, graph 0.04, graph 0.04\n"
+         << "set key outside top center horizontal\n"
+         << plots.str() << "\n";
+  return std::move(script).str();
+}
+
 /// A panel by the clusters of each discrete latent and, where there are labels, one by label.
 std::string latent_script(const Report& report, const Scatter& latent, int64_t panels) {
   std::ostringstream script;
@@ -390,6 +414,15 @@ std::vector<std::string> write_sweep_plot(const std::string& key, const std::vec
   }
   const Size size{static_cast<int64_t>(figures.size()) * 420, 300};
   if (draw(file, size, sweep_script(key, figures))) return {};
+  return {"gnuplot could not draw " + file.string()};
+}
+
+std::vector<std::string> write_label_curves(const std::vector<LabelCurve>& curves,
+                                            const std::filesystem::path& file) {
+  if (!gnuplot_installed()) {
+    return {"there is no " + file.string() + ": gnuplot is not installed (Debian: gnuplot-nox)"};
+  }
+  if (draw(file, {720, 460}, label_curves_script(curves))) return {};
   return {"gnuplot could not draw " + file.string()};
 }
 

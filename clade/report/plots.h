@@ -26,4 +26,16 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
 std::vector<std::string> write_sweep_plot(const std::string& key, const std::vector<Swept>& figures,
                                           const std::filesystem::path& folder);
 
+/// Log-likelihoods of a model over how many labels it learned from.
+struct LabelCurve {
+  std::string name;  ///< "cagem on mnist, IW 10"
+  std::vector<double> labels;
+  std::vector<double> value;      ///< One for each of them, in nats.
+  std::vector<double> deviation;  ///< Likewise; NaN of a single run.
+};
+
+/// The curves in one chart, the PNG `file`; notes as write_plots has them.
+std::vector<std::string> write_label_curves(const std::vector<LabelCurve>& curves,
+                                            const std::filesystem::path& file);
+
 }  // namespace clade

@@ -187,6 +187,10 @@ class Model : public torch::nn::Module {
   /// before them is resampled by how probable it makes those clusters. Throws as check() does.
   std::unique_ptr<Distribution> generations(int64_t n, const Given& given, Generator& generator);
 
+  /// Such draws of a continuous latent, [n, d].
+  torch::Tensor draws(const std::string& latent, int64_t n, const Given& given,
+                      Generator& generator);
+
   /// E[x | latents] of such draws, what people look at: [n, D].
   torch::Tensor sample_means(int64_t n, const Given& given, Generator& generator) {
     return generations(n, given, generator)->mean();
@@ -281,6 +285,7 @@ class Model : public torch::nn::Module {
   torch::Tensor component_probabilities_of(const torch::Tensor& x, Generator& generator);
   std::vector<torch::Tensor> inferred_probabilities(const torch::Tensor& x, Generator& generator,
                                                     int64_t draws);
+  std::unique_ptr<Ancestral> generated(int64_t n, const Given& given, Generator& generator);
   void condition(Given& held, const std::string& last, int64_t n, Generator& generator);
   torch::Tensor log_mean_posterior(const Posterior& q, const torch::Tensor& x, OnceCache& cache);
 

@@ -57,6 +57,15 @@ void Model::check(const Given& given) {
 
 std::unique_ptr<Distribution> Model::generations(int64_t n, const Given& given,
                                                  Generator& generator) {
+  return generated(n, given, generator)->take_p_x();
+}
+
+torch::Tensor Model::draws(const std::string& latent, int64_t n, const Given& given,
+                           Generator& generator) {
+  return generated(n, given, generator)->at(latent).value;
+}
+
+std::unique_ptr<Ancestral> Model::generated(int64_t n, const Given& given, Generator& generator) {
   check(given);
   Given held = given;
   std::string last;  // the last cluster held that anything is drawn before
@@ -69,9 +78,9 @@ std::unique_ptr<Distribution> Model::generations(int64_t n, const Given& given,
     }
   }
   if (!last.empty()) condition(held, last, n, generator);
-  Ancestral p(n, held, aggregated_posteriors(), generator, like());
-  run(p);
-  return p.take_p_x();
+  auto p = std::make_unique<Ancestral>(n, held, aggregated_posteriors(), generator, like());
+  run(*p);
+  return p;
 }
 
 // Draws what is generated before the cluster called `last` by p(… | the clusters held up to it): of

@@ -35,6 +35,9 @@ constexpr int64_t kContrasts = 20;  // of a cluster
 constexpr size_t kTraversalRows = 5;
 constexpr int64_t kTraversalSteps = 11;  // an odd number: 0 is among them
 constexpr int64_t kMisnamed = 40;
+constexpr int64_t kMeshSide = 15;
+constexpr int64_t kMeshDraws = 20000;  // whose quantiles are taken for the prior's
+constexpr size_t kMeshClusters = 10;
 
 std::string figure(double value, int decimals) {
   std::ostringstream text;
@@ -158,6 +161,48 @@ Clustering clustering_of(Model& model, size_t l, const Dataset& data, const torc
   return one;
 }
 
+/// A grid over the units of the layer that is generated first of the continuous ones, if those are
+/// two. `strongest`: clusters of the first clustering, to hold.
+std::vector<Mesh> meshes_of(Model& model, std::vector<int64_t> strongest, Generator& generator) {
+  const auto& latents = model.latents();
+  const auto layer = std::find_if(latents.begin(), latents.end(),
+                                  [](const LatentInfo& latent) { return !latent.is_cluster; });
+  if (layer == latents.end() || layer->size != 2) return {};
+  const bool first = layer == latents.begin();
+  const auto at = ((torch::arange(kMeshSide, torch::kFloat64) + 0.5) / kMeshSide);
+  const auto grid_over = [&](const Given& given) {  // -> [side², 2], from the top left
+    const auto z = model.draws(layer->name, kMeshDraws, given, generator).to(torch::kFloat64);
+    const auto lines = torch::quantile(z, at.to(z.device()), 0).to(torch::kFloat32);  // [side, 2]
+    const auto up = lines.select(1, 1).flip(0);
+    return torch::stack({lines.select(1, 0).repeat({kMeshSide}), up.repeat_interleave(kMeshSide)},
+                        1);
+  };
+  const auto generated = [&](Given given, const torch::Tensor& grid) {  // -> [side, side, D]
+    given[layer->name] = grid;
+    return model.sample_means(grid.size(0), given, generator).view({kMeshSide, kMeshSide, -1});
+  };
+  Mesh mesh;
+  mesh.layer = layer->name;
+  torch::Tensor over_all;
+  if (first) {
+    over_all = grid_over({});
+    mesh.random = generated({}, over_all);
+  }
+  if (strongest.empty()) return {mesh};
+  const size_t l = model.clusterings().front();
+  if (model.discrete()[l].is_component) return {mesh};
+  strongest.resize(std::min<size_t>(strongest.size(), kMeshClusters));
+  std::sort(strongest.begin(), strongest.end());
+  std::vector<torch::Tensor> of_clusters;
+  for (const int64_t k : strongest) {
+    const Given held = {{model.discrete()[l].name, torch::tensor(k)}};
+    of_clusters.push_back(generated(held, first ? over_all : grid_over(held)));
+  }
+  mesh.given_cluster = torch::stack(of_clusters);
+  mesh.clusters = strongest;
+  return {mesh};
+}
+
 /// `points`: of the split; `of` tells the discrete latent from others, ", y2".
 void add_scores(std::vector<Headline>& all, const json& scores, int64_t points,
                 const std::string& of) {
@@ -233,8 +278,8 @@ void restore_units(const Preprocessing& how, Report& report) {
   }
 }
 
-/// Points, [N, d], along their first two principal components, with the shares of the variance. A
-/// component that does not exist is 0.
+/// Points, [N, d], along their first two principal components, with the shares of
+/// the variance. A component that does not exist is 0.
 Scatter seen_in_two_dimensions(const std::string& name, const torch::Tensor& x) {
   auto unused = make_generator(0);  // few dimensions are taken apart exactly
   const PrincipalComponents pca = principal_components(x, 2, unused);
@@ -269,6 +314,16 @@ std::vector<Traversed> traversals_of(Model& model, uint64_t seed) {
     all.push_back({latent.name, traversal(model, latent.name, rows, kTraversalSteps, seed)});
   }
   return all;
+}
+
+/// The posterior means of a layer; two units need no turning.
+Scatter seen(const LayerSummary& layer) {
+  if (layer.means.size(1) != 2) return seen_in_two_dimensions(layer.name, layer.means);
+  Scatter scatter;
+  scatter.name = layer.name;
+  scatter.points = layer.means;
+  scatter.units = true;
+  return scatter;
 }
 
 }  // namespace
@@ -357,7 +412,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   }
   report.reconstructions = model.reconstruct(report.originals);
   for (const LayerSummary& layer : q.layers) {
-    Scatter scatter = seen_in_two_dimensions(layer.name, layer.means);
+    Scatter scatter = seen(layer);
     scatter.points = scatter.points.slice(0, 0, kScatterPoints);
     for (const size_t l : model.clusterings()) {
       scatter.clusters.push_back(q.clusters[l].argmax(1).slice(0, 0, kScatterPoints));
@@ -367,6 +422,10 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   }
   if (is_image(report.shape)) {
     report.traversals = traversals_of(model, derive_seed(seed, "traversals"));
+    const auto strongest = report.clusterings.empty()
+                               ? std::vector<int64_t>()
+                               : strongest_first(report.clusterings.front().share);
+    report.meshes = meshes_of(model, strongest, generator);
     return report;
   }
   restore_units(trained.preprocessing, report);

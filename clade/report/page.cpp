@@ -67,6 +67,7 @@ class Page {
       confusion(one);
       labels(one);
     }
+    meshes();
     latents();
     curves();
     samples();
@@ -494,7 +495,7 @@ class Page {
   }
 
   /// Buttons for what the dots of a latent are coloured by, where there is a choice.
-  void colours(const Scatter& latent, const std::string& index) {
+  void colours(const Scatter& latent, const std::string& index, bool by_label) {
     const size_t choices = latent.clusters.size() + (latent.label.defined() ? 1 : 0);
     if (choices < 2) return;
     out_ << "<span class=\"toggle\" role=\"group\" aria-label=\"Colour by\">";
@@ -505,22 +506,27 @@ class Page {
     };
     for (size_t c = 0; c < latent.clusters.size(); ++c) {
       button(std::to_string(c), several() ? escape(report_.clusterings[c].name) : "cluster",
-             c == 0);
+             c == 0 && !by_label);
     }
-    if (latent.label.defined()) button("label", "label", false);
+    if (latent.label.defined()) button("label", "label", by_label);
     out_ << "</span>";
   }
 
-  /// One more latent among the data, and its figure.
-  void scatter(const Scatter& latent) {
+  /// One more latent among the data, and its figure; by label, if there are any, where `by_label`.
+  void scatter(const Scatter& latent, bool by_label = false) {
+    by_label = by_label && latent.label.defined();
     json& list = data_["latents"];
     const std::string index = std::to_string(list.size());
     out_ << "<figure>\n<figcaption><h3>" << escape(latent.name) << "</h3>";
-    colours(latent, index);
+    colours(latent, index, by_label);
     out_ << "</figcaption>\n";
-    canvas("latent", index, "Principal components of " + latent.name, "even");
+    canvas("latent", index,
+           (latent.units ? "The two units of " : "Principal components of ") + latent.name, "even");
     out_ << "<div class=\"legend\" id=\"legend-" << index << "\"></div>\n</figure>\n";
-    json entry = {{"points", numbers(latent.points)}, {"explained", json::array()}};
+    json entry = {{"points", numbers(latent.points)},
+                  {"explained", json::array()},
+                  {"axis", latent.units ? "unit" : "principal component"}};
+    if (by_label) entry["by"] = "label";
     for (const double part : latent.explained) entry["explained"].push_back(number(part));
     for (const auto& cluster : latent.clusters) entry["clusters"].push_back(integers(cluster));
     if (latent.label.defined()) {
@@ -543,11 +549,48 @@ class Page {
     end();
   }
 
+  void mesh_picture(const torch::Tensor& grid, const std::string& name) {  // [n, n, D]
+    out_ << "<figure>\n<figcaption><h3>" << escape(name) << "</h3></figcaption>\n"
+         << image_tag(make_sheet(grid, report_.shape), "grid, " + name) << "\n</figure>\n";
+  }
+
+  void meshes() {
+    for (const Mesh& mesh : report_.meshes) {
+      begin(
+          "A grid over " + escape(mesh.layer),
+          "What the model generates at points of the plane of " + escape(mesh.layer) +
+              "'s two units, columns and rows at quantiles of its prior, the first unit rising to "
+              "the right and the second upwards; between, where data points lie in that plane. "
+              "With a cluster held the rest is drawn as before.");
+      out_ << "<div class=\"charts square\">\n";
+      if (has_points(mesh.random)) mesh_picture(mesh.random, "random");
+      for (const Scatter& latent : report_.latents) {
+        if (latent.name == mesh.layer && has_points(latent.points)) scatter(latent, true);
+      }
+      for (size_t i = 0; i < mesh.clusters.size(); ++i) {
+        const auto& classes = report_.clusterings.front().classes;
+        mesh_picture(mesh.given_cluster[static_cast<int64_t>(i)],
+                     cluster_name(classes, mesh.clusters[i]));
+      }
+      out_ << "</div>\n";
+      end();
+    }
+  }
+
+  bool has_mesh(const Scatter& latent) const {
+    return std::any_of(report_.meshes.begin(), report_.meshes.end(),
+                       [&](const Mesh& mesh) { return mesh.layer == latent.name; });
+  }
+
   void latents() {
+    std::vector<Scatter> others;
+    for (const Scatter& latent : report_.latents) {
+      if (!has_mesh(latent)) others.push_back(latent);
+    }
     scatters("The latent space",
              "Each dot is a data point, where the model puts it, seen along the two directions in "
              "which the points differ most.",
-             report_.latents);
+             others);
     scatters("Where the clusters started",
              "Each dot is a training point among the codes that were clustered before the model "
              "learned, seen along their two main directions, by the cluster it was given.",

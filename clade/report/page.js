@@ -122,7 +122,7 @@
 
     latent(index) {
       const latent = report.latents[index];
-      const by = latent_by[index] ?? (latent.clusters ? 0 : 'label');
+      const by = latent_by[index] ?? latent.by ?? (latent.clusters ? 0 : 'label');
       const group = by === 'label' ? latent.label : latent.clusters[by];
       const order = by === 'label' ? latent.label_order ?? [] : report.clusterings[by].order;
       const ranks = new Map(order.map((value, rank) => [value, rank]));
@@ -138,7 +138,7 @@
         datasets[rank].data.push({ x, y });
       });
       const direction = (which, part) =>
-        `${which} principal component${part === undefined ? '' : ` (${percent(part)} of variance)`}`;
+        `${which} ${latent.axis}${part === undefined ? '' : ` (${percent(part)} of variance)`}`;
       return {
         type: 'scatter',
         data: { datasets: datasets.filter(Boolean) },

@@ -319,7 +319,7 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
   for (size_t rank = 0; rank < shown; ++rank) add(rank, name(groups[rank]));
   const auto axis = [&](size_t component, const char* which) {
     std::ostringstream label;
-    label << which << " principal component";
+    label << which << (latent.units ? " unit" : " principal component");
     if (component < latent.explained.size()) {
       label.precision(3);
       label << " (" << 100 * latent.explained[component] << " % of variance)";

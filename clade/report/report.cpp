@@ -113,6 +113,14 @@ void validate(const Report& report) {
     }
     expect_shape("latents.label", latent.label, {latent.points.size(0)});
   }
+  for (const Mesh& mesh : report.meshes) {
+    const int64_t n = mesh.random.defined()          ? mesh.random.size(0)
+                      : mesh.given_cluster.defined() ? mesh.given_cluster.size(1)
+                                                     : any;
+    expect_shape("mesh.random", mesh.random, {n, n, features});
+    expect_shape("mesh.given_cluster", mesh.given_cluster,
+                 {static_cast<int64_t>(mesh.clusters.size()), n, n, features});
+  }
   for (const Curve& curve : report.curves) {
     expect_same_length(curve.name, curve.train.size(), curve.epochs.size());
     expect_same_length(curve.name, curve.validation.size(), curve.epochs.size());
@@ -175,6 +183,19 @@ torch::Tensor label_grid(const Clustering& one) {  // -> [C, 5·(n + 1) − 1, D
   return torch::stack(rows);
 }
 
+/// Grids side by side, five in a row of them, empty tiles between.
+torch::Tensor meshes_in_one(const torch::Tensor& meshes) {  // [M, n, n, D] -> [rows, columns, D]
+  constexpr int64_t kAside = 5;
+  const auto framed =
+      torch::constant_pad_nd(meshes.cpu().to(torch::kFloat32), {0, 0, 0, 1, 0, 1}, std::nan(""));
+  const int64_t M = framed.size(0), n = framed.size(1), D = framed.size(3);
+  const int64_t aside = std::min(M, kAside), rows = (M + aside - 1) / aside;
+  const auto filled =
+      torch::constant_pad_nd(framed, {0, 0, 0, 0, 0, 0, 0, rows * aside - M}, std::nan(""));
+  const auto all = filled.view({rows, aside, n, n, D}).transpose(1, 2);
+  return all.reshape({rows * n, aside * n, D}).slice(0, 0, rows * n - 1).slice(1, 0, aside * n - 1);
+}
+
 void write_sheets(const Report& report, const std::filesystem::path& folder) {
   const auto write = [&](const std::string& stem,
                          const torch::Tensor& grid) {  // [rows, columns, D]
@@ -191,6 +212,13 @@ void write_sheets(const Report& report, const std::filesystem::path& folder) {
     if (one.samples.defined() || one.points.defined()) write(stem("clusters"), cluster_grid(one));
     if (one.given_label.defined() && one.samples.defined()) write(stem("labels"), label_grid(one));
     square(stem("samples_uniform"), one.samples_uniform);
+  }
+  for (const Mesh& mesh : report.meshes) {
+    const std::string stem = "mesh_" + file_name(mesh.layer);
+    if (mesh.random.defined()) write(stem, mesh.random.cpu());
+    if (mesh.given_cluster.defined()) {
+      write(stem + "_given_cluster", meshes_in_one(mesh.given_cluster));
+    }
   }
   if (report.originals.defined() && report.reconstructions.defined()) {
     const auto above = arrange(report.originals.cpu(), 10);        // [rows, 10, D]

@@ -62,13 +62,23 @@ struct HeldBack {
   torch::Tensor points;            // [n, D] the same; or missing
 };
 
-/// A continuous latent, seen along its first two principal components.
+/// A continuous latent, seen along its first two principal components, or its only two units.
 struct Scatter {
   std::string name;               ///< "z1"
   torch::Tensor points;           // [n, 2]
   std::vector<double> explained;  ///< Share of the variance along each component; may be empty.
   std::vector<torch::Tensor> clusters;  // [n] int64 of each of the report's clusterings, or none
   torch::Tensor label;                  // [n] int64, negative where unknown; or undefined
+  bool units = false;                   ///< Whether the axes are the latent's units.
+};
+
+/// What is generated on a grid over the two units of a layer that depends on no other: its columns
+/// and rows are quantiles of the prior, the second unit rising upwards (CaGeM, figure 3).
+struct Mesh {
+  std::string layer;            ///< "z2"
+  torch::Tensor random;         // [n, n, D] with the rest drawn; missing if a cluster comes before
+  torch::Tensor given_cluster;  // [M, n, n, D] with a cluster held; or missing
+  std::vector<int64_t> clusters;  ///< Which M clusters, of the first clustering.
 };
 
 /// A continuous latent that moves while all else stays.
@@ -102,6 +112,7 @@ struct Report {
   std::vector<Traversed> traversals;     ///< Of images.
   std::vector<HeldBack> held_back;       ///< One if the model learned from labels, or none.
   std::vector<Scatter> latents;
+  std::vector<Mesh> meshes;     ///< Of images; one, or none.
   std::vector<Scatter> start;   ///< The codes training started from; one, or none.
   std::vector<Detail> details;  ///< Resolved experiment, seed, command, machine.
 };
@@ -109,9 +120,10 @@ struct Report {
 /// Writes `folder`/index.html, one page that opens from disk and needs no other file, and its
 /// pictures beside it as PNG files: clusters (those that hold 1/K of the data or more and, below an
 /// empty row, as many others as make 30), labels (drawn from each label's strongest clusters),
-/// reconstructions, samples, samples_uniform and traversal_NAME where points are images; curves,
-/// q_y, q_y_given_label, confusion, histograms (points of one feature) and latent_NAME where
-/// gnuplot is installed. label_clusters.csv has each label's strongest clusters,
+/// reconstructions, samples, samples_uniform, traversal_NAME, mesh_NAME and
+/// mesh_NAME_given_cluster where points are images; curves, q_y, q_y_given_label, confusion,
+/// histograms (points of one feature) and latent_NAME where gnuplot is installed.
+/// label_clusters.csv has each label's strongest clusters,
 /// cluster_features.csv what sets each cluster apart. Where there are several clusterings, files of
 /// one end in its name: clusters_y2.png. Returns notes for the reader, one line each, about what
 /// was left out and why. Every file is written completely or not at all. Throws Error when a

@@ -564,6 +564,75 @@ TEST_F(ReportFolder, CollectsATableInItsUnits) {
   }
 }
 
+/// A model of the registry with two units a layer, of four pixels.
+TrainedModel model_of_pictures(const std::string& name) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  trained.name = name;
+  trained.model = find_model(name).make(*small_options(name), data_parent({2, 2}), generator);
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : trained.model->parameters()) {
+    parameter.add_(torch::empty_like(parameter).normal_(0, 0.5, generator));
+  }
+  trained.shape = {2, 2};
+  trained.preprocessing.shift = torch::zeros({4});
+  trained.preprocessing.scale = torch::ones({4});
+  return trained;
+}
+
+TEST_F(ReportFolder, DrawsAGridOverTheTwoUnitsOfTheTopLayer) {
+  auto generator = make_generator(1);
+  Dataset data;
+  data.x = torch::empty({40, 4}).bernoulli_(0.5, generator);
+  const auto collected = [&](const TrainedModel& trained) {
+    return collect_report(trained, data, folder_ / "none", json::object(), 1);
+  };
+  // Of a VAE it is E[x|z] at the quantiles of a normal density, upwards and to the right.
+  const TrainedModel vae = model_of_pictures("vae");
+  const Report plane = collected(vae);
+  ASSERT_EQ(plane.meshes.size(), 1u);
+  const Mesh& mesh = plane.meshes[0];
+  ASSERT_EQ(mesh.random.sizes(), (std::vector<int64_t>{15, 15, 4}));
+  EXPECT_FALSE(mesh.given_cluster.defined());
+  const auto quantile = [](int64_t i) {
+    return std::sqrt(2.0) *
+           torch::erfinv(torch::tensor(2 * (static_cast<double>(i) + 0.5) / 15 - 1)).item<double>();
+  };
+  for (const auto& [row, column] : {std::pair<int64_t, int64_t>{0, 0}, {0, 14}, {3, 9}, {14, 2}}) {
+    const auto z = torch::tensor({quantile(column), quantile(14 - row)}, torch::kFloat32);
+    const auto expected = vae.model->sample_means(1, {{"z", z}}, generator)[0];
+    EXPECT_TRUE(mesh.random[row][column].allclose(expected, 0, 0.03)) << row << ", " << column;
+  }
+  EXPECT_TRUE(plane.latents[0].units);  // as they are, not turned
+
+  // Where the layer is drawn given a cluster, its grid is that of the cluster.
+  const TrainedModel clusters = model_of_pictures("cp_vae");
+  const Report each = collected(clusters);
+  ASSERT_EQ(each.meshes.size(), 1u);
+  EXPECT_FALSE(each.meshes[0].random.defined());
+  ASSERT_EQ(each.meshes[0].given_cluster.sizes(), (std::vector<int64_t>{3, 15, 15, 4}));
+  for (int64_t k = 0; k < 3; ++k) {
+    const Given held = {{"y", torch::tensor(k)}};
+    const auto middle = clusters.model->draws("z", 20000, held, generator).mean(0);
+    const auto expected =
+        clusters.model->sample_means(1, {{"y", torch::tensor(k)}, {"z", middle}}, generator)[0];
+    EXPECT_TRUE(each.meshes[0].given_cluster[k][7][7].allclose(expected, 0, 0.03)) << k;
+  }
+  // A cluster drawn below the layer, held or not.
+  const Report both = collected(model_of_pictures("cagem"));
+  EXPECT_EQ(both.meshes[0].layer, "z2");
+  EXPECT_TRUE(both.meshes[0].random.defined());
+  EXPECT_EQ(both.meshes[0].given_cluster.size(0), 3);
+  const std::string page = render_page(both);
+  EXPECT_NE(page.find("A grid over z2"), std::string::npos);
+  EXPECT_EQ(count(page, "<h3>z2</h3>"), 1u);  // between the grids, and not once more
+#ifdef CLADE_WITH_PNG
+  write_report(both, folder_);
+  EXPECT_EQ(files().count("mesh_z2.png"), 1u);
+  EXPECT_EQ(files().count("mesh_z2_given_cluster.png"), 1u);
+#endif
+}
+
 TEST_F(ReportFolder, ShowsEachDiscreteLatentOfAModelByItself) {
   auto generator = make_generator(1);
   TrainedModel trained;

@@ -8,6 +8,7 @@
 #include "clade/core/files.h"
 #include "clade/data/image_files.h"
 #include "clade/data/images.h"
+#include "clade/formats/csv.h"
 #include "clade/formats/data_file.h"
 #include "clade/formats/image.h"
 #include "clade/formats/mat.h"
@@ -87,6 +88,26 @@ Drawings read_chardata(const std::string& path, bool characters) {
                        "Burda et al.'s 28x28 images and their split, " + path);
 }
 
+/// Calls alphabets that are numbers by their names, if `folder` has their table: a row each.
+void name_alphabets(const fs::path& folder, Points& points) {
+  const auto file = find_data_file(folder, "alphabets.csv");
+  if (!file) return;
+  CsvReading reading;
+  reading.as_written = {"name"};
+  const Table table = parse_csv(read_file(*file), file->string(), reading);
+  const auto& names =
+      table
+          .columns[find_column(table, "name", file->string(), "which the alphabets are called by")];
+  for (std::string& label : points.label_names) {
+    const auto number = static_cast<size_t>(std::stoll(label));
+    if (number >= names.words.size()) {
+      throw DataError(file->string() + " names " + std::to_string(names.words.size()) +
+                      " alphabets, and there is one of number " + label + "; copy it again");
+    }
+    label = names.words[number];
+  }
+}
+
 Drawings read_idx_files(const fs::path& folder, bool characters) {
   const auto read = [&](const std::string& name) {
     const std::string full = "omniglot28-" + name;
@@ -120,8 +141,10 @@ Drawings read_idx_files(const fs::path& folder, bool characters) {
     throw DataError(drawers.name + " has drawers outside 1 to 20; copy it again");
   }
   const auto test = drawer.gt(kTrainDrawers);
-  return make_drawings(images.values, test, std::move(texts),
-                       note_by_drawer("28x28 images as IDX files", test));
+  Drawings drawings = make_drawings(images.values, test, std::move(texts),
+                                    note_by_drawer("28x28 images as IDX files", test));
+  if (!characters) name_alphabets(folder, drawings.points);
+  return drawings;
 }
 
 /// DRAWER of NNNN_DRAWER, nothing for other names.

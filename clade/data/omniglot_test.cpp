@@ -118,6 +118,15 @@ TEST(Omniglot, ReadsIdxByDrawer) {
   EXPECT_NE(drawings->points.note.find("not comparable"), std::string::npos);
   EXPECT_NE(drawings->points.note.find("2 drawings"), std::string::npos);
 
+  std::string names = "alphabet,split,name\n";
+  for (int i = 0; i < 49; ++i)
+    names += std::to_string(i) + ",background,Alpha_" + std::to_string(i) + "\n";
+  folder.write("alphabets.csv", names);
+  expect_error<DataError>([&] { read_omniglot(folder.path(), ""); }, {"alphabets.csv", "49"});
+  folder.write("alphabets.csv", names + "49,evaluation,ULOG\n");
+  EXPECT_EQ(read_omniglot(folder.path(), "")->points.label_names,
+            (std::vector<std::string>{"Alpha_0", "ULOG"}));
+
   folder.write("omniglot28-drawers-idx1-ubyte", idx_bytes(8, {2}, "\x10\x0f"));
   expect_error<DataError>([&] { read_omniglot(folder.path(), ""); },
                           {drawers.c_str(), "2 entries"});

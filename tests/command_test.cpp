@@ -1088,7 +1088,7 @@ TEST_F(Command, RefusesBadExperiments) {
   refuse({"--set", "train.batch=-1"}, {"train.batch"});
   refuse({"--set", "trian.batch=10"}, {"trian"});
   refuse({"--set", "model.likelihood=poison"},
-         {"poison", "bernoulli, gaussian or discretised_logistic"});
+         {"poison", "bernoulli, gaussian, laplace or discretised_logistic"});
   refuse({"--set", "model.likelihood=bernoulli"}, {"points.csv", "outside 0 to 1", "gaussian"});
   refuse({"--model", "gmave"}, {"gmave"});
   refuse({"--device", "tpu"}, {"device"});

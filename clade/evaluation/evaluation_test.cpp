@@ -271,9 +271,11 @@ TEST_P(EvaluateEvery, FiguresAreThoseOfTheirDefinitions) {
     EXPECT_DOUBLE_EQ(metrics["layer_kl"][layer.name], layer.divergence);
     EXPECT_EQ(metrics["active_units"][layer.name], layer.active_units);
     EXPECT_EQ(metrics["unit_kl"][layer.name].size(), metrics["units"][layer.name]);
-    // Of the bound's draws and of its own.
+    // Of the bound's draws, and at the mean of what the layer depends on: ADGM's z on a most of
+    // all.
     const double term = metrics["terms"]["KL(" + layer.name + ")"];
-    EXPECT_NEAR(metrics["layer_kl"][layer.name], term, 0.1 + 0.3 * term);
+    const double apart = GetParam() == "adgm" ? 0.6 : 0.3;
+    EXPECT_NEAR(metrics["layer_kl"][layer.name], term, 0.1 + apart * term);
   }
   const auto& q_y = q.clusters[model->main_discrete()];
   const auto assigned = assignment(*model, data.x, 1)[model->main_discrete()].argmax(1);

@@ -200,7 +200,7 @@ TEST_P(Soundness, OneDrawIsTheMeanOfManyInExpectation) {
   const auto many = of->bound(x(), generator, kRounds).elbo();
   ASSERT_EQ(many.sizes(), (std::vector<int64_t>{kRounds, size()}));
   const auto error = (one - many.mean(0)).abs() / (1 + 0.1 * one.abs());
-  EXPECT_LT(error.max().item<double>(), 0.06);
+  EXPECT_LT(error.max().item<double>(), 0.08);
 }
 
 TEST_P(Soundness, TermsSumToTheElbo) {

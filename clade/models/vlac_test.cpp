@@ -248,7 +248,7 @@ TEST(Vlac, CodesReachTheDataFromLevelToLevel) {
   const auto model = made<OpenVlac>(options_of({1, 1, 1}, {"5", "6", "7"}), {"x", kFeatures});
   const auto z1 = leaf({5, 2}, 4), z2 = leaf({5, 2}, 5), z3 = leaf({5, 2}, 6);
   const auto generated = [&] {
-    Replay p({{"z1", z1}, {"z2", z2}, {"z3", z3}}, torch::kFloat64);
+    Replay p({{"x", bits(5, kFeatures)}, {"z1", z1}, {"z2", z2}, {"z3", z3}}, torch::kFloat64);
     model->generate(p);
     return p.p_x().mean();
   };

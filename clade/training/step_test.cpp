@@ -35,8 +35,12 @@ TrainOptions one_batch(int64_t steps) {
   return options;
 }
 
-/// Without batch norm, which ties the draws of a point together.
 TrainedModel fresh(const std::string& name, const Splits& data) {
+  return make_model(name, small_options(name), data, kSeed, torch::kCPU);
+}
+
+/// The same without batch norm, which ties the draws of a point together.
+TrainedModel of_single_draws(const std::string& name, const Splits& data) {
   const auto options = small_options(name);
   from_json({{"batch_norm", false}}, *options);
   return make_model(name, options, data, kSeed, torch::kCPU);
@@ -239,7 +243,7 @@ double variance_of(const torch::Tensor& gradients) {
 
 TEST_P(DoublyReparameterised, HasTheGradientOfIwaeInExpectation) {
   const auto& [name, beta] = GetParam();
-  auto trained = fresh(name, grey_levels());
+  auto trained = of_single_draws(name, grey_levels());
   {
     // Posteriors far from the model's: much for the gradient to say.
     torch::NoGradGuard no_grad;
@@ -268,7 +272,7 @@ TEST_P(DoublyReparameterised, HasTheGradientOfIwaeInExpectation) {
 TEST_P(LearnedDoublyReparameterised, HasLessVarianceForQ) {
   const auto& [name, beta] = GetParam();
   const Splits data = grey_levels();
-  auto trained = fresh(name, data);
+  auto trained = of_single_draws(name, data);
   TrainOptions options = importance_weighted("standard");
   options.epochs = 300;
   Trainer(trained, data, options, kSeed).run();

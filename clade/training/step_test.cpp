@@ -179,7 +179,7 @@ TEST(Step, AddsWhatLabelledPointsCostWeighedByAlpha) {
 TEST(Step, KeepsTheStatisticsOfBatchNormsThatSawLabels) {
   const Splits with = six_labelled(), without = grey_levels();
   const auto statistics = [](const Splits& data) {
-    auto trained = make_model("cagem", small_options("cagem"), data, kSeed, torch::kCPU);
+    auto trained = fresh("cagem", data);
     Trainer(trained, data, one_batch(1), kSeed).run();
     std::vector<torch::Tensor> all;
     for (const auto& buffer : trained.model->named_buffers()) {

@@ -273,11 +273,17 @@ class Model : public torch::nn::Module {
   /// Runs generate until it has stated what q has.
   void run_latents(Replay& p, const Posterior& q);
   std::map<std::string, torch::Tensor> aggregated_posteriors() const;
+  /// What bound() passes for `averaged`.
+  std::string averaged_in_bound() const {
+    return is_training() && trains_on_looser_bound() ? averaged_latent() : "";
+  }
   /// `averaged`: a latent whose KL is taken in closed form in any case.
   Bound bound_over(Posterior& q, const torch::Tensor& x, const std::string& averaged = "");
   Bound bound_over(const Trace& p, const Posterior& q, const torch::Tensor& x,
                    const std::string& averaged = "") const;
   const Discrete& guided_latent() const;
+  /// The continuous latent that a cluster shapes.
+  const std::string& layer_of(const Discrete& cluster);
   const std::string& clustered_layer();
   torch::Tensor log_cluster_given(const Trace& p, const Posterior& q);
   Bound weights_over(Posterior& q, const torch::Tensor& x, const WeightOptions& how,

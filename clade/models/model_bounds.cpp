@@ -49,7 +49,7 @@ torch::Tensor log_q(const Site& site, const std::optional<Replay>& densities,
 
 Bound Model::bound(const torch::Tensor& x, Generator& generator, int64_t samples) {
   auto q = posterior(is_training() ? Clusters::estimated : Clusters::every, samples, generator);
-  return bound_over(q, x, is_training() && trains_on_looser_bound() ? averaged_latent() : "");
+  return bound_over(q, x, averaged_in_bound());
 }
 
 std::optional<Bound> Model::looser_bound(const torch::Tensor& x, Generator& generator) {

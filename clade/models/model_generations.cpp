@@ -117,9 +117,7 @@ Given Model::others_at_one_draw(const Given& given, Generator& generator) {
   for (const Site& site : p.sites()) others[site.name] = site.value;
   for (const auto& [name, value] : given) {
     others.erase(name);
-    const Discrete* cluster = find_discrete(name);
-    if (cluster != nullptr)
-      others.erase(cluster->layer.empty() ? latents().back().name : cluster->layer);
+    if (const Discrete* cluster = find_discrete(name)) others.erase(layer_of(*cluster));
   }
   return others;
 }

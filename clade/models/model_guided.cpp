@@ -22,11 +22,14 @@ const Discrete& Model::guided_latent() const {
   throw Error("the model has no clusters to guide");
 }
 
-const std::string& Model::clustered_layer() {
-  const Discrete& guided = guided_latent();
-  if (!guided.layer.empty()) return guided.layer;
+const std::string& Model::layer_of(const Discrete& cluster) {
+  if (!cluster.layer.empty()) return cluster.layer;
   // The latent whose prior is a mixture is generated first, the one that a cluster shapes last.
-  return guided.is_component ? latents().front().name : latents().back().name;
+  return cluster.is_component ? latents().front().name : latents().back().name;
+}
+
+const std::string& Model::clustered_layer() {
+  return layer_of(guided_latent());
 }
 
 torch::Tensor Model::log_cluster_given(const Trace& p, const Posterior& q) {
@@ -49,8 +52,8 @@ Bound Model::guided_bound(const torch::Tensor& x, const torch::Tensor& responsib
   infer(q, x);
   Replay p(q, x);
   generate(p);
-  // Under r no cluster follows from a draw: the closed form loosens nothing.
-  Bound bound = bound_over(p, q, x, averaged_latent());
+  // Told, no cluster follows from a draw: the closed form loosens nothing.
+  Bound bound = bound_over(p, q, x, told ? averaged_latent() : averaged_in_bound());
   for (Term& term : bound.terms) {
     // So far −log p(y) of the draw.
     if (told && term.name == "KL(" + guided.name + ")") {

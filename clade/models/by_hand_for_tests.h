@@ -1,4 +1,5 @@
 #pragma once
+#include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include <cmath>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "clade/core/random.h"
+#include "clade/models/bound.h"
 
 namespace clade {
 
@@ -29,7 +31,40 @@ struct ByHand {
     const int64_t half = both.size(-1) / 2;
     return both.slice(-1, 0, half) * both.slice(-1, half).sigmoid();
   }
+
+  /// Mean and clamped log-variance, [..., d] each, as the heads of `net` make them of what they
+  /// read.
+  using Gaussian = std::pair<torch::Tensor, torch::Tensor>;
+  Gaussian heads(const std::string& net, const Inputs& read, double low, double high) const {
+    return {join(net + ".mean", read), join(net + ".log_variance", read).clamp(low, high)};
+  }
+
+  /// Of networks with one hidden layer of tanh units: that layer, and what their heads make of it.
+  Inputs hidden(const std::string& net, const Inputs& parents) const {
+    return {{"hidden", join(net + ".trunk.layer1", parents).tanh()}};
+  }
+  Gaussian gaussian(const std::string& net, const Inputs& parents) const {
+    return heads(net, hidden(net, parents), -12, 6);
+  }
+  torch::Tensor probabilities(const std::string& net, const Inputs& parents) const {
+    const auto e = join(net + ".logits", hidden(net, parents)).exp();
+    return e / e.sum(-1, true);
+  }
 };
+
+/// That the terms of a bound have these names and values, one for each point.
+inline void expect_terms(const Bound& bound,
+                         const std::vector<std::pair<std::string, std::vector<double>>>& by_hand) {
+  ASSERT_EQ(bound.terms.size(), by_hand.size());
+  for (size_t i = 0; i < by_hand.size(); ++i) {
+    const auto& [name, values] = by_hand[i];
+    EXPECT_EQ(bound.terms[i].name, name);
+    const auto found = bound.terms[i].value.expand({static_cast<int64_t>(values.size())});
+    for (size_t b = 0; b < values.size(); ++b) {
+      EXPECT_NEAR(found[static_cast<int64_t>(b)].item<double>(), values[b], 1e-9) << name;
+    }
+  }
+}
 
 /// In float64, with weights that make every factor matter.
 inline void disturb(torch::nn::Module& model, Generator& generator) {

@@ -12,24 +12,9 @@ namespace clade {
 namespace {
 
 /// The networks of a model with one hidden layer of tanh units, from its weights alone.
-struct Networks {
-  ByHand w;
-
-  ByHand::Inputs hidden(const std::string& net, const ByHand::Inputs& parents) const {
-    return {{"hidden", w.join(net + ".trunk.layer1", parents).tanh()}};
-  }
-  /// Mean and log-variance, [..., d] each.
-  std::pair<torch::Tensor, torch::Tensor> gaussian(const std::string& net,
-                                                   const ByHand::Inputs& parents) const {
-    const auto h = hidden(net, parents);
-    return {w.join(net + ".mean", h), w.join(net + ".log_variance", h).clamp(-12, 6)};
-  }
-  torch::Tensor probabilities(const std::string& net, const ByHand::Inputs& parents) const {
-    const auto e = w.join(net + ".logits", hidden(net, parents)).exp();
-    return e / e.sum(-1, true);
-  }
+struct Networks : ByHand {
   torch::Tensor logits_of_x(const torch::Tensor& y, const torch::Tensor& z1) const {
-    return w.join("p_x_given_y_z1.logits", hidden("p_x_given_y_z1", {{"y", y}, {"z1", z1}}));
+    return join("p_x_given_y_z1.logits", hidden("p_x_given_y_z1", {{"y", y}, {"z1", z1}}));
   }
 };
 

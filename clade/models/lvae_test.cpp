@@ -47,8 +47,8 @@ TEST(Lvae, BoundIsTheSumWrittenByHand) {
   const auto e1 = draw_normals({3, 3}, x, noise);
   const ByHand w{model.named_parameters()};
   const auto head = [&](const std::string& net, const torch::Tensor& h) {
-    return Moments{w.join(net + ".mean", {{"hidden", h}}),
-                   w.join(net + ".log_variance", {{"hidden", h}}).clamp(-6, 2)};
+    const auto [mean, log_variance] = w.heads(net, {{"hidden", h}}, -6, 2);
+    return Moments{mean, log_variance};
   };
   const auto down = [&](const std::string& net, const ByHand::Inputs& above) {
     return head(net, w.join(net + ".trunk.layer1", above).tanh());

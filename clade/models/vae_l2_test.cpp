@@ -27,20 +27,13 @@ TEST(VaeL2, BoundIsTheSumWrittenByHand) {
   const auto e1 = draw_normals({3, 3}, x, noise);
   const auto e2 = draw_normals({3, 2}, x, noise);
   const ByHand w{model.named_parameters()};
-  const auto hidden = [&](const std::string& net, const ByHand::Inputs& parents) {
-    return ByHand::Inputs{{"hidden", w.join(net + ".trunk.layer1", parents).tanh()}};
-  };
-  const auto gaussian = [&](const std::string& net, const ByHand::Inputs& parents) {
-    const auto h = hidden(net, parents);
-    return std::pair(w.join(net + ".mean", h), w.join(net + ".log_variance", h).clamp(-12, 6));
-  };
-  const auto [m1, v1] = gaussian("q_z1_given_x", {{"x", x}});
+  const auto [m1, v1] = w.gaussian("q_z1_given_x", {{"x", x}});
   const auto z1 = m1 + (v1 / 2).exp() * e1;
-  const auto [m2, v2] = gaussian("q_z2_given_z1", {{"z1", z1}});
+  const auto [m2, v2] = w.gaussian("q_z2_given_z1", {{"z1", z1}});
   const auto z2 = m2 + (v2 / 2).exp() * e2;
-  const auto [pm1, pv1] = gaussian("p_z1_given_z2", {{"z2", z2}});
+  const auto [pm1, pv1] = w.gaussian("p_z1_given_z2", {{"z2", z2}});
   const auto log_p_x =
-      log_bits_by_hand(x, w.join("p_x_given_z1.logits", hidden("p_x_given_z1", {{"z1", z1}})));
+      log_bits_by_hand(x, w.join("p_x_given_z1.logits", w.hidden("p_x_given_z1", {{"z1", z1}})));
   const auto log_q_z1 = log_normal_by_hand(z1, m1, v1);
   const auto log_p_z1 = log_normal_by_hand(z1, pm1, pv1);
   const auto kl_z2 = kl_by_hand(m2, v2, torch::zeros_like(m2), torch::zeros_like(m2));

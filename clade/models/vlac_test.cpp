@@ -121,8 +121,7 @@ TEST(Vlac, BoundIsEquation9SummedOverAllClusters) {
   const auto e1 = draw_normals({K1, B, d}, x, noise);
   const ByHand w{model->named_parameters()};
   const auto gaussian = [&](const std::string& at, const ByHand::Inputs& parents) {
-    return std::pair(w.join(at + ".mean", parents),
-                     w.join(at + ".log_variance", parents).clamp(-6, 2));
+    return w.heads(at, parents, -6, 2);
   };
   const auto prior = [&](const std::string& at, int64_t k) {
     const auto row = [&](const char* which) { return w.weights[at + which][k].expand({B, d}); };
@@ -190,8 +189,7 @@ TEST(Vlac, InClosedFormIsTheBoundOfAMixture) {
   const auto e2 = draw_normals({B, d}, x, noise), e1 = draw_normals({B, d}, x, noise);
   const ByHand w{model->named_parameters()};
   const auto gaussian = [&](const std::string& at, const ByHand::Inputs& parents) {
-    return std::pair(w.join(at + ".mean", parents),
-                     w.join(at + ".log_variance", parents).clamp(-6, 2));
+    return w.heads(at, parents, -6, 2);
   };
   const auto h1 = w.gated("q_h1.layer1", {{"x", x}});
   const auto h2 = w.gated("q_h2.layer1", {{"h1", h1}});

@@ -32,6 +32,8 @@ class Lvae : public Model {
 
   Lvae(const LvaeOptions& options, const Parent& x, Generator& generator);
 
+  bool shares_parameters() const override { return true; }  // p(z_l | z_{l+1})
+
  protected:
   void infer(Trace& q, const torch::Tensor& x) override;
   void generate(Trace& p) override;

@@ -102,6 +102,14 @@ void Model::run(Trace& p, const std::string& last) {
   }
 }
 
+bool Model::shares_parameters() const {
+  const auto all = modules();
+  return std::any_of(all.begin(), all.end(), [](const auto& module) {
+    const auto* prior = module->template as<PriorImpl>();
+    return prior != nullptr && prior->is_vampprior();
+  });
+}
+
 void Model::run_latents(Replay& p, const Posterior& q) {
   const bool any_after_x = q.sites().size() > latents().size();
   run(p, any_after_x ? "" : latents().back().name);  // else without the decoder

@@ -153,6 +153,9 @@ class Model : public torch::nn::Module {
   /// paper trains on (GMVAE's eq. 4). Nothing for models without such a latent.
   std::optional<Bound> looser_bound(const torch::Tensor& x, Generator& generator);
 
+  /// Whether p and q have parameters in common, as with a vampprior as p(z).
+  virtual bool shares_parameters() const;
+
   /// Whether training can use labels (see labelled_bound).
   virtual bool takes_labels() const { return false; }
 

@@ -45,6 +45,9 @@ class PriorImpl : public torch::nn::Module {
   /// pseudo-inputs by their running statistics, as they will when the model is evaluated.
   GaussianMixture forward(const torch::TensorOptions& like);
 
+  /// Whether its components are posteriors q(z | u_m).
+  bool is_vampprior() const { return pseudo_inputs_.defined(); }
+
   /// Pseudo-inputs that start as data become points of x, [N, D].
   void start_from(const torch::Tensor& x, Generator& generator);
 

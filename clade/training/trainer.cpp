@@ -127,8 +127,7 @@ void Trainer::check_objective() {
   }
   importance_weighted_cost(model_.bound(x, generator, /*samples=*/1), {});  // refuses floors
   if (options_.gradient == "standard") return;
-  const bool shared =
-      trained_.name == "lvae" || to_json(*trained_.options).value("prior", "") == "vampprior";
+  const bool shared = model_.shares_parameters();
   if (!model_.infers_clusters() && !shared) return;
   throw ConfigError("train.gradient is \"doubly_reparameterised\", " +
                     (shared ? "which has more variance, not less, for " + trained_.name +

@@ -29,6 +29,11 @@ void require_at_least(const std::string& key, double value, double least) {
   if (!(value >= least)) refuse(key, value, "at least", least);
 }
 
+void require_each_at_least(const std::string& key, const std::vector<int64_t>& values,
+                           double least) {
+  for (const int64_t value : values) require_at_least(key, static_cast<double>(value), least);
+}
+
 void require_at_most(const std::string& key, double value, double most) {
   if (!(value <= most)) refuse(key, value, "at most", most);
 }

@@ -5,12 +5,6 @@
 #include "clade/core/require.h"
 
 namespace clade {
-namespace {
-
-// The paper leaves log σ² free; these bounds only keep exp() and its inverse in float32's range.
-constexpr LogVarianceRange kLogVariances{-12, 6};
-
-}  // namespace
 
 GmvaeOptions::GmvaeOptions() {
   latent = 200;
@@ -39,9 +33,7 @@ void GmvaeOptions::validate() const {
   require_at_least("model.latent_w", static_cast<double>(latent_w), 1);
   require_at_least("model.clusters", static_cast<double>(clusters), 1);
   require_at_least("number of model.layers", static_cast<double>(trunk.layers.size()), 1);
-  for (const int64_t units : prior_layers) {
-    require_at_least("a number of model.prior_layers", static_cast<double>(units), 1);
-  }
+  require_each_at_least("a number of model.prior_layers", prior_layers, 1);
   require_at_least("model.prior_spread", prior_spread, 0);
   require_one_of("model.bound", bound, {"published", "tight"});
   require_at_least("model.information_floor", information_floor, 0);
@@ -60,12 +52,12 @@ Gmvae::Gmvae(const GmvaeOptions& options, const Parent& x, Generator& generator)
 
   hidden_given_x = register_module("hidden_given_x", Trunk(Parents{x}, options.trunk, generator));
   const Parents hidden = {hidden_given_x->output()};
-  q_w_given_x = register_module(
-      "q_w_given_x", GaussianConditional(hidden, heads_only, w.width, kLogVariances, generator));
-  q_z_given_x = register_module(
-      "q_z_given_x", GaussianConditional(hidden, heads_only, z.width, kLogVariances, generator));
+  q_w_given_x = register_module("q_w_given_x", GaussianConditional(hidden, heads_only, w.width,
+                                                                   kFreeLogVariances, generator));
+  q_z_given_x = register_module("q_z_given_x", GaussianConditional(hidden, heads_only, z.width,
+                                                                   kFreeLogVariances, generator));
   p_z_given_w = register_module(
-      "p_z_given_w", MixtureConditional(w, tanh, options.clusters, z.width, kLogVariances,
+      "p_z_given_w", MixtureConditional(w, tanh, options.clusters, z.width, kFreeLogVariances,
                                         options.prior_spread, generator));
   p_x_given_z =
       register_module("p_x_given_z", Likelihood(options, Parents{z}, options.trunk, x, generator));

@@ -29,16 +29,12 @@ std::vector<Option> LvaeOptions::options() {
 void LvaeOptions::validate() const {
   ModelOptions::validate();
   require_at_least("number of model.latents", static_cast<double>(latents.size()), 1);
-  for (const int64_t size : latents) {
-    require_at_least("each of model.latents", static_cast<double>(size), 1);
-  }
+  require_each_at_least("each of model.latents", latents, 1);
   if (widths.size() != latents.size()) {
     throw ConfigError("model.widths are " + std::to_string(widths.size()) + " and model.latents " +
                       std::to_string(latents.size()) + "; give one width for each latent");
   }
-  for (const int64_t width : widths) {
-    require_at_least("each of model.widths", static_cast<double>(width), 1);
-  }
+  require_each_at_least("each of model.widths", widths, 1);
   require_at_least("model.depth", static_cast<double>(depth), 1);
   trunk.validate();
 }

@@ -32,12 +32,6 @@ std::vector<Discrete> clusters_of(const VlacOptions& options) {
   return discrete;
 }
 
-void require_each(const std::string& key, const std::vector<int64_t>& values) {
-  for (const int64_t value : values) {
-    require_at_least("each of " + key, static_cast<double>(value), 1);
-  }
-}
-
 void require_as_many(const std::string& key, size_t found, size_t levels) {
   if (found == levels) return;
   throw ConfigError(key + " is of " + std::to_string(found) + " levels and model.latents of " +
@@ -94,7 +88,7 @@ TrunkOptions VlacOptions::trunk_of(size_t level) const {
 void VlacOptions::validate() const {
   ModelOptions::validate();
   require_at_least("number of model.latents", static_cast<double>(levels()), 1);
-  require_each("model.latents", latents);
+  require_each_at_least("each of model.latents", latents, 1);
   require_as_many("model.layers", trunk.layers.size(), levels());
   for (size_t l = 0; l < levels(); ++l) {
     const TrunkOptions own = trunk_of(l);
@@ -104,7 +98,7 @@ void VlacOptions::validate() const {
   }
   if (!mixtures) return;
   require_as_many("model.clusters", clusters.size(), levels());
-  require_each("model.clusters", clusters);
+  require_each_at_least("each of model.clusters", clusters, 1);
   require_one_of("model.posterior", posterior, {"network", "closed_form"});
   prior.validate();
   estimator.validate();

@@ -93,7 +93,6 @@ class TrainingStep {
  private:
   void step_on(const torch::Tensor& rows);
   Objective objective() const { return responsibilities_.defined() ? Objective::elbo : objective_; }
-  WeightOptions weight_options(int64_t points);
   Bound terms_of(const torch::Tensor& x, const torch::Tensor& rows);
   Bound labelled_terms();
   void take_gradient(const Bound& bound, const Bound& labelled);

@@ -50,7 +50,7 @@ struct BenchArguments {
   int64_t threads = 0;
   std::string out = "runs/bench";
   std::string into;
-  std::string sweep;
+  Sweep sweep;  ///< No values: none.
 };
 
 /// A row of the table: an experiment file, a row of one, or data; with a model, where models are
@@ -116,8 +116,8 @@ std::string common_name(const std::string& what, const std::string& model) {
 }
 
 /// `model` is "" for that of the file, `swept` without a sweep.
-Row load_row(const std::string& what, const std::string& model, const Sweep& sweep,
-             const std::string& swept, const BenchArguments& arguments) {
+Row load_row(const std::string& what, const std::string& model, const std::string& swept,
+             const BenchArguments& arguments) {
   Row row;
   row.what = what;
   row.model = model;
@@ -136,8 +136,8 @@ Row load_row(const std::string& what, const std::string& model, const Sweep& swe
   if (!arguments.labels.empty()) row.settings.push_back("data.labels=" + arguments.labels);
   row.settings.insert(row.settings.end(), arguments.overrides.begin(), arguments.overrides.end());
   if (!swept.empty()) {
-    row.name += "/" + sweep.name_of(swept);
-    row.settings.push_back(sweep.setting_of(swept));
+    row.name += "/" + arguments.sweep.name_of(swept);
+    row.settings.push_back(arguments.sweep.setting_of(swept));
   }
   clade::ExperimentFile file = experiment_on(what);
   for (const std::string& setting : row.settings) file.override(setting);
@@ -196,13 +196,9 @@ std::vector<std::string> one_by_one(const BenchArguments& arguments) {
                            clade::suggest(*unused.begin(), known));
 }
 
-Sweep sweep_of(const BenchArguments& arguments) {
-  return arguments.sweep.empty() ? Sweep{} : parse_sweep(arguments.sweep);
-}
-
 std::vector<Row> load_rows(const BenchArguments& arguments) {
-  const Sweep sweep = sweep_of(arguments);
-  const auto values = sweep.values.empty() ? std::vector<std::string>{""} : sweep.values;
+  auto values = arguments.sweep.values;
+  if (values.empty()) values = {""};
   std::vector<Row> rows;
   for (const std::string& what : one_by_one(arguments)) {
     if (arguments.models.empty() && !clade::is_experiment_address(what)) {
@@ -212,7 +208,7 @@ std::vector<Row> load_rows(const BenchArguments& arguments) {
     }
     for (const std::string& model : models_of(arguments)) {
       for (const std::string& value : values) {
-        rows.push_back(load_row(what, model, sweep, value, arguments));
+        rows.push_back(load_row(what, model, value, arguments));
       }
     }
   }
@@ -451,7 +447,7 @@ json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments
     words.insert(words.end(), {"--set", setting});
   }
   if (!row.swept.empty()) {
-    words.insert(words.end(), {"--set", sweep_of(arguments).setting_of(row.swept)});
+    words.insert(words.end(), {"--set", arguments.sweep.setting_of(row.swept)});
   }
   json entry = {{"model", experiment.model_name},
                 {"data", experiment.data_name()},
@@ -630,7 +626,7 @@ void compare_models(const std::vector<Run>& runs, const BenchArguments& argument
 
 /// What a sweep gives for each experiment, and model on data.
 void show_sweeps(const std::vector<Run>& runs, const BenchArguments& arguments) {
-  const Sweep sweep = sweep_of(arguments);
+  const Sweep& sweep = arguments.sweep;
   std::map<std::string, std::vector<std::vector<fs::path>>> all;  // folders by name and value
   for (const Run& run : runs) {
     auto& folders = all[common_name(run.row->what, run.row->model)];
@@ -670,7 +666,7 @@ void bench(const BenchArguments& arguments) {
   std::printf("\n%s\n", clade::read_file(table).c_str());
   say("results: " + table.string());
   draw_label_curves(arguments.out);
-  if (!arguments.sweep.empty()) {
+  if (!arguments.sweep.values.empty()) {
     show_sweeps(runs, arguments);
   } else if (!arguments.models.empty()) {
     compare_models(runs, arguments);
@@ -716,8 +712,8 @@ void add_bench(CLI::App& app) {
       ->check(counts())
       ->needs(models);
   command
-      ->add_option(
-          "--sweep", arguments->sweep,
+      ->add_option_function<std::string>(
+          "--sweep", [arguments](const std::string& word) { arguments->sweep = parse_sweep(word); },
           "train with each of several values of a setting, and say which to take: how high "
           "the bound is, how many clusters are in use, how far seeds agree on them")
       ->type_name("KEY=V1,V2,...");

@@ -33,7 +33,6 @@ struct GenerateArguments {
 
 constexpr int64_t kRandomCount = 100;
 constexpr int64_t kClusterCount = 10;
-constexpr int64_t kGridSteps = 11;  // an odd number: 0 is among them
 
 // Tiles in a sheet as square as the count allows; cells left over stay empty.
 torch::Tensor as_square(const torch::Tensor& points) {  // [n, D] -> [rows, columns, D]
@@ -66,14 +65,10 @@ clade::Given latents_given(const GenerateArguments& arguments, clade::Model& mod
   return given;
 }
 
-// What the rows of a sheet hold fixed in which a latent moves: a cluster each; or the same, if that
-// is one or there are none, as many as asked for.
-std::vector<clade::Given> grid_rows(const clade::Model& model, const clade::Given& given,
-                                    bool each_cluster, const GenerateArguments& arguments) {
-  if (!each_cluster) {
-    return std::vector<clade::Given>(static_cast<size_t>(std::max<int64_t>(arguments.count, 1)),
-                                     given);
-  }
+// What each row of a sheet holds fixed: a cluster, and what is given; or that alone, in one row.
+std::vector<clade::Given> rows_of(const clade::Model& model, const clade::Given& given,
+                                  bool each_cluster) {
+  if (!each_cluster) return {given};
   std::vector<clade::Given> rows;
   for (int64_t k = 0; k < model.clusters(); ++k) {
     rows.push_back(model.given_cluster(k));
@@ -191,25 +186,22 @@ void generate(const GenerateArguments& arguments) {
 
   torch::NoGradGuard no_grad;
   if (arguments.fix_others) {
-    auto varied = each_cluster ? model.given_cluster(0) : clade::Given();
-    varied.insert(given.begin(), given.end());
+    const auto varied = rows_of(model, given, each_cluster).front();
     given.merge(model.others_at_one_draw(varied, generator));
   }
+  auto rows = rows_of(model, given, each_cluster);
   torch::Tensor sheet;  // [rows, columns, D]
   if (in_grid) {
-    sheet =
-        clade::traversal(model, arguments.grid, grid_rows(model, given, each_cluster, arguments),
-                         kGridSteps, arguments.seed.value_or(run.seed()));
-  } else if (each_cluster) {
-    std::vector<torch::Tensor> rows;
-    for (int64_t k = 0; k < model.clusters(); ++k) {
-      auto with_cluster = model.given_cluster(k);
-      with_cluster.insert(given.begin(), given.end());
-      rows.push_back(points_of(run, count, with_cluster, means, generator));
-    }
-    sheet = torch::stack(rows);
+    if (!each_cluster)
+      rows.resize(static_cast<size_t>(std::max<int64_t>(arguments.count, 1)), given);
+    sheet = clade::traversal(model, arguments.grid, rows, clade::kTraversalSteps,
+                             arguments.seed.value_or(run.seed()));
   } else {
-    sheet = points_of(run, count, given, means, generator).unsqueeze(0);
+    std::vector<torch::Tensor> points;
+    for (const clade::Given& row : rows) {
+      points.push_back(points_of(run, count, row, means, generator));
+    }
+    sheet = torch::stack(points);
   }
   if (kind == ".png") {
     clade::write_png(out, clade::make_sheet(each_cluster || in_grid ? sheet : as_square(sheet[0]),

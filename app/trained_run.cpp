@@ -8,6 +8,7 @@
 #include "app/metrics.h"
 #include "app/say.h"
 #include "clade/core/error.h"
+#include "clade/core/files.h"
 #include "clade/core/memory.h"
 #include "clade/core/progress.h"
 #include "clade/evaluation/posteriors.h"
@@ -31,9 +32,7 @@ void move_to(const torch::Device& device, clade::Splits& data) {
 
 clade::Dataset TrainedRun::points(const std::string& data, const std::string& labels,
                                   const std::string& out) const {
-  if (std::filesystem::is_directory(out)) {  // before minutes go into what it is to hold
-    throw clade::Error(out + " is a folder; give a file");
-  }
+  clade::require_no_folder(out);  // before minutes go into what it is to hold
   auto dataset = clade::with_memory_for("read " + data, [&] {
     return clade::load_points(data, labels, trained.preprocessing, trained.shape,
                               trained.label_names);

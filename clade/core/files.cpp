@@ -100,11 +100,6 @@ void put_on_disk(const fs::path& folder) {
   throw Error("cannot read " + path.string() + ": " + std::strerror(errno) + "; check the path");
 }
 
-void require_no_folder(const fs::path& path) {
-  std::error_code unknown;
-  if (fs::is_directory(path, unknown)) throw Error(path.string() + " is a folder; give a file");
-}
-
 std::ifstream open_to_read(const std::filesystem::path& path) {
   std::error_code ignored;
   require_no_folder(path);
@@ -120,6 +115,11 @@ std::ifstream open_to_read(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+void require_no_folder(const fs::path& path) {
+  std::error_code unknown;
+  if (fs::is_directory(path, unknown)) throw Error(path.string() + " is a folder; give a file");
+}
 
 void write_atomically(const fs::path& given, const std::function<void(std::ostream&)>& write,
                       Lasting lasting) {

@@ -11,6 +11,9 @@ namespace clade {
 /// some file systems may then have the new name and nothing in it.
 enum class Lasting { no, yes };
 
+/// Throws Error if `path`, which is to be read or written as a file, is a folder.
+void require_no_folder(const std::filesystem::path& path);
+
 /// Writes `path` completely or not at all: `write` fills a file beside it, PATH.part and a number,
 /// which then takes its place. Links are followed. Throws Error naming the path when the folder is
 /// unwritable, the disk is full or links lead in a circle.

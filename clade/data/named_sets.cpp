@@ -119,12 +119,15 @@ Points rows_of(const Points& points, const torch::Tensor& rows) {  // [n] int64
   return chosen;
 }
 
+/// Where a set may lie that has several files of its own: in `folder`, or else in CLADE_DATA.
+std::vector<fs::path> places_of(const std::string& folder, const std::string& set) {
+  const std::string data = environment("CLADE_DATA");
+  if (!folder.empty() || data.empty()) return {folder};
+  return {fs::path(data) / set, data};
+}
+
 NamedPoints read_drawings(const std::string& folder, const std::string& labels) {
-  std::vector<fs::path> places = {folder};
-  if (const std::string data = environment("CLADE_DATA"); folder.empty() && !data.empty()) {
-    places = {fs::path(data) / "omniglot", data};
-  }
-  for (const fs::path& place : places) {
+  for (const fs::path& place : places_of(folder, "omniglot")) {
     const auto drawings = read_omniglot(place, labels);
     if (!drawings) continue;
     const auto train = drawings->test.logical_not().nonzero().squeeze(1);  // [n]
@@ -141,11 +144,7 @@ NamedPoints read_drawings(const std::string& folder, const std::string& labels) 
 }
 
 NamedPoints read_house_numbers(const std::string& folder) {
-  std::vector<fs::path> places = {folder};
-  if (const std::string data = environment("CLADE_DATA"); folder.empty() && !data.empty()) {
-    places = {fs::path(data) / "svhn", data};
-  }
-  for (const fs::path& place : places) {
+  for (const fs::path& place : places_of(folder, "svhn")) {
     if (!holds_svhn(place)) continue;
     return {read_svhn(place / "train_32x32.mat"), read_svhn(place / "test_32x32.mat")};
   }
@@ -285,20 +284,20 @@ void check_labels(const NamedSet& set, const std::string& labels) {
 
 NamedPoints read_named_set(const std::string& name, const std::string& folder,
                            const std::string& labels, uint64_t seed) {
+  // The test points are the same for every seed.
+  const auto drawn = [&](uint64_t test_seed, int64_t train, int64_t test, const auto& draw) {
+    Generator generator = make_generator(derive_seed(seed, name));
+    Generator of_test = make_generator(test_seed);
+    return NamedPoints{draw(train, generator), draw(test, of_test)};
+  };
   if (named_set(name).name == "bimodal-1d") {
-    Generator generator = make_generator(derive_seed(seed, "bimodal-1d"));
-    Generator of_test = make_generator(kBimodalTestSeed);
-    return {draw_bimodal(60000, generator), draw_bimodal(10000, of_test)};
+    return drawn(kBimodalTestSeed, 60000, 10000, draw_bimodal);
   }
-  if (name == "arcs-2d") {
-    Generator generator = make_generator(derive_seed(seed, "arcs-2d"));
-    Generator of_test = make_generator(kArcsTestSeed);
-    return {draw_arcs(9000, generator), draw_arcs(1000, of_test)};
-  }
+  if (name == "arcs-2d") return drawn(kArcsTestSeed, 9000, 1000, draw_arcs);
   if (name == "facets-2d") {
-    Generator generator = make_generator(derive_seed(seed, "facets-2d"));
-    Generator of_test = make_generator(kFacetsTestSeed);
-    return {draw_facets(9000, labels, generator), draw_facets(1000, labels, of_test)};
+    return drawn(kFacetsTestSeed, 9000, 1000, [&](int64_t n, Generator& generator) {
+      return draw_facets(n, labels, generator);
+    });
   }
   if (name == "omniglot") return read_drawings(folder, labels);
   if (name == "svhn") return read_house_numbers(folder);

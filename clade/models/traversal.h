@@ -7,6 +7,9 @@
 
 namespace clade {
 
+/// Enough to see a way by; an odd number, so that 0 is among them.
+inline constexpr int64_t kTraversalSteps = 11;
+
 /// What a latent with the prior N(0, I) does: E[x | latents] while it moves and all else, drawn
 /// once a row, stays, [rows, steps, D]. Each row has what its Given holds fixed, and the latent on
 /// a straight line through 0, as far as draws lie on either side. If one row is asked for and the

@@ -33,7 +33,6 @@ constexpr int64_t kHistogramSamples = 5000;
 constexpr int64_t kTableSamples = 1000;
 constexpr int64_t kContrasts = 20;  // of a cluster
 constexpr size_t kTraversalRows = 5;
-constexpr int64_t kTraversalSteps = 11;  // an odd number: 0 is among them
 constexpr int64_t kMisnamed = 40;
 constexpr int64_t kMeshSide = 15;
 constexpr int64_t kMeshDraws = 20000;  // whose quantiles are taken for the prior's

@@ -7,9 +7,11 @@
 #include <optional>
 #include <set>
 
+#include "clade/config/spread.h"
 #include "clade/core/error.h"
 #include "clade/core/progress.h"
 #include "clade/core/words.h"
+#include "clade/evaluation/evaluate.h"
 
 namespace clade {
 namespace {
@@ -46,33 +48,19 @@ json over_runs(const std::vector<const json*>& runs, const Figure& figure) {
     if (const auto value = figure(*run)) values.push_back(*value);
   }
   if (values.empty()) return nullptr;
-  const auto n = static_cast<double>(values.size());
-  double mean = 0;
-  for (const double value : values) mean += value / n;
-  json summary = {{"mean", mean}, {"runs", values.size()}};
-  if (values.size() > 1) {
-    double squares = 0;
-    for (const double value : values) squares += (value - mean) * (value - mean);
-    summary["sd"] = std::sqrt(squares / (n - 1));
-  }
+  const Spread spread = spread_of(values);
+  json summary = {{"mean", spread.mean}, {"runs", values.size()}};
+  if (values.size() > 1) summary["sd"] = spread.deviation;
   if (const json* best = best_run(runs)) {
     if (const auto value = figure(*best)) summary["best"] = *value;
   }
   return summary;
 }
 
-std::string fixed(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  std::string number = text;
-  if (number[0] == '-') number.replace(0, 1, "−");
-  return number;
-}
-
 std::string mean_and_sd(const json& figure, int digits) {
   if (!figure.is_object()) return kNone;
-  std::string text = fixed(figure.at("mean"), digits);
-  if (figure.contains("sd")) text += " ± " + fixed(figure.at("sd"), digits);
+  std::string text = with_digits(figure.at("mean"), digits);
+  if (figure.contains("sd")) text += " ± " + with_digits(figure.at("sd"), digits);
   return text;
 }
 
@@ -125,13 +113,13 @@ std::string figure_row(const std::string& name, const json& row, const std::stri
   std::string difference = kNone;
   if (figure.is_object() && published != 0) {
     const double more = figure.at("mean").get<double>() - published;
-    difference = std::string(more > 0 ? "+" : "").append(fixed(more, digits));
+    difference = std::string(more > 0 ? "+" : "").append(with_digits(more, digits));
   }
-  return cells({name, row.at("model"), row.at("data"),
-                row.contains("clusters") ? row.at("clusters").dump() : kNone, metric,
-                published != 0 ? fixed(published, digits) : kNone, mean_and_sd(figure, digits),
-                figure.contains("best") ? fixed(figure.at("best"), digits) : kNone, difference,
-                runs});
+  return cells(
+      {name, row.at("model"), row.at("data"),
+       row.contains("clusters") ? row.at("clusters").dump() : kNone, metric,
+       published != 0 ? with_digits(published, digits) : kNone, mean_and_sd(figure, digits),
+       figure.contains("best") ? with_digits(figure.at("best"), digits) : kNone, difference, runs});
 }
 
 /// A line for each classifier. What is published of a model with two is p(y|x).
@@ -306,8 +294,6 @@ std::string results_table(const json& results) {
 }
 
 namespace {
-
-constexpr int64_t kFewSamples = 10;  // as evaluate() has it
 
 /// Mean and deviation of the log-likelihood by each number of importance samples there is.
 std::map<int64_t, json> likelihoods_of(const json& summary) {

@@ -3,10 +3,9 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <string_view>
 
+#include "clade/config/spread.h"
 #include "clade/core/error.h"
 #include "clade/evaluation/clustering_scores.h"
 
@@ -15,28 +14,6 @@ namespace {
 
 /// By how much agreements of a few seeds differ by chance.
 constexpr double kAlikeAgreement = 0.05;
-
-struct Spread {
-  double mean = 0;
-  double deviation = 0;  // over n − 1; 0 of one
-};
-
-Spread spread_of(const std::vector<double>& values) {
-  const auto n = static_cast<double>(values.size());
-  Spread spread;
-  for (const double value : values) spread.mean += value / n;
-  double squares = 0;
-  for (const double value : values) squares += (value - spread.mean) * (value - spread.mean);
-  if (values.size() > 1) spread.deviation = std::sqrt(squares / (n - 1));
-  return spread;
-}
-
-std::string with_digits(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, std::abs(value));
-  const bool zero = std::string_view(text).find_first_not_of("0.") == std::string_view::npos;
-  return (value < 0 && !zero ? "−" : "") + std::string(text);
-}
 
 std::string number_text(double value) {
   char text[32];

@@ -42,9 +42,6 @@ namespace {
 // Every point against every other: the cost grows with their square.
 constexpr int64_t kInformationPoints = 5000;
 
-// Between the bound and the many samples of F_S: next to nothing beside those.
-constexpr int64_t kFewSamples = 10;
-
 std::optional<Information> information_of(Model& model, const torch::Tensor& x,
                                           Generator& generator) {
   const EvaluationMode evaluation(model);

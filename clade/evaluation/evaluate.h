@@ -9,6 +9,9 @@
 
 namespace clade {
 
+/// Samples of a second F_S, between the bound and one of many: next to nothing beside those.
+inline constexpr int64_t kFewSamples = 10;
+
 /// What is measured when training ends.
 struct EvaluateOptions : Options {
   int64_t importance_samples = 1;
@@ -34,7 +37,7 @@ struct EvaluateOptions : Options {
 /// `learned_labels`: the model's clusters are classes that it learned from labels (see
 /// TrainedModel), whose numbers are those of the data's. "classification" has the share of the
 /// points with a label that each classifier gets wrong, by its name.
-/// If F_S is of more than 10 samples, F_10 stands beside it.
+/// If F_S is of more than kFewSamples, F_S of so many stands beside it.
 /// "features_at_least_deviation" counts those that the model would copy more narrowly if it might.
 /// `data` is not empty and on the model's device.
 nlohmann::json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,

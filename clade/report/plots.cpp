@@ -404,26 +404,27 @@ std::string sweep_script(const std::string& key, const std::vector<Swept>& figur
   return std::move(script).str();
 }
 
+/// Draws one chart, and returns why it could not be drawn.
+std::vector<std::string> drawn_alone(const std::filesystem::path& file, Size size,
+                                     const std::string& script) {
+  if (!gnuplot_installed()) {
+    return {"there is no " + file.string() + ": gnuplot is not installed (Debian: gnuplot-nox)"};
+  }
+  if (draw(file, size, script)) return {};
+  return {"gnuplot could not draw " + file.string()};
+}
+
 }  // namespace
 
 std::vector<std::string> write_sweep_plot(const std::string& key, const std::vector<Swept>& figures,
                                           const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "sweep.png";
-  if (!gnuplot_installed()) {
-    return {"there is no " + file.string() + ": gnuplot is not installed (Debian: gnuplot-nox)"};
-  }
   const Size size{static_cast<int64_t>(figures.size()) * 420, 300};
-  if (draw(file, size, sweep_script(key, figures))) return {};
-  return {"gnuplot could not draw " + file.string()};
+  return drawn_alone(folder / "sweep.png", size, sweep_script(key, figures));
 }
 
 std::vector<std::string> write_label_curves(const std::vector<LabelCurve>& curves,
                                             const std::filesystem::path& file) {
-  if (!gnuplot_installed()) {
-    return {"there is no " + file.string() + ": gnuplot is not installed (Debian: gnuplot-nox)"};
-  }
-  if (draw(file, {720, 460}, label_curves_script(curves))) return {};
-  return {"gnuplot could not draw " + file.string()};
+  return drawn_alone(file, {720, 460}, label_curves_script(curves));
 }
 
 std::vector<std::string> write_plots(const Report& report, const std::filesystem::path& folder) {

@@ -67,10 +67,21 @@ struct Unreadable {
   const char* why;
 };
 
+/// TOML has no other of them anywhere.
+bool is_control_character(char c) {
+  return (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
+}
+
+/// Control characters inside a number break an assumption of toml++; a file full of them is UTF-16.
 /// A byte beyond ASCII outside strings and comments, which TOML forbids (a typographic quote, more
 /// often than not), has undefined behaviour (marzer/tomlplusplus#295). Of a key of thousands of
 /// parts each is a table in a table, which no stack is deep enough to take apart again.
 std::optional<Unreadable> find_unreadable(std::string_view toml) {
+  const auto* const control = std::find_if(toml.begin(), toml.end(), is_control_character);
+  if (control != toml.end()) {
+    return Unreadable{static_cast<size_t>(control - toml.begin()),
+                      "a control character; save the file as plain text, in UTF-8"};
+  }
   constexpr int kMostDots = 20;
   int dots = 0;          // of this key
   bool in_word = false;  // where a quote opens nothing: 3"β

@@ -36,8 +36,8 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
   const auto& provenance = run.trained.provenance;
   const std::string data_name = provenance.value("data", "data");
   if (clade::has_start(run.folder)) {
-    report.start = clade::start_scatter(clade::read_start(run.folder), data.train,
-                                        report.clusterings.size(), run.seed());
+    report.start = clade::start_scatters(clade::read_starts(run.folder), data.train,
+                                         report.clusterings.size(), run.seed());
   }
   report.held_back =
       clade::held_back_shown(run.trained, data.labelled, clade::held_back(data), run.seed());

@@ -130,9 +130,9 @@ class Watcher : public clade::TrainingObserver {
     return !StopOnInterrupt::asked();
   }
 
-  void keep_start(const clade::Start& start) override {
+  void keep_starts(const std::vector<clade::Start>& starts) override {
     line_.clear();
-    say(start.said);
+    say(clade::said_of(starts));
   }
 
  private:

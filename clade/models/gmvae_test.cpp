@@ -227,7 +227,7 @@ TEST(Gmvae, GuidedBoundIsThatOfItsResponsibilitiesWrittenByHand) {
   const std::vector<int64_t> told = {2, 0, 1};
   const auto r = torch::one_hot(torch::tensor(told), K).to(torch::kFloat64);
   auto generator = make_generator(4), noise = make_generator(4);
-  const Bound bound = model.guided_bound(x, r, generator);
+  const Bound bound = model.guided_bound(x, {{"y", r}}, generator);
 
   const Networks nets(model);
   // y is drawn first, of what it is told; then w and z.
@@ -258,7 +258,7 @@ TEST(Gmvae, HeldBoundIsTheOneThatTrainingDescends) {
     for (const bool training : {true, false}) {
       model.train(training);
       auto a = make_generator(5), b = make_generator(5);
-      const Bound held = model.guided_bound(x, r, a, /*samples=*/0, Guidance::held);
+      const Bound held = model.guided_bound(x, {{"y", r}}, a, /*samples=*/0, Guidance::held);
       EXPECT_TRUE(torch::equal(held.elbo(), model.bound(x, b).elbo())) << bound << training;
     }
   }
@@ -320,7 +320,7 @@ TEST(Gmvae, StartsWithComponentsOfTheMomentsItIsGiven) {
   const auto variance = torch::rand({3, kLatent}, generator, like) + 0.2;
   const Networks before(small_gmvae(3)), after(*model);
   model->start_clusters(
-      {torch::tensor({4.0, 0.0, 2.0}), torch::zeros({3, kFeatures}), mean, variance});
+      "y", {torch::tensor({4.0, 0.0, 2.0}), torch::zeros({3, kFeatures}), mean, variance});
   const auto w = torch::tensor({{0.7, -0.3}}, like), zero = torch::zeros({1, kStyle}, like);
   for (const int64_t k : {0, 2}) {
     const auto [found, log_variance] = after.p_z(zero, k);

@@ -44,7 +44,7 @@ TEST_P(Guided, BoundOfOneClusterIsThatOfAnObservedOne) {
   const auto x = some_bits();
   const auto one = torch::one_hot(torch::tensor({2, 0, 1, 1, 2}), 3).to(torch::kFloat32);
   auto a = make_generator(1), b = make_generator(2);
-  const Bound bound = model->guided_bound(x, one, a);
+  const Bound bound = model->guided_bound(x, {{"y", one}}, a);
   // Whatever is drawn, y is what it is told: KL(y) = log 3, hold = −log q(y | x).
   EXPECT_TRUE(torch::allclose(term(bound, "KL(y)"), torch::full({kPoints}, std::log(3.0)), 1e-5));
   const auto q_y = model->cluster_probabilities(x, b)[0];
@@ -63,10 +63,11 @@ TEST_P(Guided, ExpectationIsUnderTheResponsibilities) {
   auto expected = torch::zeros({kPoints});
   for (int64_t k = 0; k < 3; ++k) {
     const auto all_k = torch::one_hot(torch::full({kPoints}, k, torch::kInt64), 3);
-    expected += r.select(1, k) *
-                term(model->guided_bound(x, all_k.to(torch::kFloat32), generator), "KL(z)");
+    expected +=
+        r.select(1, k) *
+        term(model->guided_bound(x, {{"y", all_k.to(torch::kFloat32)}}, generator), "KL(z)");
   }
-  const Bound bound = model->guided_bound(x, r, generator, /*samples=*/20000);
+  const Bound bound = model->guided_bound(x, {{"y", r}}, generator, /*samples=*/20000);
   const auto drawn = term(bound, "KL(z)");
   EXPECT_TRUE(torch::allclose(drawn.dim() > 1 ? drawn.mean(0) : drawn, expected, 0.02, 0.02));
   const auto kl_y = (r * (r * 3).log()).sum(-1);
@@ -80,7 +81,8 @@ TEST_P(Guided, BoundIsThePlainOneIfTheResponsibilitiesAreTheModelsOwn) {
   auto generator = make_generator(4);
   const auto q_y = model->cluster_probabilities(x, generator)[0].detach();
   const auto plain = model->bound(x, generator, 20000).elbo().mean(0).detach();
-  const auto guided = model->guided_bound(x, q_y, generator, 20000).elbo().mean(0).detach();
+  const auto guided =
+      model->guided_bound(x, {{"y", q_y}}, generator, 20000).elbo().mean(0).detach();
   EXPECT_TRUE(torch::allclose(plain, guided, 0.01, 0.02)) << plain << guided;
 }
 
@@ -89,7 +91,7 @@ TEST_P(Guided, HeldBoundIsThePlainOneAndTheTermBesideIt) {
   const auto x = some_bits();
   const auto r = some_responsibilities();
   auto a = make_generator(8), b = make_generator(8), c = make_generator(8);
-  const Bound held = model->guided_bound(x, r, a, /*samples=*/0, Guidance::held);
+  const Bound held = model->guided_bound(x, {{"y", r}}, a, /*samples=*/0, Guidance::held);
   EXPECT_TRUE(torch::equal(held.elbo(), model->bound(x, b).elbo()));
   const auto q_y = model->cluster_probabilities(x, c)[0];
   EXPECT_TRUE(torch::allclose(term(held, "hold"), -(r * q_y.log()).sum(-1), 1e-4, 1e-5));
@@ -100,7 +102,7 @@ TEST_P(Guided, HoldPullsQTowardsTheResponsibilities) {
   const auto x = some_bits();
   const auto r = some_responsibilities();
   auto generator = make_generator(5);
-  const Bound bound = model->guided_bound(x, r, generator);
+  const Bound bound = model->guided_bound(x, {{"y", r}}, generator);
   const Term& hold = bound.terms.back();
   ASSERT_EQ(hold.name, "hold");
   EXPECT_FALSE(hold.is_in_bound());
@@ -121,11 +123,11 @@ TEST(GuidedMixture, HoldsItsComponentsAtTheDrawOfZ) {
   const auto x = some_bits();
   const auto r = some_responsibilities();
   auto generator = make_generator(6), same = make_generator(6), other = make_generator(6);
-  const Bound bound = model->guided_bound(x, r, generator);
+  const Bound bound = model->guided_bound(x, {{"component", r}}, generator);
   const Bound plain = model->bound(x, other);
   EXPECT_TRUE(torch::equal(bound.elbo(), plain.elbo()));
 
-  const auto z = model->layer_posterior(x, {}, same).rsample(same).to(torch::kFloat64);
+  const auto z = model->layer_posterior("component", x, {}, same).rsample(same).to(torch::kFloat64);
   const auto mean = model->named_parameters()["p_z.components.mean"].to(torch::kFloat64);
   const auto log_variance =
       model->named_parameters()["p_z.components.log_variance"].to(torch::kFloat64).clamp(-6, 2);
@@ -138,7 +140,54 @@ TEST(GuidedMixture, HoldsItsComponentsAtTheDrawOfZ) {
 TEST(GuidedMixture, NeedsClusters) {
   auto generator = make_generator(1);
   auto model = model_with_clusters("vae");
-  EXPECT_THROW(model->guided_bound(some_bits(), some_responsibilities(), generator), Error);
+  EXPECT_THROW(model->guided_bound(some_bits(), {{"y", some_responsibilities()}}, generator),
+               Error);
+}
+
+TEST(GuidedLadder, IsToldTheClustersOfEveryLevel) {
+  auto model = model_with_clusters("vlac");
+  model->eval();  // so that no batch norm makes a point depend on the clusters of others
+  const auto x = some_bits();
+  const auto r1 = some_responsibilities(), r2 = r1.roll(1, /*dims=*/1);
+  auto generator = make_generator(7);
+  const auto told = [](int64_t k) {
+    return torch::one_hot(torch::full({kPoints}, k, torch::kInt64), 3).to(torch::kFloat32);
+  };
+  // Of each pair of clusters, whose KL(z) given them are closed forms, weighed by hand.
+  auto kl_z1 = torch::zeros({kPoints}), kl_z2 = kl_z1.clone(), hold = kl_z1.clone();
+  for (int64_t k1 = 0; k1 < 3; ++k1) {
+    for (int64_t k2 = 0; k2 < 3; ++k2) {
+      const Bound pair = model->guided_bound(x, {{"y1", told(k1)}, {"y2", told(k2)}}, generator);
+      const auto weight = r1.select(1, k1) * r2.select(1, k2);
+      kl_z1 += weight * term(pair, "KL(z1)");
+      kl_z2 += weight * term(pair, "KL(z2)");
+      hold += weight * term(pair, "hold");
+    }
+  }
+  const Bound bound = model->guided_bound(x, {{"y1", r1}, {"y2", r2}}, generator, 20000);
+  const auto mean = [&](const std::string& name) { return term(bound, name).mean(0); };
+  EXPECT_TRUE(torch::allclose(mean("KL(z1)"), kl_z1, 0.02, 0.02));
+  EXPECT_TRUE(torch::allclose(mean("KL(z2)"), kl_z2, 0.02, 0.02));
+  EXPECT_TRUE(torch::allclose(mean("hold"), hold, 0.02, 0.02));
+  const auto kl_y = [](const torch::Tensor& r) { return (r * (r * 3).log()).sum(-1); };
+  EXPECT_TRUE(torch::allclose(mean("KL(y1)"), kl_y(r1), 1e-3, 1e-4));
+  EXPECT_TRUE(torch::allclose(mean("KL(y2)"), kl_y(r2), 1e-3, 1e-4));
+}
+
+TEST(GuidedLadder, OfOneLevelAloneSaysWhatAReconstructionDoesIfTheOthersAreThePoints) {
+  auto model = model_with_clusters("vlac");
+  model->eval();
+  torch::NoGradGuard no_grad;
+  const auto x = some_bits();
+  auto generator = make_generator(8);
+  Given others;
+  for (const auto& layer : model->encode(x, generator)) others[layer.name] = layer.mean;
+  others.erase("z1");
+  const auto alone = model->layer_alone("y1", x, {}, others, generator);
+  EXPECT_TRUE(torch::allclose(alone, model->reconstruct(x), 1e-5, 1e-6));
+  others["z2"] = torch::zeros({1, 2});
+  EXPECT_GT((model->layer_alone("y1", x, {}, others, generator) - alone).abs().max().item<double>(),
+            1e-3);
 }
 
 TEST(GuidedStart, GivesThePriorsTheMomentsButForClustersOfNoWeight) {
@@ -149,6 +198,7 @@ TEST(GuidedStart, GivesThePriorsTheMomentsButForClustersOfNoWeight) {
     const auto mean = torch::tensor({{1.0, 2.0}, {3.0, 4.0}, {std::nan(""), std::nan("")}});
     const auto variance = torch::tensor({{0.5, 1e-9}, {1e9, 2.0}, {std::nan(""), std::nan("")}});
     model->start_clusters(
+        model->discrete().front().name,
         {torch::tensor({2.0, 0.5, 0.0}), torch::zeros({3, kFeatures}), mean, variance});
     const auto now = model->named_parameters()[prior + "mean"].detach();
     EXPECT_TRUE(torch::equal(now.slice(0, 0, 2), mean.slice(0, 0, 2).to(torch::kFloat32)));
@@ -163,7 +213,8 @@ TEST(GuidedStart, GivesThePriorsTheMomentsButForClustersOfNoWeight) {
 TEST(GuidedStart, GivesPseudoInputsTheMeanPoints) {
   auto model = model_with_clusters("vampprior");
   const auto x = torch::rand({3, kFeatures});
-  model->start_clusters({torch::ones({3}), x, torch::zeros({3, 2}), torch::ones({3, 2})});
+  model->start_clusters("component",
+                        {torch::ones({3}), x, torch::zeros({3, 2}), torch::ones({3, 2})});
   EXPECT_TRUE(torch::equal(model->named_parameters()["p_z.pseudo_inputs"].detach(), x));
 }
 

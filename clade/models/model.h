@@ -67,6 +67,10 @@ struct Classifier {
   torch::Tensor probabilities;  // [B, C]
 };
 
+/// r(y | x) of points, [B, K] each: what the clusters of discrete latents, by their names, are told
+/// to be.
+using Responsibilities = std::map<std::string, torch::Tensor>;
+
 /// What the points of each cluster have in common, by responsibilities.
 struct ClusterMoments {
   torch::Tensor weight;    // [K] how many points, or parts of them, it holds
@@ -221,31 +225,37 @@ class Model : public torch::nn::Module {
   /// See LikelihoodImpl.
   std::optional<int64_t> features_at_least_deviation() const;
 
-  /// A bound on log p(x) and beside it a term "hold", −Σ_k r_k log q(y_k | x) of responsibilities
-  /// r, [B, K], of the main cluster, that is none. Told, the bound has r in place of q(y | x): E_r
-  /// by one draw of r a point (and sample), which has no parameters and so leaves the gradient
-  /// unbiased, at the cost of one cluster. Held, it is bound(). Components of a mixture p(z) need
-  /// no posterior: their bound is the plain one, and their hold −Σ_k r_k log p(k | z) at the draw
-  /// of z. (E_r in the bound would be the same once more: log p(z) less
-  /// −KL(r ‖ 1/K) + E_r log p(z | k) is KL(r ‖ p(k | z)).) Throws Error for a model without
-  /// clusters.
-  Bound guided_bound(const torch::Tensor& x, const torch::Tensor& responsibilities,
+  /// A bound on log p(x) and beside it a term "hold", the sum of −Σ_k r_k log q(y_k | x) over the
+  /// latents that have responsibilities r, that is none. Told, the bound has r in place of their
+  /// q(y | x): E_r by one draw of r a point (and sample), which has no parameters and so leaves the
+  /// gradient unbiased, at the cost of one cluster. Held, it is bound(). Components of a mixture
+  /// p(z) need no posterior: their bound is the plain one, and their hold −Σ_k r_k log p(k | z) at
+  /// the draw of z. (E_r in the bound would be the same once more: log p(z) less
+  /// −KL(r ‖ 1/K) + E_r log p(z | k) is KL(r ‖ p(k | z)).) Throws Error for a name that is no
+  /// discrete latent's.
+  Bound guided_bound(const torch::Tensor& x, const Responsibilities& responsibilities,
                      Generator& generator, int64_t samples = 0, Guidance guidance = Guidance::told);
 
-  /// q(z | x, y) of the continuous latent that the clusters divide, [B, d]; y: int64 [B], of which
-  /// components of a mixture p(z) make nothing. The latents it depends on are at their means.
-  DiagonalGaussian layer_posterior(const torch::Tensor& x, const torch::Tensor& y,
-                                   Generator& generator);
+  /// q(z | x, y) of the continuous latent that a discrete one, by its name, divides, [B, d]. What
+  /// `clusters`, int64 [B] each, has not is at its most probable, or at its mean.
+  DiagonalGaussian layer_posterior(const std::string& cluster, const torch::Tensor& x,
+                                   const Given& clusters, Generator& generator);
 
-  /// Gives learned p(z | y_k), or the components of p(z), these moments of the points they are to
-  /// hold. A cluster of no weight, and a prior of other sizes, stays as it is.
-  void start_clusters(const ClusterMoments& moments);
+  /// E[x | latents] with that latent at the mean of its layer_posterior() and all others as in
+  /// `others`: what it alone says of a point. [B, D] -> [B, D].
+  torch::Tensor layer_alone(const std::string& cluster, const torch::Tensor& x,
+                            const Given& clusters, const Given& others, Generator& generator);
+
+  /// Gives learned p(z | y_k) of that discrete latent, or the components of p(z), these moments of
+  /// the points they are to hold. A cluster of no weight, and a prior of other sizes, stays as it
+  /// is.
+  void start_clusters(const std::string& cluster, const ClusterMoments& moments);
 
   /// Called once with the training points [N, D], before the first step of a new model.
   void start_from(const torch::Tensor& x, Generator& generator);
 
   /// Called before each epoch of training, from 0; temperature schedules live here.
-  void begin_epoch(int64_t epoch) { estimator_.begin_epoch(epoch); }
+  virtual void begin_epoch(int64_t epoch) { estimator_.begin_epoch(epoch); }
 
   /// q(y), the mean of q(y | x) over the training data, [K]: stored with a trained model for each
   /// of discrete(). Uniform until it is set.
@@ -284,11 +294,10 @@ class Model : public torch::nn::Module {
   Bound bound_over(Posterior& q, const torch::Tensor& x, const std::string& averaged = "");
   Bound bound_over(const Trace& p, const Posterior& q, const torch::Tensor& x,
                    const std::string& averaged = "") const;
-  const Discrete& guided_latent() const;
   /// The continuous latent that a cluster shapes.
   const std::string& layer_of(const Discrete& cluster);
-  const std::string& clustered_layer();
-  torch::Tensor log_cluster_given(const Trace& p, const Posterior& q);
+  const Discrete& discrete_called(const std::string& name) const;
+  torch::Tensor log_cluster_given(const Discrete& cluster, const Trace& p, const Posterior& q);
   Bound weights_over(Posterior& q, const torch::Tensor& x, const WeightOptions& how,
                      OnceCache* cache);
   torch::Tensor component_probabilities_of(const torch::Tensor& x, Generator& generator);

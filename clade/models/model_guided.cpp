@@ -17,9 +17,9 @@ Categorical as_categorical(const torch::Tensor& responsibilities) {  // [B, K]
 
 }  // namespace
 
-const Discrete& Model::guided_latent() const {
-  if (clusters() > 1) return discrete_[main_discrete()];
-  throw Error("the model has no clusters to guide");
+const Discrete& Model::discrete_called(const std::string& name) const {
+  if (const Discrete* found = find_discrete(name)) return *found;
+  throw Error("the model has no clusters called \"" + name + "\" to guide");
 }
 
 const std::string& Model::layer_of(const Discrete& cluster) {
@@ -28,55 +28,64 @@ const std::string& Model::layer_of(const Discrete& cluster) {
   return cluster.is_component ? latents().front().name : latents().back().name;
 }
 
-const std::string& Model::clustered_layer() {
-  return layer_of(guided_latent());
-}
-
-torch::Tensor Model::log_cluster_given(const Trace& p, const Posterior& q) {
-  const Discrete& guided = guided_latent();
-  if (!guided.is_component) return q.at(guided.name).clusters().log_probs();
-  const std::string& layer = clustered_layer();
+torch::Tensor Model::log_cluster_given(const Discrete& cluster, const Trace& p,
+                                       const Posterior& q) {
+  if (!cluster.is_component) return q.at(cluster.name).clusters().log_probs();
+  const std::string& layer = layer_of(cluster);
   return as_mixture(p.at(layer)).component_given(q.at(layer).value).log_probs();
 }
 
-Bound Model::guided_bound(const torch::Tensor& x, const torch::Tensor& responsibilities,
+Bound Model::guided_bound(const torch::Tensor& x, const Responsibilities& responsibilities,
                           Generator& generator, int64_t samples, Guidance guidance) {
-  const Discrete& guided = guided_latent();
-  const bool told = guidance == Guidance::told && !guided.is_component;
-  const Categorical r = as_categorical(responsibilities);
   auto q = posterior(is_training() ? Clusters::estimated : Clusters::every, samples, generator);
-  if (told) {
+  std::map<std::string, Categorical> told;  // by the names of their divergences
+  for (const auto& [name, r_y] : responsibilities) {
+    if (discrete_called(name).is_component || guidance != Guidance::told) continue;
+    const Categorical r = as_categorical(r_y);
     const auto drawn = r.sample(generator, std::max<int64_t>(samples, 1));  // [S, B]
-    q.observe(guided.name, samples > 0 ? drawn : drawn.squeeze(0));
+    q.observe(name, samples > 0 ? drawn : drawn.squeeze(0));
+    told.emplace("KL(" + name + ")", r);
   }
   infer(q, x);
   Replay p(q, x);
   generate(p);
   // Told, no cluster follows from a draw: the closed form loosens nothing.
-  Bound bound = bound_over(p, q, x, told ? averaged_latent() : averaged_in_bound());
+  Bound bound = bound_over(p, q, x, told.empty() ? averaged_in_bound() : averaged_latent());
   for (Term& term : bound.terms) {
-    // So far −log p(y) of the draw.
-    if (told && term.name == "KL(" + guided.name + ")") {
-      term.value = term.value - r.entropy();
-    }
+    const auto r = told.find(term.name);
+    if (r != told.end()) term.value = term.value - r->second.entropy();  // so far −log p(y)
   }
-  const auto hold = -(responsibilities * log_cluster_given(p, q)).sum(-1);
-  bound.terms.push_back({"hold", q.expectation(hold), Role::agreement, /*warms_up=*/false});
+  torch::Tensor hold;
+  for (const auto& [name, r_y] : responsibilities) {
+    const auto own = q.expectation(-(r_y * log_cluster_given(discrete_called(name), p, q)).sum(-1));
+    hold = hold.defined() ? hold + own : own;
+  }
+  bound.terms.push_back({"hold", hold, Role::agreement, /*warms_up=*/false});
   return bound;
 }
 
-DiagonalGaussian Model::layer_posterior(const torch::Tensor& x, const torch::Tensor& y,
-                                        Generator& generator) {
+DiagonalGaussian Model::layer_posterior(const std::string& cluster, const torch::Tensor& x,
+                                        const Given& clusters, Generator& generator) {
   auto q = posterior(Clusters::likeliest, 0, generator);
-  if (!guided_latent().is_component) q.observe(guided_latent().name, y);
-  const std::string& layer = clustered_layer();
+  for (const auto& [name, y] : clusters) {
+    if (!discrete_called(name).is_component) q.observe(name, y);
+  }
+  const std::string& layer = layer_of(discrete_called(cluster));
   run(q, x, layer);
   return std::get<DiagonalGaussian>(q.at(layer).distribution);
 }
 
-void Model::start_clusters(const ClusterMoments& moments) {
+torch::Tensor Model::layer_alone(const std::string& cluster, const torch::Tensor& x,
+                                 const Given& clusters, const Given& others, Generator& generator) {
+  Given held = others;
+  held[layer_of(discrete_called(cluster))] =
+      layer_posterior(cluster, x, clusters, generator).mean();
+  return sample_means(x.size(0), held, generator);
+}
+
+void Model::start_clusters(const std::string& cluster, const ClusterMoments& moments) {
   // Those of p(z | y), "p_z3_given_y3", or the components of a mixture p(z), "p_z.components".
-  const std::string layer = "p_" + clustered_layer();
+  const std::string layer = "p_" + layer_of(discrete_called(cluster));
   for (const auto& item : named_modules()) {
     const auto& [name, module] = item.pair();
     if (auto* per_cluster = module->as<GaussianPerClusterImpl>()) {

@@ -59,6 +59,10 @@ TrunkOptions way_back(TrunkOptions trunk, const Parent& below, bool from_maps) {
 std::vector<Option> VlacOptions::options() {
   const std::vector<Option> sizes = {
       {"latents", &latents, "sizes of z1, z2, ..., from the data up: as many levels as there are"}};
+  const std::vector<Option> of_time = {
+      {"fade_in", &fade_in,
+       "epochs in which the top level learns alone, and again as many in which each level below "
+       "it comes in, one after another (pro-VLAE, MFCVAE); 0 for all at once"}};
   const std::vector<Option> of_mixtures = {
       {"clusters", &clusters,
        "number of clusters of each level, 1 for a level without any; with the exact estimator the "
@@ -74,8 +78,8 @@ std::vector<Option> VlacOptions::options() {
         "before which the first levels may have convolutions, as in [\"64c4s2p1\", \"128c4s2p1 "
         "128c3p1\", 500]; what leads back to the data has them backwards";
   }
-  if (!mixtures) return joined({ModelOptions::options(), sizes, hidden});
-  return joined({ModelOptions::options(), of_mixtures, sizes, hidden, prior.of_given_y(),
+  if (!mixtures) return joined({ModelOptions::options(), sizes, of_time, hidden});
+  return joined({ModelOptions::options(), of_mixtures, sizes, of_time, hidden, prior.of_given_y(),
                  estimator.options()});
 }
 
@@ -96,6 +100,7 @@ void VlacOptions::validate() const {
                      static_cast<double>(own.layers.size()), 1);
     own.validate();
   }
+  require_at_least("model.fade_in", static_cast<double>(fade_in), 0);
   if (!mixtures) return;
   require_as_many("model.clusters", clusters.size(), levels());
   require_each_at_least("each of model.clusters", clusters, 1);
@@ -107,8 +112,12 @@ void VlacOptions::validate() const {
 Vlac::Vlac(const VlacOptions& options, const Parent& x, Generator& generator)
     : Model(clusters_of(options), options.estimator),
       closed_form(options.mixtures && options.posterior == "closed_form"),
+      fade_in(options.fade_in),
       first_clusters(options.levels()) {
   const size_t L = options.levels();
+  if (fade_in > 0) {
+    presence = register_buffer("presence", torch::ones({static_cast<int64_t>(L)}));
+  }
   std::vector<Parent> h = {x};  // h_0, …, h_L
   Parents below = h;
   for (size_t l = 0; l < L; ++l) {
@@ -181,6 +190,16 @@ Parent Vlac::code_of(size_t l, const VlacOptions& options, const std::vector<Par
   return map;
 }
 
+void Vlac::begin_epoch(int64_t epoch) {
+  Model::begin_epoch(epoch);
+  if (fade_in == 0) return;
+  const auto L = static_cast<int64_t>(levels.size());
+  for (int64_t l = 0; l + 1 < L; ++l) {
+    const auto there = static_cast<double>(epoch + 1 - fade_in * (L - 1 - l));
+    presence[l].fill_(std::clamp(there / static_cast<double>(fade_in), 0.0, 1.0));
+  }
+}
+
 void Vlac::infer(Trace& q, const torch::Tensor& x) {
   if (closed_form) return infer_in_closed_form(q, x);
   std::vector<torch::Tensor> h, y;  // by level: [K…, B, H_l]; of one cluster y is undefined
@@ -227,8 +246,9 @@ void Vlac::generate(Trace& p) {
   std::vector<torch::Tensor> above;  // z̃_{l+1}, [K…, B, …]; none of the last level
   for (size_t l = levels.size(); l-- > 0;) {
     Level& level = levels[l];
-    const auto z = level.clusters == 1 ? p.latent(level.z, StandardNormal{level.latent})
-                                       : p.latent(level.z, level.p_z_given_y(y[l]));
+    auto z = level.clusters == 1 ? p.latent(level.z, StandardNormal{level.latent})
+                                 : p.latent(level.z, level.p_z_given_y(y[l]));
+    if (presence.defined()) z = z * presence[static_cast<int64_t>(l)];
     std::vector<torch::Tensor> parents = {level.map_of_z.is_empty() ? z : level.map_of_z(z)};
     parents.insert(parents.end(), above.begin(), above.end());
     if (l > 0) {

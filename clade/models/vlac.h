@@ -16,6 +16,7 @@ struct VlacOptions : ModelOptions {
   std::vector<int64_t> clusters = {10, 10};
   std::vector<int64_t> latents = {5, 5};
   std::string posterior = "network";  ///< Of y_l; or "closed_form".
+  int64_t fade_in = 0;                ///< Epochs a level below the top; 0: all are there at once.
   /// Its layers are those of a level each, separated by spaces.
   TrunkOptions trunk{"dense", {"500", "500"}, "leaky_relu", true};
   PriorOptions prior;  ///< Of p(z_l | y_l), as far as of_given_y() goes.
@@ -50,6 +51,8 @@ class Vlac : public Model {
 
   Vlac(const VlacOptions& options, const Parent& x, Generator& generator);
 
+  void begin_epoch(int64_t epoch) override;
+
  protected:
   void infer(Trace& q, const torch::Tensor& x) override;
   void generate(Trace& p) override;
@@ -83,6 +86,8 @@ class Vlac : public Model {
   void infer_in_closed_form(Trace& q, const torch::Tensor& x);
 
   bool closed_form;
+  int64_t fade_in;
+  torch::Tensor presence;     // [L], what z_l reaches x by; undefined if all are there at once
   std::vector<Level> levels;  // from the data up
   size_t first_clusters = 0;  // the first level with more than one
   Likelihood p_x_given_z{nullptr};

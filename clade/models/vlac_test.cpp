@@ -294,12 +294,47 @@ TEST(Vlac, MapsAreConvolvedOnTheWayThereAndBack) {
   EXPECT_EQ(model.sample_means(4, {{"y2", torch::tensor(1)}}, generator).sizes(), (Sizes{4, 192}));
 }
 
-TEST(Vlac, IsStartedOnTheLevelOfItsLargestClustering) {
+TEST(Vlac, LevelsFadeInFromTheTopDown) {
+  auto options = options_of({1, 2, 1}, {"5", "6", "7"});
+  options.fade_in = 2;
+  const auto model = made<OpenVlac>(options, {"x", kFeatures});
+  const auto z = [](uint64_t seed) { return leaf({1, 2}, seed); };
+  const auto share_of = [&](int64_t epoch) {  // of z1, z2, z3, in x
+    model->begin_epoch(epoch);
+    std::vector<double> shares;
+    const Replay::Values values = {{"y2", torch::tensor({0})},
+                                   {"z1", z(1)},
+                                   {"z2", z(2)},
+                                   {"z3", z(3)},
+                                   {"x", bits(1, kFeatures)}};
+    Replay p(values, torch::kFloat64);
+    model->generate(p);
+    for (const char* name : {"z1", "z2", "z3"}) {
+      shares.push_back(influence(p.p_x().mean(), values.at(name)));
+    }
+    return shares;
+  };
+  for (const int64_t epoch : {0, 1, 2, 3, 4, 5, 6}) {
+    const auto shares = share_of(epoch);
+    EXPECT_EQ(shares[0] > 0, epoch >= 4) << epoch;
+    EXPECT_EQ(shares[1] > 0, epoch >= 2) << epoch;
+    EXPECT_GT(shares[2], 0) << epoch;
+  }
+  const auto presence = [&](int64_t epoch) {
+    model->begin_epoch(epoch);
+    return model->named_buffers()["presence"].clone();
+  };
+  EXPECT_TRUE(presence(2).equal(torch::tensor({0.0, 0.5, 1.0}, torch::kFloat64)));
+  EXPECT_TRUE(presence(4).equal(torch::tensor({0.5, 1.0, 1.0}, torch::kFloat64)));
+  EXPECT_TRUE(presence(9).equal(torch::ones({3}, torch::kFloat64)));
+}
+
+TEST(Vlac, IsStartedOnTheLevelOfItsClusters) {
   const auto model = made<Vlac>(options_of({3, 4, 3}, {"5", "6", "7"}), {"x", kFeatures});
   const auto weights = model->named_parameters();
   const auto before = weights["p_z1_given_y1.mean"].clone();
   const auto mean = torch::arange(8, torch::kFloat64).view({4, 2});
-  model->start_clusters({torch::ones({4}), {}, mean, torch::ones({4, 2}, torch::kFloat64)});
+  model->start_clusters("y2", {torch::ones({4}), {}, mean, torch::ones({4, 2}, torch::kFloat64)});
   EXPECT_TRUE(torch::equal(weights["p_z2_given_y2.mean"], mean));
   EXPECT_TRUE(torch::equal(weights["p_z1_given_y1.mean"], before));
   auto generator = make_generator(1);
@@ -307,10 +342,10 @@ TEST(Vlac, IsStartedOnTheLevelOfItsLargestClustering) {
   const auto y = torch::tensor({0, 1, 2, 3, 0});
   // q(z2 | x, y2), which is not q(z1 | x).
   auto again = make_generator(1);
-  const auto of_another = model->layer_posterior(x, (y + 1) % 4, again).mean();
-  EXPECT_GT(
-      (model->layer_posterior(x, y, generator).mean() - of_another).abs().min().item<double>(),
-      1e-6);
+  const auto mean_at = [&](const torch::Tensor& y2, Generator& noise) {
+    return model->layer_posterior("y2", x, {{"y2", y2}}, noise).mean();
+  };
+  EXPECT_GT((mean_at(y, generator) - mean_at((y + 1) % 4, again)).abs().min().item<double>(), 1e-6);
 }
 
 TEST(Vlac, OfAClusterVariesItsLevelAloneIfTheOthersAreAtOneDraw) {

@@ -363,20 +363,26 @@ std::vector<HeldBack> held_back_shown(const TrainedModel& trained, const Dataset
   return {shown};
 }
 
-std::vector<Scatter> start_scatter(const Start& start, const Dataset& train, size_t clusterings,
-                                   uint64_t seed) {
-  if (!start.codes.defined()) return {};
-  auto generator = make_generator(derive_seed(seed, "start shown"));
-  const auto rows =
-      torch::randperm(start.codes.size(0), generator, torch::kInt64).slice(0, 0, kScatterPoints);
-  Scatter scatter = seen_in_two_dimensions("start", start.codes);
-  scatter.points = scatter.points.index_select(0, rows);
-  // Of several discrete latents one alone started from a cluster: colours would be another's.
-  if (clusterings == 1) {
-    scatter.clusters = {start.responsibilities.argmax(1).index_select(0, rows)};
+std::vector<Scatter> start_scatters(const std::vector<Start>& starts, const Dataset& train,
+                                    size_t clusterings, uint64_t seed) {
+  std::vector<Scatter> scatters;
+  for (const Start& start : starts) {
+    if (!start.codes.defined()) continue;
+    auto generator = make_generator(derive_seed(seed, "start shown"));
+    const auto rows =
+        torch::randperm(start.codes.size(0), generator, torch::kInt64).slice(0, 0, kScatterPoints);
+    const std::string name = start.latent.empty() ? "start" : "start of " + start.latent;
+    Scatter scatter = seen_in_two_dimensions(name, start.codes);
+    scatter.points = scatter.points.index_select(0, rows);
+    // If one discrete latent alone of several started from a cluster, colours would be another's.
+    for (const Start& each : starts) {
+      if (starts.size() != clusterings) break;
+      scatter.clusters.push_back(each.responsibilities.argmax(1).index_select(0, rows));
+    }
+    if (train.labelled()) scatter.label = train.labels.cpu().index_select(0, rows);
+    scatters.push_back(std::move(scatter));
   }
-  if (train.labelled()) scatter.label = train.labels.cpu().index_select(0, rows);
-  return {scatter};
+  return scatters;
 }
 
 Report collect_report(const TrainedModel& trained, const Dataset& data,

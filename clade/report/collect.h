@@ -29,9 +29,9 @@ Shown samples_and_originals(Model& model, const Dataset& data, Generator& genera
 std::vector<HeldBack> held_back_shown(const TrainedModel& trained, const Dataset& learned,
                                       const Dataset& held_back, uint64_t seed);
 
-/// What training started from, seen in two dimensions, by cluster and label; nothing without codes.
-/// `train`: the training points, in their order; `clusterings`: how many the model has.
-std::vector<Scatter> start_scatter(const Start& start, const Dataset& train, size_t clusterings,
-                                   uint64_t seed);
+/// What training started from, seen in two dimensions, by cluster and label: one for each start
+/// with codes. `train`: the training points, in their order; `clusterings`: how many the model has.
+std::vector<Scatter> start_scatters(const std::vector<Start>& starts, const Dataset& train,
+                                    size_t clusterings, uint64_t seed);
 
 }  // namespace clade

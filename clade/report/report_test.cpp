@@ -505,7 +505,7 @@ TEST_F(ReportFolder, ShowsWhereTheClustersStarted) {
   start.responsibilities = torch::one_hot(torch::tensor({2, 0, 1, 1, 0}), 3).to(torch::kFloat32);
   Dataset train;
   train.labels = torch::tensor({0, 1, 1, 0, 1});
-  report.start = start_scatter(start, train, 1, 1);
+  report.start = start_scatters({start}, train, 1, 1);
   ASSERT_EQ(report.start.size(), 1u);
   // Each dot has its own cluster and label, in whatever order they are drawn: along one line.
   const auto place = report.start[0].points.select(1, 0);
@@ -520,7 +520,7 @@ TEST_F(ReportFolder, ShowsWhereTheClustersStarted) {
   EXPECT_TRUE(std::get<0>(place.sort()).allclose(torch::arange(-2.0, 3.0)));
   Start narrow = start;
   narrow.codes = start.codes.slice(1, 0, 1);  // has no second component
-  const Scatter one = start_scatter(narrow, train, 1, 1)[0];
+  const Scatter one = start_scatters({narrow}, train, 1, 1)[0];
   EXPECT_TRUE(one.points.allclose(report.start[0].points));
   EXPECT_EQ(one.explained[1], 0);
   EXPECT_TRUE(start_scatter(start, train, 2, 1)[0].clusters.empty());

@@ -70,7 +70,7 @@ json numbers_of(const TrainingState& state) {
                   {"seconds", state.seconds}};
   numbers.update(layout(state.terms));
   if (!state.labelled_terms.empty()) numbers["labelled"] = layout(state.labelled_terms);
-  if (state.start) numbers["started_from"] = state.start->said;
+  if (!state.starts.empty()) numbers["started_from"] = said_of(state.starts);
   if (state.standing.stalled_at) numbers["stalled_at"] = *state.standing.stalled_at;
   return numbers;
 }
@@ -167,7 +167,7 @@ TrainingState read_checkpoint(const std::filesystem::path& folder) {
   try {
     const json numbers = parse_json(file.metadata, path.string(), kAdvice);
     TrainingState state = state_of_numbers(numbers);
-    if (numbers.contains("started_from")) state.start = read_start(folder);
+    if (numbers.contains("started_from")) state.starts = read_starts(folder);
     for (const auto& [name, tensor] : file.tensors) {
       if (name.rfind(kWeights, 0) == 0) state.weights[name.substr(kWeights.size())] = tensor;
     }

@@ -30,7 +30,7 @@ struct TrainingState {
   double epoch_seconds = 0;  ///< Of the present epoch.
   double seconds = 0;        ///< Of all whole epochs.
 
-  std::optional<Start> start;  ///< The clusters training starts from, once they are found.
+  std::vector<Start> starts;  ///< The clusters training starts from, once they are found.
 
   std::map<std::string, torch::Tensor> weights;  ///< As state_of() names them.
   /// The best that were saved, on the CPU, and what they are stamped with. After a crash they may
@@ -50,7 +50,7 @@ struct TrainingState {
 
 /// Writes FOLDER/checkpoint.safetensors, each or not at all, and its numbers once more as
 /// FOLDER/checkpoint.json, for people and other programs. The best weights are not among it: they
-/// are a model of their own (see save_model); nor is the start, a file of its own (write_start()).
+/// are a model of their own (see save_model); nor is the start, a file of its own (write_starts()).
 void write_checkpoint(const std::filesystem::path& folder, const TrainingState& state);
 
 /// Writes FOLDER/checkpoint.json anew: a training that was killed has left it an epoch behind.

@@ -55,7 +55,7 @@ class TrainingObserver {
   }
 
   /// The clusters that training starts from, as soon as they are found.
-  virtual void keep_start(const Start&) {}
+  virtual void keep_starts(const std::vector<Start>&) {}
 
   /// The state of the best restart so far, to go on from when all have been compared.
   virtual void keep_restart(const TrainingState&) {}

@@ -92,14 +92,14 @@ void RunFolder::after_epoch(const EpochLog& log) {
   }
 }
 
-void RunFolder::keep_start(const Start& start) {
-  write_start(folder_, start);
+void RunFolder::keep_starts(const std::vector<Start>& starts) {
+  write_starts(folder_, starts);
 }
 
 void RunFolder::keep_restart(const TrainingState& state) {
   const auto restart = folder_ / kRestart;
   make_folder(restart, "check the run folder's permissions");
-  if (state.start) write_start(restart, *state.start);
+  if (!state.starts.empty()) write_starts(restart, state.starts);
   write_checkpoint(restart, state);
 }
 

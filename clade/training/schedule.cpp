@@ -61,7 +61,11 @@ std::vector<Option> TrainOptions::options() {
        "points in their order, .npy or .csv"},
       {"start_epochs", &start_epochs,
        "epochs in which the networks reconstruct and learn the clusters, the divergences weighing "
-       "nothing; with an autoencoder the first half of them comes before the clusters"},
+       "start_beta; with an autoencoder the first half of them comes before the clusters"},
+      {"start_beta", &start_beta,
+       "weight of the divergences in those epochs, from which the warm-up goes on. Above 0 the "
+       "latents of an autoencoder share out what they know, as levels that are to have clusters of "
+       "their own must"},
       {"restarts", &restarts,
        "trainings that are begun, each from a seed of its own, and go as far as the end of the "
        "warm-up; the one with the best validation bound goes on, no label is asked"},
@@ -121,6 +125,8 @@ void TrainOptions::validate() const {
   require_at_least("train.restarts", static_cast<double>(restarts), 1);
   require_one_of("train.start", start, starts());
   require_at_least("train.start_epochs", static_cast<double>(start_epochs), 1);
+  require_at_least("train.start_beta", start_beta, 0);
+  require_at_most("train.start_beta", start_beta, 1);
   require_at_least("train.hold", hold, 0);
   require_at_least("train.soft_hold", soft_hold, 0);
   require_one_of("train.objective", objective, {"elbo", "iwae"});
@@ -174,10 +180,12 @@ void TrainOptions::validate_stages() const {
 }
 
 double TrainOptions::beta(int64_t epoch) const {
-  if (epoch < start_ends()) return 0;
+  const double first = has_start() ? start_beta : 0;
+  if (epoch < start_ends()) return first;
   const int64_t since_start = epoch - start_ends();
   if (since_start + 1 >= warmup) return 1;
-  return static_cast<double>(since_start + 1) / static_cast<double>(warmup);
+  const double share = static_cast<double>(since_start + 1) / static_cast<double>(warmup);
+  return first + (1 - first) * share;
 }
 
 double TrainOptions::hold_at(int64_t epoch, std::optional<int64_t> stalled_at) const {

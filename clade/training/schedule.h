@@ -50,6 +50,7 @@ struct TrainOptions : Options {
   std::string start = "none";         ///< Where clusters come from; see starts().
   std::string start_file;             ///< Of "file".
   int64_t start_epochs = 2;           ///< Of the stage; none of them if start is "none".
+  double start_beta = 0;              ///< What divergences weigh in it.
   int64_t restarts = 1;               ///< Trainings begun, the best of which goes on.
   double hold = 0;                    ///< λ of −Σ_y r(y|x) log q(y|x), of the whole training.
   double soft_hold = 0;               ///< λ of the cooldown, under q; 0: hold, to the end.
@@ -70,8 +71,8 @@ struct TrainOptions : Options {
   /// way to fit some data (see fit_to_data) each may be valid before all are.
   void validate_stages() const;
 
-  /// The weight β of the divergences in `epoch` (from 0): 0 in the start stage, then linear, 1 from
-  /// the end of the warm-up on.
+  /// The weight β of the divergences in `epoch` (from 0): start_beta in the start stage, then
+  /// linear, 1 from the end of the warm-up on.
   double beta(int64_t epoch) const;
 
   /// The weight λ of agreement with the clustering in `epoch` (from 0): in the start stage 1 at

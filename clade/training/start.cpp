@@ -20,6 +20,8 @@ using nlohmann::json;
 
 constexpr const char* kStartFile = "start.safetensors";
 constexpr const char* kStartAdvice = "train the run anew";
+constexpr const char* kResponsibilities = "responsibilities";
+constexpr const char* kCodes = "codes";
 
 /// By how much the shares of a row may miss one: what three decimals of each leave.
 constexpr double kSumTolerance = 1e-2;
@@ -134,7 +136,10 @@ StartFile read_start_file(const std::string& path, const Splits& data, int64_t c
 
 torch::Tensor layout_features(const Splits& data, Generator& generator) {
   const auto counts = counts_of(data);
-  const auto x = counts.defined() ? log_normalised(counts) : data.train.x;  // [N, D]
+  return principal_features(counts.defined() ? log_normalised(counts) : data.train.x, generator);
+}
+
+torch::Tensor principal_features(const torch::Tensor& x, Generator& generator) {
   if (x.size(1) <= kPrincipalComponents) return x;
   return principal_components(x, kPrincipalComponents, generator).project(x);
 }
@@ -218,12 +223,26 @@ Start start_from_file(const std::string& path, const Splits& data, int64_t clust
   return start;
 }
 
-void write_start(const std::filesystem::path& folder, const Start& start) {
+std::string said_of(const std::vector<Start>& starts) {
+  std::string said;
+  for (const Start& start : starts) {
+    if (!said.empty()) said += "; ";
+    said += start.latent.empty() ? start.said : start.latent + ": " + start.said;
+  }
+  return said;
+}
+
+void write_starts(const std::filesystem::path& folder, const std::vector<Start>& starts) {
   TensorFile file;
-  file.tensors["responsibilities"] = start.responsibilities;
-  if (start.codes.defined()) file.tensors["codes"] = start.codes;
-  json metadata = start.made_by;
-  metadata["said"] = start.said;
+  json metadata;
+  for (const Start& start : starts) {
+    const std::string prefix = start.latent.empty() ? "" : start.latent + ".";
+    file.tensors[prefix + kResponsibilities] = start.responsibilities;
+    if (start.codes.defined()) file.tensors[prefix + kCodes] = start.codes;
+    json& own = start.latent.empty() ? metadata : metadata[start.latent];
+    own = start.made_by;
+    own["said"] = start.said;
+  }
   file.metadata = json_text(metadata);
   write_safetensors(folder / kStartFile, file);
 }
@@ -232,7 +251,7 @@ bool has_start(const std::filesystem::path& folder) {
   return std::filesystem::exists(folder / kStartFile);
 }
 
-Start read_start(const std::filesystem::path& folder) {
+std::vector<Start> read_starts(const std::filesystem::path& folder) {
   const auto path = folder / kStartFile;
   if (!has_start(folder)) {
     throw Error(folder.string() + " has lost its " + kStartFile +
@@ -240,18 +259,27 @@ Start read_start(const std::filesystem::path& folder) {
   }
   const TensorFile file = read_safetensors(path);
   const json metadata = parse_json(file.metadata, path.string() + ": what made it", kStartAdvice);
-  const auto found = file.tensors.find("responsibilities");
-  if (!metadata.is_object() || found == file.tensors.end() || found->second.dim() != 2) {
-    throw Error(path.string() + " is damaged: it has no responsibilities; " + kStartAdvice);
+  std::vector<Start> starts;
+  for (const auto& [name, tensor] : file.tensors) {
+    const std::string_view suffix = kResponsibilities;
+    if (name.size() < suffix.size() || name.substr(name.size() - suffix.size()) != suffix) continue;
+    const std::string prefix = name.substr(0, name.size() - suffix.size());
+    Start start;
+    start.latent = prefix.substr(0, prefix.rfind('.'));
+    start.responsibilities = tensor;
+    take_json(path, kStartAdvice, [&] {
+      start.made_by = start.latent.empty() ? metadata : metadata.at(start.latent);
+      start.said = start.made_by.value("said", "");
+      return start.made_by.erase("said");
+    });
+    if (const auto codes = file.tensors.find(prefix + kCodes); codes != file.tensors.end()) {
+      start.codes = codes->second;
+    }
+    starts.push_back(std::move(start));
+    if (starts.back().responsibilities.dim() != 2) starts.clear();
   }
-  const std::string said =
-      take_json(path, kStartAdvice, [&] { return metadata.value("said", ""); });
-  Start start{found->second, {}, said, metadata};
-  start.made_by.erase("said");
-  if (const auto codes = file.tensors.find("codes"); codes != file.tensors.end()) {
-    start.codes = codes->second;
-  }
-  return start;
+  if (!starts.empty()) return starts;
+  throw Error(path.string() + " is damaged: it has no responsibilities; " + kStartAdvice);
 }
 
 }  // namespace clade

@@ -5,6 +5,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "clade/data/dataset.h"
 
@@ -14,6 +15,7 @@ namespace clade {
 /// bound, without labels. Mixture models trained from nothing land wherever luck has it; what is
 /// known above 95 % on MNIST starts from the graph of nearest neighbours or from an autoencoder.
 struct Start {
+  std::string latent;              ///< The discrete one whose clusters they are; "": the main one.
   torch::Tensor responsibilities;  // [N, K] float32, r(y | x) of the training points
   torch::Tensor codes;     // [N, d] float32 that were clustered; undefined if there are none
   std::string said;        ///< "clusters started from …", for people.
@@ -43,6 +45,9 @@ StartFile read_start_file(const std::string& path, const Splits& data, int64_t c
 /// are 200 columns or more, no image, of whole numbers of which none is negative and a third is 0.
 torch::Tensor layout_features(const Splits& data, Generator& generator);
 
+/// x, [N, D], or its 50 first principal components if it has more features.
+torch::Tensor principal_features(const torch::Tensor& x, Generator& generator);
+
 /// Whether K full Gaussians are what x, [N, D], is made of: twice as many, fitted to the same four
 /// fifths of it, explain the rest no better. Never if there are fewer than two points for each of
 /// their parameters, so that it could not be told; of more than 10,000 points it asks a sample.
@@ -64,14 +69,18 @@ Start start_from_codes(const torch::Tensor& codes, const std::string& said_of, i
 Start start_from_file(const std::string& path, const Splits& data, int64_t clusters, uint64_t seed,
                       const StartProgress& progress = {});
 
+/// What is said of all of them in one line, each named by its latent if it has a name.
+std::string said_of(const std::vector<Start>& starts);
+
 /// FOLDER/start.safetensors: tensors "codes" and "responsibilities" and, as the metadata, made_by
-/// and said. Any safetensors reader opens it.
-void write_start(const std::filesystem::path& folder, const Start& start);
+/// and said; of a start that names its latent "y2.codes", "y2.responsibilities" and, in the
+/// metadata, "y2". Any safetensors reader opens it.
+void write_starts(const std::filesystem::path& folder, const std::vector<Start>& starts);
 
 /// Whether a run has such a file.
 bool has_start(const std::filesystem::path& folder);
 
 /// Throws Error naming the file if there is none or it is damaged.
-Start read_start(const std::filesystem::path& folder);
+std::vector<Start> read_starts(const std::filesystem::path& folder);
 
 }  // namespace clade

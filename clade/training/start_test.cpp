@@ -132,15 +132,34 @@ TEST_F(StartFiles, ThatDoNotFitAreRefusedInALine) {
 }
 
 TEST_F(StartFiles, AreKeptForOthersToRead) {
-  Start start{torch::rand({4, 3}), torch::rand({4, 2}), "clusters started from a \"file\"", {}};
+  Start start{"", torch::rand({4, 3}), torch::rand({4, 2}), "clusters started from a \"file\"", {}};
   start.made_by = {{"kind", "file"}, {"neighbours", 15}};
-  write_start(folder("run"), start);
-  const Start again = read_start(folder("run"));
+  write_starts(folder("run"), {start});
+  ASSERT_EQ(read_starts(folder("run")).size(), 1u);
+  const Start again = read_starts(folder("run")).front();
   EXPECT_TRUE(torch::equal(again.responsibilities, start.responsibilities));
   EXPECT_TRUE(torch::equal(again.codes, start.codes));
   EXPECT_EQ(again.said, start.said);
   EXPECT_EQ(again.made_by, start.made_by);
-  EXPECT_THROW(read_start(folder("none")), Error);
+  EXPECT_EQ(again.latent, "");
+  EXPECT_THROW(read_starts(folder("none")), Error);
+}
+
+TEST_F(StartFiles, KeepWhatEachLatentStartedFrom) {
+  const Start y1{"y1", torch::rand({4, 3}), {}, "from a layout", {{"kind", "file"}}};
+  const Start y2{"y2", torch::rand({4, 2}), torch::rand({4, 5}), "from codes", {{"seed", 3}}};
+  EXPECT_EQ(said_of({y1, y2}), "y1: from a layout; y2: from codes");
+  write_starts(folder("run"), {y1, y2});
+  const auto again = read_starts(folder("run"));
+  ASSERT_EQ(again.size(), 2u);
+  for (const auto& [found, expected] : {std::pair{again[0], y1}, std::pair{again[1], y2}}) {
+    EXPECT_EQ(found.latent, expected.latent);
+    EXPECT_TRUE(torch::equal(found.responsibilities, expected.responsibilities));
+    EXPECT_EQ(found.said, expected.said);
+    EXPECT_EQ(found.made_by, expected.made_by);
+  }
+  EXPECT_FALSE(again[0].codes.defined());
+  EXPECT_TRUE(torch::equal(again[1].codes, y2.codes));
 }
 
 class Starting : public StartFolder, public testing::WithParamInterface<std::string> {
@@ -279,7 +298,7 @@ TEST_F(StartOfTraining, GivesThePriorsTheMomentsOfWhatIsInTheClusters) {
 
   const auto r = read_start_file(kinds_file(), data, 3).responsibilities;
   auto generator = make_generator(1);
-  const auto q = model.model->layer_posterior(data.train.x, r.argmax(1), generator);
+  const auto q = model.model->layer_posterior("y", data.train.x, {{"y", r.argmax(1)}}, generator);
   for (int64_t k = 0; k < 3; ++k) {
     for (int64_t unit = 0; unit < 2; ++unit) {
       double weight = 0, sum = 0, squares = 0;
@@ -323,6 +342,44 @@ TEST_F(StartOfTraining, IsAStageWithTermsAndWeightsOfItsOwn) {
   EXPECT_GT(nlohmann::json::parse(read_file(folder("run") / "model.json"))["provenance"]["epoch"],
             2);
 }
+
+TrainOptions from_autoencoder(const std::string& start) {
+  TrainOptions options = from_file("", /*hold=*/2);
+  options.start = start;
+  options.start_file = "";
+  options.start_epochs = 4;
+  options.start_beta = 0.5;
+  options.epochs = 7;
+  return options;
+}
+
+class StartingLevels : public Starting {};
+
+TEST_P(StartingLevels, EachHasClustersOfItsOwn) {
+  const Splits data = shuffled_kinds();
+  for (const std::string start : {"autoencoder", "autoencoder+neighbours"}) {
+    const TrainOptions options = from_autoencoder(start);
+    auto at_once = trained(start, data, options);
+    const auto starts = read_starts(folder(start));
+    ASSERT_EQ(starts.size(), 2u);
+    for (size_t l = 0; l < 2; ++l) {
+      EXPECT_EQ(starts[l].latent, l == 0 ? "y1" : "y2");
+      EXPECT_EQ(starts[l].responsibilities.sizes(), (std::vector<int64_t>{40, 3}));
+      EXPECT_EQ(starts[l].made_by.at("kind"), start);
+      EXPECT_EQ(at_once.provenance.at("start").at(starts[l].latent), starts[l].made_by);
+    }
+    EXPECT_FALSE(starts[0].responsibilities.equal(starts[1].responsibilities));
+    EXPECT_EQ(at_once.provenance.at("start").at("said"), said_of(starts));
+    // Before the clusters, as they are found, while they are learned, and after.
+    for (const int64_t steps : {2, 6, 8, 12, 16}) {
+      auto resumed = trained(start + std::to_string(steps), data, options, steps);
+      expect_same(at_once, resumed);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, StartingLevels, testing::Values("vlac"),
+                         [](const auto& test) { return test.param; });
 
 class Restarting : public Starting {};
 
@@ -419,8 +476,8 @@ TEST_F(StartFolder, WhatMadeItIsReadAsAnyFileOfARun) {
   Start start;
   start.responsibilities = torch::ones({2, 1});
   start.said = "clusters started from b\xfc.csv";  // a path that is not UTF-8
-  write_start(folder("a"), start);
-  EXPECT_EQ(read_start(folder("a")).said, "clusters started from b\xef\xbf\xbd.csv");
+  write_starts(folder("a"), {start});
+  EXPECT_EQ(read_starts(folder("a")).front().said, "clusters started from b\xef\xbf\xbd.csv");
   TensorFile file;
   file.tensors["responsibilities"] = start.responsibilities;
   for (const std::string& metadata :
@@ -428,7 +485,7 @@ TEST_F(StartFolder, WhatMadeItIsReadAsAnyFileOfARun) {
         std::string(R"({"said":7})"), std::string()}) {
     file.metadata = metadata;
     write_safetensors(folder("a") / "start.safetensors", file);
-    EXPECT_THROW(read_start(folder("a")), Error);
+    EXPECT_THROW(read_starts(folder("a")), Error);
   }
 }
 

@@ -132,8 +132,8 @@ void TrainingStep::begin_epoch(const Weights& weights) {
   graph_.forget();
 }
 
-void TrainingStep::guide(const torch::Tensor& responsibilities, Guidance guidance) {
-  if (responsibilities.defined() != responsibilities_.defined() || guidance != guidance_) {
+void TrainingStep::guide(const Responsibilities& responsibilities, Guidance guidance) {
+  if (responsibilities.empty() != responsibilities_.empty() || guidance != guidance_) {
     watch_.forget();
     graph_.forget_buffers();
   }
@@ -168,9 +168,10 @@ void TrainingStep::step_on(const torch::Tensor& rows) {
 /// The terms that the objective is made of, [B] or [samples, B].
 Bound TrainingStep::terms_of(const torch::Tensor& x, const torch::Tensor& rows) {
   const int64_t draws = samples_ > 1 ? samples_ : 0;
-  if (responsibilities_.defined()) {
-    return model_.guided_bound(x, responsibilities_.index_select(0, rows), generator_, draws,
-                               guidance_);
+  if (is_guided()) {
+    Responsibilities of_batch;
+    for (const auto& [name, r] : responsibilities_) of_batch[name] = r.index_select(0, rows);
+    return model_.guided_bound(x, of_batch, generator_, draws, guidance_);
   }
   if (objective_ == Objective::elbo) return model_.bound(x, generator_, draws);
   if (objective_ == Objective::doubly_reparameterised_iwae) {

@@ -73,9 +73,10 @@ class TrainingStep {
   void begin_epoch(const Weights& weights);
 
   /// From now on guides the clusters of the training points by these, [N, K] on their device (see
-  /// Model::guided_bound), on the elbo; undefined: as the model infers them, on the objective.
-  void guide(const torch::Tensor& responsibilities, Guidance guidance = Guidance::told);
-  bool is_told() const { return responsibilities_.defined() && guidance_ == Guidance::told; }
+  /// Model::guided_bound), on the elbo; none: as the model infers them, on the objective.
+  void guide(const Responsibilities& responsibilities, Guidance guidance = Guidance::told);
+  bool is_guided() const { return !responsibilities_.empty(); }
+  bool is_told() const { return is_guided() && guidance_ == Guidance::told; }
 
   /// rows: [b] int64, of the training data.
   void take(const torch::Tensor& rows, double learning_rate);
@@ -92,7 +93,7 @@ class TrainingStep {
 
  private:
   void step_on(const torch::Tensor& rows);
-  Objective objective() const { return responsibilities_.defined() ? Objective::elbo : objective_; }
+  Objective objective() const { return is_guided() ? Objective::elbo : objective_; }
   Bound terms_of(const torch::Tensor& x, const torch::Tensor& rows);
   Bound labelled_terms();
   void take_gradient(const Bound& bound, const Bound& labelled);
@@ -110,7 +111,7 @@ class TrainingStep {
   FlatParameters parameters_;
   Adam adam_;
   Weights weights_;
-  torch::Tensor responsibilities_;  // [N, K]; undefined: no step is guided
+  Responsibilities responsibilities_;  // [N, K]; none: no step is guided
   Guidance guidance_ = Guidance::told;
   StepWatch watch_;
   torch::Tensor path_scale_;  // [samples, b] of the present step; undefined: standard gradients

@@ -14,6 +14,7 @@ namespace clade {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using nlohmann::json;
 
 // Reading a tensor's value stalls a GPU: not every step.
 constexpr int64_t kStepsBetweenChecks = 50;
@@ -169,7 +170,7 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   if (!state.best_weights.empty()) {
     require_state(model_, state.best_weights, source + "/model.safetensors");
   }
-  if (state.start) check_same_points(*state.start, source);
+  for (const Start& start : state.starts) check_same_points(start, source);
   load_state(model_, state.weights, source);
   restore_generator(state.generator, source);
   standing_ = state.standing;
@@ -185,7 +186,7 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   adam.steps = state.steps;
   adam.first_moment.copy_(state.first_moment);
   adam.second_moment.copy_(state.second_moment);
-  if (state.start) take_start(*state.start);
+  if (!state.starts.empty()) take_starts(state.starts);
   if (standing_.position > 0) {
     guide();
     order_ = state.order.to(data_.train.x.device());
@@ -205,10 +206,9 @@ void Trainer::restore_generator(const torch::Tensor& state, const std::string& s
 }
 
 void Trainer::check_same_points(const Start& start, const std::string& source) const {
-  if (start.responsibilities.size(0) == data_.train.size() &&
-      start.clusters() == model_.clusters()) {
-    return;
-  }
+  const Discrete* latent = model_.find_discrete(latent_of(start));
+  const bool same_clusters = latent != nullptr && start.clusters() == latent->clusters;
+  if (same_clusters && start.responsibilities.size(0) == data_.train.size()) return;
   throw Error(source + " was started from " + std::to_string(start.clusters()) + " clusters of " +
               std::to_string(start.responsibilities.size(0)) +
               " points, unlike the model and the data now; train it anew");
@@ -221,7 +221,7 @@ TrainingState Trainer::state() {
   state.provenance = trained_.provenance;
   state.standing = standing_;
   state.stage = options_.stage_of(standing_.epoch, standing_.stalled_at).name();
-  state.start = start_;
+  state.starts = starts_;
   state.steps = step_.adam().steps;
   state.best_bound = best_bound_;
   state.restart_bounds = restart_bounds_;
@@ -289,15 +289,14 @@ void Trainer::end_restart(const EpochLog& log) {
   const std::vector<double> bounds = restart_bounds_;
   resume(*best_restart_, "the best restart");
   restart_bounds_ = bounds;
-  if (start_) {
-    for (TrainingObserver* observer : observers_) observer->keep_start(*start_);
-  }
+  if (starts_.empty()) return;
+  for (TrainingObserver* observer : observers_) observer->keep_starts(starts_);
 }
 
 void Trainer::begin_restart(int64_t restart) {
   standing_ = {};
   standing_.restart = restart;
-  start_.reset();
+  starts_.clear();
   const auto device = data_.train.x.device();
   const TrainedModel fresh = make_model(trained_.name, trained_.options, data_, seed(), device);
   load_state(model_, state_of(*fresh.model), "a fresh model");
@@ -309,86 +308,145 @@ void Trainer::begin_restart(int64_t restart) {
 
 /// Finds them if it is time to. Returns false if an observer stopped it.
 bool Trainer::find_clusters() {
-  if (!options_.has_start() || start_ || standing_.epoch != options_.clusters_found_at()) {
-    return true;
-  }
+  const bool is_time = standing_.epoch == options_.clusters_found_at();
+  if (!options_.has_start() || !starts_.empty() || !is_time) return true;
   keep_state();  // to go on from if it is killed meanwhile
   try {
-    take_start(found_clusters());
+    take_starts(found_clusters());
   } catch (const Interrupted&) {
     return false;
   }
-  for (TrainingObserver* observer : observers_) observer->keep_start(*start_);
+  for (TrainingObserver* observer : observers_) observer->keep_starts(starts_);
   keep_state();
   return true;
 }
 
-Start Trainer::found_clusters() {
+/// Those whose clusters the start gives: each that divides points, if it has codes of its own; else
+/// the main one.
+std::vector<std::string> Trainer::started_latents() const {
+  const std::vector<Discrete>& all = model_.discrete();
+  if (options_.clusters_found_at() == 0) return {all[model_.main_discrete()].name};
+  std::vector<std::string> names;
+  for (const size_t l : model_.clusterings()) names.push_back(all[l].name);
+  return names;
+}
+
+const std::string& Trainer::latent_of(const Start& start) const {
+  return start.latent.empty() ? model_.discrete()[model_.main_discrete()].name : start.latent;
+}
+
+std::vector<Start> Trainer::found_clusters() {
   const std::string restart = restarts_are_over()
                                   ? ""
                                   : "restart " + std::to_string(standing_.restart + 1) + "/" +
                                         std::to_string(options_.restarts) + ", ";
-  const auto progress = [&](const std::string& what, int64_t done, int64_t total) {
-    for (TrainingObserver* observer : observers_) {
-      if (!observer->during_start(restart + what, done, total)) throw Interrupted("stopped");
-    }
-  };
-  const int64_t K = model_.clusters();
+  const std::vector<std::string> latents = started_latents();
+  std::vector<Start> starts;
+  for (const std::string& latent : latents) {
+    const std::string which = latents.size() > 1 ? latent + ", " : "";
+    const auto progress = [&](const std::string& what, int64_t done, int64_t total) {
+      for (TrainingObserver* observer : observers_) {
+        if (!observer->during_start(restart + which + what, done, total)) {
+          throw Interrupted("stopped");
+        }
+      }
+    };
+    starts.push_back(found_clusters_of(*model_.find_discrete(latent), progress));
+    starts.back().made_by["kind"] = options_.start;
+    if (latents.size() > 1) starts.back().latent = latent;
+  }
+  return starts;
+}
+
+Start Trainer::found_clusters_of(const Discrete& latent, const StartProgress& progress) {
   const uint64_t from = derive_seed(seed(), "clusters");
   auto generator = make_generator(from, data_.train.x.device());
-  Start start;
   if (options_.start == "file") {
-    start = start_from_file(options_.start_file, data_, K, from, progress);
-  } else if (options_.start == "neighbours") {
+    return start_from_file(options_.start_file, data_, latent.clusters, from, progress);
+  }
+  if (options_.start == "neighbours") {
     const auto x = layout_features(data_, generator);
     const std::string said_of =
         std::to_string(x.size(1)) +
         (x.size(1) < data_.train.features() ? " principal components" : " features");
-    start = start_from_neighbours(x, said_of, K, from, progress);
-  } else {
-    const auto codes = codes_of_training_points(generator);  // [N, d]
-    const std::string said_of =
-        "the latents of an autoencoder of " + std::to_string(standing_.epoch) + " epochs";
-    start = options_.start == "autoencoder"
-                ? start_from_codes(codes, said_of, K, from, progress)
-                : start_from_neighbours(codes, said_of, K, from, progress);
+    return start_from_neighbours(x, said_of, latent.clusters, from, progress);
   }
-  start.made_by["kind"] = options_.start;
-  return start;
+  const std::string epochs = std::to_string(standing_.epoch) + " epochs";
+  if (options_.start == "autoencoder" || started_latents().size() == 1) {
+    const auto codes = codes_of_training_points(latent.name, generator);  // [N, d]
+    const std::string said_of = "the latents of an autoencoder of " + epochs;
+    return options_.start == "autoencoder"
+               ? start_from_codes(codes, said_of, latent.clusters, from, progress)
+               : start_from_neighbours(codes, said_of, latent.clusters, from, progress);
+  }
+  const auto x = pictures_of_training_points(latent.name, generator);
+  return start_from_neighbours(principal_features(x, generator),
+                               "what its level alone says after " + epochs, latent.clusters, from,
+                               progress);
 }
 
-/// The means of their posteriors in the latent that clusters divide.
-torch::Tensor Trainer::codes_of_training_points(Generator& generator) {
+/// make(x, clusters) of all of them, [B, D] and [B] each -> [B, d]. Clusters told at random, on
+/// which nothing depends, are any.
+template <class Make>
+torch::Tensor Trainer::of_training_points(Generator& generator, const Make& make) {
   const EvaluationMode evaluation(model_);
-  std::vector<torch::Tensor> codes;  // [B, d] each
+  std::vector<torch::Tensor> all;
   for (const auto& rows : data_.train.x.split(rows_at_a_time(model_))) {
     const auto x = present(rows, data_.preprocessing.binarise, generator);
-    // Of clusters that are told at random nothing depends on which it is.
-    const auto any = torch::zeros({x.size(0)}, torch::dtype(torch::kInt64).device(x.device()));
-    codes.push_back(model_.layer_posterior(x, any, generator).mean());
+    Given any;
+    for (const std::string& latent : started_latents()) {
+      any[latent] = torch::zeros({x.size(0)}, torch::dtype(torch::kInt64).device(x.device()));
+    }
+    all.push_back(make(x, any));
   }
-  return torch::cat(codes);
+  return torch::cat(all);
 }
 
-void Trainer::take_start(Start start) {
-  start_ = std::move(start);
-  responsibilities_ = start_->responsibilities.to(data_.train.x.device());
-  trained_.provenance["start"] = start_->made_by;
-  trained_.provenance["start"]["said"] = start_->said;
-  trained_.provenance["start"]["hold"] = options_.hold;
-  if (options_.soft_hold > 0) trained_.provenance["start"]["soft_hold"] = options_.soft_hold;
+/// The means of their posteriors in what the latent's clusters divide.
+torch::Tensor Trainer::codes_of_training_points(const std::string& latent, Generator& generator) {
+  return of_training_points(generator, [&](const torch::Tensor& x, const Given& clusters) {
+    return model_.layer_posterior(latent, x, clusters, generator).mean();
+  });
 }
 
-/// What the clusters of the training points are taken to be in the present epoch, [N, K]; undefined
-/// for what the model infers.
-torch::Tensor Trainer::guidance() {
+/// Those codes as the data they make, all else being the same: distances between codes say little,
+/// since a KL at work makes one Gaussian of them, and those between pictures are of what is seen.
+torch::Tensor Trainer::pictures_of_training_points(const std::string& latent,
+                                                   Generator& generator) {
+  const Given others = model_.others_at_one_draw({{latent, torch::tensor(int64_t{0})}}, generator);
+  return of_training_points(generator, [&](const torch::Tensor& x, const Given& clusters) {
+    return model_.layer_alone(latent, x, clusters, others, generator);
+  });
+}
+
+void Trainer::take_starts(std::vector<Start> starts) {
+  starts_ = std::move(starts);
+  json said;
+  for (const Start& start : starts_) {
+    responsibilities_[latent_of(start)] = start.responsibilities.to(data_.train.x.device());
+    json& own = start.latent.empty() ? said : said[start.latent];
+    own = start.made_by;
+  }
+  said["said"] = said_of(starts_);
+  said["hold"] = options_.hold;
+  if (options_.soft_hold > 0) said["soft_hold"] = options_.soft_hold;
+  trained_.provenance["start"] = said;
+}
+
+/// What the clusters of the training points are taken to be in the present epoch, [N, K]; none for
+/// what the model infers.
+Responsibilities Trainer::guidance() {
   if (!options_.has_start()) return {};
-  if (standing_.epoch < options_.clusters_found_at()) {  // any alike: it learns to do without
-    const int64_t K = model_.clusters();
-    return torch::full({1}, 1.0 / static_cast<double>(K), data_.train.x.options())
-        .expand({data_.train.size(), K});
+  if (standing_.epoch >= options_.clusters_found_at()) {
+    return weights().hold > 0 ? responsibilities_ : Responsibilities();
   }
-  return weights().hold > 0 ? responsibilities_ : torch::Tensor();
+  Responsibilities alike;  // it learns to do without
+  for (const std::string& latent : started_latents()) {
+    const int64_t K = model_.find_discrete(latent)->clusters;
+    alike[latent] = torch::full({1}, 1.0 / static_cast<double>(K), data_.train.x.options())
+                        .expand({data_.train.size(), K});
+  }
+  return alike;
 }
 
 void Trainer::guide() {
@@ -400,15 +458,26 @@ void Trainer::guide() {
 /// points. No weights of before are worth keeping.
 void Trainer::start_clusters() {
   const EvaluationMode evaluation(model_);
-  auto generator = make_generator(derive_seed(seed(), "moments"), data_.train.x.device());
+  for (const std::string& latent : started_latents()) {
+    auto generator = make_generator(derive_seed(seed(), "moments"), data_.train.x.device());
+    model_.start_clusters(latent, moments_of(latent, generator));
+  }
+  standing_.best_epoch = 0;
+}
+
+ClusterMoments Trainer::moments_of(const std::string& latent, Generator& generator) {
   const int64_t n = data_.train.size();
   torch::Tensor weight, x_sum, sum, squares;  // [K], [K, D], [K, d], [K, d] float64
   for (int64_t begin = 0; begin < n; begin += rows_at_a_time(model_)) {
     const int64_t end = std::min(n, begin + rows_at_a_time(model_));
-    const auto r = responsibilities_.slice(0, begin, end);  // [B, K]
+    Given clusters;  // [B] each
+    for (const auto& [name, r] : responsibilities_) {
+      clusters[name] = r.slice(0, begin, end).argmax(1);
+    }
     const auto x =
         present(data_.train.x.slice(0, begin, end), data_.preprocessing.binarise, generator);
-    const auto q = model_.layer_posterior(x, r.argmax(1), generator);
+    const auto q = model_.layer_posterior(latent, x, clusters, generator);
+    const auto r = responsibilities_.at(latent).slice(0, begin, end);  // [B, K]
     const auto add = [&](torch::Tensor& total, const torch::Tensor& of_points) {
       const auto part = r.t().to(torch::kFloat64).matmul(of_points.to(torch::kFloat64));
       total = total.defined() ? total + part : part;
@@ -420,8 +489,7 @@ void Trainer::start_clusters() {
   }
   const auto divided = [&](const torch::Tensor& total) { return total / weight.unsqueeze(1); };
   const auto mean = divided(sum);
-  model_.start_clusters({weight, divided(x_sum), mean, divided(squares) - mean.square()});
-  standing_.best_epoch = 0;
+  return {weight, divided(x_sum), mean, divided(squares) - mean.square()};
 }
 
 /// Returns false if an observer stopped it.

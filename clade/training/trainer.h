@@ -48,13 +48,20 @@ class Trainer {
  private:
   bool run_epoch();
   bool find_clusters();
-  Start found_clusters();
-  torch::Tensor codes_of_training_points(Generator& generator);
-  void take_start(Start start);
+  std::vector<std::string> started_latents() const;
+  const std::string& latent_of(const Start& start) const;
+  std::vector<Start> found_clusters();
+  Start found_clusters_of(const Discrete& latent, const StartProgress& progress);
+  template <class Make>
+  torch::Tensor of_training_points(Generator& generator, const Make& make);
+  torch::Tensor codes_of_training_points(const std::string& latent, Generator& generator);
+  torch::Tensor pictures_of_training_points(const std::string& latent, Generator& generator);
+  void take_starts(std::vector<Start> starts);
   void check_same_points(const Start& start, const std::string& source) const;
-  torch::Tensor guidance();
+  Responsibilities guidance();
   void guide();
   void start_clusters();
+  ClusterMoments moments_of(const std::string& latent, Generator& generator);
   uint64_t seed() const;
   bool restarts_are_over() const;
   void end_restart(const EpochLog& log);
@@ -96,8 +103,8 @@ class Trainer {
   Standing standing_;
   std::vector<double> restart_bounds_;         // of those compared
   std::optional<TrainingState> best_restart_;  // of those, with tensors of its own
-  std::optional<Start> start_;                 // once it is found
-  torch::Tensor responsibilities_;             // [N, K] its, on the data's device
+  std::vector<Start> starts_;                  // once they are found
+  Responsibilities responsibilities_;          // [N, K] theirs, on the data's device
   torch::Tensor order_;                        // [N] this epoch's order of the training points
   double best_bound_ = 0;
   std::map<std::string, torch::Tensor> best_weights_;  // on the CPU, of …

@@ -188,6 +188,11 @@ TEST(TrainOptions, StartsBeforeTheWarmup) {
   EXPECT_EQ(options.hold_at(2), 5);
   EXPECT_EQ(options.hold_at(9), 5);
   EXPECT_EQ(options.beta(2), 0);
+  options.start_beta = 0.5;
+  EXPECT_EQ(options.beta(2), 0.5);
+  EXPECT_EQ(options.beta(3), 0.625);  // halfway from there to 1 by a fourth, …
+  EXPECT_EQ(options.beta(6), 1);
+  options.start_beta = 0;
   EXPECT_EQ(options.beta(3), 0.25);
   EXPECT_EQ(options.beta(6), 1);
   EXPECT_FALSE(options.holds_softly(9));

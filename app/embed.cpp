@@ -12,7 +12,7 @@
 namespace {
 
 struct EmbedArguments {
-  std::string run, data, labels, out = "latents.npy", layer, device;
+  std::string run, data, labels, out = "latents.npy", latent, device;
 };
 
 // A column a unit: z_0, z_1, ...
@@ -38,7 +38,7 @@ void embed(const EmbedArguments& arguments) {
   std::vector<std::string> names;
   for (const auto& layer : layers) {
     names.push_back(layer.name);
-    if (layer.name != arguments.layer && !(arguments.layer.empty() && &layer == &layers.back()))
+    if (layer.name != arguments.latent && !(arguments.latent.empty() && &layer == &layers.back()))
       continue;
     if (format == ".csv") return write_table(table_of(run, data, layer), arguments.out);
     clade::write_npy(arguments.out, layer.means);
@@ -46,7 +46,7 @@ void embed(const EmbedArguments& arguments) {
         std::to_string(layer.means.size(1)) + ": " + arguments.out);
     return;
   }
-  throw clade::ConfigError("the model has no layer \"" + arguments.layer + "\"; it may be " +
+  throw clade::ConfigError("the model has no continuous latent \"" + arguments.latent + "\"; it may be " +
                            clade::one_of(names));
 }
 
@@ -60,8 +60,8 @@ void add_embed(CLI::App& app) {
       ->add_option("--out", arguments->out,
                    "file to write: .npy, float32 [points, units], or .csv, which names its points")
       ->capture_default_str();
-  command->add_option("--layer", arguments->layer,
-                      "which continuous layer; the topmost by default");
+  command->add_option("--latent,--layer", arguments->latent,
+                      "which continuous latent; the topmost by default");
   command->add_option("--labels", arguments->labels,
                       "the column of labels, which is left out, of a table without a header");
   command->add_option("--device", arguments->device, "cpu or cuda");

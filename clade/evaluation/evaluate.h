@@ -15,6 +15,7 @@ inline constexpr int64_t kFewSamples = 10;
 /// What is measured when training ends.
 struct EvaluateOptions : Options {
   int64_t importance_samples = 1;
+  int64_t importance_points = 0;  ///< Whose gain over the bound is that of all; 0: all points.
   bool sum_clusters = false;
   std::string precision = "fp32";  ///< Of matrix products in F_S; see precisions().
 
@@ -37,7 +38,9 @@ struct EvaluateOptions : Options {
 /// `learned_labels`: the model's clusters are classes that it learned from labels (see
 /// TrainedModel), whose numbers are those of the data's. "classification" has the share of the
 /// points with a label that each classifier gets wrong, by its name.
-/// If F_S is of more than kFewSamples, F_S of so many stands beside it.
+/// If F_S is of more than kFewSamples, F_S of so many stands beside it. Of `importance_points`
+/// drawn points alone, F_S is the bound of all points and what those gain over theirs: a mean as
+/// right as it is wrong, whose error is a small part of that of their mean log p(x).
 /// "features_at_least_deviation" counts those that the model would copy more narrowly if it might.
 /// `data` is not empty and on the model's device.
 nlohmann::json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,

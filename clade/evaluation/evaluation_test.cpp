@@ -362,6 +362,27 @@ TEST(Evaluate, SaysBitsPerDimensionOfImages) {
               -metrics["elbo"].get<double>() / 4 / std::log(2.0), 1e-12);
 }
 
+TEST(Evaluate, TakesTheGainOfSomePointsForThatOfAll) {
+  const auto model = decided("vae");
+  Dataset data;
+  data.x = bits(4000);
+  EvaluateOptions options;
+  options.importance_samples = 200;
+  const auto all = evaluate(*model, data, options, 1);
+  options.importance_points = 400;
+  const auto some = evaluate(*model, data, options, 1);
+  const auto f_s = [](const nlohmann::json& metrics) {
+    return metrics["log_likelihood"]["value"].get<double>();
+  };
+  EXPECT_EQ(some["elbo"], all["elbo"]);
+  EXPECT_EQ(some["log_likelihood"]["points"], 400);
+  EXPECT_FALSE(all["log_likelihood"].contains("points"));
+  EXPECT_GT(f_s(all) - all["elbo"].get<double>(), 0.05);
+  EXPECT_NEAR(f_s(some), f_s(all), 0.025);
+  options.importance_points = 4000;
+  EXPECT_EQ(f_s(evaluate(*model, data, options, 1)), f_s(all));
+}
+
 TEST(Evaluate, RefusesToWriteDownWhatIsNotFinite) {
   /// Its bound is finite; of several samples, the likelihood is not.
   struct BreaksOfManySamples : Model {

@@ -241,10 +241,11 @@ class Model : public torch::nn::Module {
   DiagonalGaussian layer_posterior(const std::string& cluster, const torch::Tensor& x,
                                    const Given& clusters, Generator& generator);
 
-  /// E[x | latents] with that latent at the mean of its layer_posterior() and all others as in
+  /// E[x | z] with that latent z at the mean of its layer_posterior(), over some values of all
   /// `others`: what it alone says of a point. [B, D] -> [B, D].
   torch::Tensor layer_alone(const std::string& cluster, const torch::Tensor& x,
-                            const Given& clusters, const Given& others, Generator& generator);
+                            const Given& clusters, const std::vector<Given>& others,
+                            Generator& generator);
 
   /// Gives learned p(z | y_k) of that discrete latent, or the components of p(z), these moments of
   /// the points they are to hold. A cluster of no weight, and a prior of other sizes, stays as it

@@ -76,11 +76,15 @@ DiagonalGaussian Model::layer_posterior(const std::string& cluster, const torch:
 }
 
 torch::Tensor Model::layer_alone(const std::string& cluster, const torch::Tensor& x,
-                                 const Given& clusters, const Given& others, Generator& generator) {
-  Given held = others;
-  held[layer_of(discrete_called(cluster))] =
-      layer_posterior(cluster, x, clusters, generator).mean();
-  return sample_means(x.size(0), held, generator);
+                                 const Given& clusters, const std::vector<Given>& others,
+                                 Generator& generator) {
+  const auto z = layer_posterior(cluster, x, clusters, generator).mean();
+  auto sum = torch::zeros_like(x);
+  for (Given held : others) {
+    held[layer_of(discrete_called(cluster))] = z;
+    sum += sample_means(x.size(0), held, generator);
+  }
+  return sum / static_cast<double>(others.size());
 }
 
 void Model::start_clusters(const std::string& cluster, const ClusterMoments& moments) {

@@ -22,6 +22,9 @@ constexpr int64_t kStepsBetweenChecks = 50;
 // Of each point's latents, for q(y): a mean over all points needs few of each.
 constexpr int64_t kAggregatedDraws = 10;
 
+// Values of all other latents, over which one level is seen alone.
+constexpr size_t kOthers = 10;
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -409,11 +412,15 @@ torch::Tensor Trainer::codes_of_training_points(const std::string& latent, Gener
   });
 }
 
-/// Those codes as the data they make, all else being the same: distances between codes say little,
-/// since a KL at work makes one Gaussian of them, and those between pictures are of what is seen.
+/// Those codes as the data they make whatever the other latents are: distances between codes say
+/// little, since a KL at work makes one Gaussian of them, and those between pictures are of what is
+/// seen.
 torch::Tensor Trainer::pictures_of_training_points(const std::string& latent,
                                                    Generator& generator) {
-  const Given others = model_.others_at_one_draw({{latent, torch::tensor(int64_t{0})}}, generator);
+  std::vector<Given> others(kOthers);
+  for (Given& one : others) {
+    one = model_.others_at_one_draw({{latent, torch::tensor(int64_t{0})}}, generator);
+  }
   return of_training_points(generator, [&](const torch::Tensor& x, const Given& clusters) {
     return model_.layer_alone(latent, x, clusters, others, generator);
   });

@@ -123,7 +123,7 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   fit_length(points, train);
   file.read("train", train);
   const int64_t K = clusters_of(model);
-  fit_stages(K > 1 && K <= points && !learns, train);
+  fit_stages(K > 1 && K <= points, train);
   file.read("train", train);
   if (train.has_start() && train.objective == "elbo") train.hold = kHold;
   if (train.start.rfind("autoencoder", 0) == 0)

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "clade/clustering/matching.h"
 #include "clade/core/error.h"
 #include "clade/data/dataset.h"
 
@@ -31,59 +32,15 @@ void check_indices(const std::string& what, const torch::Tensor& indices,  // [N
               std::to_string(count - 1));
 }
 
-/// The largest sum of entries of which no two share a row or a column: Kuhn-Munkres with
-/// potentials, one shortest augmenting path a row, O(rows^2 columns) with the fewer dimension as
-/// rows.
-int64_t best_matching(torch::Tensor gains) {  // [K, C] int64
-  if (gains.size(0) > gains.size(1)) gains = gains.t();
-  gains = gains.contiguous();
-  const auto gain = gains.accessor<int64_t, 2>();
-  const size_t rows = static_cast<size_t>(gains.size(0));
-  const size_t columns = static_cast<size_t>(gains.size(1));
-
-  // Rows and columns count from 1; column 0 stands for "the row being placed" and row 0 for "free".
-  // The potentials keep every reduced cost -gain - row_potential - column_potential >= 0.
-  std::vector<int64_t> row_potential(rows + 1, 0), column_potential(columns + 1, 0);
-  for (size_t row = 1; row <= rows; ++row) {
-    row_potential[row] = -*std::max_element(gain[row - 1].data(), gain[row - 1].data() + columns);
+/// The points whose cluster takes their label, each label at most one of them, in the best of all
+/// ways.
+double matched_points(const torch::Tensor& counts) {  // [K, C] int64
+  const std::vector<int64_t> label = best_matching(counts);
+  int64_t points = 0;
+  for (size_t k = 0; k < label.size(); ++k) {
+    if (label[k] >= 0) points += counts[static_cast<int64_t>(k)][label[k]].item<int64_t>();
   }
-  std::vector<size_t> row_of(columns + 1, 0), previous(columns + 1, 0);
-  for (size_t row = 1; row <= rows; ++row) {
-    std::vector<int64_t> distance(columns + 1, std::numeric_limits<int64_t>::max());
-    std::vector<bool> reached(columns + 1, false);
-    row_of[0] = row;
-    size_t column = 0;
-    do {
-      reached[column] = true;
-      const size_t from = row_of[column];
-      size_t next = 0;
-      for (size_t j = 1; j <= columns; ++j) {
-        if (reached[j]) continue;
-        const int64_t reduced = -gain[from - 1][j - 1] - row_potential[from] - column_potential[j];
-        if (reduced < distance[j]) {
-          distance[j] = reduced;
-          previous[j] = column;
-        }
-        if (next == 0 || distance[j] < distance[next]) next = j;
-      }
-      const int64_t step = distance[next];
-      for (size_t j = 0; j <= columns; ++j) {
-        if (reached[j]) {
-          row_potential[row_of[j]] += step;
-          column_potential[j] -= step;
-        } else {
-          distance[j] -= step;
-        }
-      }
-      column = next;
-    } while (row_of[column] != 0);
-    for (; column != 0; column = previous[column]) row_of[column] = row_of[previous[column]];
-  }
-  int64_t total = 0;
-  for (size_t j = 1; j <= columns; ++j) {
-    if (row_of[j] != 0) total += gain[row_of[j] - 1][j - 1];
-  }
-  return total;
+  return static_cast<double>(points);
 }
 
 double entropy(const torch::Tensor& shares) {  // any shape, sums to 1
@@ -150,7 +107,7 @@ ClusteringScores score_clusters(const torch::Tensor& all_probabilities,
       confusion(clusters, truth, cluster_count, truth.max().item<int64_t>() + 1);  // [K, C]
 
   ClusteringScores scores;
-  scores.acc_hungarian = static_cast<double>(best_matching(counts)) / points;
+  scores.acc_hungarian = matched_points(counts) / points;
   scores.acc_majority = static_cast<double>(counts.amax(1).sum().item<int64_t>()) / points;
   const torch::Tensor predicted = truth.index_select(0, surest).index_select(0, clusters);  // [N]
   scores.acc_most_confident = (predicted == truth).to(torch::kDouble).mean().item<double>();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "clade/clustering/matching.h"
 #include "clade/clustering/mixture.h"
 #include "clade/clustering/neighbour_layout.h"
 #include "clade/clustering/principal_components.h"
@@ -32,6 +33,8 @@ constexpr int64_t kDimensions = 10;
 
 // What compares K Gaussians with twice as many: points a parameter of K, points in all, starts.
 constexpr int64_t kPointsAParameter = 2, kMostCompared = 10000, kComparedStarts = 3;
+
+constexpr double kAgreement = 0.9;  // of labels with the clusters that hold them
 
 constexpr int64_t kFewestCounted = 200;  // columns of a table of counts
 constexpr double kZerosOfCounts = 1.0 / 3;
@@ -223,6 +226,27 @@ Start start_from_file(const std::string& path, const Splits& data, int64_t clust
   return start;
 }
 
+void number_by_labels(Start& start, const Dataset& train, const Dataset& labelled) {
+  const int64_t K = start.clusters(), known = labelled.size();
+  const auto rows = torch::max(train.rows.max(), labelled.rows.max()).item<int64_t>() + 1;
+  auto place = torch::full({rows}, -1, torch::kInt64);  // among the training points
+  place.index_put_({train.rows}, torch::arange(train.size(), torch::kInt64));
+  const auto points = place.index_select(0, labelled.rows);  // [N_l]
+  const auto labels = labelled.labels.cpu();
+  const auto cluster = start.responsibilities.index_select(0, points).argmax(1);
+  const auto counts = torch::bincount(cluster * K + labels, {}, K * K).view({K, K});
+  const auto label = torch::tensor(best_matching(counts), torch::kInt64);  // of each cluster
+  const auto agree = label.index_select(0, cluster).eq(labels).sum().item<int64_t>();
+  auto numbered = torch::empty_like(start.responsibilities);
+  numbered.index_copy_(1, label, start.responsibilities);
+  numbered.index_copy_(0, points, torch::one_hot(labels, K).to(numbered.dtype()));
+  start.responsibilities = numbered;
+  start.used = static_cast<double>(agree) >= kAgreement * static_cast<double>(known);
+  start.said += "; " + std::to_string(agree) + " of " + std::to_string(known) +
+                " labels agree with them" +
+                (start.used ? "" : ", too few: classes are learned from the labels alone");
+}
+
 std::string said_of(const std::vector<Start>& starts) {
   std::string said;
   for (const Start& start : starts) {
@@ -242,6 +266,7 @@ void write_starts(const std::filesystem::path& folder, const std::vector<Start>&
     json& own = start.latent.empty() ? metadata : metadata[start.latent];
     own = start.made_by;
     own["said"] = start.said;
+    if (!start.used) own["used"] = false;
   }
   file.metadata = json_text(metadata);
   write_safetensors(folder / kStartFile, file);
@@ -270,6 +295,8 @@ std::vector<Start> read_starts(const std::filesystem::path& folder) {
     take_json(path, kStartAdvice, [&] {
       start.made_by = start.latent.empty() ? metadata : metadata.at(start.latent);
       start.said = start.made_by.value("said", "");
+      start.used = start.made_by.value("used", true);
+      start.made_by.erase("used");
       return start.made_by.erase("said");
     });
     if (const auto codes = file.tensors.find(prefix + kCodes); codes != file.tensors.end()) {

@@ -20,6 +20,7 @@ struct Start {
   torch::Tensor codes;     // [N, d] float32 that were clustered; undefined if there are none
   std::string said;        ///< "clusters started from …", for people.
   nlohmann::json made_by;  ///< What made it: its kind and every number it depends on.
+  bool used = true;        ///< Whether training is guided by it; see number_by_labels().
 
   int64_t clusters() const { return responsibilities.size(1); }
 };
@@ -68,6 +69,12 @@ Start start_from_codes(const torch::Tensor& codes, const std::string& said_of, i
 /// The start that a user's file gives: codes are clustered as those of every other start.
 Start start_from_file(const std::string& path, const Splits& data, int64_t clusters, uint64_t seed,
                       const StartProgress& progress = {});
+
+/// Numbers the clusters as the classes whose labelled points they hold, in the best of all ways,
+/// and puts those points into their own. If fewer than nine in ten have the label of their cluster,
+/// the clusters are no classes, and training is not to use them. `labelled`: some of the points of
+/// `train`, with labels below the number of clusters.
+void number_by_labels(Start& start, const Dataset& train, const Dataset& labelled);
 
 /// What is said of all of them in one line, each named by its latent if it has a name.
 std::string said_of(const std::vector<Start>& starts);

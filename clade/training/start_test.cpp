@@ -162,6 +162,40 @@ TEST_F(StartFiles, KeepWhatEachLatentStartedFrom) {
   EXPECT_TRUE(torch::equal(again[1].codes, y2.codes));
 }
 
+/// Of 60 points the shuffled training ones, and the first `known` of them as labelled.
+Dataset first_labelled(const Splits& data, int64_t known) {
+  Dataset labelled = data.train;
+  labelled.x = data.train.x.slice(0, 0, known);
+  labelled.labels = data.train.labels.slice(0, 0, known);
+  labelled.rows = data.train.rows.slice(0, 0, known);
+  labelled.label_names = {"a", "b", "c"};
+  return labelled;
+}
+
+TEST(NumberByLabels, MakesClassesOfClustersThatAgree) {
+  const Splits data = shuffled_kinds();
+  const Dataset labelled = first_labelled(data, 20);
+  const auto soft = torch::one_hot(data.train.labels, 3).to(torch::kFloat32) * 0.7 + 0.1;
+  Start start;
+  start.responsibilities = soft.roll(1, /*dims=*/1);  // class 0 is cluster 1
+  start.said = "clusters";
+  number_by_labels(start, data.train, labelled);
+  EXPECT_TRUE(start.used);
+  EXPECT_EQ(start.said, "clusters; 20 of 20 labels agree with them");
+  EXPECT_TRUE(start.responsibilities.slice(0, 0, 20).equal(
+      torch::one_hot(labelled.labels, 3).to(torch::kFloat32)));
+  EXPECT_TRUE(torch::equal(start.responsibilities.slice(0, 20, 40), soft.slice(0, 20, 40)));
+}
+
+TEST(NumberByLabels, LeavesClustersAloneThatAreNoClasses) {
+  const Splits data = shuffled_kinds();
+  Start start;
+  start.responsibilities = torch::one_hot(data.train.rows.remainder(2), 3).to(torch::kFloat32);
+  number_by_labels(start, data.train, first_labelled(data, 20));
+  EXPECT_FALSE(start.used);
+  EXPECT_NE(start.said.find("too few"), std::string::npos) << start.said;
+}
+
 class Starting : public StartFolder, public testing::WithParamInterface<std::string> {
  protected:
   /// The model and its folder's state after training, stopped after `steps` and resumed.
@@ -380,6 +414,42 @@ TEST_P(StartingLevels, EachHasClustersOfItsOwn) {
 
 INSTANTIATE_TEST_SUITE_P(Models, StartingLevels, testing::Values("vlac"),
                          [](const auto& test) { return test.param; });
+
+TEST_F(StartOfTraining, OfAModelThatLearnsLabelsIsUsedIfTheyAgree) {
+  Splits data = shuffled_kinds();
+  data.labelled = first_labelled(data, 12);
+  for (const bool agrees : {true, false}) {
+    const auto path =
+        file(60, [&](int64_t i) { return std::to_string(agrees ? (i + 1) % 3 : i % 2); });
+    TrainOptions options = from_file(path, /*hold=*/5);
+    auto model = started("m2", data);
+    RunFolder run(folder(agrees ? "agrees" : "not"));
+    StopStart stop(4);  // within the second epoch
+    Trainer(model, data, options, 7).run({&run, &stop});
+    auto resumed = started("m2", data);
+    Trainer again(resumed, data, options, 7);
+    run.resume(again);
+    again.run({&run});
+    EXPECT_EQ(said_of_guidance(resumed).empty(), !agrees);
+    auto whole = started("m2", data);
+    Trainer(whole, data, options, 7).run();
+    expect_same(whole, resumed);
+    std::istringstream lines(read_file(folder(agrees ? "agrees" : "not") / "log.jsonl"));
+    for (std::string text; std::getline(lines, text);) {
+      const auto line = nlohmann::json::parse(text);
+      EXPECT_EQ(line.at("train").at("terms").contains("hold"), agrees);
+    }
+    if (agrees) continue;
+    options.start = "none";
+    options.start_file = "";
+    options.hold = 0;
+    auto plain = started("m2", data);
+    Trainer(plain, data, options, 7).run();
+    for (const auto& [name, tensor] : state_of(*plain.model)) {
+      EXPECT_TRUE(torch::equal(tensor, state_of(*whole.model).at(name))) << name;
+    }
+  }
+}
 
 class Restarting : public Starting {};
 

@@ -229,7 +229,7 @@ TrainedModel make_model(const std::string& name, std::shared_ptr<ModelOptions> o
 
 std::string said_of_guidance(const TrainedModel& trained) {
   const json start = trained.provenance.value("start", json::object());
-  if (start.empty()) return "";
+  if (start.empty() || !start.value("used", true)) return "";
   const auto hold = start.value("hold", 0.0);
   std::ostringstream said;
   said << "guided by a clustering: " << start.value("said", "clusters started");

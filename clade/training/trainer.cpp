@@ -100,11 +100,6 @@ void Trainer::check_start() {
                       std::to_string(data_.train.size()) + " training points for " +
                       std::to_string(model_.clusters()) + " clusters; lower their number");
   }
-  if (step_.learns_labels()) {
-    throw ConfigError("train.start is \"" + options_.start + "\", but " + trained_.name +
-                      " learns its clusters from labels; set it to \"none\", or "
-                      "data.label_budget to 0");
-  }
 }
 
 void Trainer::check_labels() {
@@ -357,6 +352,7 @@ std::vector<Start> Trainer::found_clusters() {
     starts.push_back(found_clusters_of(*model_.find_discrete(latent), progress));
     starts.back().made_by["kind"] = options_.start;
     if (latents.size() > 1) starts.back().latent = latent;
+    if (step_.learns_labels()) number_by_labels(starts.back(), data_.train, data_.labelled);
   }
   return starts;
 }
@@ -428,11 +424,18 @@ torch::Tensor Trainer::pictures_of_training_points(const std::string& latent,
 
 void Trainer::take_starts(std::vector<Start> starts) {
   starts_ = std::move(starts);
+  responsibilities_.clear();
   json said;
   for (const Start& start : starts_) {
-    responsibilities_[latent_of(start)] = start.responsibilities.to(data_.train.x.device());
+    if (start.used) {
+      responsibilities_[latent_of(start)] = start.responsibilities.to(data_.train.x.device());
+    }
     json& own = start.latent.empty() ? said : said[start.latent];
     own = start.made_by;
+  }
+  if (responsibilities_.empty()) {  // as if it had never been asked for
+    said["used"] = false;
+    options_.start = "none";
   }
   said["said"] = said_of(starts_);
   said["hold"] = options_.hold;
@@ -465,7 +468,7 @@ void Trainer::guide() {
 /// points. No weights of before are worth keeping.
 void Trainer::start_clusters() {
   const EvaluationMode evaluation(model_);
-  for (const std::string& latent : started_latents()) {
+  for (const auto& [latent, r] : responsibilities_) {
     auto generator = make_generator(derive_seed(seed(), "moments"), data_.train.x.device());
     model_.start_clusters(latent, moments_of(latent, generator));
   }

@@ -16,6 +16,10 @@ constexpr double kRate = 1e-3;
 constexpr double kHold = 20;
 constexpr double kCooldown = 0.4, kWarmup = 0.375, kStart = 0.06;  // shares of all epochs
 
+// Of a ladder with clusters on several levels, which first learns what each level says.
+constexpr int64_t kLadderSteps = 3 * kSteps;
+constexpr double kLadderCooldown = 0.1, kLadderStart = 0.8, kFadeIn = 0.025;
+
 int64_t share(double of, int64_t epochs) {
   return static_cast<int64_t>(std::floor(of * static_cast<double>(epochs)));
 }
@@ -79,10 +83,29 @@ int64_t clusters_of(ModelOptions& model) {
   return *setting<int64_t>(model, "components");
 }
 
-void fit_length(int64_t points, TrainOptions& train) {
+/// Whether it has clusters on several levels.
+bool is_ladder_of_clusters(ModelOptions& model) {
+  const auto* levels = setting<std::vector<int64_t>>(model, "clusters");
+  return levels != nullptr &&
+         std::count_if(levels->begin(), levels->end(), [](int64_t K) { return K > 1; }) > 1;
+}
+
+void fit_length(int64_t points, bool ladder, TrainOptions& train) {
+  const int64_t steps = ladder ? kLadderSteps : kSteps;
   train.batch = std::clamp(points / kLeastSteps, kLeastBatch, kMostBatch);
-  train.epochs = std::clamp(kSteps * train.batch / points, kFewestEpochs, kMostEpochs);
+  train.epochs = std::clamp(steps * train.batch / points, kFewestEpochs, kMostEpochs);
   train.learning_rate = kRate;
+}
+
+/// What follows from the epochs there are, for a ladder of clusters; see docs/models/vlac.md.
+void fit_stages_of_ladder(ModelOptions& model, TrainOptions& train) {
+  train.start = "autoencoder+neighbours";
+  train.start_epochs = share(kLadderStart, train.epochs);
+  train.start_beta = 1;
+  train.warmup = 0;
+  train.cooldown = share(kLadderCooldown, train.epochs);
+  train.look_ahead = 0;
+  *setting<int64_t>(model, "fade_in") = std::max<int64_t>(1, share(kFadeIn, train.epochs));
 }
 
 /// What follows from the epochs there are.
@@ -120,10 +143,16 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   fit_model(data.train.features(), learns ? data.labelled.label_names.size() : 0, model);
   file.read("model", model);
   model.validate();
-  fit_length(points, train);
+  const bool ladder = is_ladder_of_clusters(model);
+  fit_length(points, ladder, train);
   file.read("train", train);
   const int64_t K = clusters_of(model);
-  fit_stages(K > 1 && K <= points, train);
+  if (ladder && K <= points && share(kLadderStart, train.epochs) >= 2) {
+    fit_stages_of_ladder(model, train);
+    file.read("model", model);
+  } else {
+    fit_stages(K > 1 && K <= points, train);
+  }
   file.read("train", train);
   if (train.has_start() && train.objective == "elbo") train.hold = kHold;
   if (train.start.rfind("autoencoder", 0) == 0)

@@ -93,7 +93,21 @@ TEST(Fitted, StartIsNoneWhereThereIsNothingToStart) {
   file.override("data.path=points.csv");
   Experiment taught = load_experiment(file, "m2");
   fit_to_data(file, labelled, taught);
-  EXPECT_EQ(taught.train.start, "none");
+  EXPECT_EQ(taught.train.start, "neighbours");
+}
+
+TEST(Fitted, LaddersOfClustersLearnTheirLevelsFirst) {
+  const Experiment ladder = fitted(5000, 16, {}, "vlac");
+  EXPECT_EQ(ladder.train.start, "autoencoder+neighbours");
+  EXPECT_EQ(ladder.train.start_beta, 1);
+  EXPECT_EQ(ladder.train.epochs, 3 * fitted(5000, 16, {}).train.epochs);
+  EXPECT_EQ(ladder.train.start_epochs, ladder.train.epochs * 8 / 10);
+  EXPECT_EQ(to_json(*ladder.model).at("fade_in"), ladder.train.epochs / 40);
+  EXPECT_EQ(ladder.train.hold, 20);
+  EXPECT_EQ(to_json(*fitted(1000, 16, {"model.fade_in=0"}, "vlac").model).at("fade_in"), 0);
+  EXPECT_EQ(fitted(1000, 16, {"train.epochs=1"}, "vlac").train.start, "none");
+  // One clustering is one, whatever the ladder.
+  EXPECT_EQ(fitted(1000, 16, {"model.clusters=[1, 5]"}, "vlac").train.start, "neighbours");
 }
 
 TEST(Fitted, ClustersThatAreLearnedFromLabelsAreTheirClasses) {

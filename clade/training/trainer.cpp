@@ -60,6 +60,7 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       model_(*trained.model),
       data_(data),
       options_(valid(options)),
+      start_asked_(options.start),
       seed_(seed),
       log_volume_(trained.log_volume().value_or(0)),
       generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())),
@@ -295,6 +296,7 @@ void Trainer::begin_restart(int64_t restart) {
   standing_ = {};
   standing_.restart = restart;
   starts_.clear();
+  options_.start = start_asked_;
   const auto device = data_.train.x.device();
   const TrainedModel fresh = make_model(trained_.name, trained_.options, data_, seed(), device);
   load_state(model_, state_of(*fresh.model), "a fresh model");
@@ -433,10 +435,9 @@ void Trainer::take_starts(std::vector<Start> starts) {
     json& own = start.latent.empty() ? said : said[start.latent];
     own = start.made_by;
   }
-  if (responsibilities_.empty()) {  // as if it had never been asked for
-    said["used"] = false;
-    options_.start = "none";
-  }
+  const bool used = !responsibilities_.empty();
+  options_.start = used ? start_asked_ : "none";
+  if (!used) said["used"] = false;
   said["said"] = said_of(starts_);
   said["hold"] = options_.hold;
   if (options_.soft_hold > 0) said["soft_hold"] = options_.soft_hold;

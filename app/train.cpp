@@ -22,6 +22,7 @@
 #include "clade/core/progress.h"
 #include "clade/core/words.h"
 #include "clade/data/label_budget.h"
+#include "clade/evaluation/cluster_curve.h"
 #include "clade/ops/precision.h"
 #include "clade/training/provenance.h"
 #include "clade/training/run_folder.h"
@@ -141,10 +142,10 @@ class Watcher : public clade::TrainingObserver {
 };
 
 clade::TrainingSummary train_in(const fs::path& folder, clade::RunFolder& run,
-                                clade::Trainer& trainer) {
+                                clade::ClusterCurve& clusters, clade::Trainer& trainer) {
   Watcher watcher;
   try {
-    return trainer.run({&run, &watcher});
+    return trainer.run({&clusters, &run, &watcher});
   } catch (const clade::NumericalError& error) {
     const fs::path checkpoint = folder / "checkpoint.safetensors";
     if (!fs::exists(checkpoint)) throw;
@@ -332,7 +333,9 @@ void train(const TrainArguments& arguments) {
     if (const auto note = said_of_threads(folder); !note.empty()) say(note);
     begin_record(folder, experiment.run);
   }
-  const clade::TrainingSummary summary = train_in(folder, run_folder, trainer);
+  clade::ClusterCurve clusters(*trained.model, data.validation, experiment.evaluate.epoch_points,
+                               seed);
+  const clade::TrainingSummary summary = train_in(folder, run_folder, clusters, trainer);
   if (summary.interrupted) {
     throw clade::Interrupted("stopped at epoch " + std::to_string(summary.epochs + 1) + ", step " +
                              std::to_string(summary.steps) + "; go on with: clade train --resume " +

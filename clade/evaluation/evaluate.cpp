@@ -29,6 +29,9 @@ std::vector<Option> EvaluateOptions::options() {
       {"sum_clusters", &sum_clusters,
        "in F_S, sum every cluster inside each weight in place of drawing one: a tighter bound, at "
        "K times the cost"},
+      {"epoch_points", &epoch_points,
+       "validation points whose clusters are compared with their labels, if those are known, after "
+       "every epoch of training, for the page's curves: no choice depends on it; 0 for none"},
       {"precision", &precision,
        "of matrix products in F_S: fp32; tf32, on CUDA devices; or bf16, up to twice as fast where "
        "the machine has it and right to some hundredths of a nat"}};
@@ -38,6 +41,7 @@ void EvaluateOptions::validate() const {
   require_at_least("evaluate.importance_samples", static_cast<double>(importance_samples), 1);
   require_at_most("evaluate.importance_samples", static_cast<double>(importance_samples), 1e6);
   require_at_least("evaluate.importance_points", static_cast<double>(importance_points), 0);
+  require_at_least("evaluate.epoch_points", static_cast<double>(epoch_points), 0);
   require_one_of("evaluate.precision", precision, precisions());
 }
 

@@ -17,6 +17,7 @@ struct EvaluateOptions : Options {
   int64_t importance_samples = 1;
   int64_t importance_points = 0;  ///< Whose gain over the bound is that of all; 0: all points.
   bool sum_clusters = false;
+  int64_t epoch_points = 1000;     ///< Whose clusters are measured after every epoch of training.
   std::string precision = "fp32";  ///< Of matrix products in F_S; see precisions().
 
   std::vector<Option> options() override;

@@ -315,8 +315,8 @@ TEST_F(ExperimentFileTest, BeyondAsciiOnlyInStringsAndComments) {
 TEST_F(ExperimentFileTest, ControlCharactersAreRefused) {
   const std::string refusal =
       ": not TOML: a control character; save the file as plain text, in UTF-8";
-  for (const std::string text : {std::string("seed = 2.5e-\0\0", 14), std::string("s\0e\0", 4),
-                                 std::string("seed = 1 # \x7f"), std::string("seed = \"\x01\"")}) {
+  for (const std::string& text : {std::string("seed = 2.5e-\0\0", 14), std::string("s\0e\0", 4),
+                                  std::string("seed = 1 # \x7f"), std::string("seed = \"\x01\"")}) {
     EXPECT_EQ(complaint(text), "FILE:1" + refusal);
   }
   EXPECT_EQ(complaint("seed\t=\t1\r\n"), "");

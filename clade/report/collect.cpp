@@ -73,10 +73,13 @@ bool all_unknown(const std::vector<double>& values) {
 std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
   std::vector<Curve> curves;
   if (!std::filesystem::exists(log)) return curves;
+  const auto find = [&](const std::string& name) {
+    return std::find_if(curves.begin(), curves.end(),
+                        [&](const Curve& curve) { return curve.name == name; });
+  };
   const auto add = [&](const std::string& name, double epoch, double train, double validation) {
-    auto found = std::find_if(curves.begin(), curves.end(),
-                              [&](const Curve& curve) { return curve.name == name; });
-    if (found == curves.end()) found = curves.insert(curves.end(), Curve{name, {}, {}, {}});
+    auto found = find(name);
+    if (found == curves.end()) found = curves.insert(curves.end(), Curve{name, {}, {}, {}, true});
     found->epochs.push_back(epoch);
     found->train.push_back(train);
     found->validation.push_back(validation);
@@ -97,6 +100,13 @@ std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
     const Pointer relaxed("/train/relaxed_elbo");
     both("bound", number(line.contains(relaxed) ? relaxed : Pointer("/train/elbo")),
          number(Pointer("/validation/elbo")));
+    const Pointer figures("/figures");
+    if (line.contains(figures) && line.at(figures).is_object()) {
+      for (const auto& item : line.at(figures).items()) {
+        add(item.key(), epoch, std::nan(""), number(figures / item.key()));
+        find(item.key())->of_bound = false;
+      }
+    }
     const Pointer terms("/train/terms");
     if (!line.contains(terms) || !line.at(terms).is_object()) continue;
     for (const auto& item : line.at(terms).items()) {

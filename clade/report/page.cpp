@@ -599,11 +599,24 @@ class Page {
 
   void curves() {
     json list = json::array();
+    curves("Training", "Each named term of the bound, in nats per data point, over the epochs.",
+           /*of_bound=*/true, list);
+    curves("The clusters over the epochs",
+           "Of validation points: how many clusters there are in effect, and the share of points "
+           "whose cluster stands for their label. Nothing was chosen by it.",
+           /*of_bound=*/false, list);
+    if (!list.empty()) data_["curves"] = std::move(list);
+  }
+
+  void curves(const std::string& title, const std::string& said, bool of_bound, json& list) {
+    bool begun = false;
     for (const Curve& curve : report_.curves) {
       if (curve.epochs.empty() || (curve.train.empty() && curve.validation.empty())) continue;
-      if (list.empty()) {
-        begin("Training", "Each named term of the bound, in nats per data point, over the epochs.");
+      if (curve.of_bound != of_bound) continue;
+      if (!begun) {
+        begin(title, said);
         out_ << "<div class=\"charts\">\n";
+        begun = true;
       }
       json entry = {{"train", json::array()}, {"validation", json::array()}};
       for (size_t i = 0; i < curve.epochs.size(); ++i) {
@@ -619,8 +632,7 @@ class Page {
       out_ << "</figure>\n";
       list.push_back(std::move(entry));
     }
-    if (list.empty()) return;
-    data_["curves"] = std::move(list);
+    if (!begun) return;
     out_ << "</div>\n";
     end();
   }

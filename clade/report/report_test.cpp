@@ -268,7 +268,9 @@ TEST(Page, LeavesOutRealPointsThatAreNotThere) {
 }
 
 TEST(Page, ChartsGetTheNumbersOfTheReport) {
-  const json data = data_of(render_page(example(4, {5})));
+  Report report = example(4, {5});
+  const std::string page = render_page(report);
+  const json data = data_of(page);
   EXPECT_EQ(data["clusterings"][0]["order"], (json{3, 2, 1, 0}));
   EXPECT_EQ(data["clusterings"][0]["share"], (json{0.1, 0.2, 0.3, 0.4}));
   ASSERT_EQ(data["curves"].size(), 2u);
@@ -276,6 +278,9 @@ TEST(Page, ChartsGetTheNumbersOfTheReport) {
   EXPECT_TRUE(data["curves"][0]["train"][2]["y"].is_null());
   EXPECT_EQ(data["curves"][0]["validation"][2]["y"], -2.25);
   EXPECT_TRUE(data["curves"][1]["validation"].empty());
+  EXPECT_EQ(page.find("The clusters over the epochs"), std::string::npos);
+  report.curves[1].of_bound = false;
+  EXPECT_NE(render_page(report).find("The clusters over the epochs"), std::string::npos);
   EXPECT_EQ(data["latents"][0]["explained"], (json{0.5, 0.25}));
   EXPECT_EQ(data["latents"][0]["clusters"][0][5], 1);
 }
@@ -523,8 +528,8 @@ TEST_F(ReportFolder, ShowsWhereTheClustersStarted) {
   const Scatter one = start_scatters({narrow}, train, 1, 1)[0];
   EXPECT_TRUE(one.points.allclose(report.start[0].points));
   EXPECT_EQ(one.explained[1], 0);
-  EXPECT_TRUE(start_scatter(start, train, 2, 1)[0].clusters.empty());
-  EXPECT_TRUE(start_scatter({}, train, 1, 1).empty());
+  EXPECT_TRUE(start_scatters({start}, train, 2, 1)[0].clusters.empty());
+  EXPECT_TRUE(start_scatters({Start()}, train, 1, 1).empty());
 
   const std::string page = render_page(report);
   EXPECT_EQ(unbalanced(markup(page)), "");
@@ -720,7 +725,8 @@ TEST_F(ReportFolder, RelaxedTrainingAndExactValidationAreCurvesApart) {
   const auto line = [](int epoch, const char* name, double relaxed, double exact) {
     return json{{"epoch", epoch},
                 {"train", {{name, -relaxed}, {"terms", {{"KL(y)", relaxed}}}}},
-                {"validation", {{"elbo", -exact}, {"terms", {{"KL(y)", exact}}}}}}
+                {"validation", {{"elbo", -exact}, {"terms", {{"KL(y)", exact}}}}},
+                {"figures", {{"effective clusters", exact}}}}
                .dump() +
            "\n";
   };
@@ -731,7 +737,11 @@ TEST_F(ReportFolder, RelaxedTrainingAndExactValidationAreCurvesApart) {
   std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> by_name;
   for (const Curve& curve : curves) by_name[curve.name] = {curve.train, curve.validation};
   using Values = std::vector<double>;
-  EXPECT_EQ(by_name.size(), 4u);
+  EXPECT_EQ(by_name.size(), 5u);
+  EXPECT_EQ(by_name["effective clusters"], (std::pair<Values, Values>{{}, {3, 4}}));
+  for (const Curve& curve : curves) {
+    EXPECT_EQ(curve.of_bound, curve.name != "effective clusters") << curve.name;
+  }
   EXPECT_EQ(by_name["bound"], (std::pair<Values, Values>{{}, {-3, -4}}));
   EXPECT_EQ(by_name["bound, relaxed"], (std::pair<Values, Values>{{-1, -2}, {}}));
   EXPECT_EQ(by_name["KL(y)"], (std::pair<Values, Values>{{}, {3, 4}}));

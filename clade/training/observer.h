@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -24,6 +25,7 @@ struct EpochLog {
   double beta = 0;
   double seconds = 0;  ///< Of this epoch, validation included.
   double samples_per_second = 0;
+  std::map<std::string, double> figures;  ///< What observers measured, by what people call it.
 };
 
 /// Where training stands, for a progress line.
@@ -46,6 +48,9 @@ class TrainingObserver {
 
   /// After every step. False stops training here; it can be taken up later.
   virtual bool after_step(const TrainingProgress&) { return true; }
+
+  /// After every epoch: adds to its figures. All observers have, before after_epoch() is called.
+  virtual void measure(EpochLog&) {}
 
   virtual void after_epoch(const EpochLog&) {}
 

@@ -33,6 +33,7 @@ json to_json(const EpochLog& log) {
                {"seconds", log.seconds},
                {"samples_per_second", log.samples_per_second}};
   if (log.restart) line["restart"] = *log.restart;
+  if (!log.figures.empty()) line["figures"] = log.figures;
   if (log.validation) line["validation"] = to_json(*log.validation);
   // Not every model bounds labelled points; all have losses.
   if (log.labelled) line["labelled"]["terms"] = to_json(*log.labelled)["terms"];

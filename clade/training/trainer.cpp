@@ -532,6 +532,7 @@ bool Trainer::run_epoch() {
   log.seconds = seconds_before + seconds_since(start);
   seconds_ += log.seconds;
   epoch_seconds_ = 0;
+  for (TrainingObserver* observer : observers_) observer->measure(log);
   for (TrainingObserver* observer : observers_) observer->after_epoch(log);
   last_ = log;
   if (!restarts_are_over() && standing_.epoch == options_.restarts_end()) end_restart(log);

@@ -33,6 +33,8 @@ constexpr int64_t kHistogramSamples = 5000;
 constexpr int64_t kTableSamples = 1000;
 constexpr int64_t kContrasts = 20;  // of a cluster
 constexpr size_t kTraversalRows = 5;
+constexpr int64_t kVariedPoints = 6, kVariations = 10;
+constexpr double kSeenVariation = 1.0 / 255;
 constexpr int64_t kMisnamed = 40;
 constexpr int64_t kMeshSide = 15;
 constexpr int64_t kMeshDraws = 20000;  // whose quantiles are taken for the prior's
@@ -325,6 +327,37 @@ std::vector<Traversed> traversals_of(Model& model, uint64_t seed) {
   return all;
 }
 
+/// Of models with several layers, each of them drawn anew for some points while the others stay
+/// where the points have them (VLAC, figure 2): [points, 2 + draws, D], the points and their
+/// reconstructions first. Without layers that change nothing then.
+std::vector<Traversed> variations_of(Model& model, const torch::Tensor& points,
+                                     Generator& generator) {
+  const auto x = points.slice(0, 0, kVariedPoints);
+  auto layers = model.encode(x, generator);
+  std::erase_if(layers, [&](const LayerPosterior& layer) {  // auxiliary ones generate nothing
+    const auto& all = model.latents();
+    return std::none_of(all.begin(), all.end(),
+                        [&](const LatentInfo& latent) { return latent.name == layer.name; });
+  });
+  if (layers.size() < 2) return {};
+  const auto reconstructed = model.reconstruct(x);
+  std::vector<Traversed> all;
+  for (const LayerPosterior& varied : layers) {
+    Given others;
+    for (const LayerPosterior& layer : layers) {
+      if (layer.name != varied.name) others[layer.name] = layer.mean;
+    }
+    std::vector<torch::Tensor> columns = {x, reconstructed};
+    for (int64_t draw = 0; draw < kVariations; ++draw) {
+      columns.push_back(model.sample_means(x.size(0), others, generator));
+    }
+    const auto drawn = torch::stack(columns, 1);
+    const auto spread = drawn.slice(1, 2).std(1).max().item<double>();
+    if (spread > kSeenVariation) all.push_back({varied.name, drawn});
+  }
+  return all;
+}
+
 /// The posterior means of a layer; two units need no turning.
 Scatter seen(const LayerSummary& layer) {
   if (layer.means.size(1) != 2) return seen_in_two_dimensions(layer.name, layer.means);
@@ -437,6 +470,8 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   }
   if (is_image(report.shape)) {
     report.traversals = traversals_of(model, derive_seed(seed, "traversals"));
+    auto apart = make_generator(derive_seed(seed, "variations"), data.x.device());
+    report.variations = variations_of(model, shown.x, apart);
     const auto strongest = report.clusterings.empty()
                                ? std::vector<int64_t>()
                                : strongest_first(report.clusterings.front().share);

@@ -70,6 +70,7 @@ class Page {
     meshes();
     latents();
     curves();
+    variations();
     samples();
     for (const Ranked& one : clusterings_) samples_uniform(one);
     details();
@@ -659,6 +660,27 @@ class Page {
       out_ << "</figure>\n";
     }
     out_ << "</div>\n";
+  }
+
+  void variations() {
+    if (report_.variations.empty() || !is_image(report_.shape)) return;
+    begin(
+        "What each layer says",
+        "Each row begins with a point and what the model makes of it; then one layer is drawn anew "
+        "while the others stay as the point has them.");
+    for (const Traversed& one : report_.variations) {
+      out_ << "<h3>" << escape(one.name) << " alone</h3>\n";
+      out_ << "<div class=\"strip all\" style=\"--n:" << one.points.size(1) << "\">";
+      for (const auto& row : one.points.unbind(0)) {
+        for (int64_t i = 0; i < row.size(0); ++i) {
+          image(row[i], i == 0   ? "a point"
+                        : i == 1 ? "its reconstruction"
+                                 : one.name + " drawn anew");
+        }
+      }
+      out_ << "</div>\n";
+    }
+    end();
   }
 
   void samples() {

@@ -91,6 +91,9 @@ void validate(const Report& report) {
   for (const Traversed& one : report.traversals) {
     expect_shape("traversals.points", one.points, {any, any, features});
   }
+  for (const Traversed& one : report.variations) {
+    expect_shape("variations.points", one.points, {any, any, features});
+  }
   for (const HeldBack& labels : report.held_back) {
     const auto K = static_cast<int64_t>(labels.classes.size());
     expect_shape("held_back.learned", labels.learned, {any});
@@ -228,6 +231,9 @@ void write_sheets(const Report& report, const std::filesystem::path& folder) {
   square("samples", report.samples);
   for (const Traversed& one : report.traversals) {
     write("traversal_" + file_name(one.name), one.points.cpu());
+  }
+  for (const Traversed& one : report.variations) {
+    write("variation_" + file_name(one.name), one.points.cpu());
   }
 }
 

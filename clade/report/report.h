@@ -111,7 +111,10 @@ struct Report {
   torch::Tensor reconstructions;         // [n, D] … and what the model makes of them
   torch::Tensor samples;                 // [n, D] drawn from the model
   std::vector<Traversed> traversals;     ///< Of images.
-  std::vector<HeldBack> held_back;       ///< One if the model learned from labels, or none.
+  /// Of images, a layer each: some points, what the model makes of them, and that with this layer
+  /// drawn anew, all others kept.
+  std::vector<Traversed> variations;
+  std::vector<HeldBack> held_back;  ///< One if the model learned from labels, or none.
   std::vector<Scatter> latents;
   std::vector<Mesh> meshes;     ///< Of images; one, or none.
   std::vector<Scatter> start;   ///< The codes training started from; one, or none.
@@ -121,7 +124,7 @@ struct Report {
 /// Writes `folder`/index.html, one page that opens from disk and needs no other file, and its
 /// pictures beside it as PNG files: clusters (those that hold 1/K of the data or more and, below an
 /// empty row, as many others as make 30), labels (drawn from each label's strongest clusters),
-/// reconstructions, samples, samples_uniform, traversal_NAME, mesh_NAME and
+/// reconstructions, samples, samples_uniform, traversal_NAME, variation_NAME, mesh_NAME and
 /// mesh_NAME_given_cluster where points are images; curves, q_y, q_y_given_label, confusion,
 /// histograms (points of one feature) and latent_NAME where gnuplot is installed.
 /// label_clusters.csv has each label's strongest clusters,

@@ -57,6 +57,7 @@ Report example(int64_t clusters, const std::vector<int64_t>& shape) {
   report.shape = shape;
   report.headline = {{"bound", "-12.5 nats", "Higher is better."}};
   report.traversals = {{"w", torch::rand({4, 5, features})}};
+  report.variations = {{"z1", torch::rand({3, 4, features})}};
   report.curves = {{"elbo", {1, 2, 3}, {-3, -2, std::nan("")}, {-3.5, -2.5, -2.25}},
                    {"KL(z)", {1, 2, 3}, {1, 2, 3}, {}},
                    {"empty", {}, {}, {}}};
@@ -379,7 +380,7 @@ TEST_F(ReportFolder, PutsThePicturesBesideThePage) {
             0);
 #ifdef CLADE_WITH_PNG
   for (const char* name : {"clusters.png", "labels.png", "reconstructions.png", "samples.png",
-                           "samples_uniform.png", "traversal_w.png"}) {
+                           "samples_uniform.png", "traversal_w.png", "variation_z1.png"}) {
     EXPECT_EQ(written.count(name), 1u) << name;
   }
 #endif
@@ -501,6 +502,46 @@ TEST_F(ReportFolder, ATableIsShownByItsColumnsInItsUnits) {
             "0,3,income,0.1,20000,1,10000,1\n");
   report.columns.pop_back();
   EXPECT_THROW(write_report(report, folder_), Error);
+}
+
+TEST_F(ReportFolder, VariesOneLayerAfterTheOtherIfThereAreSeveral) {
+  const auto variations = [&](const std::string& name, const torch::Tensor& x) {
+    auto generator = make_generator(1);
+    TrainedModel trained;
+    trained.name = name;
+    trained.model = find_model(name).make(*small_options(name), Parent{"x", 4}, generator);
+    {
+      torch::NoGradGuard no_grad;  // away from weights under which nothing reaches x
+      for (auto& weight : trained.model->parameters()) {
+        weight.add_(torch::empty_like(weight).normal_(0, 0.5, generator));
+      }
+    }
+    trained.shape = {2, 2};
+    trained.preprocessing.shift = torch::zeros({4});
+    trained.preprocessing.scale = torch::ones({4});
+    Dataset data;
+    data.x = x;
+    auto report = collect_report(trained, data, folder_ / "log.jsonl", json::object(), 1);
+    trained.model->eval();
+    for (const Traversed& one : report.variations) {
+      EXPECT_TRUE(one.points.select(1, 0).equal(x));
+      EXPECT_TRUE(torch::allclose(one.points.select(1, 1), trained.model->reconstruct(x), 1e-5));
+      EXPECT_EQ(one.points.size(1), 12);
+    }
+    return report.variations;
+  };
+  auto generator = make_generator(2);
+  const auto x = torch::empty({5, 4}).bernoulli_(0.5, generator);
+  const auto ladder = variations("vlac", x);
+  ASSERT_EQ(ladder.size(), 2u);
+  EXPECT_EQ(ladder[0].name, "z1");
+  EXPECT_EQ(ladder[1].name, "z2");
+  EXPECT_TRUE(variations("cp_vae", x).empty());
+  EXPECT_TRUE(variations("adgm", x).empty());
+  // What lies below is held: z2 of this model reaches x through z1 alone.
+  const auto above = variations("vae_l2", x);
+  ASSERT_EQ(above.size(), 1u);
+  EXPECT_EQ(above[0].name, "z1");
 }
 
 TEST_F(ReportFolder, ShowsWhereTheClustersStarted) {

@@ -46,8 +46,8 @@ void embed(const EmbedArguments& arguments) {
         std::to_string(layer.means.size(1)) + ": " + arguments.out);
     return;
   }
-  throw clade::ConfigError("the model has no continuous latent \"" + arguments.latent + "\"; it may be " +
-                           clade::one_of(names));
+  throw clade::ConfigError("the model has no continuous latent \"" + arguments.latent +
+                           "\"; it may be " + clade::one_of(names));
 }
 
 }  // namespace

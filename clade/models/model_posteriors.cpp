@@ -81,13 +81,14 @@ std::vector<Classifier> Model::classifiers(const torch::Tensor& x, Generator& ge
   torch::Tensor sum;  // [B, K]
   constexpr int64_t kRounds = kClassifierDraws / kDrawsAtATime;
   for (int64_t round = 0; round < kRounds; ++round) {
-    auto q = posterior(Clusters::every, kDrawsAtATime, generator, &cache);
+    // One cluster a draw: over a hundred of them all that matter come up.
+    auto q = posterior(Clusters::drawn, kDrawsAtATime, generator, &cache);
     infer(q, x);
     Replay p(q, x);
     run(p, y);
-    const auto p_y = p.at(y).clusters().probs();  // [K, S, B, K]; [K] if it depends on nothing
+    const auto p_y = p.at(y).clusters().probs();  // [S, B, K]; [K] if it depends on nothing
     if (p_y.dim() == 1) return all;
-    const auto probs = q.expectation(p_y, /*trailing=*/1).mean(0);
+    const auto probs = p_y.mean(0);
     sum = sum.defined() ? sum + probs : probs;
   }
   all.push_back({"p(" + y + "|x)", sum / static_cast<double>(kRounds)});

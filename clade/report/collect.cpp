@@ -34,7 +34,7 @@ constexpr int64_t kTableSamples = 1000;
 constexpr int64_t kContrasts = 20;  // of a cluster
 constexpr size_t kTraversalRows = 5;
 constexpr int64_t kVariedPoints = 6, kVariations = 10;
-constexpr double kSeenVariation = 1.0 / 255;
+constexpr double kSeenVariation = 0.05;  // of a pixel, its deviation over the draws
 constexpr int64_t kMisnamed = 40;
 constexpr int64_t kMeshSide = 15;
 constexpr int64_t kMeshDraws = 20000;  // whose quantiles are taken for the prior's

@@ -358,13 +358,36 @@ std::vector<Traversed> variations_of(Model& model, const torch::Tensor& points,
   return all;
 }
 
+/// Points of two features, and as many drawn from the model, in the data's units.
+std::vector<Scatter> plane_of(const TrainedModel& trained, const Dataset& data,
+                              const std::vector<Scatter>& latents, Generator& generator) {
+  Model& model = *trained.model;
+  const auto real = data.x.slice(0, 0, kScatterPoints);
+  const auto drawn = model.generations(real.size(0), {}, generator)->sample(generator);
+  std::vector<Scatter> plane;
+  for (const auto& [name, x] : {std::pair{"real points", real}, std::pair{"drawn points", drawn}}) {
+    Scatter scatter;
+    scatter.name = name;
+    scatter.points = trained.preprocessing.restore(x.cpu());
+    scatter.axis = "feature";
+    plane.push_back(std::move(scatter));
+  }
+  if (!latents.empty()) {  // coloured as they are there
+    plane[0].clusters = latents.front().clusters;
+    plane[0].label = latents.front().label;
+  }
+  const auto q_y = model.cluster_probabilities(drawn, generator);
+  for (const size_t l : model.clusterings()) plane[1].clusters.push_back(q_y[l].argmax(1));
+  return plane;
+}
+
 /// The posterior means of a layer; two units need no turning.
 Scatter seen(const LayerSummary& layer) {
   if (layer.means.size(1) != 2) return seen_in_two_dimensions(layer.name, layer.means);
   Scatter scatter;
   scatter.name = layer.name;
   scatter.points = layer.means;
-  scatter.units = true;
+  scatter.axis = "unit";
   return scatter;
 }
 
@@ -478,6 +501,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     report.meshes = meshes_of(model, strongest, generator);
     return report;
   }
+  if (data.features() == 2) report.plane = plane_of(trained, shown, report.latents, generator);
   restore_units(trained.preprocessing, report);
   const auto points = trained.preprocessing.restore(shown.x.cpu());
   for (size_t i = 0; i < report.clusterings.size(); ++i) {

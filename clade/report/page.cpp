@@ -521,12 +521,10 @@ class Page {
     out_ << "<figure>\n<figcaption><h3>" << escape(latent.name) << "</h3>";
     colours(latent, index, by_label);
     out_ << "</figcaption>\n";
-    canvas("latent", index,
-           (latent.units ? "The two units of " : "Principal components of ") + latent.name, "even");
+    canvas("latent", index, "The two main " + latent.axis + "s of " + latent.name, "even");
     out_ << "<div class=\"legend\" id=\"legend-" << index << "\"></div>\n</figure>\n";
-    json entry = {{"points", numbers(latent.points)},
-                  {"explained", json::array()},
-                  {"axis", latent.units ? "unit" : "principal component"}};
+    json entry = {
+        {"points", numbers(latent.points)}, {"explained", json::array()}, {"axis", latent.axis}};
     if (by_label) entry["by"] = "label";
     for (const double part : latent.explained) entry["explained"].push_back(number(part));
     for (const auto& cluster : latent.clusters) entry["clusters"].push_back(integers(cluster));
@@ -588,6 +586,11 @@ class Page {
     for (const Scatter& latent : report_.latents) {
       if (!has_mesh(latent)) others.push_back(latent);
     }
+    scatters(
+        "Real and drawn points",
+        "In the plane of the two features: points of the data, and as many drawn from the model, "
+        "by the cluster it puts them into.",
+        report_.plane);
     scatters("The latent space",
              "Each dot is a data point, where the model puts it, seen along the two directions in "
              "which the points differ most.",
@@ -619,7 +622,9 @@ class Page {
         out_ << "<div class=\"charts\">\n";
         begun = true;
       }
-      json entry = {{"train", json::array()}, {"validation", json::array()}};
+      json entry = {{"train", json::array()},
+                    {"validation", json::array()},
+                    {"axis", of_bound ? "nats per data point" : "of validation points"}};
       for (size_t i = 0; i < curve.epochs.size(); ++i) {
         const auto add = [&](const char* name, const std::vector<double>& values) {
           if (!values.empty())

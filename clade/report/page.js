@@ -87,7 +87,7 @@
         data: { datasets },
         options: {
           interaction: { mode: 'index', intersect: false },
-          scales: { x: linear('epoch', { ticks: { precision: 0 } }), y: axis('nats per data point') },
+          scales: { x: linear('epoch', { ticks: { precision: 0 } }), y: axis(curve.axis) },
           plugins: { legend: small_legend, tooltip: { callbacks: { title: items => `epoch ${items[0].parsed.x}` } } },
         },
       };

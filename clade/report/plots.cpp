@@ -120,8 +120,7 @@ std::string curves_script(const std::vector<Curve>& curves, int64_t columns) {
   const auto rows = (static_cast<int64_t>(curves.size()) + columns - 1) / columns;
   std::ostringstream script;
   script << "set datafile missing 'nan'\nset multiplot layout " << rows << "," << columns << "\n"
-         << "set xlabel 'epoch'\nset ylabel 'nats per data point'\nset key outside top right "
-            "horizontal\n"
+         << "set xlabel 'epoch'\nset key outside top right horizontal\n"
          << "set yrange [*:*]\nset xtics autofreq\n";
   for (size_t i = 0; i < curves.size(); ++i) {
     const Curve& curve = curves[i];
@@ -146,7 +145,9 @@ std::string curves_script(const std::vector<Curve>& curves, int64_t columns) {
     };
     add(curve.train, "train", 0);
     add(curve.validation, "validation", 5);
-    script << "set title " << quoted(curve.name) << "\n" << plots << "\n";
+    script << "set title " << quoted(curve.name) << "\nset ylabel '"
+           << (curve.of_bound ? "nats per data point" : "of validation points") << "'\n"
+           << plots << "\n";
   }
   return std::move(script).str();
 }
@@ -319,7 +320,7 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
   for (size_t rank = 0; rank < shown; ++rank) add(rank, name(groups[rank]));
   const auto axis = [&](size_t component, const char* which) {
     std::ostringstream label;
-    label << which << (latent.units ? " unit" : " principal component");
+    label << which << " " << latent.axis;
     if (component < latent.explained.size()) {
       label.precision(3);
       label << " (" << 100 * latent.explained[component] << " % of variance)";
@@ -356,7 +357,7 @@ std::string label_curves_script(const std::vector<LabelCurve>& curves) {
 }
 
 /// A panel by the clusters of each discrete latent and, where there are labels, one by label.
-std::string latent_script(const Report& report, const Scatter& latent, int64_t panels) {
+std::string scatter_panels(const Report& report, const Scatter& latent, int64_t panels) {
   std::ostringstream script;
   script << "set multiplot layout 1," << panels << "\nset key outside right top samplen 0.5\n";
   for (size_t c = 0; c < latent.clusters.size(); ++c) {
@@ -485,13 +486,15 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
            histograms_script(report, one, columns, clusters));
     }
   }
-  for (const Scatter& latent : report.latents) {
-    if (latent.points.size(0) == 0) continue;
+  const auto plot_scatter = [&](const std::string& stem, const Scatter& scatter) {
+    if (scatter.points.size(0) == 0) return;
     const auto panels = std::max<int64_t>(
-        1, static_cast<int64_t>(latent.clusters.size()) + (latent.label.defined() ? 1 : 0));
-    plot("latent_" + file_name(latent.name) + ".png", {panels * 720, 580},
-         latent_script(report, latent, panels));
-  }
+        1, static_cast<int64_t>(scatter.clusters.size()) + (scatter.label.defined() ? 1 : 0));
+    plot(stem + file_name(scatter.name) + ".png", {panels * 720, 580},
+         scatter_panels(report, scatter, panels));
+  };
+  for (const Scatter& points : report.plane) plot_scatter("plane_", points);
+  for (const Scatter& latent : report.latents) plot_scatter("latent_", latent);
   return notes;
 }
 

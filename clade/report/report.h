@@ -70,7 +70,7 @@ struct Scatter {
   std::vector<double> explained;  ///< Share of the variance along each component; may be empty.
   std::vector<torch::Tensor> clusters;  // [n] int64 of each of the report's clusterings, or none
   torch::Tensor label;                  // [n] int64, negative where unknown; or undefined
-  bool units = false;                   ///< Whether the axes are the latent's units.
+  std::string axis = "principal component";  ///< What an axis is; or "unit", or "feature".
 };
 
 /// What is generated on a grid over the two units of a layer that depends on no other: its columns
@@ -115,6 +115,7 @@ struct Report {
   /// drawn anew, all others kept.
   std::vector<Traversed> variations;
   std::vector<HeldBack> held_back;  ///< One if the model learned from labels, or none.
+  std::vector<Scatter> plane;       ///< Of points of two features: real ones and drawn ones.
   std::vector<Scatter> latents;
   std::vector<Mesh> meshes;     ///< Of images; one, or none.
   std::vector<Scatter> start;   ///< The codes training started from; one, or none.

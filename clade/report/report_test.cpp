@@ -610,6 +610,35 @@ TEST_F(ReportFolder, CollectsATableInItsUnits) {
   }
 }
 
+TEST_F(ReportFolder, ShowsPointsOfTwoFeaturesInTheirPlane) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  trained.name = "cp_vae";
+  trained.model = find_model("cp_vae").make(*small_options("cp_vae"), Parent{"x", 2}, generator);
+  trained.shape = {2};
+  trained.preprocessing.shift = torch::tensor({3.0, -1.0});
+  trained.preprocessing.scale = torch::tensor({2.0, 10.0});
+  Dataset data;
+  data.x = torch::empty({40, 2}).bernoulli_(0.5, generator);
+  Report report = collect_report(trained, data, folder_ / "none", json::object(), 1);
+  ASSERT_EQ(report.plane.size(), 2u);
+  const auto raw = data.x * trained.preprocessing.scale + trained.preprocessing.shift;
+  EXPECT_TRUE(torch::allclose(report.plane[0].points.to(torch::kFloat64), raw.to(torch::kFloat64)));
+  EXPECT_EQ(report.plane[1].points.sizes(), raw.sizes());
+  for (const Scatter& points : report.plane) {
+    ASSERT_EQ(points.clusters.size(), 1u);
+    EXPECT_EQ(points.clusters[0].size(0), 40);
+  }
+  EXPECT_NE(render_page(report).find("Real and drawn points"), std::string::npos);
+  Dataset wider = data;
+  wider.x = torch::zeros({40, 4});
+  trained.model = find_model("cp_vae").make(*small_options("cp_vae"), Parent{"x", 4}, generator);
+  trained.shape = {4};
+  trained.preprocessing.shift = torch::zeros({4});
+  trained.preprocessing.scale = torch::ones({4});
+  EXPECT_TRUE(collect_report(trained, wider, folder_ / "none", json::object(), 1).plane.empty());
+}
+
 /// A model of the registry with two units a layer, of four pixels.
 TrainedModel model_of_pictures(const std::string& name) {
   auto generator = make_generator(1);
@@ -649,7 +678,7 @@ TEST_F(ReportFolder, DrawsAGridOverTheTwoUnitsOfTheTopLayer) {
     const auto expected = vae.model->sample_means(1, {{"z", z}}, generator)[0];
     EXPECT_TRUE(mesh.random[row][column].allclose(expected, 0, 0.03)) << row << ", " << column;
   }
-  EXPECT_TRUE(plane.latents[0].units);  // as they are, not turned
+  EXPECT_EQ(plane.latents[0].axis, "unit");  // as they are, not turned
 
   // Where the layer is drawn given a cluster, its grid is that of the cluster.
   const TrainedModel clusters = model_of_pictures("cp_vae");

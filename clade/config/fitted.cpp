@@ -18,7 +18,7 @@ constexpr double kCooldown = 0.4, kWarmup = 0.375, kStart = 0.06;  // shares of 
 
 // Of a ladder with clusters on several levels, which first learns what each level says.
 constexpr int64_t kLadderSteps = 3 * kSteps;
-constexpr double kLadderCooldown = 0.1, kLadderStart = 0.8, kFadeIn = 0.025;
+constexpr double kLadderCooldown = 0.1, kLadderStart = 0.8, kFadeIn = 0.01;
 
 int64_t share(double of, int64_t epochs) {
   return static_cast<int64_t>(std::floor(of * static_cast<double>(epochs)));

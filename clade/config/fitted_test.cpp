@@ -102,7 +102,7 @@ TEST(Fitted, LaddersOfClustersLearnTheirLevelsFirst) {
   EXPECT_EQ(ladder.train.start_beta, 1);
   EXPECT_EQ(ladder.train.epochs, 3 * fitted(5000, 16, {}).train.epochs);
   EXPECT_EQ(ladder.train.start_epochs, ladder.train.epochs * 8 / 10);
-  EXPECT_EQ(to_json(*ladder.model).at("fade_in"), ladder.train.epochs / 40);
+  EXPECT_EQ(to_json(*ladder.model).at("fade_in"), ladder.train.epochs / 100);
   EXPECT_EQ(ladder.train.hold, 20);
   EXPECT_EQ(to_json(*fitted(1000, 16, {"model.fade_in=0"}, "vlac").model).at("fade_in"), 0);
   EXPECT_EQ(fitted(1000, 16, {"train.epochs=1"}, "vlac").train.start, "none");

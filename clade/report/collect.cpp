@@ -443,6 +443,7 @@ std::vector<Scatter> start_scatters(const std::vector<Start>& starts, const Data
     // If one discrete latent alone of several started from a cluster, colours would be another's.
     for (const Start& each : starts) {
       if (starts.size() != clusterings) break;
+      if (each.latent == start.latent) scatter.own = scatter.clusters.size();
       scatter.clusters.push_back(each.responsibilities.argmax(1).index_select(0, rows));
     }
     if (train.labelled()) scatter.label = train.labels.cpu().index_select(0, rows);
@@ -486,6 +487,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     Scatter scatter = seen(layer);
     scatter.points = scatter.points.slice(0, 0, kScatterPoints);
     for (const size_t l : model.clusterings()) {
+      if (model.discrete()[l].layer == layer.name) scatter.own = scatter.clusters.size();
       scatter.clusters.push_back(q.clusters[l].argmax(1).slice(0, 0, kScatterPoints));
     }
     if (shown.labelled()) scatter.label = shown.labels.slice(0, 0, kScatterPoints);

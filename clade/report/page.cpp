@@ -507,7 +507,7 @@ class Page {
     };
     for (size_t c = 0; c < latent.clusters.size(); ++c) {
       button(std::to_string(c), several() ? escape(report_.clusterings[c].name) : "cluster",
-             c == 0 && !by_label);
+             c == latent.own && !by_label);
     }
     if (latent.label.defined()) button("label", "label", by_label);
     out_ << "</span>";
@@ -526,6 +526,7 @@ class Page {
     json entry = {
         {"points", numbers(latent.points)}, {"explained", json::array()}, {"axis", latent.axis}};
     if (by_label) entry["by"] = "label";
+    if (!by_label && latent.own > 0) entry["by"] = latent.own;
     for (const double part : latent.explained) entry["explained"].push_back(number(part));
     for (const auto& cluster : latent.clusters) entry["clusters"].push_back(integers(cluster));
     if (latent.label.defined()) {

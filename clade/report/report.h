@@ -70,6 +70,7 @@ struct Scatter {
   std::vector<double> explained;  ///< Share of the variance along each component; may be empty.
   std::vector<torch::Tensor> clusters;  // [n] int64 of each of the report's clusterings, or none
   torch::Tensor label;                  // [n] int64, negative where unknown; or undefined
+  size_t own = 0;  ///< Which of those clusterings colours it at first: that of its own latent.
   std::string axis = "principal component";  ///< What an axis is; or "unit", or "feature".
 };
 

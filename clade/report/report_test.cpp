@@ -551,6 +551,14 @@ TEST_F(ReportFolder, ShowsWhereTheClustersStarted) {
   start.responsibilities = torch::one_hot(torch::tensor({2, 0, 1, 1, 0}), 3).to(torch::kFloat32);
   Dataset train;
   train.labels = torch::tensor({0, 1, 1, 0, 1});
+  Start y1 = start, y2 = start;
+  y1.latent = "y1";
+  y2.latent = "y2";
+  const auto both = start_scatters({y1, y2}, train, 2, 1);
+  EXPECT_EQ(both.at(0).own, 0u);
+  EXPECT_EQ(both.at(1).own, 1u);
+  EXPECT_EQ(both.at(1).name, "start of y2");
+  EXPECT_EQ(both.at(1).clusters.size(), 2u);
   report.start = start_scatters({start}, train, 1, 1);
   ASSERT_EQ(report.start.size(), 1u);
   // Each dot has its own cluster and label, in whatever order they are drawn: along one line.

@@ -7,8 +7,9 @@ namespace clade {
 
 /// Gives what `file` leaves open of the model and its training values that fit the data: widths,
 /// latent sizes and batch by the number of values and points, epochs by a budget of steps, rate,
-/// warm-up and cooldown by the epochs, and clusters that start from the graph of neighbours or, if
-/// the model learns from labels, are as many as those know classes. The
+/// warm-up and cooldown by the epochs, clusters that start from the graph of neighbours, those of a
+/// ladder from what each level says, and as many of them as there are classes if the model learns
+/// from labels. The
 /// defaults of the settings are those of papers, for 50,000 images: a warm-up of 100 epochs is not
 /// over when a table of a few thousand rows has been learned. What `file` says always wins. Returns
 /// what was chosen, for people.

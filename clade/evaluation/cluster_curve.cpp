@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "clade/evaluation/clustering_scores.h"
+#include "clade/evaluation/posteriors.h"
 
 namespace clade {
 namespace {
@@ -16,24 +17,18 @@ ClusterCurve::ClusterCurve(Model& model, const Dataset& data, int64_t points, ui
     : model_(model), seed_(seed) {
   if (data.size() == 0 || points == 0 || model.clusters() < 2) return;
   x_ = some_rows(data.x, points);
-  if (!data.labelled()) return;
+  if (!data.labels.defined()) return;
   const auto labels = some_rows(data.labels, points).cpu();
   if (labels.ge(0).any().item<bool>()) labels_ = labels;
 }
 
 void ClusterCurve::measure(EpochLog& log) {
   if (!x_.defined()) return;
-  const EvaluationMode evaluation(model_);
   auto generator = make_generator(derive_seed(seed_, "curve of clusters"), x_.device());
-  std::vector<std::vector<torch::Tensor>> parts;  // [B, K_l] of each latent
-  for (const auto& x : x_.split(rows_at_a_time(model_))) {
-    const auto q_y = model_.cluster_probabilities(x, generator, kCurveDraws);
-    parts.resize(q_y.size());
-    for (size_t l = 0; l < q_y.size(); ++l) parts[l].push_back(q_y[l].cpu());
-  }
+  const auto q = cluster_probabilities(model_, x_, generator, kCurveDraws);
   const std::vector<size_t> several = model_.clusterings();
   for (const size_t l : several) {
-    const auto q_y = torch::cat(parts[l]);
+    const auto q_y = q[l].cpu();
     const std::string of = several.size() > 1 ? " of " + model_.discrete()[l].name : "";
     const auto shares = q_y.to(torch::kFloat64).mean(0);
     log.figures["effective clusters" + of] = cluster_use(shares / shares.sum()).effective_clusters;

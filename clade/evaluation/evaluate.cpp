@@ -115,21 +115,13 @@ void require_finite(const json& figures, const std::string& what, const Dataset&
   }
 }
 
-/// F_S in nats a point, of all points `x` whose bound is `elbo`.
-double importance_weighted(Model& model, const torch::Tensor& x, double elbo, int64_t samples,
-                           const EvaluateOptions& options, Generator& generator,
-                           const Progress& progress = {}) {
-  const auto of = [&](const torch::Tensor& points) {
-    return log_likelihood(model, points, samples, generator, options.sum_clusters, progress);
-  };
-  const int64_t n = options.importance_points;
-  if (n == 0 || n >= x.size(0)) return of(x);
-  const auto some = some_rows(x, n);
+/// The bound of few points, without the noise of single draws.
+double bound_of_few(Model& model, const torch::Tensor& x, Generator& generator) {
   double bound = 0;
   for (int64_t draw = 0; draw < kBoundDraws; ++draw) {
-    bound += mean_bound(model, some, generator).elbo / kBoundDraws;
+    bound += mean_bound(model, x, generator).elbo / kBoundDraws;
   }
-  return elbo + of(some) - bound;
+  return bound;
 }
 
 }  // namespace
@@ -151,11 +143,15 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
   }
   for (const auto& [name, value] : in_units.terms) metrics["terms"][name] = value;
   const int64_t S = options.importance_samples;
+  const bool of_all = options.importance_points == 0;
+  const auto x = of_all ? data.x : some_rows(data.x, options.importance_points);  // those of F_S
+  double apart = 0;  // the bound of all points less theirs
   double f_s = mean.elbo;
   if (S > 1 || options.sum_clusters) {
     const PrecisionScope scope(
         precision_for("evaluate.precision", options.precision, data.x.device()));
-    f_s = importance_weighted(model, data.x, mean.elbo, S, options, generator, progress);
+    if (x.size(0) < data.x.size(0)) apart = mean.elbo - bound_of_few(model, x, generator);
+    f_s = apart + log_likelihood(model, x, S, generator, options.sum_clusters, progress);
     require_finite(f_s, "the log-likelihood", data);
   }
   metrics["log_likelihood"] = {{"value", f_s - volume}, {"importance_samples", S}};
@@ -167,13 +163,13 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
     metrics["features_at_least_deviation"] = *features;
   }
   if (options.sum_clusters) metrics["log_likelihood"]["sum_clusters"] = true;
-  if (options.importance_points > 0) {
-    metrics["log_likelihood"]["points"] = std::min(options.importance_points, data.x.size(0));
+  if (!of_all) {
+    metrics["log_likelihood"]["points"] = x.size(0);
   }
   if (S > kFewSamples) {
     auto of_few = make_generator(derive_seed(seed, "few samples"), data.x.device());
     const double f_few =
-        importance_weighted(model, data.x, mean.elbo, kFewSamples, options, of_few);
+        apart + log_likelihood(model, x, kFewSamples, of_few, options.sum_clusters);
     metrics["log_likelihood"]["few"] = {{"value", f_few - volume},
                                         {"importance_samples", kFewSamples}};
   }

@@ -32,15 +32,20 @@ class Parts {
 
 }  // namespace
 
-std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint64_t seed) {
+std::vector<torch::Tensor> cluster_probabilities(Model& model, const torch::Tensor& x,
+                                                 Generator& generator, int64_t draws) {
   const EvaluationMode evaluation(model);
-  auto generator = make_generator(derive_seed(seed, "cluster"), x.device());
   Parts clusters;
   by_parts(model, x, [&](const torch::Tensor& rows) {
-    const auto q_y = model.cluster_probabilities(rows, generator);
+    const auto q_y = model.cluster_probabilities(rows, generator, draws);
     for (size_t l = 0; l < q_y.size(); ++l) clusters.add(l, q_y[l]);
   });
   return clusters.together();
+}
+
+std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint64_t seed) {
+  auto generator = make_generator(derive_seed(seed, "cluster"), x.device());
+  return cluster_probabilities(model, x, generator);
 }
 
 std::vector<Classifier> classifiers(Model& model, const torch::Tensor& x, Generator& generator) {

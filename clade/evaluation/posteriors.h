@@ -25,6 +25,11 @@ struct Posteriors {
   std::vector<LayerSummary> layers;
 };
 
+/// Model::cluster_probabilities() of a whole data set, in evaluation mode. x: [N, D] with N > 0.
+std::vector<torch::Tensor> cluster_probabilities(Model& model, const torch::Tensor& x,
+                                                 Generator& generator,
+                                                 int64_t draws = Model::kClassifierDraws);
+
 /// q(y | x) of each of discrete() by which points are assigned to clusters, [N, K_l]. Where it
 /// depends on draws they follow from `seed`, a run's, so that of the same points all who ask get
 /// the same answer. x: [N, D] with N > 0.

@@ -32,10 +32,11 @@ struct ByHand {
     return both.slice(-1, 0, half) * both.slice(-1, half).sigmoid();
   }
 
-  /// Mean and clamped log-variance, [..., d] each, as the heads of `net` make them of what they
-  /// read.
+  /// Mean and log-variance, clamped as it is unless a model says otherwise, [..., d] each, as the
+  /// heads of `net` make them of what they read.
   using Gaussian = std::pair<torch::Tensor, torch::Tensor>;
-  Gaussian heads(const std::string& net, const Inputs& read, double low, double high) const {
+  Gaussian heads(const std::string& net, const Inputs& read, double low = -6,
+                 double high = 2) const {
     return {join(net + ".mean", read), join(net + ".log_variance", read).clamp(low, high)};
   }
 

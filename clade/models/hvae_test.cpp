@@ -40,7 +40,7 @@ TEST(Hvae, BoundIsTheSumWrittenByHand) {
   const auto e1 = draw_normals({3, 3}, x, noise);
   const ByHand w{model.named_parameters()};
   const auto head = [&](const std::string& at, const ByHand::Inputs& parents) {
-    return w.heads(at, parents, -6, 2);
+    return w.heads(at, parents);
   };
   const auto [m2, v2] =
       head("q_z2_given_x", {{"hidden", w.gated("q_z2_given_x.trunk.layer1", {{"x", x}})}});

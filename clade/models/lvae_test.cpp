@@ -47,7 +47,7 @@ TEST(Lvae, BoundIsTheSumWrittenByHand) {
   const auto e1 = draw_normals({3, 3}, x, noise);
   const ByHand w{model.named_parameters()};
   const auto head = [&](const std::string& net, const torch::Tensor& h) {
-    const auto [mean, log_variance] = w.heads(net, {{"hidden", h}}, -6, 2);
+    const auto [mean, log_variance] = w.heads(net, {{"hidden", h}});
     return Moments{mean, log_variance};
   };
   const auto down = [&](const std::string& net, const ByHand::Inputs& above) {

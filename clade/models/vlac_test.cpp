@@ -31,6 +31,14 @@ VlacOptions options_of(const std::vector<int64_t>& clusters,
   return options;
 }
 
+/// Two levels of gated layers without batch norms, which ByHand knows.
+VlacOptions gated_options(const std::vector<int64_t>& clusters) {
+  auto options = options_of(clusters, {"4", "5"});
+  options.trunk.kind = "gated";
+  options.trunk.batch_norm = false;
+  return options;
+}
+
 /// In float64 and evaluation mode, with weights that make every factor matter.
 template <class M>
 std::shared_ptr<M> made(const typename M::Options& options, const Parent& x) {
@@ -108,9 +116,7 @@ TEST(Vlac, OfOneLevelIsGmDgm) {
 
 TEST(Vlac, BoundIsEquation9SummedOverAllClusters) {
   constexpr int64_t K1 = 2, K2 = 3, B = 3, d = 2;
-  auto options = options_of({K1, K2}, {"4", "5"});
-  options.trunk.kind = "gated";
-  options.trunk.batch_norm = false;
+  const auto options = gated_options({K1, K2});
   const auto model = made<Vlac>(options, Parent{"x", kFeatures});
   torch::NoGradGuard no_grad;
   const auto x = bits(B, kFeatures);
@@ -120,9 +126,6 @@ TEST(Vlac, BoundIsEquation9SummedOverAllClusters) {
   const auto e2 = draw_normals({K2, K1, B, d}, x, noise);
   const auto e1 = draw_normals({K1, B, d}, x, noise);
   const ByHand w{model->named_parameters()};
-  const auto gaussian = [&](const std::string& at, const ByHand::Inputs& parents) {
-    return w.heads(at, parents, -6, 2);
-  };
   const auto prior = [&](const std::string& at, int64_t k) {
     const auto row = [&](const char* which) { return w.weights[at + which][k].expand({B, d}); };
     return std::pair(row(".mean"), row(".log_variance").clamp(-6, 2));
@@ -143,7 +146,7 @@ TEST(Vlac, BoundIsEquation9SummedOverAllClusters) {
     const auto y1 = one_hot(i, K1);
     const auto h2 = w.gated("q_h2.layer1", {{"h1", h1}, {"y1", y1}});
     const auto q_y2 = w.join("q_y2_given_h2.logits", {{"h2", h2}}).softmax(-1);
-    const auto [m1, v1] = gaussian("q_z1_given_h1_y1", {{"h1", h1}, {"y1", y1}});
+    const auto [m1, v1] = w.heads("q_z1_given_h1_y1", {{"h1", h1}, {"y1", y1}});
     const auto [pm1, pv1] = prior("p_z1_given_y1", i);
     const auto z1 = m1 + (v1 / 2).exp() * e1[i];
     const auto first = q_y1.select(1, i).contiguous();
@@ -151,7 +154,7 @@ TEST(Vlac, BoundIsEquation9SummedOverAllClusters) {
     add(4, first, numbers((q_y1.select(1, i) * K1).log().contiguous()));
     for (int64_t j = 0; j < K2; ++j) {
       const auto y2 = one_hot(j, K2);
-      const auto [m2, v2] = gaussian("q_z2_given_h2_y2", {{"h2", h2}, {"y2", y2}});
+      const auto [m2, v2] = w.heads("q_z2_given_h2_y2", {{"h2", h2}, {"y2", y2}});
       const auto [pm2, pv2] = prior("p_z2_given_y2", j);
       const auto z2 = m2 + (v2 / 2).exp() * e2[j][i];
       const auto f2 = w.gated("f2.layer1", {{"z2", z2}});
@@ -163,38 +166,29 @@ TEST(Vlac, BoundIsEquation9SummedOverAllClusters) {
     }
   }
 
-  const Bound bound = model->bound(x, same_noise);
-  ASSERT_EQ(bound.terms.size(), 5u);
-  const char* names[] = {"log p(x|z)", "KL(z1)", "KL(z2)", "KL(y2)", "KL(y1)"};
-  for (size_t t = 0; t < 5; ++t) {
-    EXPECT_EQ(bound.terms[t].name, names[t]);
-    for (int64_t b = 0; b < B; ++b) {
-      EXPECT_NEAR(bound.terms[t].value[b].item<double>(), terms[t][b], 1e-9) << names[t];
-    }
-  }
+  expect_terms(model->bound(x, same_noise), {{"log p(x|z)", terms[0]},
+                                             {"KL(z1)", terms[1]},
+                                             {"KL(z2)", terms[2]},
+                                             {"KL(y2)", terms[3]},
+                                             {"KL(y1)", terms[4]}});
 }
 
 // With q(y | x) = p(y | z) at the same draw, Σ_y q(y) log p(z, y) / q(y) is log p(z): the bound is
 // that of a ladder with mixtures as p(z_l), whose clusters nothing infers.
 TEST(Vlac, InClosedFormIsTheBoundOfAMixture) {
   constexpr int64_t B = 4, d = 2;
-  auto options = options_of({1, 3}, {"4", "5"});
+  auto options = gated_options({1, 3});
   options.posterior = "closed_form";
-  options.trunk.kind = "gated";
-  options.trunk.batch_norm = false;
   const auto model = made<Vlac>(options, Parent{"x", kFeatures});
   torch::NoGradGuard no_grad;
   const auto x = bits(B, kFeatures);
   auto noise = make_generator(4), same_noise = make_generator(4);
   const auto e2 = draw_normals({B, d}, x, noise), e1 = draw_normals({B, d}, x, noise);
   const ByHand w{model->named_parameters()};
-  const auto gaussian = [&](const std::string& at, const ByHand::Inputs& parents) {
-    return w.heads(at, parents, -6, 2);
-  };
   const auto h1 = w.gated("q_h1.layer1", {{"x", x}});
   const auto h2 = w.gated("q_h2.layer1", {{"h1", h1}});
-  const auto [m1, v1] = gaussian("q_z1_given_h1", {{"h1", h1}});
-  const auto [m2, v2] = gaussian("q_z2_given_h2", {{"h2", h2}});
+  const auto [m1, v1] = w.heads("q_z1_given_h1", {{"h1", h1}});
+  const auto [m2, v2] = w.heads("q_z2_given_h2", {{"h2", h2}});
   const auto z1 = m1 + (v1 / 2).exp() * e1, z2 = m2 + (v2 / 2).exp() * e2;
   const auto f2 = w.gated("f2.layer1", {{"z2", z2}});
   const auto f1 = w.gated("p_x_given_z.trunk.layer1", {{"z1", z1}, {"f2", f2}});

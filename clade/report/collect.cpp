@@ -75,13 +75,11 @@ bool all_unknown(const std::vector<double>& values) {
 std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
   std::vector<Curve> curves;
   if (!std::filesystem::exists(log)) return curves;
-  const auto find = [&](const std::string& name) {
-    return std::find_if(curves.begin(), curves.end(),
-                        [&](const Curve& curve) { return curve.name == name; });
-  };
-  const auto add = [&](const std::string& name, double epoch, double train, double validation) {
-    auto found = find(name);
-    if (found == curves.end()) found = curves.insert(curves.end(), Curve{name, {}, {}, {}, true});
+  const auto add = [&](const std::string& name, double epoch, double train, double validation,
+                       bool of_bound = true) {
+    auto found = std::find_if(curves.begin(), curves.end(),
+                              [&](const Curve& curve) { return curve.name == name; });
+    if (found == curves.end()) found = curves.insert(found, Curve{name, {}, {}, {}, of_bound});
     found->epochs.push_back(epoch);
     found->train.push_back(train);
     found->validation.push_back(validation);
@@ -105,8 +103,7 @@ std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
     const Pointer figures("/figures");
     if (line.contains(figures) && line.at(figures).is_object()) {
       for (const auto& item : line.at(figures).items()) {
-        add(item.key(), epoch, std::nan(""), number(figures / item.key()));
-        find(item.key())->of_bound = false;
+        add(item.key(), epoch, std::nan(""), number(figures / item.key()), /*of_bound=*/false);
       }
     }
     const Pointer terms("/train/terms");
@@ -289,8 +286,8 @@ void restore_units(const Preprocessing& how, Report& report) {
   }
 }
 
-/// Points, [N, d], along their first two principal components, with the shares of
-/// the variance. A component that does not exist is 0.
+/// Points, [N, d], along their first two principal components, with the shares of the variance. A
+/// component that does not exist is 0.
 Scatter seen_in_two_dimensions(const std::string& name, const torch::Tensor& x) {
   auto unused = make_generator(0);  // few dimensions are taken apart exactly
   const PrincipalComponents pca = principal_components(x, 2, unused);

@@ -504,21 +504,25 @@ TEST_F(ReportFolder, ATableIsShownByItsColumnsInItsUnits) {
   EXPECT_THROW(write_report(report, folder_), Error);
 }
 
+/// A model of the registry with two units a layer, of four pixels.
+TrainedModel model_of_pictures(const std::string& name) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  trained.name = name;
+  trained.model = find_model(name).make(*small_options(name), data_parent({2, 2}), generator);
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : trained.model->parameters()) {
+    parameter.add_(torch::empty_like(parameter).normal_(0, 0.5, generator));
+  }
+  trained.shape = {2, 2};
+  trained.preprocessing.shift = torch::zeros({4});
+  trained.preprocessing.scale = torch::ones({4});
+  return trained;
+}
+
 TEST_F(ReportFolder, VariesOneLayerAfterTheOtherIfThereAreSeveral) {
   const auto variations = [&](const std::string& name, const torch::Tensor& x) {
-    auto generator = make_generator(1);
-    TrainedModel trained;
-    trained.name = name;
-    trained.model = find_model(name).make(*small_options(name), Parent{"x", 4}, generator);
-    {
-      torch::NoGradGuard no_grad;  // away from weights under which nothing reaches x
-      for (auto& weight : trained.model->parameters()) {
-        weight.add_(torch::empty_like(weight).normal_(0, 0.5, generator));
-      }
-    }
-    trained.shape = {2, 2};
-    trained.preprocessing.shift = torch::zeros({4});
-    trained.preprocessing.scale = torch::ones({4});
+    const TrainedModel trained = model_of_pictures(name);
     Dataset data;
     data.x = x;
     auto report = collect_report(trained, data, folder_ / "log.jsonl", json::object(), 1);
@@ -638,29 +642,10 @@ TEST_F(ReportFolder, ShowsPointsOfTwoFeaturesInTheirPlane) {
     EXPECT_EQ(points.clusters[0].size(0), 40);
   }
   EXPECT_NE(render_page(report).find("Real and drawn points"), std::string::npos);
-  Dataset wider = data;
-  wider.x = torch::zeros({40, 4});
-  trained.model = find_model("cp_vae").make(*small_options("cp_vae"), Parent{"x", 4}, generator);
-  trained.shape = {4};
-  trained.preprocessing.shift = torch::zeros({4});
-  trained.preprocessing.scale = torch::ones({4});
-  EXPECT_TRUE(collect_report(trained, wider, folder_ / "none", json::object(), 1).plane.empty());
-}
-
-/// A model of the registry with two units a layer, of four pixels.
-TrainedModel model_of_pictures(const std::string& name) {
-  auto generator = make_generator(1);
-  TrainedModel trained;
-  trained.name = name;
-  trained.model = find_model(name).make(*small_options(name), data_parent({2, 2}), generator);
-  torch::NoGradGuard no_grad;
-  for (auto& parameter : trained.model->parameters()) {
-    parameter.add_(torch::empty_like(parameter).normal_(0, 0.5, generator));
-  }
-  trained.shape = {2, 2};
-  trained.preprocessing.shift = torch::zeros({4});
-  trained.preprocessing.scale = torch::ones({4});
-  return trained;
+  TrainedModel wider = model_of_pictures("cp_vae");
+  wider.shape = {4};
+  data.x = torch::zeros({40, 4});
+  EXPECT_TRUE(collect_report(wider, data, folder_ / "none", json::object(), 1).plane.empty());
 }
 
 TEST_F(ReportFolder, DrawsAGridOverTheTwoUnitsOfTheTopLayer) {

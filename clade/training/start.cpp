@@ -284,11 +284,13 @@ std::vector<Start> read_starts(const std::filesystem::path& folder) {
   }
   const TensorFile file = read_safetensors(path);
   const json metadata = parse_json(file.metadata, path.string() + ": what made it", kStartAdvice);
+  const Error damaged(path.string() + " is damaged: it has no responsibilities; " + kStartAdvice);
   std::vector<Start> starts;
   for (const auto& [name, tensor] : file.tensors) {
-    const std::string_view suffix = kResponsibilities;
-    if (name.size() < suffix.size() || name.substr(name.size() - suffix.size()) != suffix) continue;
-    const std::string prefix = name.substr(0, name.size() - suffix.size());
+    if (!name.ends_with(kResponsibilities)) continue;
+    if (tensor.dim() != 2) throw damaged;
+    const std::string prefix =
+        name.substr(0, name.size() - std::string_view(kResponsibilities).size());
     Start start;
     start.latent = prefix.substr(0, prefix.rfind('.'));
     start.responsibilities = tensor;
@@ -303,10 +305,9 @@ std::vector<Start> read_starts(const std::filesystem::path& folder) {
       start.codes = codes->second;
     }
     starts.push_back(std::move(start));
-    if (starts.back().responsibilities.dim() != 2) starts.clear();
   }
-  if (!starts.empty()) return starts;
-  throw Error(path.string() + " is damaged: it has no responsibilities; " + kStartAdvice);
+  if (starts.empty()) throw damaged;
+  return starts;
 }
 
 }  // namespace clade

@@ -1,7 +1,6 @@
 #include "clade/formats/experiment_toml.h"
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 
 #include "clade/core/error.h"
@@ -101,7 +100,7 @@ std::optional<Unreadable> find_unreadable(std::string_view toml) {
     } else {
       at = c == '#' ? toml.find('\n', at) : at + 1;
     }
-    in_word = std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '+';
+    in_word = std::string_view(" \t\r\n,=.[]{}\"'").find(c) == std::string_view::npos;
   }
   return std::nullopt;
 }

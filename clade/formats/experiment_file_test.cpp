@@ -300,11 +300,23 @@ TEST_F(ExperimentFileTest, TimeGrowsWithTheKeysAndNotTheirSquare) {
 }
 
 TEST_F(ExperimentFileTest, BeyondAsciiOnlyInStringsAndComments) {
-  const std::string refusal =
-      ": not TOML: a character beyond ASCII outside quotes; put text in straight quotes, \"so\"";
-  EXPECT_EQ(complaint("seed = 1\n\ndevice = “cpu”\n"), "FILE:3" + refusal);
-  EXPECT_EQ(complaint("seed = 3\"β"), "FILE:1" + refusal);
-  EXPECT_EQ(complaint("\"unclosed\nβ = 1"), "FILE:2" + refusal);
+  const auto refused = [&](const std::string& content, const std::string& beginning) {
+    const std::string line = complaint(content);
+    EXPECT_EQ(line.substr(0, beginning.size()), beginning);
+    const std::string remedy = "; put text in straight quotes, \"so\"";
+    EXPECT_EQ(line.substr(line.size() - remedy.size()), remedy) << line;
+  };
+  refused("seed = 1\n\ndevice = “cpu”\n", "FILE:3: not TOML: ");
+  refused("ß = 1", "FILE:1: not TOML: ");
+  // Inside a number toml++ takes a quote for a part of it.
+  for (const char* number : {"3\"β", "-2.5e=(\"β", "-2.5e=\"β\"", "-2.\"β\"", "2020-01-0β"}) {
+    refused(std::string("seed = ") + number, "FILE:1: not TOML: ");
+  }
+  EXPECT_EQ(complaint("seed = 1\nmodel = \"\xff\""),
+            "FILE:2: not TOML: not UTF-8; save the file as plain text, in UTF-8");
+  EXPECT_EQ(complaint("\xef\xbb\xbf"
+                      "device = '~7e ~ β'"),
+            "");
   for (const char* value :
        {R"('β')", R"("\"β")", R"('\' # β)", R"("a" # "β)", R"('' # β)", R"("""x"""" # β")",
         R"("""a\""""" # β)", "\"\"\"\nβ\"\" # \nβ\"\"\"", "'''\nβ'''''"}) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <sstream>
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
@@ -26,12 +27,43 @@ using nlohmann::json;
 constexpr const char* kNameCharacters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
+/// `text` in ASCII, as toml++ is to see it: whatever it takes for no string has undefined behaviour
+/// beyond ASCII (marzer/tomlplusplus#295). Each such byte is spelled ~c3, and so is ~ itself, which
+/// TOML has in strings and comments alone.
+std::string spelled(std::string_view text) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string ascii;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '~' || byte >= 0x80) {
+      ascii += {'~', kDigits[byte / 16], kDigits[byte % 16]};
+    } else {
+      ascii += c;
+    }
+  }
+  return ascii;
+}
+
+/// What was spelled so, as it was.
+std::string restored(std::string_view ascii) {
+  std::string text;
+  for (size_t at = 0; at < ascii.size(); ++at) {
+    if (ascii[at] != '~' || at + 2 >= ascii.size()) {
+      text += ascii[at];
+    } else {
+      text += static_cast<char>(std::stoi(std::string(ascii.substr(at + 1, 2)), nullptr, 16));
+      at += 2;
+    }
+  }
+  return text;
+}
+
 /// Nothing for dates and times, which no setting takes.
 std::optional<json> to_json(const toml::node& node) {
   if (const auto* value = node.as_boolean()) return json(value->get());
   if (const auto* value = node.as_integer()) return json(value->get());
   if (const auto* value = node.as_floating_point()) return json(value->get());
-  if (const auto* value = node.as_string()) return json(value->get());
+  if (const auto* value = node.as_string()) return json(restored(value->get()));
   if (node.is_table()) return json::object();  // inside a list: enough to refuse it by its kind
   if (const auto* items = node.as_array()) {
     json list = json::array();
@@ -72,35 +104,32 @@ bool is_control_character(char c) {
 }
 
 /// Control characters inside a number break an assumption of toml++; a file full of them is UTF-16.
-/// A byte beyond ASCII outside strings and comments, which TOML forbids (a typographic quote, more
-/// often than not), has undefined behaviour (marzer/tomlplusplus#295). Of a key of thousands of
-/// parts each is a table in a table, which no stack is deep enough to take apart again.
+/// Of a key of thousands of parts each is a table in a table, which no stack is deep enough to take
+/// apart again.
 std::optional<Unreadable> find_unreadable(std::string_view toml) {
   const auto* const control = std::find_if(toml.begin(), toml.end(), is_control_character);
   if (control != toml.end()) {
     return Unreadable{static_cast<size_t>(control - toml.begin()),
                       "a control character; save the file as plain text, in UTF-8"};
   }
+  for (size_t at = 0; at < toml.size();) {
+    const std::string_view line = toml.substr(at, toml.find('\n', at) - at);
+    if (!is_utf8(line)) return Unreadable{at, "not UTF-8; save the file as plain text, in UTF-8"};
+    at += line.size() + 1;
+  }
   constexpr int kMostDots = 20;
-  int dots = 0;          // of this key
-  bool in_word = false;  // where a quote opens nothing: 3"β
+  int dots = 0;  // of this key
   for (size_t at = 0; at < toml.size();) {
     const char c = toml[at];
-    if ((c & 0x80) != 0) {
-      return Unreadable{at,
-                        "a character beyond ASCII outside quotes; put text in straight quotes, "
-                        "\"so\""};
-    }
     if (c == '.' && ++dots > kMostDots) {
       return Unreadable{at, "a key of more than 20 parts; no setting has so many"};
     }
     if (std::string_view("\n=,[{").find(c) != std::string_view::npos) dots = 0;
-    if (!in_word && (c == '"' || c == '\'')) {
+    if (c == '"' || c == '\'') {
       at = end_of_string(toml, at);
     } else {
       at = c == '#' ? toml.find('\n', at) : at + 1;
     }
-    in_word = std::string_view(" \t\r\n,=.[]{}\"'").find(c) == std::string_view::npos;
   }
   return std::nullopt;
 }
@@ -116,7 +145,7 @@ template <typename Visit>
 void walk(const toml::table& table, const std::string& section, const Visit& visit) {
   if (table.empty() && !section.empty()) visit(section, "", table);
   for (const auto& [name, node] : table) {
-    const std::string key(name.str());
+    const std::string key = restored(name.str());
     if (const toml::table* inner = node.as_table()) {
       walk(*inner, full_name(section, key), visit);
     } else {
@@ -130,17 +159,27 @@ std::string at_line(const std::filesystem::path& path, const toml::source_region
 }
 
 toml::table parse_toml(const std::filesystem::path& path) {
-  const std::string content = read_file(path);
+  std::string content = read_file(path);
+  if (content.substr(0, 3) == "\xef\xbb\xbf") content.erase(0, 3);  // a byte order mark
   if (const auto found = find_unreadable(content)) {
     const auto line =
         std::count(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(found->at), '\n');
     throw ConfigError(path.string() + ":" + std::to_string(line + 1) + ": not TOML: " + found->why);
   }
+  const std::string ascii = spelled(content);
   try {
-    return toml::parse(content);
+    return toml::parse(ascii);
   } catch (const toml::parse_error& error) {
-    throw ConfigError(at_line(path, error.source()) +
-                      ": not TOML: " + std::string(error.description()) + "; correct this line");
+    std::string why(error.description());
+    std::istringstream lines(ascii);
+    std::string line;
+    for (uint32_t i = 0; i < error.source().begin.line; ++i) std::getline(lines, line);
+    if (line.find('~') != std::string::npos) {
+      why = why.substr(0, why.find(", saw")) + "; put text in straight quotes, \"so\"";
+    } else {
+      why += "; correct this line";
+    }
+    throw ConfigError(at_line(path, error.source()) + ": not TOML: " + why);
   }
 }
 
@@ -184,7 +223,7 @@ std::vector<NamedSettings> take_named(toml::table& document, const std::string& 
   if (all == nullptr) return {};
   std::vector<std::pair<uint32_t, NamedSettings>> found;
   for (const auto& [key, node] : require_table(*all, kind, "[" + kind + ".NAME]", path)) {
-    const std::string name(key.str());
+    const std::string name = restored(key.str());
     const std::string where = at_line(path, node.source());
     if (name.empty() || name.find_first_not_of(kNameCharacters) != std::string::npos) {
       throw ConfigError(where + ": " + kind + " \"" + name +
@@ -247,7 +286,7 @@ ExperimentDocument read_experiment_document(const std::filesystem::path& path) {
 json value_of_words(const std::string& words) {
   if (find_unreadable(words)) return words;
   try {
-    const toml::table document = toml::parse("value = " + words);
+    const toml::table document = toml::parse("value = " + spelled(words));
     // More than one key would mean that the words hold a line break and go on as a document.
     if (document.size() == 1) {
       if (std::optional<json> value = to_json(*document.get("value"))) return *std::move(value);

@@ -1,6 +1,6 @@
-// Times what users wait for: a training step, importance-weighted evaluation, clustering; the
-// matrix products of a step alone, which nothing built on them can beat; and networks of
-// convolutions, forward and backward. benchmarks/run puts eager PyTorch beside it.
+// Times what users wait for: a training step, importance-weighted evaluation, clustering; and the
+// matrix products of a step alone, which nothing built on them can beat. Models with convolutions
+// take training steps only. benchmarks/run puts eager PyTorch beside it.
 // `clade_benchmark --first_step=CASE` takes one step and ends; `--threads=N` comes before all else.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
@@ -13,7 +13,6 @@
 
 #include "clade/core/memory.h"
 #include "clade/evaluation/log_likelihood.h"
-#include "clade/nets/conditional.h"
 #include "clade/ops/gemm.h"
 #include "clade/ops/threads.h"
 #include "clade/training/trainer.h"
@@ -21,7 +20,6 @@
 namespace clade {
 namespace {
 
-constexpr int64_t kFeatures = 784;
 constexpr int64_t kBatch = 100;
 
 /// A product of a step: rows [n, in] by weights [in, out], and whether gradients go on to the rows.
@@ -34,7 +32,9 @@ struct Case {
   std::string name;
   std::string model;
   nlohmann::json settings;
-  std::vector<Layer> layers;
+  std::vector<Layer> layers = {};         ///< None if there are convolutions.
+  std::vector<int64_t> image = {28, 28};  ///< Grey levels become bits, colours do not.
+  int64_t points = 50000, batch = kBatch, samples = 1;
 };
 
 std::vector<Layer> vae_layers() {
@@ -63,6 +63,29 @@ std::vector<Layer> cagem_layers(int64_t K) {
           {K, K, 1024, true},   {B, 64, 1024},      {KB, 1024, 512}, {KB, 512, 784}};  // p(x|y,z1)
 }
 
+/// experiments/gmvae, row mnist-10-1; with 10 draws of z and w, mnist-10-10.
+Case gmvae_mnist(const std::string& name, int64_t draws) {
+  return {.name = name,
+          .model = "gmvae",
+          .settings = {{"layers", {"16c6", "32c6", "64c4s2p1", "500"}}, {"clusters", 10}},
+          .batch = 50,
+          .samples = draws};
+}
+
+/// experiments/vlac, row 1-1-50-1 of SVHN. Of colour images fewer are kept in memory.
+Case vlac_svhn() {
+  return {.name = "vlac_svhn",
+          .model = "vlac",
+          .settings = {{"layers",
+                        {"64c4s2p1 64c3p1", "128c4s2p1 128c3p1", "256c4s2p1 256c3p1", "1024 1024"}},
+                       {"latents", {5, 5, 5, 10}},
+                       {"clusters", {1, 1, 50, 1}},
+                       {"estimator", "gumbel"},
+                       {"likelihood", "discretised_logistic"}},
+          .image = {32, 32, 3},
+          .points = 10000};
+}
+
 const std::vector<Case>& cases() {
   static const std::vector<Case> all = {
       {"vae", "vae", nlohmann::json::object(), vae_layers()},
@@ -70,21 +93,30 @@ const std::vector<Case>& cases() {
       {"cp_vae_150", "cp_vae", {{"clusters", 150}}, cp_vae_layers(150)},
       {"cp_vae_500", "cp_vae", {{"clusters", 500}}, cp_vae_layers(500)},
       {"cagem", "cagem", {{"clusters", 10}}, cagem_layers(10)},
+      gmvae_mnist("gmvae_mnist", 1),
+      gmvae_mnist("gmvae_mnist_10", 10),
+      vlac_svhn(),
   };
   return all;
 }
 
+bool has_convolutions(const Case& c) {
+  return c.layers.empty();
+}
+
 // Made once: a benchmark runs as often as it takes to time it, and a second copy made while the
 // first is freed would count as its peak memory.
-const Splits& grey_levels(int64_t points) {
-  static std::map<int64_t, Splits> made;
-  Splits& data = made[points];
+const Splits& images(const Case& c, int64_t points) {
+  static std::map<std::pair<std::vector<int64_t>, int64_t>, Splits> made;
+  Splits& data = made[{c.image, points}];
   if (data.train.x.defined()) return data;
   auto generator = make_generator(1);
+  const int64_t features = c10::multiply_integers(c.image);
+  const bool is_grey = c.image.size() == 2;
   data.train.name = "noise";
-  data.train.x = torch::empty({points, kFeatures}).uniform_(0, 1, generator).square_();
-  data.train.shape = {28, 28};
-  data.preprocessing = {torch::zeros({kFeatures}), torch::ones({kFeatures}), /*binarise=*/true};
+  data.train.x = torch::empty({points, features}).uniform_(0, 1, generator).square_();
+  data.train.shape = c.image;
+  data.preprocessing = {torch::zeros({features}), torch::ones({features}), /*binarise=*/is_grey};
   return data;
 }
 
@@ -114,10 +146,11 @@ class StopWhenDone : public TrainingObserver {
 /// Takes training steps for as long as `go_on` says so, which is asked after each.
 void train(const Case& c, const std::string& precision, const std::string& estimator,
            const std::function<bool()>& go_on) {
-  const Splits& data = grey_levels(50000);
+  const Splits& data = images(c, c.points);
   TrainedModel trained = make(c, data, estimator);
   TrainOptions options;
-  options.batch = kBatch;
+  options.batch = c.batch;
+  options.samples = c.samples;
   options.precision = precision;
   StopWhenDone observer(go_on);
   Trainer(trained, data, options, /*seed=*/1).run({&observer});
@@ -132,7 +165,7 @@ void train_step(benchmark::State& state, const Case& c, const std::string& preci
 
 void evaluate(benchmark::State& state, const Case& c, const std::string& precision,
               const std::string&) {
-  const Splits& data = grey_levels(100);
+  const Splits& data = images(c, 100);
   TrainedModel trained = make(c, data);
   auto generator = make_generator(2);
   const auto x = present(data.train.x, true, generator);
@@ -144,7 +177,7 @@ void evaluate(benchmark::State& state, const Case& c, const std::string& precisi
 }
 
 void cluster(benchmark::State& state, const Case& c, const std::string&, const std::string&) {
-  const Splits& data = grey_levels(c.model == "cagem" ? 1000 : 10000);
+  const Splits& data = images(c, c.model == "cagem" ? 1000 : 10000);
   TrainedModel trained = make(c, data);
   auto generator = make_generator(2);
   const auto x = present(data.train.x, true, generator);
@@ -181,56 +214,6 @@ void limit(benchmark::State& state, const Case& c, const std::string& precision,
   state.counters["flop"] = flop;
 }
 
-/// From images to a latent and back.
-struct Network {
-  std::string name;
-  std::vector<int64_t> image;
-  TrunkOptions trunk;
-  int64_t latent, batch;
-  std::string likelihood;
-};
-
-const std::vector<Network>& networks() {
-  static const std::vector<Network> all = {
-      // GMVAE's on MNIST (Dilokthanakul et al. 2016, table A.2).
-      {"gmvae_mnist",
-       {28, 28},
-       {"dense", {"16c6", "32c6", "64c4s2", "500"}, "relu", true},
-       200,
-       50,
-       "bernoulli"},
-      // VLAC's on SVHN, its four levels in a row (Willetts, Roberts & Holmes 2019).
-      {"vlac_svhn",
-       {32, 32, 3},
-       {"dense",
-        {"64c4s2p1", "64c4same", "128c4s2p1", "128c4same", "256c4s2p1", "256c4same", "1024c4s2p1",
-         "1024c4same"},
-        "leaky_relu",
-        true},
-       10,
-       100,
-       "discretised_logistic"},
-  };
-  return all;
-}
-
-/// log p(x|z) and its gradients, of a batch that is there.
-void network_step(benchmark::State& state, const Network& network, const std::string& precision) {
-  auto generator = make_generator(1);
-  const Parent x = data_parent(network.image);
-  GaussianConditional q_z(Parents{x}, network.trunk, network.latent, LogVarianceRange{}, generator);
-  Likelihood p_x(network.likelihood, Parents{{"z", network.latent}}, network.trunk, x, generator);
-  const auto images = torch::empty({network.batch, x.width}).uniform_(0, 1, generator).square_();
-  auto parameters = q_z->parameters();
-  for (const auto& parameter : p_x->parameters()) parameters.push_back(parameter);
-  const PrecisionScope scope(precision_for("precision", precision, torch::kCPU));
-  for (auto _ : state) {
-    for (auto& parameter : parameters) parameter.mutable_grad().reset();
-    p_x(q_z(images).rsample(generator))->log_prob(images).mean().backward();
-  }
-  state.counters["peak_mib"] = peak_mib();
-}
-
 using Measured = void (*)(benchmark::State&, const Case&, const std::string&, const std::string&);
 
 void add(const std::string& what, Measured f, const Case& c, const std::string& precision,
@@ -246,22 +229,13 @@ void add(const std::string& what, Measured f, const Case& c, const std::string& 
 void add_all() {
   for (const Case& c : cases()) {
     for (const std::string precision : {"fp32", "bf16"}) {
-      add("limit", limit, c, precision);
       add("train_step", train_step, c, precision);
+      if (has_convolutions(c)) continue;
+      add("limit", limit, c, precision);
       add("evaluate", evaluate, c, precision);
       if (c.model == "cp_vae") add("train_step", train_step, c, precision, "sum_and_sample");
     }
-    if (c.model != "vae") add("cluster", cluster, c, "fp32");
-  }
-  for (const Network& network : networks()) {
-    for (const std::string precision : {"fp32", "bf16"}) {
-      const std::string name = "network_step/" + network.name + "/" + precision;
-      benchmark::RegisterBenchmark(
-          name.c_str(),
-          [=, &network](benchmark::State& state) { network_step(state, network, precision); })
-          ->UseRealTime()
-          ->Unit(benchmark::kMillisecond);
-    }
+    if (c.model != "vae" && !has_convolutions(c)) add("cluster", cluster, c, "fp32");
   }
 }
 

@@ -3,16 +3,17 @@
     /usr/bin/python3 benchmarks/eager.py cp_vae_10 train_step --threads 2 --precision bf16
 
 runs with Debian's python3-torch (1.13.1) and prints one line of JSON: milliseconds of a repeat,
-their number, and the most memory the process held. Models, sizes, initial weights and defaults are
-those of clade/models, on 784 features under a Bernoulli likelihood.
+their number, and the most memory the process held. Models, sizes and defaults are those of
+clade/models, and so are initial weights but for models with convolutions, which have PyTorch's;
+on 784 features under a Bernoulli likelihood.
 
   train_step  100 of 50,000 resident rows, binarised; the bound, the cluster summed out exactly with
-              all K * 100 rows in one go; its gradient; Adam's step.
+              all K * 100 rows in one go; its gradient; Adam's step. gmvae_mnist takes 50 rows and
+              one draw of z and w for each, gmvae_mnist_10 ten draws; vlac_svhn 100 of 10,000
+              images of colours, and relaxed clusters.
   evaluate    log importance weights of 100 points and their log-mean-exp over 1000 samples, 100
               samples at a time. S = 5000 on 10,000 points is 500 times that.
   cluster     q(y|x) of 10,000 points; of 1000 points over 100 draws of z1 for cagem.
-  network_step  of gmvae_mnist and vlac_svhn: log p(x|z) of a batch that is there through networks of
-              convolutions, from images to a latent and back, and its gradient.
   setup       from the start of the process to the end of its first train step, once.
 
 bf16 is torch.autocast over the forward pass: parameters, densities and sums stay in float32. Of the
@@ -29,18 +30,19 @@ import statistics
 import time
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
+CONVOLUTIONAL = ["gmvae_mnist", "gmvae_mnist_10", "vlac_svhn"]
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("case", choices=["vae", "cp_vae_10", "cp_vae_150", "cp_vae_500", "cagem",
-                                     "gmvae_mnist", "vlac_svhn"])
-parser.add_argument("what", choices=["train_step", "evaluate", "cluster", "network_step", "setup"])
+                                     *CONVOLUTIONAL])
+parser.add_argument("what", choices=["train_step", "evaluate", "cluster", "setup"])
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
 parser.add_argument("--seconds", type=float, default=3, help="of repeats; there are three at least")
 OPTIONS = parser.parse_args()
 if OPTIONS.case == "vae" and OPTIONS.what == "cluster":
   parser.error("vae has no clusters")
-if (OPTIONS.case in ("gmvae_mnist", "vlac_svhn")) != (OPTIONS.what == "network_step"):
-  parser.error("network_step is for gmvae_mnist and vlac_svhn, which have nothing else")
+if OPTIONS.case in CONVOLUTIONAL and OPTIONS.what in ("evaluate", "cluster"):
+  parser.error(f"{OPTIONS.case} has only train_step and setup")
 os.environ.pop("OPENBLAS_CORETYPE", None)  # it may hold OpenBLAS to older kernels than the CPU's
 os.environ["OMP_NUM_THREADS"] = str(OPTIONS.threads)  # OpenMP and OpenBLAS read it as they load
 
@@ -48,7 +50,7 @@ import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-FEATURES, BATCH, TRAIN_POINTS = 784, 100, 50000
+FEATURES, BATCH = 784, 100
 SAMPLES, SAMPLES_AT_A_TIME, POINTS_AT_A_TIME = 1000, 100, 1000
 LOG_2PI = math.log(2 * math.pi)
 
@@ -267,77 +269,99 @@ class Cagem(nn.Module):
                for _ in range(draws // at_a_time)) / draws
 
 
-class Convolutions(NamedTuple):
-  image: Tuple[int, int, int]  # [C, H, W]
-  layers: Tuple[Tuple[int, int, int, int], ...]  # channels, window, stride, padding; -1: same size
-  dense: Tuple[int, ...]
-  latent: int
-  batch: int
-  leak: float  # slope of the activation below zero
-  bits: bool  # Bernoulli; otherwise 256 levels of a logistic distribution
+def normed(layer: nn.Module, leak: float = 0) -> nn.Sequential:
+  """A layer without a bias, which batch norm would take away; batch norm; (leaky) ReLU."""
+  norm = (nn.BatchNorm1d(layer.out_features) if isinstance(layer, nn.Linear) else
+          nn.BatchNorm2d(layer.out_channels))
+  activation = nn.LeakyReLU(leak, inplace=True) if leak else nn.ReLU(inplace=True)
+  return nn.Sequential(layer, norm, activation)
 
 
-NETWORKS = {
-    "gmvae_mnist": Convolutions((1, 28, 28), ((16, 6, 1, 0), (32, 6, 1, 0), (64, 4, 2, 0)), (500,),
-                                200, 50, 0, True),
-    "vlac_svhn": Convolutions(
-        (3, 32, 32), tuple((c, 4, s, p) for c in (64, 128, 256, 1024) for s, p in ((2, 1), (1, -1))),
-        (), 10, 100, 0.1, False),
-}
-
-
-class Cropped(nn.Module):
-  """One row and column less at the end: what a transposed convolution of a window of 4 has over."""
-
-  def forward(self, maps: Tensor) -> Tensor:  # [B, C, H + 1, W + 1] -> [B, C, H, W]
-    return maps[..., :-1, :-1]
-
-
-class Autoencoder(nn.Module):
-  """From images to a latent and back by convolutions, batch normalisation and (leaky) ReLU."""
-
-  def __init__(self, network: Convolutions):
+class Gmvae(nn.Module):
+  def __init__(self, draws: int, clusters: int = 10, latent: int = 200, latent_w: int = 150):
     super().__init__()
-    self.network = network
+    self.draws, self.clusters, self.latent, self.latent_w = draws, clusters, latent, latent_w
+    maps = (64, 9, 9)
+    units = math.prod(maps)
+    self.q = nn.Sequential(
+        normed(nn.Conv2d(1, 16, 6, bias=False)), normed(nn.Conv2d(16, 32, 6, bias=False)),
+        normed(nn.Conv2d(32, 64, 4, 2, 1, bias=False)), nn.Flatten(),
+        normed(nn.Linear(units, 500, bias=False)), nn.Linear(500, 2 * (latent_w + latent)))
+    self.p_z = nn.Sequential(nn.Linear(latent_w, 500), nn.Tanh(),
+                             nn.Linear(500, 2 * clusters * latent))
+    # A transposed convolution of stride 1 is a convolution with other padding, which oneDNN computes
+    # and so is faster, but for one channel.
+    self.p_x = nn.Sequential(
+        normed(nn.Linear(latent, 500, bias=False)), normed(nn.Linear(500, units, bias=False)),
+        nn.Unflatten(1, maps), normed(nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False)),
+        normed(nn.Conv2d(32, 16, 6, 1, 5, bias=False)), nn.ConvTranspose2d(16, 1, 6))
 
-    def activation() -> nn.Module:
-      return nn.LeakyReLU(network.leak, inplace=True) if network.leak else nn.ReLU(inplace=True)
+  def elbo(self, x: Tensor) -> Tensor:  # [B, 1, H, W] -> [B], eq. 4 of the paper
+    of_w, of_z = self.q(x).split([2 * self.latent_w, 2 * self.latent], -1)
+    q_w, q_z = gaussian(of_w, -12, 6), gaussian(of_z, -12, 6)  # [B, d]
+    w, z = q_w.rsample(self.draws), q_z.rsample(self.draws)  # [M, B, d]
+    of_all = gaussian(self.p_z(w), -12, 6)  # [M, B, K * d]
+    p_z = Gaussian(*(part.unflatten(-1, (self.clusters, self.latent)) for part in of_all))
+    log_q_y = F.log_softmax(p_z.log_prob(z.unsqueeze(-2)), -1)  # p(y|z,w), [M, B, K]
+    kl_z = kl(Gaussian(*(part.unsqueeze(-2) for part in q_z)), p_z)  # [M, B, K]
+    kl_y_z = (log_q_y.exp() * (log_q_y + kl_z)).sum(-1) + math.log(self.clusters)
+    logits = self.p_x(z.flatten(0, 1)).view(self.draws, len(x), -1)  # [M, B, D]
+    return (bits_log_prob(logits, x.flatten(1)) - kl_y_z).mean(0) - kl_to_standard(q_w)
 
-    channels, height, width = network.image
-    encoder, decoder = [], []  # the decoder from its end
-    for out, window, stride, padding in network.layers:
-      same = padding < 0
-      encoder += [nn.Conv2d(channels, out, window, stride, "same" if same else padding, bias=False),
-                  nn.BatchNorm2d(out), activation()]
-      last = not decoder
-      if not last:
-        decoder += [activation(), nn.BatchNorm2d(channels)]
-      if same:
-        decoder.append(Cropped())
-      decoder.append(nn.ConvTranspose2d(out, channels, window, stride, 1 if same else padding,
-                                        bias=last))
-      channels = out
-      if not same:
-        height, width = ((n + 2 * padding - window) // stride + 1 for n in (height, width))
-    encoder.append(nn.Flatten())
-    units = channels * height * width
-    decoder += [nn.Unflatten(1, (channels, height, width)), activation(), nn.BatchNorm1d(units)]
-    for out in network.dense:
-      encoder += [nn.Linear(units, out, bias=False), nn.BatchNorm1d(out), activation()]
-      decoder += [nn.Linear(out, units, bias=False), activation(), nn.BatchNorm1d(out)]
-      units = out
-    encoder.append(nn.Linear(units, 2 * network.latent))
-    decoder.append(nn.Linear(network.latent, units, bias=False))
-    self.encoder, self.decoder = nn.Sequential(*encoder), nn.Sequential(*reversed(decoder))
-    self.log_scale = nn.Parameter(torch.full(network.image, -2.3))
 
-  def log_likelihood(self, x: Tensor) -> Tensor:  # [B, C, H, W] -> [B]
-    z = gaussian(self.encoder(x), -6, 2).rsample()
-    output = self.decoder(z)
-    if self.network.bits:
-      return bits_log_prob(output.flatten(1), x.flatten(1))
-    location = output.float().sigmoid()
-    return levels_log_prob(location, self.log_scale.clamp(-8, 1), x).flatten(1).sum(-1)
+class Vlac(nn.Module):
+  """Four levels, from maps to maps but for the last; the third has clusters."""
+
+  def __init__(self, clusters: int = 50, latents: Sequence[int] = (5, 5, 5, 10)):
+    super().__init__()
+    maps = [(3, 32, 32), (64, 16, 16), (128, 8, 8), (256, 4, 4)]
+    self.g, self.q_z = nn.ModuleList(), nn.ModuleList()
+    self.map_of_z, self.f = nn.ModuleList(), nn.ModuleList()
+    act = functools.partial(normed, leak=0.1)
+    for below, own, latent in zip(maps, maps[1:], latents):
+      channels, units = own[0], math.prod(own)
+      known = units + (clusters if own == maps[-1] else 0)
+      self.g.append(nn.Sequential(act(nn.Conv2d(below[0], channels, 4, 2, 1, bias=False)),
+                                  act(nn.Conv2d(channels, channels, 3, 1, 1, bias=False))))
+      self.q_z.append(nn.Linear(known, 2 * latent))
+      self.map_of_z.append(nn.Sequential(act(nn.Linear(latent, units, bias=False)),
+                                         nn.Unflatten(1, own)))
+      # Of stride 1 there are plain convolutions both ways, see Gmvae.
+      back = nn.ConvTranspose2d(channels, below[0], 4, 2, 1, bias=below == maps[0])
+      self.f.append(nn.Sequential(act(nn.Conv2d(2 * channels, channels, 3, 1, 1, bias=False)),
+                                  back if below == maps[0] else act(back)))
+    self.q_y = nn.Linear(units, clusters)  # of the last map, as what follows
+    self.g.append(nn.Sequential(act(nn.Linear(known, 1024, bias=False)),
+                                act(nn.Linear(1024, 1024, bias=False))))
+    self.q_z.append(nn.Linear(1024, 2 * latents[-1]))
+    self.f.append(nn.Sequential(act(nn.Linear(latents[-1], 1024, bias=False)),
+                                act(nn.Linear(1024, 1024, bias=False)),
+                                act(nn.Linear(1024, units, bias=False)), nn.Unflatten(1, maps[-1])))
+    self.p_z_mean = nn.Parameter(0.1 * torch.randn(clusters, latents[2]))
+    self.p_z_log_variance = nn.Parameter(torch.zeros(clusters, latents[2]))
+    self.log_scale = nn.Parameter(torch.full(maps[0], -2.3))
+
+  def elbo(self, x: Tensor) -> Tensor:  # [B, C, H, W] -> [B]
+    h, known = x, []
+    for g in self.g[:3]:
+      h = g(h)  # [B, C, H, W]
+      known.append(h.flatten(1))
+    log_q_y = F.log_softmax(self.q_y(known[2]).float(), -1)  # [B, K]
+    y = F.gumbel_softmax(log_q_y)  # of temperature 1
+    known[2] = torch.cat([known[2], y.to(h.dtype)], -1)
+    known.append(self.g[3](known[2]))
+    q_z = [gaussian(q(h), -6, 2) for q, h in zip(self.q_z, known)]  # [B, d] each
+    z = [q.rsample() for q in q_z]
+    above = self.f[3](z[3])  # [B, C, H, W]
+    for level in (2, 1, 0):
+      above = self.f[level](torch.cat([self.map_of_z[level](z[level]), above], 1))
+    location = above.float().sigmoid()
+    log_p_x = levels_log_prob(location, self.log_scale.clamp(-8, 1), x).flatten(1).sum(-1)
+    with torch.autocast("cpu", enabled=False):
+      p_z = Gaussian(y @ self.p_z_mean, (y @ self.p_z_log_variance).clamp(-6, 2))  # [B, d]
+    kl_y = (log_q_y.exp() * log_q_y).sum(-1) + math.log(log_q_y.shape[-1])
+    kl_z = kl(q_z[2], p_z) + sum(kl_to_standard(q_z[level]) for level in (0, 1, 3))
+    return log_p_x - kl_y - kl_z
 
 
 def levels_log_prob(location: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:
@@ -352,24 +376,41 @@ def levels_log_prob(location: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:
   return sides + inner
 
 
-def make_model(case: str) -> nn.Module:
-  if case in NETWORKS:
-    return Autoencoder(NETWORKS[case])
-  kind, _, clusters = case.rpartition("_")
-  return CpVae(int(clusters)) if kind == "cp_vae" else {"vae": Vae, "cagem": Cagem}[case]()
+MODELS = {
+    "vae": Vae, "cp_vae_10": functools.partial(CpVae, 10),
+    "cp_vae_150": functools.partial(CpVae, 150), "cp_vae_500": functools.partial(CpVae, 500),
+    "cagem": Cagem, "gmvae_mnist": functools.partial(Gmvae, 1),
+    "gmvae_mnist_10": functools.partial(Gmvae, 10), "vlac_svhn": Vlac,
+}
 
 
-def grey_levels(points: int) -> Tensor:  # [N, D], at most a thousand different rows
-  return torch.rand(min(points, 1000), FEATURES).repeat(max(points // 1000, 1), 1)
+class TrainData(NamedTuple):
+  shape: Tuple[int, ...] = (FEATURES,)
+  points: int = 50000
+  batch: int = BATCH
+  bits: bool = True
+
+
+MNIST_IMAGES = TrainData((1, 28, 28), batch=50)
+TRAIN_DATA = {"gmvae_mnist": MNIST_IMAGES, "gmvae_mnist_10": MNIST_IMAGES,
+              "vlac_svhn": TrainData((3, 32, 32), points=10000, bits=False)}
+
+
+def grey_levels(points: int, shape: Sequence[int] = (FEATURES,)) -> Tensor:
+  """[N, *shape], at most a thousand different rows."""
+  copies = max(points // 1000, 1)
+  return torch.rand(min(points, 1000), *shape).repeat(copies, *(1 for _ in shape))
 
 
 def train_step(model: nn.Module, autocast: Callable) -> Callable[[], Tensor]:
-  data = grey_levels(TRAIN_POINTS)
-  batches = itertools.cycle(torch.randperm(TRAIN_POINTS).split(BATCH))
+  shape, points, batch, bits = TRAIN_DATA.get(OPTIONS.case, TrainData())
+  data = grey_levels(points, shape)
+  batches = itertools.cycle(torch.randperm(points).split(batch))
   adam = torch.optim.Adam(model.parameters(), lr=5e-4)  # foreach is no faster on CPUs
 
   def run() -> Tensor:
-    x = torch.bernoulli(data.index_select(0, next(batches)))  # [B, D]
+    x = data.index_select(0, next(batches))  # [B, *shape]
+    x = torch.bernoulli(x) if bits else x
     with autocast():
       loss = -model.elbo(x).mean()
     adam.zero_grad(set_to_none=True)
@@ -408,19 +449,6 @@ def cluster(model: nn.Module, autocast: Callable) -> Callable[[], Tensor]:
   return run
 
 
-def network_step(model: nn.Module, autocast: Callable) -> Callable[[], Tensor]:
-  x = torch.rand(model.network.batch, *model.network.image).square_()
-
-  def run() -> Tensor:
-    model.zero_grad(set_to_none=True)
-    with autocast():
-      loss = -model.log_likelihood(x).mean()
-    loss.backward()
-    return loss.detach()
-
-  return run
-
-
 def seconds_since_process_start() -> float:
   with open("/proc/self/stat") as stat:
     ticks = int(stat.read().rpartition(")")[2].split()[19])
@@ -437,9 +465,8 @@ def main() -> None:
   torch.set_num_threads(OPTIONS.threads)
   torch.manual_seed(1)
   autocast = functools.partial(torch.autocast, "cpu", torch.bfloat16, OPTIONS.precision == "bf16")
-  work = {"evaluate": evaluate, "cluster": cluster,
-          "network_step": network_step}.get(OPTIONS.what, train_step)
-  run = work(make_model(OPTIONS.case), autocast)
+  work = {"evaluate": evaluate, "cluster": cluster}.get(OPTIONS.what, train_step)
+  run = work(MODELS[OPTIONS.case](), autocast)
   run()
   times = [seconds_since_process_start()]
   if OPTIONS.what != "setup":

@@ -189,19 +189,32 @@ CLADE_INLINE void sum_rows(int64_t begin, int64_t end, int64_t width, double* fi
   }
 }
 
-CLADE_INLINE float share_of(const JoinedRows& joined, int64_t r) {
-  return joined.share == nullptr ? 1.0F : joined.share[r];
-}
+// How often each row counts. Rows that count alike read one number over and over: a choice between
+// that and memory at each row becomes a masked load, which at a null pointer takes hundreds of
+// cycles although it reads nothing.
+class Shares {
+ public:
+  explicit Shares(const JoinedRows& joined)
+      : at_(joined.share == nullptr ? &kAlike : joined.share),
+        step_(joined.share == nullptr ? 0 : 1) {}
+  float operator[](int64_t r) const { return at_[r * step_]; }
+
+ private:
+  static constexpr float kAlike = 1;
+  const float* at_;
+  int64_t step_;
+};
 
 void joined_moments(const JoinedRows& joined, int64_t begin, int64_t end, const float* centre,
                     double* sum, double* square, float* scratch) {
   const int64_t width = joined.width;
+  const Shares shares(joined);
   const auto add = [&]<int64_t N>(int64_t r, RowCount<N>) __attribute__((always_inline)) {
     PartRows rows[N];
     float share[N];
     for (int64_t i = 0; i < N; ++i) {
       rows[i] = parts_of(joined, r + i);
-      share[i] = share_of(joined, r + i);
+      share[i] = shares[r + i];
     }
     by_lanes(
         width, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
@@ -265,10 +278,11 @@ void backward_of(const JoinedRows& joined, const Rows& gradient, const NormGradi
                  int sink_count) {
   const int64_t width = joined.width;
   const int64_t out_width = width / kInputs<kind>;
+  const Shares shares(joined);
   for (int64_t r = begin; r < end; ++r) {
     const PartRows rows = parts_of(joined, r);
     const void* g = begin_of(gradient, r, out_width);
-    const float share = share_of(joined, r);
+    const float share = shares[r];
     float* sums[kMostSinks];
     for (int s = 0; s < sink_count; ++s) {
       sums[s] = sinks[s].sum + (sinks[s].row == nullptr ? 0 : sinks[s].row[r]) * width;

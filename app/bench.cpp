@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <spawn.h>
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -157,38 +156,25 @@ std::vector<std::string> models_of(const BenchArguments& arguments) {
   return all;
 }
 
-/// Variants only if it says so: mnist-* is mnist-10, and mnist-*+gumbel is mnist-10+gumbel.
-bool matches(const std::string& glob, const std::string& row) {
-  const auto of_variant = [](const std::string& text) {
-    return text.find('+') != std::string::npos;
-  };
-  return of_variant(glob) == of_variant(row) && ::fnmatch(glob.c_str(), row.c_str(), 0) == 0;
-}
-
-/// Nothing for data, an experiment that is no table, and what names its row itself.
-std::vector<std::string> rows_in(const std::string& what) {
-  if (!clade::is_experiment_address(what) || !clade::parse_address(what).row.empty()) return {};
-  return clade::rows_of(clade::read_experiment_document(what));
-}
-
 /// What to run, with the rows that --rows names in the place of each table.
 std::vector<std::string> one_by_one(const BenchArguments& arguments) {
-  const bool every = arguments.rows.empty();
+  const std::vector<std::string> every = {"*"};
   std::set<std::string> unused(arguments.rows.begin(), arguments.rows.end());
   std::vector<std::string> asked, known;
   for (const std::string& what : arguments.files) {
-    const std::vector<std::string> rows = rows_in(what);
-    if (rows.empty()) asked.push_back(what);
-    for (const std::string& row : rows) {
-      bool wanted = every && matches("*", row);
-      for (const std::string& glob : arguments.rows) {
-        if (!matches(glob, row)) continue;
-        wanted = true;
-        unused.erase(glob);
-      }
-      if (wanted) asked.push_back(what + ":" + row);
-      known.push_back(row);
+    clade::ExperimentDocument table;  // nothing for data, and for what names its row itself
+    if (clade::is_experiment_address(what) && clade::parse_address(what).row.empty()) {
+      table = clade::read_experiment_document(what);
     }
+    if (table.rows.empty()) asked.push_back(what);
+    for (const std::string& pattern : arguments.rows.empty() ? every : arguments.rows) {
+      for (const std::string& row : clade::rows_like(pattern, table)) {
+        const std::string address = what + ":" + row;
+        if (std::find(asked.begin(), asked.end(), address) == asked.end()) asked.push_back(address);
+        unused.erase(pattern);
+      }
+    }
+    for (const std::string& row : clade::rows_of(table)) known.push_back(row);
   }
   if (unused.empty()) return asked;
   throw clade::ConfigError("--rows " + *unused.begin() + " names no row of " +
@@ -697,7 +683,9 @@ void add_bench(CLI::App& app) {
   command
       ->add_option("--rows", arguments->rows,
                    "rows of the files that are tables, by names or patterns separated by commas; "
-                   "all by default. Variants only if a pattern has a +: 'mnist-*,*+gumbel'")
+                   "all by default. Variants only if a pattern has a +: 'mnist-*,*+gumbel'; more "
+                   "than one of them "
+                   "at once: '*+start+short'")
       ->type_name("GLOB")
       ->delimiter(',')
       ->allow_extra_args(false);

@@ -39,7 +39,7 @@ namespace clade {
 ///     published.bound = 87.15
 ///
 /// A row is named by FILE:ROW, table-3.toml:mnist-10, and a variant of it by FILE:ROW+VARIANT,
-/// table-3.toml:mnist-10+gumbel, in `extends` too.
+/// table-3.toml:mnist-10+gumbel, or by more than one of them, +start+short, in `extends` too.
 ///
 /// Sections are named as in the file, "model" or "training.schedule"; "" has the keys above the
 /// first table. Errors are ConfigError and name FILE:LINE, or the override, and the key.

@@ -504,6 +504,34 @@ TEST_F(Tables, AVariantReplacesTheRowAndAnOverrideTheVariant) {
   EXPECT_EQ(model("table.toml:ten+gumbel", "model.estimator=exact").estimator, "exact");
 }
 
+TEST_F(Tables, VariantsMayFollowEachOther) {
+  EXPECT_EQ(model("table.toml:ten+gumbel+narrow").hidden, (std::vector<int64_t>{1}));
+  EXPECT_EQ(model("table.toml:ten+gumbel+narrow").estimator, "gumbel");
+  write("order.toml",
+        "[row.a]\n[variant.one]\nmodel.clusters = 1\n[variant.two]\nmodel.clusters = 2\n");
+  EXPECT_EQ(model("order.toml:a+one+two").clusters, 2);
+  EXPECT_EQ(model("order.toml:a+two+one").clusters, 1);
+  EXPECT_EQ(complaint("table.toml:plain+narrow+gumbel"),
+            "table.toml:13: variant gumbel is for rows of the group low, and plain is not one; "
+            "leave out +gumbel");
+  EXPECT_EQ(complaint("table.toml:ten+gumbel+"),
+            "table.toml has no row ten+gumbel+; known: ten, plain or five");
+}
+
+TEST_F(Tables, APatternMeansRowsAndVariantsOnlyIfItSaysSo) {
+  const auto like = [&](const std::string& pattern) {
+    return rows_like(pattern, read_experiment_document(folder_ / "table.toml"));
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(like("*"), (Names{"ten", "plain", "five"}));
+  EXPECT_EQ(like("[pt]*"), (Names{"ten", "plain"}));
+  EXPECT_EQ(like("*+gumbel"), (Names{"ten+gumbel", "five+gumbel"}));
+  EXPECT_EQ(like("five+*"), (Names{"five+gumbel", "five+narrow"}));
+  EXPECT_EQ(like("*+narrow+gumbel"), (Names{"ten+narrow+gumbel", "five+narrow+gumbel"}));
+  EXPECT_EQ(like("ten+"), (Names{}));
+  EXPECT_EQ(like("eleven"), (Names{}));
+}
+
 TEST_F(Tables, RowsAreListedInTheirOrderWithTheVariantsTheyHave) {
   EXPECT_EQ(rows_of(read_experiment_document(folder_ / "table.toml")),
             (std::vector<std::string>{"ten", "ten+gumbel", "ten+narrow", "plain", "plain+narrow",
@@ -590,21 +618,25 @@ TEST_F(Tables, ErrorsNameTheLineInTheRow) {
 TEST(ExperimentAddress, HasARowBehindTheColonThatFollowsToml) {
   const auto parts = [](const std::string& text) {
     const ExperimentAddress address = parse_address(text);
-    return std::vector<std::string>{address.file, address.row, address.variant};
+    std::vector<std::string> all = {address.file, address.row};
+    all.insert(all.end(), address.variants.begin(), address.variants.end());
+    return all;
   };
   using Parts = std::vector<std::string>;
-  EXPECT_EQ(parts("a/t.toml"), (Parts{"a/t.toml", "", ""}));
-  EXPECT_EQ(parts("a/t.toml:ten"), (Parts{"a/t.toml", "ten", ""}));
+  EXPECT_EQ(parts("a/t.toml"), (Parts{"a/t.toml", ""}));
+  EXPECT_EQ(parts("a/t.toml:ten"), (Parts{"a/t.toml", "ten"}));
   EXPECT_EQ(parts("t.toml:ten+gumbel"), (Parts{"t.toml", "ten", "gumbel"}));
-  EXPECT_EQ(parts("a:b/t.toml"), (Parts{"a:b/t.toml", "", ""}));
-  EXPECT_EQ(parts("t.toml:x/experiment.toml"), (Parts{"t.toml:x/experiment.toml", "", ""}));
-  EXPECT_EQ(parts("x.npz:train"), (Parts{"x.npz:train", "", ""}));
-  EXPECT_EQ(parts("t.toml:"), (Parts{"t.toml:", "", ""}));
+  EXPECT_EQ(parts("t.toml:ten+a+b"), (Parts{"t.toml", "ten", "a", "b"}));
+  EXPECT_EQ(parts("a:b/t.toml"), (Parts{"a:b/t.toml", ""}));
+  EXPECT_EQ(parts("t.toml:x/experiment.toml"), (Parts{"t.toml:x/experiment.toml", ""}));
+  EXPECT_EQ(parts("x.npz:train"), (Parts{"x.npz:train", ""}));
+  EXPECT_EQ(parts("t.toml:"), (Parts{"t.toml:", ""}));
   EXPECT_TRUE(is_experiment_address("t.toml:ten"));
   EXPECT_TRUE(is_experiment_address("t.toml"));
   EXPECT_FALSE(is_experiment_address("x.npz:train"));
   EXPECT_FALSE(is_experiment_address("points.csv"));
   EXPECT_EQ(parse_address("t.toml:ten+gumbel").row_name(), "ten-gumbel");
+  EXPECT_EQ(parse_address("t.toml:ten+start+short").row_name(), "ten-start-short");
   EXPECT_EQ(parse_address("t.toml:ten").row_name(), "ten");
   EXPECT_EQ(parse_address("t.toml").row_name(), "");
 }

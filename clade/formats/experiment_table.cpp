@@ -1,5 +1,7 @@
 #include "clade/formats/experiment_table.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -33,10 +35,27 @@ bool is_variant_of(const NamedSettings& variant, const NamedSettings& row) {
                             row.groups.end()) != variant.groups.end();
 }
 
+/// "mnist-10+start+short" is mnist-10, start and short.
+std::vector<std::string> parts_of(const std::string& row) {
+  std::vector<std::string> parts;
+  size_t begin = 0;
+  for (size_t plus; (plus = row.find('+', begin)) != std::string::npos; begin = plus + 1) {
+    parts.push_back(row.substr(begin, plus - begin));
+  }
+  parts.push_back(row.substr(begin));
+  return parts;
+}
+
+bool is_like(const std::string& name, const std::string& pattern) {
+  return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+}
+
 }  // namespace
 
 std::string ExperimentAddress::row_name() const {
-  return variant.empty() ? row : row + "-" + variant;
+  std::string name = row;
+  for (const std::string& variant : variants) name += "-" + variant;
+  return name;
 }
 
 bool is_experiment_address(const std::string& text) {
@@ -49,15 +68,15 @@ ExperimentAddress parse_address(const std::string& text) {
                        text.substr(0, colon).ends_with(kEnding) && !text.ends_with(kEnding);
   if (!has_row) return {text};
   const std::string row = text.substr(colon + 1);
-  const size_t plus = row.find('+');
-  if (plus == std::string::npos || plus + 1 == row.size()) return {text.substr(0, colon), row};
-  return {text.substr(0, colon), row.substr(0, plus), row.substr(plus + 1)};
+  std::vector<std::string> parts = parts_of(row);
+  if (parts.back().empty()) return {text.substr(0, colon), row};
+  return {text.substr(0, colon), parts.front(), {parts.begin() + 1, parts.end()}};
 }
 
 std::vector<ExperimentSetting> settings_at(const ExperimentDocument& document,
                                            const ExperimentAddress& address) {
   const std::string file = address.from + address.file.string();
-  const bool of_row = !address.row.empty() || !address.variant.empty();
+  const bool of_row = !address.row.empty() || !address.variants.empty();
   if (document.rows.empty() && of_row)
     throw ConfigError(file + " has no rows; leave out :" + address.row);
   if (!document.rows.empty() && !of_row) {
@@ -76,16 +95,16 @@ std::vector<ExperimentSetting> settings_at(const ExperimentDocument& document,
     add(require(document.groups, group, file + " has no group " + group));
   }
   add(row);
-  if (address.variant.empty()) return settings;
-
-  const NamedSettings& variant =
-      require(document.variants, address.variant, file + " has no variant " + address.variant);
-  if (!is_variant_of(variant, row)) {
-    throw ConfigError(address.from + variant.where + ": variant " + variant.name +
-                      " is for rows of the group " + one_of(variant.groups) + ", and " + row.name +
-                      " is not one; leave out +" + variant.name);
+  for (const std::string& name : address.variants) {
+    const NamedSettings& variant =
+        require(document.variants, name, file + " has no variant " + name);
+    if (!is_variant_of(variant, row)) {
+      throw ConfigError(address.from + variant.where + ": variant " + name +
+                        " is for rows of the group " + one_of(variant.groups) + ", and " +
+                        row.name + " is not one; leave out +" + name);
+    }
+    add(variant);
   }
-  add(variant);
   return settings;
 }
 
@@ -98,6 +117,27 @@ std::vector<std::string> rows_of(const ExperimentDocument& document) {
     }
   }
   return rows;
+}
+
+std::vector<std::string> rows_like(const std::string& pattern, const ExperimentDocument& document) {
+  const std::vector<std::string> parts = parts_of(pattern);
+  std::vector<std::string> all;
+  for (const NamedSettings& row : document.rows) {
+    if (!is_like(row.name, parts.front())) continue;
+    std::vector<std::string> rows = {row.name};
+    for (size_t i = 1; i < parts.size(); ++i) {
+      std::vector<std::string> longer;
+      for (const std::string& name : rows) {
+        for (const NamedSettings& variant : document.variants) {
+          if (!is_variant_of(variant, row) || !is_like(variant.name, parts[i])) continue;
+          longer.push_back(name + "+" + variant.name);
+        }
+      }
+      rows = std::move(longer);
+    }
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
+  return all;
 }
 
 }  // namespace clade

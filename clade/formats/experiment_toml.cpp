@@ -28,9 +28,9 @@ constexpr const char* kNameCharacters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
 /// `text` in ASCII, as toml++ is to see it: whatever it takes for no string has undefined behaviour
-/// beyond ASCII (marzer/tomlplusplus#295). Each such byte is spelled ~c3, and so is ~ itself, which
+/// beyond ASCII (marzer/tomlplusplus#295). Each such byte becomes ~c3, and so is ~ itself, which
 /// TOML has in strings and comments alone.
-std::string spelled(std::string_view text) {
+std::string in_ascii(std::string_view text) {
   constexpr const char* kDigits = "0123456789abcdef";
   std::string ascii;
   for (const char c : text) {
@@ -44,7 +44,7 @@ std::string spelled(std::string_view text) {
   return ascii;
 }
 
-/// What was spelled so, as it was.
+/// What in_ascii() made of a text, as it was.
 std::string restored(std::string_view ascii) {
   std::string text;
   for (size_t at = 0; at < ascii.size(); ++at) {
@@ -166,7 +166,7 @@ toml::table parse_toml(const std::filesystem::path& path) {
         std::count(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(found->at), '\n');
     throw ConfigError(path.string() + ":" + std::to_string(line + 1) + ": not TOML: " + found->why);
   }
-  const std::string ascii = spelled(content);
+  const std::string ascii = in_ascii(content);
   try {
     return toml::parse(ascii);
   } catch (const toml::parse_error& error) {
@@ -286,7 +286,7 @@ ExperimentDocument read_experiment_document(const std::filesystem::path& path) {
 json value_of_words(const std::string& words) {
   if (find_unreadable(words)) return words;
   try {
-    const toml::table document = toml::parse("value = " + spelled(words));
+    const toml::table document = toml::parse("value = " + in_ascii(words));
     // More than one key would mean that the words hold a line break and go on as a document.
     if (document.size() == 1) {
       if (std::optional<json> value = to_json(*document.get("value"))) return *std::move(value);

@@ -93,6 +93,9 @@ std::vector<Option> PublishedOptions::options() {
           {"accuracy", &accuracy,
            "published accuracy of clusters that take the label of their most probable point, 0 to "
            "1; 0 for none"},
+          {"accuracy_majority", &accuracy_majority,
+           "published accuracy of clusters that take the label of most of their points, 0 to 1; 0 "
+           "for none"},
           {"source", &source, "where the figures come from"}};
 }
 

@@ -26,7 +26,8 @@ struct PublishedOptions : Options {
   double bound = 0;
   double log_likelihood = 0;
   double error = 0;
-  double accuracy = 0;
+  double accuracy = 0;           ///< Of clusters that take their most probable point's label.
+  double accuracy_majority = 0;  ///< Of clusters that take the label of most of their points.
   std::string source;
 
   std::vector<Option> options() override;

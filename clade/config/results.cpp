@@ -136,6 +136,54 @@ std::string error_rows(const std::string& name, const json& row, const json& sum
   return text;
 }
 
+/// What runs say of clusters at this place of their metrics.
+json summary_of_clusters(const std::vector<const json*>& runs, const Pointer& at) {
+  json summary;
+  const auto over = [&](const Pointer& place) {
+    return over_runs(runs, [&](const json& run) { return number_at(run, place); });
+  };
+  for (const std::string key :
+       {"acc_hungarian", "acc_majority", "acc_most_confident", "nmi", "label_shared_clusters"}) {
+    summary[key] = over(at / "clustering" / key);
+  }
+  // Before both figures were told apart, the second had the name of the first.
+  const Pointer above = at / "clusters_above_even_share";
+  const Pointer in_use = at / "clusters_in_use";
+  summary["clusters_in_use"] = over_runs(runs, [&](const json& run) {
+    return number_at(run, above) ? number_at(run, in_use) : std::nullopt;
+  });
+  summary["clusters_above_even_share"] = over_runs(runs, [&](const json& run) {
+    return number_at(run, number_at(run, above) ? above : in_use);
+  });
+  return summary;
+}
+
+/// The clusters of each latent, with its name if there are several.
+std::vector<std::pair<std::string, json>> clusterings_of(const json& summary) {
+  if (!summary.contains("latents")) return {{"", summary}};
+  std::vector<std::pair<std::string, json>> all;
+  for (const auto& [name, of] : summary.at("latents").items()) all.emplace_back(name, of);
+  return all;
+}
+
+/// A published accuracy has a line among the published figures, by its own protocol; of several
+/// latents each has one.
+std::string accuracy_rows(const std::string& name, const json& row, const json& summary) {
+  const json& all = row.at("published");
+  std::string text;
+  for (const auto& [protocol, key, metric] :
+       {std::tuple{"accuracy", "acc_most_confident", "accuracy, most confident"},
+        {"accuracy_majority", "acc_majority", "accuracy, majority"}}) {
+    const double published = all.value(protocol, 0.0);
+    if (published == 0) continue;
+    for (const auto& [latent, of] : clusterings_of(summary)) {
+      text += figure_row(name, row, metric + (latent.empty() ? "" : " in " + latent),
+                         of.value(key, json()), published, 3);
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 json summarise(const json& runs) {
@@ -166,8 +214,13 @@ json summarise(const json& runs) {
     summary["importance_samples"] = static_cast<int64_t>(samples);
   }
   summary["log_likelihood_of_few"] = take("/metrics/test/log_likelihood/few/value");
-  for (const std::string key : {"acc_hungarian", "acc_majority", "acc_most_confident", "nmi"}) {
-    summary[key] = take("/metrics/test/clustering/" + key);
+  summary.update(summary_of_clusters(made, Pointer("/metrics/test")));
+  for (const json* run : made) {
+    const Pointer latents("/metrics/test/latents");
+    const json of_this_run = run->value(latents, json::object());
+    for (const auto& item : of_this_run.items()) {
+      summary["latents"][item.key()] = summary_of_clusters(made, latents / item.key());
+    }
   }
   const Pointer errors("/metrics/test/classification/error");
   summary["error"] = json::object();
@@ -181,16 +234,6 @@ json summarise(const json& runs) {
       });
     }
   }
-  // Before both figures were told apart, the second had the name of the first.
-  const Pointer above("/metrics/test/clusters_above_even_share");
-  const Pointer in_use("/metrics/test/clusters_in_use");
-  summary["clusters_in_use"] = over_runs(made, [&](const json& run) {
-    return number_at(run, above) ? number_at(run, in_use) : std::nullopt;
-  });
-  summary["clusters_above_even_share"] = over_runs(made, [&](const json& run) {
-    return number_at(run, number_at(run, above) ? above : in_use);
-  });
-  summary["label_shared_clusters"] = take("/metrics/test/clustering/label_shared_clusters");
   for (const std::string key :
        {"wasserstein_1", "wasserstein_1_floor", "wasserstein_1_uniform", "wrong_mode_share"}) {
     summary[key] = take("/metrics/test/generation/" + key);
@@ -224,11 +267,7 @@ std::string results_table(const json& results) {
                            unit,
                        summary.value("log_likelihood", json()), published.at("log_likelihood"));
     text += error_rows(name, row, summary);
-    // Without a published one it stands below, with the others.
-    if (const double accuracy = published.value("accuracy", 0.0); accuracy != 0) {
-      text += figure_row(name, row, "accuracy, most confident",
-                         summary.value("acc_most_confident", json()), accuracy, 3);
-    }
+    text += accuracy_rows(name, row, summary);
   }
 
   text +=
@@ -241,18 +280,19 @@ std::string results_table(const json& results) {
     const json summary = summarise(row.at("runs"));
     const json& runs = row.at("runs");
     const json& seconds = summary.at("seconds");
-    const auto of_clusters = [&](const char* figure) {
-      return row.contains("clusters") ? mean_and_sd(summary.at(figure), 1) : kNone;
-    };
-    text += cells({name,
-                   mean_and_sd(summary.at("acc_hungarian"), 3) + " / " +
-                       mean_and_sd(summary.at("acc_majority"), 3) + " / " +
-                       mean_and_sd(summary.at("acc_most_confident"), 3),
-                   mean_and_sd(summary.at("nmi"), 3), of_clusters("clusters_in_use"),
-                   of_clusters("clusters_above_even_share"),
-                   mean_and_sd(summary.at("label_shared_clusters"), 1), epochs(runs),
-                   seconds.is_object() ? duration(seconds.at("mean")) : kNone,
-                   said(runs, "machine"), said(runs, "date"), said(runs, "version")});
+    for (const auto& [latent, of] : clusterings_of(summary)) {
+      const auto how_many = [&, of = of](const char* figure) {
+        return row.contains("clusters") ? mean_and_sd(of.at(figure), 1) : kNone;
+      };
+      text += cells(
+          {name + (latent.empty() ? "" : ", " + latent),
+           mean_and_sd(of.at("acc_hungarian"), 3) + " / " + mean_and_sd(of.at("acc_majority"), 3) +
+               " / " + mean_and_sd(of.at("acc_most_confident"), 3),
+           mean_and_sd(of.at("nmi"), 3), how_many("clusters_in_use"),
+           how_many("clusters_above_even_share"), mean_and_sd(of.at("label_shared_clusters"), 1),
+           epochs(runs), seconds.is_object() ? duration(seconds.at("mean")) : kNone,
+           said(runs, "machine"), said(runs, "date"), said(runs, "version")});
+    }
   }
 
   std::string generations;

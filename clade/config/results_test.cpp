@@ -175,6 +175,26 @@ TEST(Results, APublishedAccuracyHasALineAmongThePublished) {
       << table;
 }
 
+TEST(Results, EachOfSeveralLatentsHasItsOwnLines) {
+  json runs = three_runs();
+  for (json& one : runs) {
+    if (!one.contains("metrics")) continue;
+    json& test = one["metrics"]["test"];
+    const json of = {{"clustering", test.at("clustering")}};
+    test["latents"] = {{"y1", of}, {"y2", of}};
+    test["latents"]["y2"]["clustering"]["acc_majority"] = 0.9;
+  }
+  json all = results(runs);
+  all["cp-vae/x"]["published"]["accuracy_majority"] = 0.85;
+  const std::string table = results_table(all);
+  for (const char* line : {"| accuracy, majority in y1 | 0.850 | 0.600 ± 0.000 | 0.600 | −0.250 |",
+                           "| accuracy, majority in y2 | 0.850 | 0.900 ± 0.000 | 0.900 | +0.050 |",
+                           "| cp-vae/x, y1 | 0.500 ± 0.000 / 0.600 ± 0.000 / 0.700 ± 0.000 |",
+                           "| cp-vae/x, y2 | 0.500 ± 0.000 / 0.900 ± 0.000 / 0.700 ± 0.000 |"}) {
+    EXPECT_NE(table.find(line), std::string::npos) << line << table;
+  }
+}
+
 TEST(Results, OneDimensionalGenerationsHaveATableOfTheirOwn) {
   json one = run(1, -103, -101, -90, 0.1);
   EXPECT_EQ(results_table(results(json::array({one}))).find("Wasserstein"), std::string::npos);

@@ -75,10 +75,12 @@ MixtureConditionalImpl::MixtureConditionalImpl(const Parent& parent, const Trunk
   if (!trunk.layers.empty())
     trunk_ = register_module("trunk", Trunk(Parents{parent}, trunk, generator));
   const auto inputs = head_parents(trunk_, {parent});
-  const JoinInit each_alone{0, features};
-  mean_ = register_module("mean", Join(inputs, components * features, generator, each_alone));
+  // Of Glorot's size they would part the components by more than any point can bridge: the first
+  // to come near the points would have them all, for good.
+  const JoinInit small{kSmallHeads.deviation, 0};
+  mean_ = register_module("mean", Join(inputs, components * features, generator, small));
   log_variance_ =
-      register_module("log_variance", Join(inputs, components * features, generator, each_alone));
+      register_module("log_variance", Join(inputs, components * features, generator, small));
   torch::NoGradGuard no_grad;
   mean_->named_parameters()["bias"].normal_(0, spread, generator);
 }

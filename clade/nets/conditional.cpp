@@ -75,12 +75,14 @@ MixtureConditionalImpl::MixtureConditionalImpl(const Parent& parent, const Trunk
   if (!trunk.layers.empty())
     trunk_ = register_module("trunk", Trunk(Parents{parent}, trunk, generator));
   const auto inputs = head_parents(trunk_, {parent});
-  // Of Glorot's size they would part the components by more than any point can bridge: the first
-  // to come near the points would have them all, for good.
-  const JoinInit small{kSmallHeads.deviation, 0};
-  mean_ = register_module("mean", Join(inputs, components * features, generator, small));
+  // Glorot's for one component, over √features: a nat between components, however many features.
+  // Of Glorot's size itself they are further apart than a draw can bridge, and the first to come
+  // near the points has them all, for good.
+  const int64_t fans = inputs.front().width + features;
+  const JoinInit close{std::sqrt(2 / static_cast<double>(fans * features)), 0};
+  mean_ = register_module("mean", Join(inputs, components * features, generator, close));
   log_variance_ =
-      register_module("log_variance", Join(inputs, components * features, generator, small));
+      register_module("log_variance", Join(inputs, components * features, generator, close));
   torch::NoGradGuard no_grad;
   mean_->named_parameters()["bias"].normal_(0, spread, generator);
 }

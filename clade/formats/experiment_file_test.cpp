@@ -164,6 +164,8 @@ TEST_F(ExperimentFileTest, TextOfAnOverrideNeedsNoQuotes) {
       {"β", "β"},
       {"/data/é 1.csv", "/data/é 1.csv"},
       {"'é'", "é"},
+      {"'~7e ~ β'", "~7e ~ β"},
+      {R"("\u007e41 é")", "~41 é"},
       {"7", "7"},
       {"007", "007"},
       {"true", "true"},
@@ -314,6 +316,10 @@ TEST_F(ExperimentFileTest, BeyondAsciiOnlyInStringsAndComments) {
   }
   EXPECT_EQ(complaint("seed = 1\nmodel = \"\xff\""),
             "FILE:2: not TOML: not UTF-8; save the file as plain text, in UTF-8");
+  for (const char* escape :
+       {R"("\u007ezz")", R"("\u007ec3")", R"("\u007e41 \u00e9 ~")", R"("\u007e")"}) {
+    EXPECT_EQ(complaint(std::string("device = ") + escape), "") << escape;
+  }
   EXPECT_EQ(complaint("\xef\xbb\xbf"
                       "device = '~7e ~ β'"),
             "");

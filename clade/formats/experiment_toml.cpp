@@ -27,11 +27,12 @@ using nlohmann::json;
 constexpr const char* kNameCharacters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
+constexpr std::string_view kDigits = "0123456789abcdef";
+
 /// `text` in ASCII, as toml++ is to see it: whatever it takes for no string has undefined behaviour
-/// beyond ASCII (marzer/tomlplusplus#295). Each such byte becomes ~c3, and so is ~ itself, which
+/// beyond ASCII (marzer/tomlplusplus#295). Each such byte becomes ~c3, and so does ~ itself, which
 /// TOML has in strings and comments alone.
 std::string in_ascii(std::string_view text) {
-  constexpr const char* kDigits = "0123456789abcdef";
   std::string ascii;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -44,18 +45,20 @@ std::string in_ascii(std::string_view text) {
   return ascii;
 }
 
-/// What in_ascii() made of a text, as it was.
+/// What in_ascii() made of a text, as it was. A ~ that is none of its own was an escape, "\u007e".
 std::string restored(std::string_view ascii) {
   std::string text;
   for (size_t at = 0; at < ascii.size(); ++at) {
-    if (ascii[at] != '~' || at + 2 >= ascii.size()) {
-      text += ascii[at];
-    } else {
-      text += static_cast<char>(std::stoi(std::string(ascii.substr(at + 1, 2)), nullptr, 16));
-      at += 2;
-    }
+    text += ascii[at];
+    if (ascii[at] != '~' || at + 2 >= ascii.size()) continue;
+    const size_t high = kDigits.find(ascii[at + 1]), low = kDigits.find(ascii[at + 2]);
+    if (high == std::string_view::npos || low == std::string_view::npos) continue;
+    const auto byte = static_cast<char>(16 * high + low);
+    if (byte != '~' && 16 * high + low < 0x80) continue;
+    text.back() = byte;
+    at += 2;
   }
-  return text;
+  return is_utf8(text) ? text : std::string(ascii);
 }
 
 /// Nothing for dates and times, which no setting takes.

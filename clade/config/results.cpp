@@ -57,6 +57,20 @@ json over_runs(const std::vector<const json*>& runs, const Figure& figure) {
   return summary;
 }
 
+json over_runs(const std::vector<const json*>& runs, const Pointer& at) {
+  return over_runs(runs, [&](const json& run) { return number_at(run, at); });
+}
+
+/// What any of the runs has a figure of in the object there.
+std::set<std::string> names_at(const std::vector<const json*>& runs, const Pointer& at) {
+  std::set<std::string> names;
+  for (const json* run : runs) {
+    const json object = run->value(at, json::object());
+    for (const auto& item : object.items()) names.insert(item.key());
+  }
+  return names;
+}
+
 std::string mean_and_sd(const json& figure, int digits) {
   if (!figure.is_object()) return kNone;
   std::string text = with_digits(figure.at("mean"), digits);
@@ -139,12 +153,9 @@ std::string error_rows(const std::string& name, const json& row, const json& sum
 /// What runs say of clusters at this place of their metrics.
 json summary_of_clusters(const std::vector<const json*>& runs, const Pointer& at) {
   json summary;
-  const auto over = [&](const Pointer& place) {
-    return over_runs(runs, [&](const json& run) { return number_at(run, place); });
-  };
   for (const std::string key :
        {"acc_hungarian", "acc_majority", "acc_most_confident", "nmi", "label_shared_clusters"}) {
-    summary[key] = over(at / "clustering" / key);
+    summary[key] = over_runs(runs, at / "clustering" / key);
   }
   // Before both figures were told apart, the second had the name of the first.
   const Pointer above = at / "clusters_above_even_share";
@@ -196,9 +207,7 @@ json summarise(const json& runs) {
         samples,
         number_at(run, Pointer("/metrics/test/log_likelihood/importance_samples")).value_or(1));
   }
-  const auto take = [&](const std::string& at) {
-    return over_runs(made, [&](const json& run) { return number_at(run, Pointer(at)); });
-  };
+  const auto take = [&](const std::string& at) { return over_runs(made, Pointer(at)); };
   json summary;
   summary["negative_bound"] = over_runs(made, [](const json& run) {
     const auto bound = number_at(run, Pointer("/metrics/test/elbo"));
@@ -215,24 +224,17 @@ json summarise(const json& runs) {
   }
   summary["log_likelihood_of_few"] = take("/metrics/test/log_likelihood/few/value");
   summary.update(summary_of_clusters(made, Pointer("/metrics/test")));
-  for (const json* run : made) {
-    const Pointer latents("/metrics/test/latents");
-    const json of_this_run = run->value(latents, json::object());
-    for (const auto& item : of_this_run.items()) {
-      summary["latents"][item.key()] = summary_of_clusters(made, latents / item.key());
-    }
+  const Pointer latents("/metrics/test/latents");
+  for (const std::string& name : names_at(made, latents)) {
+    summary["latents"][name] = summary_of_clusters(made, latents / name);
   }
   const Pointer errors("/metrics/test/classification/error");
   summary["error"] = json::object();
-  for (const json* run : made) {
-    const json of_this_run = run->value(errors, json::object());
-    for (const auto& item : of_this_run.items()) {
-      const Pointer at = errors / item.key();
-      summary["error"][item.key()] = over_runs(made, [&](const json& other) {
-        const auto error = number_at(other, at);
-        return error ? std::optional(100 * *error) : std::nullopt;
-      });
-    }
+  for (const std::string& classifier : names_at(made, errors)) {
+    summary["error"][classifier] = over_runs(made, [&](const json& run) {
+      const auto error = number_at(run, errors / classifier);
+      return error ? std::optional(100 * *error) : std::nullopt;
+    });
   }
   for (const std::string key :
        {"wasserstein_1", "wasserstein_1_floor", "wasserstein_1_uniform", "wrong_mode_share"}) {

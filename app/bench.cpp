@@ -684,8 +684,7 @@ void add_bench(CLI::App& app) {
       ->add_option("--rows", arguments->rows,
                    "rows of the files that are tables, by names or patterns separated by commas; "
                    "all by default. Variants only if a pattern has a +: 'mnist-*,*+gumbel'; more "
-                   "than one of them "
-                   "at once: '*+start+short'")
+                   "than one of them at once: '*+start+short'")
       ->type_name("GLOB")
       ->delimiter(',')
       ->allow_extra_args(false);

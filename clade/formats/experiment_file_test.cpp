@@ -308,7 +308,10 @@ TEST_F(ExperimentFileTest, BeyondAsciiOnlyInStringsAndComments) {
     const std::string remedy = "; put text in straight quotes, \"so\"";
     EXPECT_EQ(line.substr(line.size() - remedy.size()), remedy) << line;
   };
-  refused("seed = 1\n\ndevice = “cpu”\n", "FILE:3: not TOML: ");
+  EXPECT_EQ(complaint("seed = 1\n\ndevice = “cpu”\n"),
+            "FILE:3: not TOML: Error while parsing value: could not determine value type; put text "
+            "in straight quotes, \"so\"");
+  EXPECT_EQ(complaint("\"unclosed\nβ = 1").substr(0, 18), "FILE:1: not TOML: ");
   refused("ß = 1", "FILE:1: not TOML: ");
   // Inside a number toml++ takes a quote for a part of it.
   for (const char* number : {"3\"β", "-2.5e=(\"β", "-2.5e=\"β\"", "-2.\"β\"", "2020-01-0β"}) {

@@ -53,9 +53,9 @@ std::string restored(std::string_view ascii) {
     if (ascii[at] != '~' || at + 2 >= ascii.size()) continue;
     const size_t high = kDigits.find(ascii[at + 1]), low = kDigits.find(ascii[at + 2]);
     if (high == std::string_view::npos || low == std::string_view::npos) continue;
-    const auto byte = static_cast<char>(16 * high + low);
-    if (byte != '~' && 16 * high + low < 0x80) continue;
-    text.back() = byte;
+    const size_t byte = 16 * high + low;
+    if (byte != '~' && byte < 0x80) continue;
+    text.back() = static_cast<char>(byte);
     at += 2;
   }
   return is_utf8(text) ? text : std::string(ascii);

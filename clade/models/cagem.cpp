@@ -3,9 +3,11 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "clade/core/require.h"
 #include "clade/models/joined.h"
+#include "clade/nets/batch_norm.h"
 
 namespace clade {
 
@@ -35,6 +37,7 @@ Cagem::Cagem(const CagemOptions& options, const Parent& x, Generator& generator)
     : Model({{"y", options.clusters}}, options.estimator),
       skip(options.skip),
       warm_up_clusters(options.warm_up_clusters),
+      weigh_statistics(options.estimator.weigh_statistics),
       p_z2{options.latent2} {
   const Parent y{"y", options.clusters};
   const Parent z1{"z1", options.latent1};
@@ -85,13 +88,18 @@ void Cagem::generate(Trace& p) {
 }
 
 Bound Cagem::labelled_bound(const torch::Tensor& x, const torch::Tensor& y, Generator& generator) {
-  torch::Tensor z1, z2;  // [B, d1], [K, B, d2]
-  {
+  const auto held = [](const auto& draw) {
     const torch::NoGradGuard only_clusters_learn;
-    z1 = q_z1_given_x(x).sample(generator);
-    z2 = q_z2(x, every_cluster(clusters(), x.device()), z1).sample(generator);
-  }
-  const Categorical q_y = q_y_given_z1_x(z1, x);  // [B, K]
+    return draw();
+  };
+  const auto z1 = held([&] { return q_z1_given_x(x).sample(generator); });  // [B, d1]
+  const Categorical q_y = q_y_given_z1_x(z1, x);                            // [B, K]
+  // As in the bound, or p(y|z2) would learn from a z2 that it is not used on.
+  std::optional<ShareScope> statistics;
+  if (weigh_statistics) statistics.emplace(q_y.probs().t().detach());
+  const auto z2 = held([&] {
+    return q_z2(x, every_cluster(clusters(), x.device()), z1).sample(generator);  // [K, B, d2]
+  });
   const Categorical p_y = p_y_given_z2(z2);       // [K, B, K], of each ỹ
   const auto log_p_y = torch::logsumexp(
       q_y.log_probs().t() + p_y.log_prob(y.expand({clusters(), y.size(0)})), 0);  // [B]

@@ -265,6 +265,51 @@ TEST(Cagem, LossesOnLabelsAreWrittenByHand) {
   }
 }
 
+/// Every point is surely in cluster 0, so that pairs with the others do not count.
+TEST(Cagem, BatchNormsWeighPairsOnLabelsAsInTheBound) {
+  constexpr int64_t K = 3, B = 7;
+  CagemOptions options = small(K, 3, 2);
+  options.trunk.batch_norm = true;
+  options.estimator.weigh_statistics = true;
+  const auto model = disturbed(options);
+  model->train();
+  const torch::NoGradGuard no_grad;
+  const auto weights = model->named_parameters();
+  weights["q_y_given_z1_x.logits.bias"].copy_(torch::tensor({200.0, 0.0, 0.0}));
+  auto generator = make_generator(3);
+  const auto x = torch::empty({B, 4}, torch::kFloat64).bernoulli_(0.5, generator);
+  const auto labels = torch::arange(B) % K;
+
+  auto noise = make_generator(2);
+  const Bound losses = model->labelled_bound(x, labels, noise);
+
+  const ByHand by_hand{weights};
+  // One hidden layer, normalised by the moments of the rows it reads.
+  const auto hidden = [&](const std::string& net, const ByHand::Inputs& parents) {
+    const auto h = by_hand.join(net + ".trunk.layer1", parents);
+    const auto deviation = (h.var(0, /*unbiased=*/false) + 1e-5).sqrt();
+    const auto norm = net + ".trunk.norm1.";
+    return ByHand::Inputs{
+        {"hidden", ((h - h.mean(0)) / deviation * weights[norm + "weight"] + weights[norm + "bias"])
+                       .tanh()}};
+  };
+  auto same_noise = make_generator(2);
+  const auto e1 = draw_normals({B, 3}, x, same_noise);
+  const auto [m1, v1] = by_hand.heads("q_z1_given_x", hidden("q_z1_given_x", {{"x", x}}), -12, 6);
+  const auto z1 = m1 + (v1 / 2).exp() * e1;
+  const auto e2 = draw_normals({K, B, 2}, x, same_noise)[0];
+  const auto [m2, v2] = by_hand.heads(
+      "q_z2_given_x_y_z1",
+      hidden("q_z2_given_x_y_z1", {{"x", x}, {"y", all_in(0, {B}, K)}, {"z1", z1}}), -12, 6);
+  const auto z2 = m2 + (v2 / 2).exp() * e2;
+  const auto p_y = by_hand.join("p_y_given_z2.logits", hidden("p_y_given_z2", {{"z2", z2}}))
+                       .softmax(1)
+                       .gather(1, labels.unsqueeze(1))
+                       .squeeze(1);
+  const auto found = losses.terms.at(1).value;
+  EXPECT_LT((found + p_y.log()).abs().max().item<double>(), 1e-6) << found << -p_y.log();
+}
+
 TEST(Cagem, LabelsReachTheNetworksOfTheClusterAlone) {
   CagemOptions options = small(3, 3, 2);
   options.trunk.batch_norm = true;

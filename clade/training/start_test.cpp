@@ -451,6 +451,30 @@ TEST_F(StartOfTraining, OfAModelThatLearnsLabelsIsUsedIfTheyAgree) {
   }
 }
 
+/// An autoencoder's clusters are found within the stage, which goes on without them.
+TEST_F(StartOfTraining, ThatLabelsDoNotAgreeWithLateKeepsItsSchedule) {
+  Splits data = shuffled_kinds();
+  data.labelled = first_labelled(data, 12);
+  data.labelled.labels = (data.labelled.labels + torch::arange(12)).remainder(3);
+  TrainOptions options = from_autoencoder("autoencoder");
+  options.restarts = 2;
+  auto model = started("m2", data);
+  RunFolder run(folder("run"));
+  Trainer(model, data, options, 7).run({&run});
+  EXPECT_TRUE(said_of_guidance(model).empty());
+  EXPECT_EQ(model.provenance.at("restarts").size(), 2u);
+  std::istringstream lines(read_file(folder("run") / "log.jsonl"));
+  std::vector<double> betas;
+  for (std::string text; std::getline(lines, text);) {
+    betas.push_back(nlohmann::json::parse(text).at("beta"));
+  }
+  const std::vector<double> restart = {0.5, 0.5, 0.5, 0.5, 0.75, 1};
+  std::vector<double> expected = restart;
+  expected.insert(expected.end(), restart.begin(), restart.end());
+  expected.push_back(1);
+  EXPECT_EQ(betas, expected);
+}
+
 class Restarting : public Starting {};
 
 TEST_P(Restarting, TheBestByValidationGoesOnAndIsResumedBitForBit) {

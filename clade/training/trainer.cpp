@@ -436,7 +436,9 @@ void Trainer::take_starts(std::vector<Start> starts) {
     own = start.made_by;
   }
   const bool used = !responsibilities_.empty();
-  options_.start = used ? start_asked_ : "none";
+  options_.start = start_asked_;
+  // As if there were none, unless epochs of its stage are over; what is left of it goes on.
+  if (!used && options_.clusters_found_at() == 0) options_.start = "none";
   if (!used) said["used"] = false;
   said["said"] = said_of(starts_);
   said["hold"] = options_.hold;

@@ -93,7 +93,7 @@ class Trainer {
   TrainedModel& trained_;
   Model& model_;
   const Splits& data_;
-  TrainOptions options_;     // but for a start that labels do not agree with, which is none
+  TrainOptions options_;     // but for a start found at once, labels not agreeing: none
   std::string start_asked_;  // train.start
   uint64_t seed_;
   double log_volume_;  // what is said of a bound has it less; best_bound_ and checkpoints do not

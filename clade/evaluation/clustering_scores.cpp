@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "clade/clustering/adjusted_rand_index.h"
 #include "clade/clustering/matching.h"
 #include "clade/core/error.h"
 #include "clade/data/dataset.h"
@@ -46,22 +47,6 @@ double matched_points(const torch::Tensor& counts) {  // [K, C] int64
 double entropy(const torch::Tensor& shares) {  // any shape, sums to 1
   // max() also turns the -0 of a single share into 0.
   return std::max(0.0, -torch::xlogy(shares, shares).sum().item<double>());
-}
-
-double pairs(const torch::Tensor& counts) {  // any shape, whole numbers as doubles
-  return (counts * (counts - 1) / 2).sum().item<double>();
-}
-
-double adjusted_rand_index(const torch::Tensor& counts) {  // [K, C] double
-  const double together = pairs(counts);
-  const double by_cluster = pairs(counts.sum(1));
-  const double by_label = pairs(counts.sum(0));
-  const double all = pairs(counts.sum());
-  // Both partitions have one group, or both only groups of one (among them the single point): they
-  // are equal, and there is no chance to adjust for.
-  if (by_cluster == by_label && (by_cluster == 0 || by_cluster == all)) return 1;
-  const double by_chance = by_cluster / all * by_label;
-  return (together - by_chance) / ((by_cluster + by_label) / 2 - by_chance);
 }
 
 }  // namespace

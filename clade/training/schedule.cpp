@@ -53,7 +53,8 @@ std::vector<Option> TrainOptions::options() {
        "all. With many clusters their exact sums cost more than an epoch of sum_and_sample"},
       {"start", &start,
        "where clusters come from, without labels, before the bound has its weight: neighbours, a "
-       "mixture on a layout of the graph of nearest neighbours; autoencoder, a mixture on the "
+       "mixture on a layout of the graph of nearest neighbours, or on the features, or k-means, if "
+       "those fit better; autoencoder, a mixture on the "
        "latents of a model trained to reconstruct; autoencoder+neighbours, the layout of those "
        "latents; file (clade train --start FILE); or none, as the papers have it"},
       {"start_file", &start_file,

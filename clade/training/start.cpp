@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "clade/clustering/adjusted_rand_index.h"
+#include "clade/clustering/k_means.h"
 #include "clade/clustering/matching.h"
 #include "clade/clustering/mixture.h"
 #include "clade/clustering/neighbour_layout.h"
@@ -33,6 +35,11 @@ constexpr int64_t kDimensions = 10;
 
 // What compares K Gaussians with twice as many: points a parameter of K, points in all, starts.
 constexpr int64_t kPointsAParameter = 2, kMostCompared = 10000, kComparedStarts = 3;
+
+// Of what clusters two samples of the points: points a cluster, points in all, and the adjusted
+// Rand index above which a layout is not doubted.
+constexpr int64_t kFewestRepeated = 10, kMostRepeated = 3000;
+constexpr double kRepeated = 0.5;
 
 constexpr double kAgreement = 0.9;  // of labels with the clusters that hold them
 
@@ -126,6 +133,89 @@ torch::Tensor one_hot(const torch::Tensor& labels, const std::string& path, int6
   return torch::one_hot(numbers, clusters).to(torch::kFloat32);
 }
 
+Start start_from_mixture(const torch::Tensor& codes, bool diagonal, const std::string& said_of,
+                         int64_t clusters, uint64_t seed, const StartProgress& progress) {
+  auto generator = make_generator(derive_seed(seed, "mixture"), codes.device());
+  MixtureOptions options;
+  options.starts = mixture_starts(clusters);
+  options.diagonal = diagonal;
+  const Mixture mixture =
+      fit_mixture(codes, clusters, options, generator, reporting("mixture, starts", progress));
+  Start start;
+  start.responsibilities = mixture.responsibilities(codes).to(torch::kFloat32).cpu();
+  start.codes = codes.to(torch::kFloat32).cpu();
+  start.said = "clusters started from a mixture of " + std::to_string(clusters) + " Gaussians on " +
+               said_of + said_of_empty(start.responsibilities);
+  start.made_by = {{"mixture",
+                    {{"covariance", options.diagonal ? "diagonal" : "full"},
+                     {"starts", options.starts},
+                     {"log_likelihood", mixture.log_likelihood}}},
+                   {"seed", seed}};
+  return start;
+}
+
+Start start_from_k_means(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
+                         uint64_t seed, const StartProgress& progress) {
+  auto generator = make_generator(derive_seed(seed, "k-means"), x.device());
+  const KMeansOptions options;
+  const KMeans found =
+      k_means(x, clusters, options, generator, reporting("k-means, starts", progress));
+  Start start;
+  start.responsibilities = torch::one_hot(found.clusters, clusters).to(torch::kFloat32).cpu();
+  start.codes = x.to(torch::kFloat32).cpu();
+  start.said = "clusters started from k-means of " + said_of;
+  start.made_by = {{"k_means", {{"starts", options.starts}, {"inertia", found.inertia}}},
+                   {"seed", seed}};
+  return start;
+}
+
+LayoutOptions layout_options(int64_t points) {
+  LayoutOptions options;
+  options.dimensions = std::min<int64_t>(kDimensions, points - 1);
+  options.neighbours = std::min<int64_t>(kNeighbours, points - 1);
+  return options;
+}
+
+/// How far two samples of the points have the same clusters, the adjusted Rand index of those in
+/// both: what is not there again in other points is not in the data.
+struct Repeated {
+  double layout = 1;
+  std::optional<double> k_means;  // asked if a layout is doubted
+
+  bool k_means_is_safer() const { return k_means && *k_means > layout; }
+  json said() const {
+    json said = {{"layout", layout}};
+    if (k_means) said["k_means"] = *k_means;
+    return said;
+  }
+};
+
+Repeated repeated_in_samples(const torch::Tensor& x, int64_t clusters, uint64_t seed,
+                             const StartProgress& progress) {
+  const int64_t n = std::min(x.size(0), kMostRepeated), quarter = n / 4;
+  Repeated repeated;
+  if (n < kFewestRepeated * clusters) return repeated;
+  auto generator = make_generator(derive_seed(seed, "repeated"), x.device());
+  const auto order =
+      torch::randperm(x.size(0), generator, torch::TensorOptions(torch::kInt64).device(x.device()));
+  const auto points = x.index_select(0, order.slice(0, 0, n));
+  const auto agreement = [&](const auto& clusters_of) {
+    const auto one = clusters_of(points.slice(0, 0, n - quarter)).slice(0, quarter);
+    const auto other = clusters_of(points.slice(0, quarter)).slice(0, 0, n - 2 * quarter);
+    return adjusted_rand_index(one, other, clusters);
+  };
+  repeated.layout = agreement([&](const torch::Tensor& sample) {
+    const auto layout = neighbour_layout(sample, layout_options(sample.size(0)), generator,
+                                         reporting("layout of a sample, epochs", progress));
+    return start_from_codes(layout, "", clusters, seed, {}).responsibilities.argmax(1);
+  });
+  if (repeated.layout >= kRepeated) return repeated;
+  repeated.k_means = agreement([&](const torch::Tensor& sample) {
+    return k_means(sample, clusters, {}, generator).clusters.cpu();
+  });
+  return repeated;
+}
+
 }  // namespace
 
 StartFile read_start_file(const std::string& path, const Splits& data, int64_t clusters) {
@@ -149,36 +239,26 @@ torch::Tensor principal_features(const torch::Tensor& x, Generator& generator) {
 
 Start start_from_codes(const torch::Tensor& codes, const std::string& said_of, int64_t clusters,
                        uint64_t seed, const StartProgress& progress) {
-  auto generator = make_generator(derive_seed(seed, "mixture"), codes.device());
-  MixtureOptions options;
-  options.starts = mixture_starts(clusters);
   // A covariance needs a few points for each direction.
-  options.diagonal = codes.size(0) < 3 * clusters * (codes.size(1) + 1);
-  const Mixture mixture =
-      fit_mixture(codes, clusters, options, generator, reporting("mixture, starts", progress));
-  Start start;
-  start.responsibilities = mixture.responsibilities(codes).to(torch::kFloat32).cpu();
-  start.codes = codes.to(torch::kFloat32).cpu();
-  start.said = "clusters started from a mixture of " + std::to_string(clusters) + " Gaussians on " +
-               said_of + said_of_empty(start.responsibilities);
-  start.made_by = {{"mixture",
-                    {{"covariance", options.diagonal ? "diagonal" : "full"},
-                     {"starts", options.starts},
-                     {"log_likelihood", mixture.log_likelihood}}},
-                   {"seed", seed}};
-  return start;
+  const bool diagonal = codes.size(0) < 3 * clusters * (codes.size(1) + 1);
+  return start_from_mixture(codes, diagonal, said_of, clusters, seed, progress);
 }
 
-bool are_gaussians(const torch::Tensor& x, int64_t clusters, uint64_t seed,
-                   const StartProgress& progress) {
+std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, uint64_t seed,
+                                      const StartProgress& progress) {
   const int64_t n = std::min(x.size(0), kMostCompared), D = x.size(1);
-  if (n < kPointsAParameter * clusters * D * (D + 3) / 2) return false;
+  const auto enough_for = [&](int64_t parameters) {
+    return n >= kPointsAParameter * clusters * parameters;
+  };
+  const bool full = enough_for(D * (D + 3) / 2);
+  if (!full && !enough_for(2 * D)) return {};
   auto generator = make_generator(derive_seed(seed, "gaussians"), x.device());
   const auto order =
       torch::randperm(x.size(0), generator, torch::TensorOptions(torch::kInt64).device(x.device()));
   const auto held_back = x.index_select(0, order.slice(0, 0, n / 5));
   const auto fitted = x.index_select(0, order.slice(0, n / 5, n));
   MixtureOptions options;
+  options.diagonal = !full;
   options.starts = kComparedStarts;
   options.splits = false;
   const auto explained = [&](int64_t components) {  // nats a point
@@ -186,29 +266,39 @@ bool are_gaussians(const torch::Tensor& x, int64_t clusters, uint64_t seed,
                                         reporting("Gaussians, starts", progress));
     return mixture.log_prob(held_back).mean().item<double>();
   };
-  return explained(clusters) >= explained(2 * clusters);
+  const double by_all = explained(clusters);
+  if (by_all < explained(2 * clusters) || by_all <= explained(1)) return {};
+  return full ? Gaussians::full : Gaussians::diagonal;
 }
 
 Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
                             uint64_t seed, const StartProgress& progress) {
-  if (are_gaussians(x, clusters, seed, progress)) {
-    return start_from_codes(x, said_of + ": twice as many explain points held back no better",
-                            clusters, seed, progress);
+  if (const auto gaussians = gaussians_of(x, clusters, seed, progress)) {
+    return start_from_mixture(x, gaussians == Gaussians::diagonal,
+                              said_of + ": twice as many explain points held back no better",
+                              clusters, seed, progress);
+  }
+  const Repeated repeated = repeated_in_samples(x, clusters, seed, progress);
+  const std::string points = thousands(x.size(0)) + " points";
+  if (repeated.k_means_is_safer()) {
+    Start start = start_from_k_means(x, points + " in " + said_of, clusters, seed, progress);
+    start.said += ", since layouts of their nearest neighbours differ from sample to sample";
+    start.made_by["repeated"] = repeated.said();
+    return start;
   }
   auto generator = make_generator(derive_seed(seed, "layout"), x.device());
-  LayoutOptions options;
-  options.dimensions = std::min<int64_t>(kDimensions, x.size(0) - 1);
-  options.neighbours = std::min<int64_t>(kNeighbours, x.size(0) - 1);
+  const LayoutOptions options = layout_options(x.size(0));
   const auto layout =
       neighbour_layout(x, options, generator, reporting("layout, epochs", progress));
   Start start =
       start_from_codes(layout,
-                       "a layout of " + thousands(x.size(0)) + " points by their " +
-                           std::to_string(options.neighbours) + " nearest neighbours in " + said_of,
+                       "a layout of " + points + " by their " + std::to_string(options.neighbours) +
+                           " nearest neighbours in " + said_of,
                        clusters, seed, progress);
   start.made_by["layout"] = {{"neighbours", options.neighbours},
                              {"dimensions", options.dimensions},
                              {"features", x.size(1)}};
+  start.made_by["repeated"] = repeated.said();
   return start;
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,15 +50,20 @@ torch::Tensor layout_features(const Splits& data, Generator& generator);
 /// x, [N, D], or its 50 first principal components if it has more features.
 torch::Tensor principal_features(const torch::Tensor& x, Generator& generator);
 
-/// Whether K full Gaussians are what x, [N, D], is made of: twice as many, fitted to the same four
-/// fifths of it, explain the rest no better. Never if there are fewer than two points for each of
-/// their parameters, so that it could not be told; of more than 10,000 points it asks a sample.
-bool are_gaussians(const torch::Tensor& x, int64_t clusters, uint64_t seed,
-                   const StartProgress& progress = {});
+enum class Gaussians { full, diagonal };
+
+/// Whether K Gaussians are what x, [N, D], is made of: twice as many, fitted to the same four
+/// fifths of it, explain the rest no better. With full covariances if there are two points for each
+/// of their parameters, else with diagonal ones; none if there are too few for these too, so that
+/// it could not be told. Of more than 10,000 points it asks a sample.
+std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, uint64_t seed,
+                                      const StartProgress& progress = {});
 
 /// Clusters from the graph of nearest neighbours: a mixture with full covariances on its layout in
-/// ten dimensions; on x itself if those are_gaussians(), since a layout blurs what overlaps.
-/// `said_of` says what x, [N, D], is of the N points.
+/// ten dimensions. Two kinds of data are not for it: x that is made of Gaussians, since a layout
+/// blurs what overlaps, whose clusters are a mixture of them; and x so noisy that layouts of two
+/// samples disagree and clusters by k-means agree more, which then are the start. `said_of` says
+/// what x, [N, D], is of the N points.
 Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
                             uint64_t seed, const StartProgress& progress = {});
 

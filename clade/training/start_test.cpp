@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 
+#include "clade/clustering/adjusted_rand_index.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/formats/safetensors.h"
@@ -275,12 +276,13 @@ torch::Tensor stretched_groups(int64_t n, Generator& generator) {
 TEST(StartFromNeighbours, IsAMixtureIfThatIsWhatThePointsAre) {
   auto generator = make_generator(3);
   const auto x = stretched_groups(1200, generator);
-  EXPECT_TRUE(are_gaussians(x, 3, /*seed=*/1));
+  EXPECT_EQ(gaussians_of(x, 3, /*seed=*/1), Gaussians::full);
   const Start start = start_from_neighbours(x, "3 features", 3, 1);
   EXPECT_TRUE(start.codes.equal(x));
   EXPECT_NE(start.said.find("on 3 features: twice as many"), std::string::npos) << start.said;
-  // Fewer than two points for each of a covariance's numbers tell nothing.
-  EXPECT_FALSE(are_gaussians(x.slice(0, 0, 1200, 25), 3, 1));
+  // Fewer than two points for each number of a covariance are for diagonal ones, or tell nothing.
+  EXPECT_NE(gaussians_of(x.slice(0, 0, 1200, 25), 3, 1), Gaussians::full);
+  EXPECT_EQ(gaussians_of(x.slice(0, 0, 1200, 40), 3, 1), std::nullopt);
 }
 
 TEST(StartFromNeighbours, IsALayoutOfPointsThatLieOnCurves) {
@@ -289,9 +291,38 @@ TEST(StartFromNeighbours, IsALayoutOfPointsThatLieOnCurves) {
   const auto radius = torch::arange(900).remainder(3).add(1).to(torch::kFloat32);
   const auto circles = torch::stack({radius * angle.cos(), radius * angle.sin()}, 1);
   const auto x = circles + torch::empty({900, 2}).normal_(0, 0.05, generator);
-  EXPECT_FALSE(are_gaussians(x, 3, /*seed=*/1));
+  EXPECT_EQ(gaussians_of(x, 3, /*seed=*/1), std::nullopt);
   const Start start = start_from_neighbours(x, "2 features", 3, 1);
   EXPECT_NE(start.said.find("a layout of 900 points"), std::string::npos) << start.said;
+}
+
+/// Bits that are hardly more often ones in one group than in another.
+TEST(StartFromNeighbours, IsByKMeansIfLayoutsDifferFromSampleToSample) {
+  auto generator = make_generator(5);
+  const auto p = torch::empty({4, 30}).bernoulli_(0.5, generator) * 0.3 + 0.35;
+  const auto group = torch::arange(1200).remainder(4);
+  const auto x = torch::bernoulli(p.index_select(0, group), generator);
+  const Start start = start_from_neighbours(x, "30 features", 4, 1);
+  EXPECT_NE(start.said.find("k-means of 1,200 points in 30 features"), std::string::npos)
+      << start.said << start.made_by;
+  EXPECT_LT(start.made_by.at("repeated").at("layout"), start.made_by.at("repeated").at("k_means"));
+  EXPECT_TRUE(start.responsibilities.sum(1).eq(1).all().item<bool>());
+  const auto alike = adjusted_rand_index(start.responsibilities.argmax(1), group, 4);
+  EXPECT_GT(alike, 0.3);
+}
+
+/// In two of 20 features there are groups, and the others are noise of which neighbours know more.
+TEST(StartFromNeighbours, IsADiagonalMixtureOfFewPointsOfManyFeatures) {
+  auto generator = make_generator(6);
+  const auto group = torch::arange(600).remainder(3);
+  auto x = torch::empty({600, 20}).normal_(0, 1, generator);
+  const auto means = torch::tensor({{0.0f, 5.0f}, {5.0f, 0.0f}, {-5.0f, -5.0f}});
+  x.slice(1, 0, 2) += means.index_select(0, group);
+  x = (x - x.mean(0)) / x.std(0);
+  EXPECT_EQ(gaussians_of(x, 3, 1), Gaussians::diagonal);
+  const Start start = start_from_neighbours(x, "20 features", 3, 1);
+  EXPECT_EQ(start.made_by.at("mixture").at("covariance"), "diagonal");
+  EXPECT_GT(adjusted_rand_index(start.responsibilities.argmax(1), group, 3), 0.95);
 }
 
 using StartOfTraining = StartFolder;

@@ -23,8 +23,12 @@ struct LvaeOptions : ModelOptions {
 /// The ladder VAE (Sønderby et al. 2016). Both directions share the way down: what the data say of
 /// a layer is merged, by precision, with what the layer above says of it in p.
 ///   p(x, z) = p(x | z_1) Π_l p(z_l | z_{l+1}) p(z_L),  p(z_L) = N(0, I)
-///   q(z | x) = q(z_L | x) Π_l q(z_l | z_{l+1}, x),  q(z_l | z_{l+1}, x) ∝ N(μ̂_l, σ̂_l) p(z_l |
-///   z_{l+1}) μ̂_l, σ̂_l from d_l,  d_l = h_l(d_{l−1}),  d_0 = x,  q(z_L | x) = N(μ̂_L, σ̂_L)
+///   q(z | x) = q(z_L | x) Π_l q(z_l | z_{l+1}, x),  q(z_L | x) = N(μ̂_L, σ̂_L)
+///
+///   q(z_l | z_{l+1}, x) ∝ N(μ̂_l, σ̂_l) p(z_l | z_{l+1})
+///
+///   μ̂_l, σ̂_l from d_l,  d_l = h_l(d_{l−1}),  d_0 = x
+///
 /// Every KL has its closed form. One layer is the VAE.
 class Lvae : public Model {
  public:

@@ -60,8 +60,8 @@ struct LayerPosterior {
   torch::Tensor shift;       // [B, d] mean of q less that of p, in deviations of p, over clusters
 };
 
-/// What names the class of a point: of a model that learns classes from labels, the probabilities
-/// of the clusters, which have their numbers.
+/// What names the class of a point, in a model that learns classes from labels: class and cluster
+/// have the same number.
 struct Classifier {
   std::string name;             ///< "q(y|x)" or "p(y|x)".
   torch::Tensor probabilities;  // [B, C]

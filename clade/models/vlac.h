@@ -74,8 +74,8 @@ class Vlac : public Model {
   Parent code_of(size_t level, const VlacOptions& options, const std::vector<Parent>& h,
                  Generator& generator);
 
-  /// net(parents), once if they are a function of x alone: the first parent of level l is, as far
-  /// as the first level with clusters.
+  /// net(parents), once if they are a function of x alone: level l's first parent is, if no level
+  /// below l has clusters.
   template <class Net>
   auto known(Trace& q, Net& net, const std::vector<torch::Tensor>& parents, size_t level) const {
     const bool of_x = level <= first_clusters && parents.size() == 1;

@@ -107,8 +107,9 @@ struct Moments {
 // What each row counts for, [rows], one on average; undefined if rows count alike.
 torch::Tensor shares_of(const std::optional<Normalisation>& norm, at::IntArrayRef lead) {
   if (!norm || !norm->by_batch || !norm->share.defined()) return {};
-  const auto& share = norm->share;
-  if (share.dim() > static_cast<int64_t>(lead.size())) return {};
+  auto share = norm->share;
+  // A row stands for all that share it along dimensions it has not.
+  while (share.dim() > static_cast<int64_t>(lead.size())) share = share.sum(0);
   for (int64_t i = 1; i <= share.dim(); ++i) {
     if (share.size(-i) != 1 && share.size(-i) != lead[lead.size() - static_cast<size_t>(i)]) {
       return {};

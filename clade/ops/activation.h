@@ -19,7 +19,8 @@ struct Normalisation {
   bool by_batch;
   bool collect;  ///< Move the running ones towards the rows' own; needs by_batch.
   /// How often each row counts in the rows' own mean and variance, up to a factor: broadcasts to
-  /// their leading sizes, else all rows count alike, as they do if it is undefined. No gradient.
+  /// their leading sizes, summed over leading dimensions that the rows lack. All rows count alike
+  /// if it does not, or is undefined. No gradient.
   torch::Tensor share = {};
   double momentum = 0.1;
   double epsilon = 1e-5;

@@ -100,7 +100,7 @@ Bound Cagem::labelled_bound(const torch::Tensor& x, const torch::Tensor& y, Gene
   const auto z2 = held([&] {
     return q_z2(x, every_cluster(clusters(), x.device()), z1).sample(generator);  // [K, B, d2]
   });
-  const Categorical p_y = p_y_given_z2(z2);       // [K, B, K], of each ỹ
+  const Categorical p_y = p_y_given_z2(z2);  // [K, B, K], of each ỹ
   const auto log_p_y = torch::logsumexp(
       q_y.log_probs().t() + p_y.log_prob(y.expand({clusters(), y.size(0)})), 0);  // [B]
   return {{{"H(q(y|x))", -q_y.log_prob(y), Role::classification},

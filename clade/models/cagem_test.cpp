@@ -290,8 +290,8 @@ TEST(Cagem, BatchNormsWeighPairsOnLabelsAsInTheBound) {
     const auto deviation = (h.var(0, /*unbiased=*/false) + 1e-5).sqrt();
     const auto norm = net + ".trunk.norm1.";
     return ByHand::Inputs{
-        {"hidden", ((h - h.mean(0)) / deviation * weights[norm + "weight"] + weights[norm + "bias"])
-                       .tanh()}};
+        {"hidden",
+         ((h - h.mean(0)) / deviation * weights[norm + "weight"] + weights[norm + "bias"]).tanh()}};
   };
   auto same_noise = make_generator(2);
   const auto e1 = draw_normals({B, 3}, x, same_noise);

@@ -25,6 +25,16 @@ ClusterDraws sum_and_sample(const Categorical& q_y, int64_t summed, Generator& g
           q_y.log_prob(drawn[0])};
 }
 
+// For each of the samples, [(K…,) S, B, K], if it comes as one for all, [(K…, 1,) B, K].
+Categorical for_each_of(int64_t samples, const Categorical& q_y) {
+  const auto log_probs = q_y.log_probs();
+  if (log_probs.dim() == 2) return q_y.repeated(samples);
+  if (log_probs.size(-3) == samples) return q_y;
+  auto shape = log_probs.sizes().vec();
+  shape[shape.size() - 3] = samples;
+  return Categorical(log_probs.expand(shape));
+}
+
 }  // namespace
 
 std::vector<Option> EstimatorOptions::options() {
@@ -88,8 +98,7 @@ ClusterDraws Estimator::draw(const Categorical& one, bool training, int64_t samp
     return {
         every_cluster(one.clusters(), one.log_probs().device()), one.probs().movedim(-1, 0), {}};
   }
-  const bool lacks_samples = samples > 0 && one.log_probs().dim() == 2;
-  const Categorical q_y = lacks_samples ? one.repeated(samples) : one;
+  const Categorical q_y = samples > 0 ? for_each_of(samples, one) : one;
   if (!relaxes()) return sum_and_sample(q_y, options_.summed_clusters, generator);
   const RelaxedCategorical relaxed(q_y, temperature_);
   return {relaxed.rsample(generator, options_.straight_through).unsqueeze(0),

@@ -48,8 +48,9 @@ class Estimator {
 
   bool weighs_statistics() const { return options_.weigh_statistics; }
 
-  /// The clusters to take E_q over. q_y: [(S,) B, K]. `training` false always gives the exact sum.
-  /// What is drawn is drawn for each of `samples`, if there are any.
+  /// The clusters to take E_q over. q_y: [(K…, S or 1,) B, K], K… those of other latents that were
+  /// enumerated before. `training` false always gives the exact sum. What is drawn is drawn for
+  /// each of `samples`, if there are any.
   ///   exact           C = K, every cluster by its probability
   ///   gumbel          C = 1, a relaxed draw (Jang et al. 2017; Maddison et al. 2017)
   ///   sum_and_sample  the most probable clusters by their probability, one more drawn from the

@@ -66,6 +66,23 @@ TEST(SumAndSample, IsTheExactSumWhereThatCostsNoMore) {
   EXPECT_TRUE(torch::equal(ours.to_logits, exact.to_logits));
 }
 
+// q_y given two clusters of another latent, that is one for all samples.
+TEST(Estimator, DrawsForEachSampleBesideClustersOfAnotherLatent) {
+  constexpr int64_t S = 1000;
+  const Categorical q(torch::tensor({0.3, 1.2, -0.5, 0.9, 0.0}).expand({2, 1, 3, 5}));
+  for (const char* kind : {"sum_and_sample", "gumbel"}) {
+    EstimatorOptions options;
+    options.kind = kind;
+    options.summed_clusters = 1;
+    auto generator = make_generator(4);
+    auto y = Estimator(options).draw(q, /*training=*/true, S, generator).y;
+    if (y.is_floating_point()) y = y.argmax(-1);
+    const auto drawn = y[-1];  // [2, S, 3]
+    ASSERT_EQ(drawn.sizes(), (std::vector<int64_t>{2, S, 3})) << kind;
+    EXPECT_GT(drawn.to(torch::kFloat64).std(1).min().item<double>(), 0.3) << kind;
+  }
+}
+
 TEST(EstimatorOptions, SayWhatIsWrong) {
   EstimatorOptions options;
   options.kind = "sum_and_sample";

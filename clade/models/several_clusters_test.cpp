@@ -142,18 +142,38 @@ void expect_unbiased(const Estimate& found) {
   EXPECT_TRUE((off < found.error + 0.01).all().item<bool>()) << off << found.error;
 }
 
-TEST(SeveralClusters, SumAndSampleIsUnbiasedInValueAndGradient) {
-  EstimatorOptions options;
-  options.kind = "sum_and_sample";
-  options.summed_clusters = 1;
-  const Estimate found = estimate(options);
-  expect_unbiased(found);
+void expect_unbiased_gradients(const Estimate& found) {
   for (const auto& [name, gradient] : exact().gradients) {
     if (name.rfind("q_z_given_x_y1_y2.log_variance", 0) == 0) continue;  // held
     const double size = gradient.abs().max().item<double>();
     EXPECT_LT((found.gradients.at(name) - gradient).abs().max().item<double>(), 0.02 + 0.02 * size)
         << name << found.gradients.at(name) << gradient;
   }
+}
+
+TEST(SeveralClusters, SumAndSampleIsUnbiasedInValueAndGradient) {
+  EstimatorOptions options;
+  options.kind = "sum_and_sample";
+  options.summed_clusters = 1;
+  const Estimate found = estimate(options);
+  expect_unbiased(found);
+  expect_unbiased_gradients(found);
+}
+
+// All of y1 and half of y2 is summed: q(y2 | x, y1), of which the rest is drawn, is one for all
+// samples.
+TEST(SeveralClusters, SumAndSampleDrawsAnewForEachSampleBelowAnExactSum) {
+  EstimatorOptions options;
+  options.kind = "sum_and_sample";
+  options.summed_clusters = 2;
+  const auto model = two_levels(options);
+  model->train();
+  auto generator = make_generator(4);
+  const auto elbo = model->bound(points(), generator, /*samples=*/4000).elbo();  // [S, B]
+  EXPECT_GT(elbo.std(0).min().item<double>(), 0.01) << elbo.std(0);
+  const Estimate found = mean_of(elbo, *model);
+  expect_unbiased(found);
+  expect_unbiased_gradients(found);
 }
 
 TEST(SeveralClusters, GumbelAtALowTemperatureIsTheSum) {

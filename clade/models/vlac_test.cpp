@@ -66,13 +66,45 @@ double influence(const torch::Tensor& of, const torch::Tensor& on) {
   return gradient.defined() ? gradient.abs().max().item<double>() : 0;
 }
 
-TEST(Vlac, WithOneClusterALevelIsVlaeBitForBit) {
-  const auto clustered = options_of({1, 1, 1}, {"5", "6", "7"});
+/// Those of vlae beside a vlac of as many levels.
+VlacOptions without_clusters(const VlacOptions& clustered) {
   auto plain = *std::dynamic_pointer_cast<VlacOptions>(find_model("vlae").options());
   plain.latents = clustered.latents;
-  plain.trunk.layers = clustered.trunk.layers;
+  plain.trunk = clustered.trunk;
+  return plain;
+}
+
+// Equations 1 to 5, with the KL of each level to N(0, I).
+TEST(Vlae, BoundIsWrittenByHand) {
+  constexpr int64_t B = 3, d = 2;
+  auto options = options_of({1, 1}, {"4", "5"});
+  options.trunk.activation = "tanh";
+  options.trunk.batch_norm = false;
+  const auto model = made<Vlac>(without_clusters(options), {"x", kFeatures});
+  torch::NoGradGuard no_grad;
+  const auto x = bits(B, kFeatures);
+  // The same noise, from the top down.
+  auto noise = make_generator(4), same_noise = make_generator(4);
+  const auto e2 = draw_normals({B, d}, x, noise), e1 = draw_normals({B, d}, x, noise);
+  const ByHand w{model->named_parameters()};
+  const auto h1 = w.join("q_h1.layer1", {{"x", x}}).tanh();
+  const auto h2 = w.join("q_h2.layer1", {{"h1", h1}}).tanh();
+  const auto [m1, v1] = w.heads("q_z1_given_h1", {{"h1", h1}});
+  const auto [m2, v2] = w.heads("q_z2_given_h2", {{"h2", h2}});
+  const auto z1 = m1 + (v1 / 2).exp() * e1, z2 = m2 + (v2 / 2).exp() * e2;
+  const auto f2 = w.join("f2.layer1", {{"z2", z2}}).tanh();
+  const auto f1 = w.join("p_x_given_z.trunk.layer1", {{"z1", z1}, {"f2", f2}}).tanh();
+  const auto none = torch::zeros({B, d}, torch::kFloat64);
+  expect_terms(model->bound(x, same_noise),
+               {{"log p(x|z)", log_bits_by_hand(x, w.join("p_x_given_z.logits", {{"hidden", f1}}))},
+                {"KL(z1)", kl_by_hand(m1, v1, none, none)},
+                {"KL(z2)", kl_by_hand(m2, v2, none, none)}});
+}
+
+TEST(Vlac, WithOneClusterALevelIsVlaeBitForBit) {
+  const auto clustered = options_of({1, 1, 1}, {"5", "6", "7"});
   const Parent x{"x", kFeatures};
-  const auto vlac = made<Vlac>(clustered, x), vlae = made<Vlac>(plain, x);
+  const auto vlac = made<Vlac>(clustered, x), vlae = made<Vlac>(without_clusters(clustered), x);
   auto a = make_generator(3), b = make_generator(3);
   const Bound of_vlac = vlac->bound(bits(5, kFeatures), a),
               of_vlae = vlae->bound(bits(5, kFeatures), b);

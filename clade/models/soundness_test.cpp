@@ -15,8 +15,9 @@
 namespace clade {
 namespace {
 
-/// A model of the registry, "hvae"; or one with another p(z) than its own, "hvae with mixture"; or
-/// one that reads and makes images, "gmvae with convolutions"; and what it is of.
+/// A model of the registry, "hvae"; or one with another p(z) than its own, "hvae with mixture"; one
+/// that reads and makes images, "gmvae with convolutions"; or "vlac in closed form", as is its
+/// q(y | x); and what it is of.
 struct Case {
   std::string which;
   std::string likelihood;
@@ -51,6 +52,8 @@ std::shared_ptr<Model> small_model(const Case& of, int64_t clusters = 3,
   const bool of_images = of.which.ends_with("convolutions");
   if (of_images) {
     from_json({{"layers", {"3c2p1", "6"}}}, *options);  // levels of vlac, else one after another
+  } else if (of.which.ends_with("in closed form")) {
+    from_json({{"posterior", "closed_form"}}, *options);
   } else if (name != of.which) {
     from_json({{"prior", of.which.substr(of.which.rfind(' ') + 1)}}, *options);
   }
@@ -391,7 +394,8 @@ INSTANTIATE_TEST_SUITE_P(
       std::vector<std::string> names = {"indp with vampprior", "hvae with mixture"};
       for (const auto& entry : models()) names.push_back(entry.name);
       std::vector<Case> cases = {{"gmvae with convolutions", "bernoulli"},
-                                 {"vlac with convolutions", "bernoulli"}};
+                                 {"vlac with convolutions", "bernoulli"},
+                                 {"vlac in closed form", "bernoulli"}};
       for (const auto& name : names) {
         for (const char* likelihood : {"bernoulli", "gaussian"})
           cases.push_back({name, likelihood});

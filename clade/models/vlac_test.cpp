@@ -59,6 +59,19 @@ torch::Tensor leaf(torch::IntArrayRef sizes, uint64_t seed) {
   return torch::empty(sizes, torch::kFloat64).normal_(0, 1, generator).requires_grad_();
 }
 
+/// Mean and log-variance of p(z_l | y_l = k), [B, 2] each.
+ByHand::Gaussian component(const ByHand& w, const std::string& l, int64_t k, int64_t B) {
+  const auto of = [&](const char* which) {
+    return w.weights["p_z" + l + "_given_y" + l + which][k].expand({B, 2});
+  };
+  return {of(".mean"), of(".log_variance").clamp(-6, 2)};
+}
+
+/// y = k, one-hot, of B points, [B, K].
+torch::Tensor all_in(int64_t k, int64_t K, int64_t B) {
+  return torch::one_hot(torch::full({B}, k, torch::kInt64), K).to(torch::kFloat64);
+}
+
 /// How much of `of` depends on `on`: 0 if nothing does.
 double influence(const torch::Tensor& of, const torch::Tensor& on) {
   const auto gradient = torch::autograd::grad({of.sum()}, {on}, {}, /*retain_graph=*/true,
@@ -158,13 +171,6 @@ TEST(Vlac, BoundIsEquation9SummedOverAllClusters) {
   const auto e2 = draw_normals({K2, K1, B, d}, x, noise);
   const auto e1 = draw_normals({K1, B, d}, x, noise);
   const ByHand w{model->named_parameters()};
-  const auto prior = [&](const std::string& at, int64_t k) {
-    const auto row = [&](const char* which) { return w.weights[at + which][k].expand({B, d}); };
-    return std::pair(row(".mean"), row(".log_variance").clamp(-6, 2));
-  };
-  const auto one_hot = [](int64_t k, int64_t K) {
-    return torch::one_hot(torch::full({B}, k, torch::kInt64), K).to(torch::kFloat64);
-  };
   std::vector<std::vector<double>> terms(5, std::vector<double>(B, 0));
   const auto add = [&](size_t term, const torch::Tensor& weight, const std::vector<double>& of) {
     for (int64_t b = 0; b < B; ++b) terms[term][b] += weight[b].item<double>() * of[b];
@@ -175,19 +181,19 @@ TEST(Vlac, BoundIsEquation9SummedOverAllClusters) {
   const auto h1 = w.gated("q_h1.layer1", {{"x", x}});
   const auto q_y1 = w.join("q_y1_given_h1.logits", {{"h1", h1}}).softmax(-1);
   for (int64_t i = 0; i < K1; ++i) {
-    const auto y1 = one_hot(i, K1);
+    const auto y1 = all_in(i, K1, B);
     const auto h2 = w.gated("q_h2.layer1", {{"h1", h1}, {"y1", y1}});
     const auto q_y2 = w.join("q_y2_given_h2.logits", {{"h2", h2}}).softmax(-1);
     const auto [m1, v1] = w.heads("q_z1_given_h1_y1", {{"h1", h1}, {"y1", y1}});
-    const auto [pm1, pv1] = prior("p_z1_given_y1", i);
+    const auto [pm1, pv1] = component(w, "1", i, B);
     const auto z1 = m1 + (v1 / 2).exp() * e1[i];
     const auto first = q_y1.select(1, i).contiguous();
     add(1, first, kl_by_hand(m1, v1, pm1, pv1));
     add(4, first, numbers((q_y1.select(1, i) * K1).log().contiguous()));
     for (int64_t j = 0; j < K2; ++j) {
-      const auto y2 = one_hot(j, K2);
+      const auto y2 = all_in(j, K2, B);
       const auto [m2, v2] = w.heads("q_z2_given_h2_y2", {{"h2", h2}, {"y2", y2}});
-      const auto [pm2, pv2] = prior("p_z2_given_y2", j);
+      const auto [pm2, pv2] = component(w, "2", j, B);
       const auto z2 = m2 + (v2 / 2).exp() * e2[j][i];
       const auto f2 = w.gated("f2.layer1", {{"z2", z2}});
       const auto f1 = w.gated("p_x_given_z.trunk.layer1", {{"z1", z1}, {"f2", f2}});
@@ -204,6 +210,35 @@ TEST(Vlac, BoundIsEquation9SummedOverAllClusters) {
                                              {"KL(y2)", terms[3]},
                                              {"KL(y1)", terms[4]}});
 }
+
+/// log p(z_l | y_l) at a draw, by cluster. z: [B, 2] -> [K][B].
+std::vector<std::vector<double>> log_components(const ByHand& w, const std::string& l, int64_t K,
+                                                const torch::Tensor& z) {
+  std::vector<std::vector<double>> log_p;
+  for (int64_t k = 0; k < K; ++k) {
+    const auto [mean, log_variance] = component(w, l, k, z.size(0));
+    log_p.push_back(log_normal_by_hand(z, mean, log_variance));
+  }
+  return log_p;
+}
+
+/// E_q(y|x) of log p(z | y) and KL(y) of a point b, and q(y | x) = p(y | z), of densities that
+/// log_components() has.
+struct InClosedForm {
+  std::vector<double> q_y;  // [K]
+  double log_p_z = 0, kl_y = 0;
+
+  InClosedForm(const std::vector<std::vector<double>>& log_p, size_t b) {
+    double sum = 0;
+    for (const auto& of_cluster : log_p) sum += std::exp(of_cluster[b]);
+    for (const auto& of_cluster : log_p) {
+      const double q = std::exp(of_cluster[b]) / sum;
+      q_y.push_back(q);
+      log_p_z += q * of_cluster[b];
+      kl_y += q * std::log(q * static_cast<double>(log_p.size()));
+    }
+  }
+};
 
 // With q(y | x) = p(y | z) at the same draw, Σ_y q(y) log p(z, y) / q(y) is log p(z): the bound is
 // that of a ladder with mixtures as p(z_l), whose clusters nothing infers.
@@ -228,12 +263,7 @@ TEST(Vlac, InClosedFormIsTheBoundOfAMixture) {
   const auto none = torch::zeros({B, d}, torch::kFloat64);
   const auto kl_z1 = kl_by_hand(m1, v1, none, none);
   const auto log_q_z2 = log_normal_by_hand(z2, m2, v2);
-  std::vector<std::vector<double>> log_p_z2;  // by cluster
-  for (int64_t k = 0; k < 3; ++k) {
-    log_p_z2.push_back(
-        log_normal_by_hand(z2, w.weights["p_z2_given_y2.mean"][k].expand({B, d}),
-                           w.weights["p_z2_given_y2.log_variance"][k].clamp(-6, 2).expand({B, d})));
-  }
+  const auto log_p_z2 = log_components(w, "2", 3, z2);
   const auto elbo = model->bound(x, same_noise).elbo();
   for (size_t b = 0; b < B; ++b) {
     const double p_z2 =
@@ -242,6 +272,51 @@ TEST(Vlac, InClosedFormIsTheBoundOfAMixture) {
     EXPECT_NEAR(elbo[static_cast<int64_t>(b)].item<double>(), expected, 1e-9);
   }
   EXPECT_FALSE(model->named_parameters().contains("q_y2_given_h2.logits.bias"));
+}
+
+// z2, and so q(y2 | x), is another for each y1.
+TEST(Vlac, InClosedFormIsANestedSumOverTheClustersOfTwoLevels) {
+  constexpr int64_t K1 = 2, K2 = 3, B = 3, d = 2;
+  auto options = gated_options({K1, K2});
+  options.posterior = "closed_form";
+  const auto model = made<Vlac>(options, Parent{"x", kFeatures});
+  torch::NoGradGuard no_grad;
+  const auto x = bits(B, kFeatures);
+  // The same noise, in the order of q.
+  auto noise = make_generator(4), same_noise = make_generator(4);
+  const auto e1 = draw_normals({B, d}, x, noise), e2 = draw_normals({K1, B, d}, x, noise);
+  const ByHand w{model->named_parameters()};
+  const auto h1 = w.gated("q_h1.layer1", {{"x", x}});
+  const auto [m1, v1] = w.heads("q_z1_given_h1", {{"h1", h1}});
+  const auto z1 = m1 + (v1 / 2).exp() * e1;
+  const auto log_p_z1 = log_components(w, "1", K1, z1);
+  std::vector<double> log_p_x(B), kl_z1 = log_normal_by_hand(z1, m1, v1), kl_z2(B), kl_y2(B),
+                                  kl_y1(B);
+  for (int64_t i = 0; i < K1; ++i) {
+    const auto h2 = w.gated("q_h2.layer1", {{"h1", h1}, {"y1", all_in(i, K1, B)}});
+    const auto [m2, v2] = w.heads("q_z2_given_h2", {{"h2", h2}});
+    const auto z2 = m2 + (v2 / 2).exp() * e2[i];
+    const auto log_q_z2 = log_normal_by_hand(z2, m2, v2);
+    const auto log_p_z2 = log_components(w, "2", K2, z2);
+    const auto f2 = w.gated("f2.layer1", {{"z2", z2}});
+    const auto f1 = w.gated("p_x_given_z.trunk.layer1", {{"z1", z1}, {"f2", f2}});
+    const auto log_bits = log_bits_by_hand(x, w.join("p_x_given_z.logits", {{"hidden", f1}}));
+    for (size_t b = 0; b < B; ++b) {
+      const InClosedForm first(log_p_z1, b), second(log_p_z2, b);
+      const double q = first.q_y[static_cast<size_t>(i)];
+      log_p_x[b] += q * log_bits[b];
+      kl_z2[b] += q * (log_q_z2[b] - second.log_p_z);
+      kl_y2[b] += q * second.kl_y;
+      if (i > 0) continue;
+      kl_z1[b] -= first.log_p_z;
+      kl_y1[b] = first.kl_y;
+    }
+  }
+  expect_terms(model->bound(x, same_noise), {{"log p(x|z)", log_p_x},
+                                             {"KL(z1)", kl_z1},
+                                             {"KL(z2)", kl_z2},
+                                             {"KL(y2)", kl_y2},
+                                             {"KL(y1)", kl_y1}});
 }
 
 TEST(Vlac, ClustersAreKnownOnTheLevelsAboveAndCodesAreNot) {

@@ -3,9 +3,6 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <algorithm>
-#include <functional>
-
 #include "clade/core/error.h"
 #include "clade/models/by_hand_for_tests.h"
 #include "clade/ops/noise.h"
@@ -13,7 +10,7 @@
 namespace clade {
 namespace {
 
-constexpr int64_t K = 3, B = 2;
+constexpr int64_t K = 3, B = 4;
 
 /// A small model and its networks from its weights alone.
 struct Small {
@@ -38,7 +35,7 @@ struct Small {
     return w.probabilities("q_y_given_a_x", {{"a", a}, {"x", x.expand({a.size(0), 4})}});
   }
 
-  /// The terms of the bound given a draw of a and y, one-hot [B, K]; e: noise of z.
+  /// The terms of the bound given draws of a and y, one-hot [B, K]; e: noise of z.
   struct Terms {
     std::vector<double> log_p_x, kl_a, kl_z;
   };
@@ -48,10 +45,8 @@ struct Small {
     const auto h = w.hidden("p_x_given_y_z", {{"y", y}, {"z", z}});
     const auto [qm, qv] = w.gaussian("q_a_given_x", {{"x", x}});
     const auto [pm, pv] = w.gaussian("p_a_given_x_y_z", {{"x", x}, {"y", y}, {"z", z}});
-    auto kl_a = log_normal_by_hand(a, qm, qv);
-    const auto log_p_a = log_normal_by_hand(a, pm, pv);
-    std::transform(kl_a.begin(), kl_a.end(), log_p_a.begin(), kl_a.begin(), std::minus<>());
-    return {log_bits_by_hand(x, w.join("p_x_given_y_z.logits", h)), kl_a,
+    return {log_bits_by_hand(x, w.join("p_x_given_y_z.logits", h)),
+            difference(log_normal_by_hand(a, qm, qv), log_normal_by_hand(a, pm, pv)),
             kl_by_hand(m, v, torch::zeros_like(m), torch::zeros_like(m))};
   }
   torch::Tensor draw_a(Generator& noise) const {  // [B, d_a]
@@ -88,20 +83,38 @@ TEST(Adgm, BoundIsTheSumOverClustersWrittenByHand) {
 TEST(Adgm, LabelledPointsHaveTheBoundOfTheirOwnClusterByHand) {
   Small small;
   torch::NoGradGuard no_grad;
-  const auto labels = torch::tensor({2, 0});
+  const auto labels = torch::tensor({2, 0, 1, 1});
   auto noise = make_generator(3), same_noise = make_generator(3);
   const auto a = small.draw_a(noise);
   const auto e = draw_normals({B, 2}, small.x, noise);
-  const auto terms = small.terms(a, torch::one_hot(labels, K).to(torch::kFloat64), e);
+  const auto y = torch::one_hot(labels, K).to(torch::kFloat64);
+  const auto terms = small.terms(a, y, e);
   const auto q_y = small.q_y(a);
   ASSERT_TRUE(small.model->takes_labels());
+  expect_terms(small.model->labelled_bound(small.x, labels, same_noise),
+               {{"log p(x|y,z)", terms.log_p_x},
+                {"KL(a)", terms.kl_a},
+                {"KL(z)", terms.kl_z},
+                {"KL(y)", std::vector<double>(B, std::log(3.0))},  // −log p(y)
+                {"H(q(y|x))", cross_entropy_by_hand(y, q_y)}});
+}
+
+TEST(Adgm, GuidedBoundIsThatOfItsResponsibilitiesWrittenByHand) {
+  Small small;
+  torch::NoGradGuard no_grad;
+  const auto r = soft_responsibilities(B, K);
+  // y is drawn first, of what it is told; then a and z.
+  auto noise = make_generator(3), same_noise = make_generator(3);
+  const auto y = torch::one_hot(draw_by_hand(r, noise), K).to(torch::kFloat64);
+  const auto a = small.draw_a(noise);
+  const auto terms = small.terms(a, y, draw_normals({B, 2}, small.x, noise));
   expect_terms(
-      small.model->labelled_bound(small.x, labels, same_noise),
+      small.model->guided_bound(small.x, {{"y", r}}, same_noise),
       {{"log p(x|y,z)", terms.log_p_x},
        {"KL(a)", terms.kl_a},
        {"KL(z)", terms.kl_z},
-       {"KL(y)", std::vector<double>(B, std::log(3.0))},  // −log p(y)
-       {"H(q(y|x))", {-std::log(q_y[0][2].item<double>()), -std::log(q_y[1][0].item<double>())}}});
+       {"KL(y)", difference(std::vector<double>(B, std::log(3.0)), cross_entropy_by_hand(r, r))},
+       {"hold", cross_entropy_by_hand(r, small.q_y(a))}});
 }
 
 TEST(Adgm, ClusterProbabilitiesAreAveragesOverTheAuxiliary) {

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -120,6 +122,46 @@ inline std::vector<double> log_bits_by_hand(const torch::Tensor& x, const torch:
     sums.push_back(sum);
   }
   return sums;
+}
+
+/// A draw of each row's category, [B], as the next numbers of `noise` have it, in loops. probs:
+/// [B, K].
+inline torch::Tensor draw_by_hand(const torch::Tensor& probs, Generator& noise) {
+  const auto u = torch::empty({probs.size(0), 1}, probs.options()).uniform_(0, 1, noise);
+  const auto y = torch::zeros({probs.size(0)}, torch::kInt64);
+  for (int64_t b = 0; b < probs.size(0); ++b) {
+    double sum = 0;
+    for (int64_t k = 0; k + 1 < probs.size(1); ++k) {
+      sum += probs[b][k].item<double>();
+      if (u[b][0].item<double>() >= sum) y[b] = k + 1;
+    }
+  }
+  return y;
+}
+
+/// Responsibilities that are neither sure nor even, [B, K].
+inline torch::Tensor soft_responsibilities(int64_t points, int64_t clusters) {
+  auto generator = make_generator(13);
+  return torch::empty({points, clusters}, torch::kFloat64).normal_(0, 1.5, generator).softmax(-1);
+}
+
+/// −Σ_k r_k log q_k, in loops; of r twice, its entropy. [B, K] each -> [B].
+inline std::vector<double> cross_entropy_by_hand(const torch::Tensor& r, const torch::Tensor& q) {
+  std::vector<double> sums;
+  for (int64_t b = 0; b < r.size(0); ++b) {
+    double sum = 0;
+    for (int64_t k = 0; k < r.size(1); ++k) {
+      sum -= r[b][k].item<double>() * std::log(q[b][k].item<double>());
+    }
+    sums.push_back(sum);
+  }
+  return sums;
+}
+
+/// a − b, of each point.
+inline std::vector<double> difference(std::vector<double> a, const std::vector<double>& b) {
+  std::transform(a.begin(), a.end(), b.begin(), a.begin(), std::minus<>());
+  return a;
 }
 
 }  // namespace clade

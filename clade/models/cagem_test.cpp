@@ -127,6 +127,35 @@ TEST_P(WithOrWithoutSkip, BoundIsTheSumOverClustersWrittenByHand) {
 INSTANTIATE_TEST_SUITE_P(Cagem, WithOrWithoutSkip, testing::Bool(),
                          [](const auto& skip) { return skip.param ? "Skip" : "NoSkip"; });
 
+// KL(y) is to the p(y | z2) of a draw.
+TEST(Cagem, GuidedBoundIsThatOfItsResponsibilitiesWrittenByHand) {
+  constexpr int64_t K = 3, B = 6;
+  const auto model = disturbed(small(K, 3, 2));
+  torch::NoGradGuard no_grad;
+  auto bits = make_generator(4);
+  const auto x = torch::empty({B, 4}, torch::kFloat64).bernoulli_(0.5, bits);
+  const auto r = soft_responsibilities(B, K);
+  const Networks by_hand{{model->named_parameters()}};
+  // y is drawn first, of what it is told; then z1 and z2.
+  auto noise = make_generator(2), same_noise = make_generator(2);
+  const auto y = torch::one_hot(draw_by_hand(r, noise), K).to(torch::kFloat64);
+  const auto e1 = draw_normals({B, 3}, x, noise), e2 = draw_normals({B, 2}, x, noise);
+  const auto [m1, v1] = by_hand.gaussian("q_z1_given_x", {{"x", x}});
+  const auto z1 = m1 + (v1 / 2).exp() * e1;
+  const auto [m2, v2] = by_hand.gaussian("q_z2_given_x_y_z1", {{"x", x}, {"y", y}, {"z1", z1}});
+  const auto z2 = m2 + (v2 / 2).exp() * e2;
+  const auto [pm1, pv1] = by_hand.gaussian("p_z1_given_y_z2", {{"y", y}, {"z2", z2}});
+  const auto p_y = by_hand.probabilities("p_y_given_z2", {{"z2", z2}});
+  const auto q_y = by_hand.probabilities("q_y_given_z1_x", {{"z1", z1}, {"x", x}});
+  expect_terms(
+      model->guided_bound(x, {{"y", r}}, same_noise),
+      {{"log p(x|y,z1)", log_bits_by_hand(x, by_hand.logits_of_x(y, z1))},
+       {"KL(z1)", difference(log_normal_by_hand(z1, m1, v1), log_normal_by_hand(z1, pm1, pv1))},
+       {"KL(y)", difference(cross_entropy_by_hand(y, p_y), cross_entropy_by_hand(r, r))},
+       {"KL(z2)", kl_by_hand(m2, v2, torch::zeros_like(m2), torch::zeros_like(m2))},
+       {"hold", cross_entropy_by_hand(r, q_y)}});
+}
+
 /// One unit in each of z1 and z2, which are integrated out on a grid of them.
 class CagemOfTwoUnits : public testing::Test {
  protected:

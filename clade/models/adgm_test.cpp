@@ -18,9 +18,9 @@ struct Small {
   torch::Tensor x;  // [B, D]
   ByHand w;
 
-  Small() {
+  explicit Small(int64_t clusters = K) {
     AdgmOptions options;
-    options.clusters = K;
+    options.clusters = clusters;
     options.latent = 2;
     options.auxiliary = 3;
     options.trunk = {"dense", {"4"}, "tanh", false};
@@ -35,16 +35,20 @@ struct Small {
     return w.probabilities("q_y_given_a_x", {{"a", a}, {"x", x.expand({a.size(0), 4})}});
   }
 
-  /// The terms of the bound given draws of a and y, one-hot [B, K]; e: noise of z.
+  /// The terms of the bound given draws of a and y, one-hot [B, K] or none; e: noise of z.
   struct Terms {
     std::vector<double> log_p_x, kl_a, kl_z;
   };
   Terms terms(const torch::Tensor& a, const torch::Tensor& y, const torch::Tensor& e) const {
-    const auto [m, v] = w.gaussian("q_z_given_a_x_y", {{"a", a}, {"x", x}, {"y", y}});
+    const auto with_y = [&](ByHand::Inputs parents) {
+      if (y.defined()) parents.emplace_back("y", y);
+      return parents;
+    };
+    const auto [m, v] = w.gaussian("q_z_given_a_x_y", with_y({{"a", a}, {"x", x}}));
     const auto z = m + (v / 2).exp() * e;
-    const auto h = w.hidden("p_x_given_y_z", {{"y", y}, {"z", z}});
+    const auto h = w.hidden("p_x_given_y_z", with_y({{"z", z}}));
     const auto [qm, qv] = w.gaussian("q_a_given_x", {{"x", x}});
-    const auto [pm, pv] = w.gaussian("p_a_given_x_y_z", {{"x", x}, {"y", y}, {"z", z}});
+    const auto [pm, pv] = w.gaussian("p_a_given_x_y_z", with_y({{"x", x}, {"z", z}}));
     return {log_bits_by_hand(x, w.join("p_x_given_y_z.logits", h)),
             difference(log_normal_by_hand(a, qm, qv), log_normal_by_hand(a, pm, pv)),
             kl_by_hand(m, v, torch::zeros_like(m), torch::zeros_like(m))};
@@ -115,6 +119,21 @@ TEST(Adgm, GuidedBoundIsThatOfItsResponsibilitiesWrittenByHand) {
        {"KL(z)", terms.kl_z},
        {"KL(y)", difference(std::vector<double>(B, std::log(3.0)), cross_entropy_by_hand(r, r))},
        {"hold", cross_entropy_by_hand(r, small.q_y(a))}});
+}
+
+TEST(Adgm, OfOneClusterIsTheAuxiliaryVaeWrittenByHand) {
+  Small small(1);
+  torch::NoGradGuard no_grad;
+  for (auto& item : small.model->named_parameters()) {
+    if (item.key().ends_with("weight_y")) item.value().zero_();
+  }
+  auto noise = make_generator(2), same_noise = make_generator(2);
+  const auto a = small.draw_a(noise);
+  const auto terms = small.terms(a, /*y=*/{}, draw_normals({B, 2}, small.x, noise));
+  expect_terms(small.model->bound(small.x, same_noise), {{"log p(x|y,z)", terms.log_p_x},
+                                                         {"KL(a)", terms.kl_a},
+                                                         {"KL(z)", terms.kl_z},
+                                                         {"KL(y)", std::vector<double>(B)}});
 }
 
 TEST(Adgm, ClusterProbabilitiesAreAveragesOverTheAuxiliary) {

@@ -5,6 +5,7 @@
 
 #include "clade/models/by_hand_for_tests.h"
 #include "clade/models/mean_bound.h"
+#include "clade/models/vae_l2.h"
 #include "clade/nets/batch_norm.h"
 #include "clade/ops/noise.h"
 
@@ -154,6 +155,52 @@ TEST(Cagem, GuidedBoundIsThatOfItsResponsibilitiesWrittenByHand) {
        {"KL(y)", difference(cross_entropy_by_hand(y, p_y), cross_entropy_by_hand(r, r))},
        {"KL(z2)", kl_by_hand(m2, v2, torch::zeros_like(m2), torch::zeros_like(m2))},
        {"hold", cross_entropy_by_hand(r, q_y)}});
+}
+
+TEST(Cagem, OfOneClusterIsTheVaeOfTwoLayers) {
+  CagemOptions options = small(1, 3, 2);
+  options.skip = false;
+  options.trunk.batch_norm = true;
+  VaeL2Options plain;
+  plain.latent1 = 3;
+  plain.latent2 = 2;
+  plain.trunk = options.trunk;
+  plain.upper_layers = options.trunk.layers;
+  auto generator = make_generator(1);
+  VaeL2 vae(plain, Parent{"x", 4}, generator);
+  disturb(vae, generator);
+  const auto model = disturbed(options);
+  torch::NoGradGuard no_grad;
+  const auto x = torch::empty({7, 4}, torch::kFloat64).bernoulli_(0.5, generator);
+  auto weights = model->named_parameters();
+  for (auto& item : weights) {  // y is 1 for every point
+    if (item.key().ends_with("weight_y")) item.value().zero_();
+  }
+  for (const auto& item : vae.named_parameters()) {
+    std::string name = item.key();
+    const auto swap = [&](const std::string& from, const std::string& to) {
+      if (name.rfind(from, 0) == 0) name.replace(0, from.size(), to);
+    };
+    swap("q_z2_given_z1.", "q_z2_given_y_z1.");
+    swap("p_z1_given_z2.", "p_z1_given_y_z2.");
+    swap("p_x_given_z1.", "p_x_given_y_z1.");
+    weights[name].copy_(item.value());
+  }
+  for (const bool training : {true, false}) {
+    model->train(training);
+    vae.train(training);
+    auto a = make_generator(2), b = make_generator(2);
+    const Bound found = model->bound(x, a), expected = vae.bound(x, b);
+    ASSERT_EQ(found.terms.size(), 4u);  // KL(y) is the third
+    EXPECT_EQ(found.terms[2].value.abs().max().item<double>(), 0);
+    for (const auto& [ours, theirs] : {std::pair(0, 0), {1, 1}, {3, 2}}) {
+      EXPECT_TRUE(
+          torch::allclose(found.terms[ours].value, expected.terms[theirs].value, 1e-12, 1e-12))
+          << found.terms[ours].name;
+    }
+    const auto weighed = model->log_weights(x, {.sum_clusters = true})(4, a);
+    EXPECT_TRUE(torch::allclose(weighed.elbo(), vae.log_weights(x)(4, b).elbo(), 1e-12, 1e-12));
+  }
 }
 
 /// One unit in each of z1 and z2, which are integrated out on a grid of them.

@@ -400,17 +400,19 @@ json run_json(const Run& run, const fs::path& out) {
   return entry;
 }
 
-/// What its runs were told, of which some is chosen when the data are read.
-int64_t label_budget_of(const Row& row, const std::vector<Run>& runs) {
+/// What its runs are told, of which some is chosen when the data are read: the first that has begun
+/// says it for all.
+clade::Experiment told_of(const Row& row, const std::vector<Run>& runs) {
   for (const Run& run : runs) {
-    if (run.row != &row || run.state != State::kFinished) continue;
-    return clade::experiment_of(run.folder).data.label_budget;
+    if (run.row != &row || !fs::exists(run.folder / "experiment.toml")) continue;
+    return clade::experiment_of(run.folder);
   }
-  return row.experiment.data.label_budget;
+  return row.experiment;
 }
 
 json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments& arguments) {
   clade::Experiment experiment = row.experiment;
+  const clade::Experiment told = told_of(row, runs);
   json all = json::array();
   int64_t threads = arguments.threads;
   for (const Run& run : runs) {
@@ -443,9 +445,9 @@ json row_json(const Row& row, const std::vector<Run>& runs, const BenchArguments
                 {"runs", all},
                 {"summary", clade::summarise(all)}};
   if (clade::find_model(experiment.model_name).takes_labels) {
-    entry["labels"] = label_budget_of(row, runs);
+    entry["labels"] = told.data.label_budget;
   }
-  const json options = clade::to_json(*experiment.model);
+  const json options = clade::to_json(*told.model);
   const std::string clusters = clusters_of(experiment.model_name);
   const bool single = clusters == "components" && options.at("prior") == "standard_normal";
   if (!clusters.empty() && !single) entry["clusters"] = options.at(clusters);

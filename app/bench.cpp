@@ -23,6 +23,7 @@
 #include "app/run_record.h"
 #include "app/say.h"
 #include "app/sweep.h"
+#include "app/trained_run.h"
 #include "clade/config/results.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
@@ -252,6 +253,18 @@ bool finished(const Run& run) {
   return taking_apart(run, [&] { return clade::is_complete(checkpoint, training_of(run)); });
 }
 
+/// Refuses a run of data that are others now: its figures are not to stand beside theirs. A named
+/// set is what it was.
+void require_same_data(const Run& run) {
+  if (!run.row->experiment.data.name.empty()) return;
+  try {
+    open_run(run.folder.string(), "cpu").splits();
+  } catch (const clade::DataError& error) {
+    throw clade::DataError(run.folder.string() + ": " + error.what() +
+                           " (delete this run, or give another --out)");
+  }
+}
+
 State state_of(const Run& run) {
   if (is_fresh(run.folder)) return State::kNew;
   clade::Experiment there = clade::experiment_of(run.folder);
@@ -267,7 +280,10 @@ State state_of(const Run& run) {
     throw clade::ConfigError(run.folder.string() + " holds another experiment than " + row.what +
                              ": " + difference + "; delete it or give another --out");
   }
-  if (finished(run)) return State::kFinished;
+  if (finished(run)) {
+    require_same_data(run);
+    return State::kFinished;
+  }
   if (fs::exists(run.folder / "checkpoint.safetensors")) return State::kBegun;
   if (fs::exists(run.folder / "metrics.json") || read_record(run.folder).value("finished", false)) {
     throw clade::Error(run.folder.string() +

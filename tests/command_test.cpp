@@ -858,6 +858,30 @@ TEST_F(Command, BenchSweepsOverTheNumberOfClusters) {
   EXPECT_NE(run(bench).out.find("4 finished before"), std::string::npos);
 }
 
+TEST_F(Command, BenchSaysTheClustersOfItsRunsAndMixesNoRunsOfOtherData) {
+  write_points("points.csv");
+  std::vector<std::string> bench = {"bench",    "points.csv", "--models",  "m2",
+                                    "--labels", "kind",       "--threads", "1"};
+  for (const char* setting : {"train.epochs=2", "train.batch=20", "model.hidden=[8]"}) {
+    bench.insert(bench.end(), {"--set", setting});
+  }
+  const Outcome made = run(bench);
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_EQ(results().at("points/m2").at("clusters"),
+            3);  // as many as classes, and not the default
+  EXPECT_NE(read(folder_ / "runs/bench/results.md").find("| 3 |"), std::string::npos);
+
+  const std::string table = read(folder_ / "points.csv");
+  const std::string before = read(folder_ / "runs/bench/results.json");
+  bench.insert(bench.end(), {"--seeds", "2"});
+  write(folder_ / "points.csv", table + "1,2,3,4,x\n");
+  expect_refusal(bench, {"points/m2/seed-1: ", "points.csv", "151x4", "delete this run", "--out"});
+  EXPECT_EQ(read(folder_ / "runs/bench/results.json"), before);
+  EXPECT_FALSE(fs::exists(folder_ / "runs/bench/points/m2/seed-2"));
+  write(folder_ / "points.csv", table);
+  EXPECT_NE(run(bench).out.find("2 runs, 1 finished before"), std::string::npos);
+}
+
 TEST_F(Command, BenchMakesATableAndRunsOnlyWhatIsMissing) {
   write_points("points.csv");
   write_experiment("a", "epochs = 3\n");

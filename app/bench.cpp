@@ -115,6 +115,32 @@ std::string common_name(const std::string& what, const std::string& model) {
   return row_name(what) + (model.empty() ? "" : "/" + model);
 }
 
+void require_no_seed(const std::vector<std::string>& settings) {
+  clade::ExperimentFile given;
+  for (const std::string& setting : settings) given.override(setting);
+  if (!given.gives("", "seed")) return;
+  throw clade::ConfigError(
+      "seed is set, but clade bench trains every seed from 1 to --seeds; leave it out, and give "
+      "--seeds");
+}
+
+/// What the row is told. An error about the setting of a sweep says what was typed.
+void read_row(clade::ExperimentFile file, const std::string& swept, Row& row) {
+  try {
+    for (const std::string& setting : row.settings) file.override(setting);
+    require_no_seed(row.settings);
+    row.likelihood_given = file.gives("model", "likelihood");
+    row.least_deviation_given = file.gives("model", "least_deviation");
+    row.label_budget_given = file.gives("data", "label_budget");
+    row.file = file;
+    row.experiment = clade::load_experiment(std::move(file));
+  } catch (const clade::ConfigError& error) {
+    const std::string said = error.what(), set = "--set ";
+    if (swept.empty() || !said.starts_with(set + swept)) throw;
+    throw clade::ConfigError("--sweep " + said.substr(set.size()));
+  }
+}
+
 /// `model` is "" for that of the file, `swept` without a sweep.
 Row load_row(const std::string& what, const std::string& model, const std::string& swept,
              const BenchArguments& arguments) {
@@ -139,13 +165,7 @@ Row load_row(const std::string& what, const std::string& model, const std::strin
     row.name += "/" + arguments.sweep.name_of(swept);
     row.settings.push_back(arguments.sweep.setting_of(swept));
   }
-  clade::ExperimentFile file = experiment_on(what);
-  for (const std::string& setting : row.settings) file.override(setting);
-  row.likelihood_given = file.gives("model", "likelihood");
-  row.least_deviation_given = file.gives("model", "least_deviation");
-  row.label_budget_given = file.gives("data", "label_budget");
-  row.file = file;
-  row.experiment = clade::load_experiment(std::move(file));
+  read_row(experiment_on(what), swept.empty() ? "" : row.settings.back(), row);
   return row;
 }
 

@@ -74,10 +74,12 @@ Sweep parse_sweep(const std::string& word) {
   };
   if (equals == std::string::npos || equals == 0) refuse("has no setting and values");
   Sweep sweep{word.substr(0, equals), split(word.substr(equals + 1), ',')};
+  std::set<double> different;  // 0.001 is 1e-3
   for (const std::string& value : sweep.values) {
-    if (!clade::parse_number(value)) refuse("has \"" + value + "\", which is no number");
+    const auto number = clade::parse_number(value);
+    if (!number) refuse("has \"" + value + "\", which is no number");
+    different.insert(*number);
   }
-  const std::set<std::string> different(sweep.values.begin(), sweep.values.end());
   if (different.size() < sweep.values.size()) refuse("has a value twice");
   if (different.size() < 2) refuse("has one value, which needs no sweep");
   return sweep;

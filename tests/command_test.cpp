@@ -841,11 +841,16 @@ TEST_F(Command, BenchSweepsOverTheNumberOfClusters) {
     bench.insert(bench.end(), {"--set", setting});
   }
   std::string& sweep = bench[5];
-  for (const char* wrong :
-       {"model.clusters", "model.clusters=2", "model.clusters=2,two", "model.clusters=2,2"}) {
+  for (const char* wrong : {"model.clusters", "model.clusters=2", "model.clusters=2,two",
+                            "model.clusters=2,2", "train.learning_rate=0.001,1e-3"}) {
     sweep = wrong;
     expect_refusal(bench, {"--sweep", wrong});
   }
+  sweep = "model.nope=1,2";
+  expect_refusal(bench, {"--sweep model.nope=1: unknown key"});
+  sweep = "seed=1,2";
+  expect_refusal(bench, {"seed is set", "--seeds"});
+  expect_refusal({"bench", "points.csv", "--models", "vae", "--set", "seed=7"}, {"--seeds"});
   sweep = "model.clusters=2,3";
   const Outcome made = run(bench);
   ASSERT_EQ(made.code, 0) << made.err;

@@ -59,20 +59,23 @@ std::string reason_for(const std::vector<SweptValue>& values, const std::vector<
                        size_t which, size_t best) {
   const auto bound_at = [&](size_t i) { return with_digits(spread_of(values[i].bounds).mean, 2); };
   const std::string bound = bound_at(which);
+  const std::string rank = which == best ? "the highest"
+                                         : "within a deviation of the highest, " + bound_at(best) +
+                                               " at " + number_text(values[best].value);
   const auto own = agreement(values[which].clusters);
   if (!own) {
-    return "its bound, " + bound +
-           ", is the highest; with one seed nobody knows whether its clusters come again: give "
-           "more";
+    const bool one_clustering = !values[which].clusters.empty();
+    return "its bound, " + bound + ", is " + rank +
+           (one_clustering
+                ? "; with one seed nobody knows whether its clusters come again: give more"
+                : "");
   }
   const std::string others = of_others(values, stable);
   std::string reason = "seeds agree there by " + with_digits(*own, 2);
   if (!others.empty()) reason += ", more than elsewhere (" + others + ")";
   if (stable.size() == 1) return reason + "; its bound is " + bound;
-  reason += ", and of the values that they agree about as well on, its bound, " + bound + ", is ";
-  if (which == best) return reason + "the highest";
-  return reason + "within a deviation of the highest, " + bound_at(best) + " at " +
-         number_text(values[best].value);
+  return reason + ", and of the values that they agree about as well on, its bound, " + bound +
+         ", is " + rank;
 }
 
 }  // namespace

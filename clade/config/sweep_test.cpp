@@ -54,6 +54,16 @@ TEST(Recommended, GoesByTheBoundOfOneSeedAndSaysSo) {
   EXPECT_THROW(recommended({{5, {}, {}, {}}}), Error);
 }
 
+TEST(Recommended, SpeaksOfNoClustersWhereThereAreNone) {
+  const Recommendation best =
+      recommended({{2, {-92, -92}, {1, 1}, {}}, {1, {-90, -93}, {1, 1}, {}}});
+  EXPECT_EQ(best.which, 1U);
+  EXPECT_EQ(best.reason, "its bound, −91.50, is the highest");
+  const Recommendation smaller = recommended({{2, {-89, -92}, {1, 1}, {}}, {1, {-91}, {1}, {}}});
+  EXPECT_EQ(smaller.which, 1U);
+  EXPECT_EQ(smaller.reason, "its bound, −91.00, is within a deviation of the highest, −90.50 at 2");
+}
+
 TEST(SweepTable, HasALineAValueAndTheRecommendation) {
   const std::string table = sweep_table(
       "model.clusters", {{5, {-100, -102}, {4, 5}, {kOne, kSame}}, {10, {-90}, {9}, {kOne}}});

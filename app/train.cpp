@@ -183,6 +183,17 @@ void learn_from_own_labels(const clade::ExperimentFile& file, clade::Experiment&
   experiment.data.label_budget = clade::kEveryLabel;
 }
 
+// A model cannot learn a class of which it sees no label.
+void check_label_budget(const clade::Experiment& experiment, const clade::Splits& data) {
+  const int64_t budget = experiment.data.label_budget;
+  const auto classes = static_cast<int64_t>(data.train.label_names.size());
+  if (budget <= 0 || budget >= classes) return;
+  throw clade::ConfigError("data.label_budget is " + std::to_string(budget) + ", and " +
+                           experiment.data_name() + " has " + std::to_string(classes) +
+                           " classes, each of which needs a label; set it to " +
+                           std::to_string(classes) + " or more, or to -1 for all that are known");
+}
+
 Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   if (arguments.what.empty()) {
     throw clade::ConfigError(
@@ -211,6 +222,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
     return clade::load_splits(experiment.data, seed,
                               likelihood_given ? experiment.model->likelihood : "");
   });
+  check_label_budget(experiment, data);
   if (!likelihood_given) {
     experiment.model->likelihood = clade::suggested_likelihood(data);
     data.said += "; likelihood " + experiment.model->likelihood;

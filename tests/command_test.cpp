@@ -1119,6 +1119,8 @@ TEST_F(Command, RefusesBadExperiments) {
   refuse({"--set", "model.likelihood=poison"},
          {"poison", "bernoulli, gaussian, laplace or discretised_logistic"});
   refuse({"--set", "model.likelihood=bernoulli"}, {"points.csv", "outside 0 to 1", "gaussian"});
+  refuse({"--model", "m2", "--set", "data.label_budget=2"},
+         {"data.label_budget is 2", "3 classes", "set it to 3"});
   refuse({"--model", "gmave"}, {"gmave"});
   refuse({"--device", "tpu"}, {"device"});
   refuse({"--device", "cuda"}, {"CUDA"});

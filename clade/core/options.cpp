@@ -61,6 +61,8 @@ struct Assign {
 };
 
 struct Expected {
+  const Option& option;
+
   std::string operator()(bool*) const { return "true or false"; }
   std::string operator()(int64_t*) const { return "a whole number, such as 10,"; }
   std::string operator()(double*) const { return "a finite number, such as 0.5,"; }
@@ -68,8 +70,9 @@ struct Expected {
   std::string operator()(std::vector<int64_t>*) const {
     return "a list of whole numbers, such as [500, 500],";
   }
-  std::string operator()(std::vector<std::string>*) const {
-    return "a list of words and whole numbers, such as [\"16c6\", 500],";
+  std::string operator()(std::vector<std::string>* words) const {
+    return "a list of words and whole numbers, such as " +
+           (words->empty() ? "[\"name\", 7]" : spelled(option)) + ",";
   }
 };
 
@@ -163,7 +166,7 @@ std::vector<std::string> wrapped(const std::string& text, size_t width) {
 void assign(const Option& option, const json& value, const std::string& where) {
   if (std::visit(Assign{value}, option.value)) return;
   throw ConfigError(where + " = " + spell(value, json::error_handler_t::replace) + " is " +
-                    found(value) + " where " + std::visit(Expected{}, option.value) +
+                    found(value) + " where " + std::visit(Expected{option}, option.value) +
                     " is expected");
 }
 

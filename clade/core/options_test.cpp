@@ -119,13 +119,17 @@ TEST(OptionsJson, AListOfWordsMayHoldNumbers) {
   Worded read;
   from_json(to_json(options), read);
   EXPECT_EQ(read.layers, options.layers);
-  try {
-    from_json(json::parse(R"({"layers": [0.5]})"), options);
-    FAIL();
-  } catch (const ConfigError& error) {
-    EXPECT_STREQ(error.what(),
-                 "layers = [0.5] is a list where a list of words and whole numbers, such as "
-                 "[\"16c6\", 500], is expected");
+  options.layers = {"16c6", "500"};
+  for (const std::string example : {"[\"16c6\", 500]", "[\"name\", 7]"}) {
+    try {
+      from_json(json::parse(R"({"layers": [0.5]})"), options);
+      FAIL();
+    } catch (const ConfigError& error) {
+      EXPECT_EQ(std::string(error.what()),
+                "layers = [0.5] is a list where a list of words and whole numbers, such as " +
+                    example + ", is expected");
+    }
+    options.layers.clear();
   }
 }
 

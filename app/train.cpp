@@ -22,7 +22,9 @@
 #include "clade/core/progress.h"
 #include "clade/core/words.h"
 #include "clade/data/label_budget.h"
+#include "clade/data/points.h"
 #include "clade/evaluation/cluster_curve.h"
+#include "clade/formats/data_file.h"
 #include "clade/ops/precision.h"
 #include "clade/training/provenance.h"
 #include "clade/training/run_folder.h"
@@ -165,10 +167,16 @@ struct Prepared {
 
 // --start takes a word of train.start, or a file.
 void override_start(const std::string& start, clade::ExperimentFile& file) {
-  const auto& words = clade::starts();
+  std::vector<std::string> words = clade::starts();
   if (std::find(words.begin(), words.end(), start) != words.end()) {
     file.override("train.start=" + start);
     return;
+  }
+  std::error_code unknown;
+  if (!fs::exists(clade::split_array_path(start).file, unknown)) {
+    words.erase(std::remove(words.begin(), words.end(), "file"), words.end());
+    throw clade::ConfigError("--start is " + start + ", and there is no such file; give a file, " +
+                             clade::one_of(words));
   }
   file.override("train.start=file");
   file.override("train.start_file=" + start);
@@ -248,17 +256,20 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
 }
 
 // What must be said of labels that a model learns from and has not, or has and does not learn from.
-std::string said_of_labels(const clade::TrainedModel& trained, const clade::Splits& data) {
+std::string said_of_labels(const clade::Experiment& experiment, const clade::TrainedModel& trained,
+                           const clade::Splits& data) {
   const bool labels = data.labelled.size() > 0;
   if (labels == trained.model->takes_labels()) return "";
   if (labels) {
     return "; " + trained.name +
            " does not learn from labels, so data.label_budget changes nothing";
   }
+  const std::string& asked = experiment.data.labels;
+  const bool given = !asked.empty() && asked != clade::kNoLabels;
   return "; " + trained.name + " has no labels to learn from: " +
-         (data.train.labelled()
-              ? "set data.label_budget"
-              : "its clusters are found without; --labels names a column or file");
+         (data.train.labelled() ? "set data.label_budget"
+          : given               ? "those given are all unknown, and its clusters are found without"
+                  : "its clusters are found without; --labels names a column or file");
 }
 
 Prepared prepare_resumed(const TrainArguments& arguments, clade::Splits& data) {
@@ -321,7 +332,7 @@ void train(const TrainArguments& arguments) {
   clade::precision_for("evaluate.precision", experiment.evaluate.precision, device);
 
   auto trained = clade::make_model(experiment.model_name, experiment.model, data, seed, device);
-  data.said += said_of_labels(trained, data);
+  data.said += said_of_labels(experiment, trained, data);
   trained.provenance = {{"data", experiment.data_name()}};
   clade::record_data(trained, data, seed);
   move_to(device, data);

@@ -303,6 +303,10 @@ TEST_F(Command, LearnsClassesFromTheFewLabelsOfATableAndNamesThem) {
   ASSERT_EQ(none.code, 0) << none.err;
   EXPECT_NE(none.out.find("m2 has no labels to learn from"), std::string::npos) << none.out;
   ASSERT_EQ(run({"cluster", "none", "words.csv", "--out", "u.csv"}).code, 0);
+  write(folder_ / "empty.csv", std::regex_replace(numbers.str(), std::regex("[37]\n"), "\n"));
+  const Outcome empty = train("empty.csv", {"--out", "empty"});
+  ASSERT_EQ(empty.code, 0) << empty.err;
+  EXPECT_NE(empty.out.find("those given are all unknown"), std::string::npos) << empty.out;
   EXPECT_EQ(read(folder_ / "u.csv").find("index,cluster,probability\n"), 0u);
 }
 
@@ -801,6 +805,7 @@ TEST_F(Command, TrainStartsFromAFileOfTheUsers) {
   expect_refusal(with("few.csv", "run"), {"few.csv", "2 rows for 150 points"});
   expect_refusal(with("shares.csv", "run"), {"shares.csv", "4 clusters", "the model has 3"});
   expect_refusal(with("nowhere.npy", "run"), {"nowhere.npy"});
+  expect_refusal(with("kmeans", "run"), {"--start is kmeans", "neighbours", "none"});
 }
 
 TEST_F(Command, BenchComparesModelsOnDataAndReportPutsRunsSideBySide) {

@@ -119,16 +119,18 @@ void Trainer::check_objective() {
   const EvaluationMode evaluation(model_);
   auto generator = make_generator(0, data_.train.x.device());
   const auto x = data_.train.x.slice(0, 0, 1);
-  if (model_.infers_clusters() && !model_.relaxed_bound(x, generator)) {
-    throw ConfigError(
-        "train.objective is \"iwae\", but " + trained_.name +
-        " draws a cluster for each weight, which gives q(y|x) no gradient; set model.estimator to "
-        "\"gumbel\", or train.objective to \"elbo\"");
+  const bool infers_clusters = model_.infers_clusters() && model_.clusters() > 1;
+  if (infers_clusters && !model_.relaxes()) {
+    const bool can_relax = to_json(*trained_.options).contains("estimator");
+    throw ConfigError("train.objective is \"iwae\", but " + trained_.name +
+                      " draws a cluster for each weight, which gives q(y|x) no gradient; set " +
+                      (can_relax ? "model.estimator to \"gumbel\", or " : "") +
+                      "train.objective to \"elbo\"");
   }
   importance_weighted_cost(model_.bound(x, generator, /*samples=*/1), {});  // refuses floors
   if (options_.gradient == "standard") return;
   const bool shared = model_.shares_parameters();
-  if (!model_.infers_clusters() && !shared) return;
+  if (!infers_clusters && !shared) return;
   throw ConfigError("train.gradient is \"doubly_reparameterised\", " +
                     (shared ? "which has more variance, not less, for " + trained_.name +
                                   ": p and q share parameters"

@@ -818,6 +818,12 @@ TEST_F(Failure, NamesWhyAnObjectiveIsNotSoundForAModel) {
       make_model("cp_vae", small_options("cp_vae", 3, "gumbel"), data, 3, torch::kCPU);
   EXPECT_NE(why(small("cp_vae", data), "standard").find("gives q(y|x) no gradient"),
             std::string::npos);
+  EXPECT_NE(why(small("cp_vae", data), "standard").find("gumbel"), std::string::npos);
+  EXPECT_NE(why(small("gmvae", data), "standard").find("no gradient; set train.objective to"),
+            std::string::npos);  // it has no estimator
+  const auto one = make_model("adgm", small_options("adgm", 1), data, 3, torch::kCPU);
+  EXPECT_EQ(why(one, "standard"), "");  // the auxiliary VAE: nothing is drawn but Gaussians
+  EXPECT_EQ(why(one, "doubly_reparameterised"), "");
   EXPECT_EQ(why(relaxing, "standard"), "");
   EXPECT_EQ(why(small("mog", data), "doubly_reparameterised"), "");
   EXPECT_NE(why(relaxing, "doubly_reparameterised").find("relaxed cluster"), std::string::npos);

@@ -104,7 +104,8 @@ void Trainer::check_start() {
 }
 
 void Trainer::check_labels() {
-  if (!model_.takes_labels() || data_.labelled.size() == 0) return;
+  if (!model_.takes_labels()) return check_label_settings();
+  if (data_.labelled.size() == 0) return;
   const int64_t K = model_.discrete().front().clusters;
   const auto classes = data_.labelled.labels.max().item<int64_t>() + 1;
   if (classes <= K) return;
@@ -112,6 +113,17 @@ void Trainer::check_labels() {
                     " has " + std::to_string(K) +
                     " clusters, one of which each class needs; set model.clusters to " +
                     std::to_string(classes) + " or more");
+}
+
+/// Refuses what only losses on labels have.
+void Trainer::check_label_settings() const {
+  TrainOptions given = options_, defaults;
+  const json values = to_json(given), usual = to_json(defaults);
+  for (const char* name : {"label_weight", "label_scale", "labelled_batch"}) {
+    if (values.at(name) == usual.at(name)) continue;
+    throw ConfigError("train." + std::string(name) + " is " + values.at(name).dump() + ", but " +
+                      trained_.name + " does not learn from labels; leave it out");
+  }
 }
 
 void Trainer::check_objective() {

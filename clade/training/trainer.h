@@ -77,6 +77,7 @@ class Trainer {
   void set_aggregated_posteriors();
   void check_objective();
   void check_labels();
+  void check_label_settings() const;
   void check_memory() const;
   void check_start();
   Weights weights() const;

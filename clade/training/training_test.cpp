@@ -837,6 +837,21 @@ TEST_F(Failure, NamesWhyAnObjectiveIsNotSoundForAModel) {
   EXPECT_THROW(options.validate(), ConfigError);
 }
 
+TEST_F(Failure, NamesASettingOfLabelsThatAModelDoesNotLearnFrom) {
+  const Splits data = three_prototypes();
+  TrainOptions options = quick(1);
+  options.label_weight = 5;
+  auto vae = small("vae", data), m2 = small("m2", data);
+  EXPECT_NO_THROW(Trainer(m2, data, options, /*seed=*/3));
+  try {
+    Trainer(vae, data, options, /*seed=*/3);
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_STREQ(error.what(),
+                 "train.label_weight is 5.0, but vae does not learn from labels; leave it out");
+  }
+}
+
 TEST_F(Failure, NamesTheMissingModel) {
   EXPECT_THROW(load_model(folder("a"), torch::kCPU), Error);
 }

@@ -133,9 +133,18 @@ class Watcher : public clade::TrainingObserver {
     return !StopOnInterrupt::asked();
   }
 
-  void keep_starts(const std::vector<clade::Start>& starts) override {
+  void keep_starts(const std::vector<clade::Start>& starts, int64_t restart) override {
     line_.clear();
-    say(clade::said_of(starts));
+    const std::string which = restart == 0 ? "" : "restart " + std::to_string(restart) + ": ";
+    say(which + clade::said_of(starts));
+  }
+
+  void choose_restart(int64_t restart, double bound, const std::vector<clade::Start>&) override {
+    line_.clear();
+    char text[96];
+    std::snprintf(text, sizeof text, "restart %lld goes on: its bound, %.2f, is the best",
+                  static_cast<long long>(restart), bound);
+    say(text);
   }
 
  private:

@@ -59,11 +59,16 @@ class TrainingObserver {
     return true;
   }
 
-  /// The clusters that training starts from, as soon as they are found.
-  virtual void keep_starts(const std::vector<Start>&) {}
+  /// The clusters that training starts from, as soon as they are found. `restart`: see
+  /// TrainingProgress.
+  virtual void keep_starts(const std::vector<Start>&, int64_t /*restart*/) {}
 
   /// The state of the best restart so far, to go on from when all have been compared.
   virtual void keep_restart(const TrainingState&) {}
+
+  /// All restarts have been compared: which of them, from 1, goes on, with its bound, of the data
+  /// in their own units, and the clusters it started from, if there are any.
+  virtual void choose_restart(int64_t /*restart*/, double /*bound*/, const std::vector<Start>&) {}
 
   /// `trained` now holds the best weights so far; at the end once more, with q(y) of the training
   /// data.

@@ -93,7 +93,7 @@ void RunFolder::after_epoch(const EpochLog& log) {
   }
 }
 
-void RunFolder::keep_starts(const std::vector<Start>& starts) {
+void RunFolder::keep_starts(const std::vector<Start>& starts, int64_t /*restart*/) {
   write_starts(folder_, starts);
 }
 
@@ -102,6 +102,11 @@ void RunFolder::keep_restart(const TrainingState& state) {
   make_folder(restart, "check the run folder's permissions");
   if (!state.starts.empty()) write_starts(restart, state.starts);
   write_checkpoint(restart, state);
+}
+
+void RunFolder::choose_restart(int64_t /*restart*/, double /*bound*/,
+                               const std::vector<Start>& starts) {
+  if (!starts.empty()) write_starts(folder_, starts);
 }
 
 void RunFolder::keep_model(const TrainedModel& trained) {

@@ -23,8 +23,9 @@ class RunFolder : public TrainingObserver {
   void resume(Trainer& trainer, std::optional<TrainedModel> saved = {}) const;
 
   void after_epoch(const EpochLog& log) override;
-  void keep_starts(const std::vector<Start>& starts) override;
+  void keep_starts(const std::vector<Start>& starts, int64_t restart) override;
   void keep_restart(const TrainingState& state) override;
+  void choose_restart(int64_t restart, double bound, const std::vector<Start>& starts) override;
   void keep_model(const TrainedModel& trained) override;
   void keep_state(const TrainingState& state) override;
 

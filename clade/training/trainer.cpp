@@ -301,6 +301,11 @@ bool Trainer::restarts_are_over() const {
          static_cast<int64_t>(restart_bounds_.size()) >= options_.restarts;
 }
 
+/// Which of them it is, from 1, while they are compared; else 0.
+int64_t Trainer::compared_restart() const {
+  return restarts_are_over() ? 0 : standing_.restart + 1;
+}
+
 /// The next one begins, or the best goes on from here.
 void Trainer::end_restart(const EpochLog& log) {
   const double bound = (log.validation ? *log.validation : log.train).elbo;
@@ -316,8 +321,10 @@ void Trainer::end_restart(const EpochLog& log) {
   const std::vector<double> bounds = restart_bounds_;
   resume(*best_restart_, "the best restart");
   restart_bounds_ = bounds;
-  if (starts_.empty()) return;
-  for (TrainingObserver* observer : observers_) observer->keep_starts(starts_);
+  const double highest = *std::max_element(bounds.begin(), bounds.end());
+  for (TrainingObserver* observer : observers_) {
+    observer->choose_restart(standing_.restart + 1, highest, starts_);
+  }
 }
 
 void Trainer::begin_restart(int64_t restart) {
@@ -344,7 +351,7 @@ bool Trainer::find_clusters() {
   } catch (const Interrupted&) {
     return false;
   }
-  for (TrainingObserver* observer : observers_) observer->keep_starts(starts_);
+  for (TrainingObserver* observer : observers_) observer->keep_starts(starts_, compared_restart());
   keep_state();
   return true;
 }
@@ -364,10 +371,10 @@ const std::string& Trainer::latent_of(const Start& start) const {
 }
 
 std::vector<Start> Trainer::found_clusters() {
-  const std::string restart = restarts_are_over()
-                                  ? ""
-                                  : "restart " + std::to_string(standing_.restart + 1) + "/" +
-                                        std::to_string(options_.restarts) + ", ";
+  const int64_t number = compared_restart();
+  const std::string restart = number == 0 ? ""
+                                          : "restart " + std::to_string(number) + "/" +
+                                                std::to_string(options_.restarts) + ", ";
   const std::vector<std::string> latents = started_latents();
   std::vector<Start> starts;
   for (const std::string& latent : latents) {
@@ -613,7 +620,7 @@ bool Trainer::after_step(double rate) {
                                   rate,
                                   static_cast<double>(left) / rate,
                                   last_ ? &*last_ : nullptr,
-                                  restarts_are_over() ? 0 : standing_.restart + 1,
+                                  compared_restart(),
                                   options_.restarts};
   bool go_on = true;
   for (TrainingObserver* observer : observers_) go_on &= observer->after_step(progress);

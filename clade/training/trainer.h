@@ -64,6 +64,7 @@ class Trainer {
   ClusterMoments moments_of(const std::string& latent, Generator& generator);
   uint64_t seed() const;
   bool restarts_are_over() const;
+  int64_t compared_restart() const;
   void end_restart(const EpochLog& log);
   void begin_restart(int64_t restart);
   void begin_epoch();

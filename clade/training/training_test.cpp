@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -850,6 +851,67 @@ TEST_F(Failure, NamesASettingOfLabelsThatAModelDoesNotLearnFrom) {
     EXPECT_STREQ(error.what(),
                  "train.label_weight is 5.0, but vae does not learn from labels; leave it out");
   }
+}
+
+/// Writes down what is said of restarts.
+class OfRestarts : public TrainingObserver {
+ public:
+  void keep_starts(const std::vector<Start>&, int64_t restart) override {
+    said += "start " + std::to_string(restart) + " ";
+  }
+  void choose_restart(int64_t restart, double bound, const std::vector<Start>& starts) override {
+    chosen = restart;
+    best = bound;
+    clusters = starts.size();
+  }
+
+  std::string said;
+  int64_t chosen = 0;
+  double best = 0;
+  size_t clusters = 0;
+};
+
+using Restarts = Folder;
+
+TEST_F(Restarts, AreSaidByTheirNumbersAndTheBestByItsBound) {
+  const Splits data = three_prototypes();
+  auto trained = small("cp_vae", data);
+  TrainOptions options = quick(6);
+  options.start = "neighbours";
+  options.restarts = 3;
+  OfRestarts restarts;
+  Trainer(trained, data, options, /*seed=*/3).run({&restarts});
+  EXPECT_EQ(restarts.said, "start 1 start 2 start 3 ");
+  EXPECT_EQ(restarts.clusters, 1U);
+  const std::vector<double> bounds = trained.provenance.at("restarts");
+  EXPECT_EQ(restarts.best, *std::max_element(bounds.begin(), bounds.end()));
+  EXPECT_EQ(bounds.at(static_cast<size_t>(restarts.chosen - 1)), restarts.best);
+}
+
+TEST_F(Failure, NamesAFadeInThatTheEpochsDoNotEnd) {
+  const Splits data = three_prototypes();
+  const auto options = small_options("vlac");
+  from_json({{"fade_in", 2}}, *options);
+  auto ladder = make_model("vlac", options, data, 3, torch::kCPU);
+  EXPECT_NO_THROW(Trainer(ladder, data, quick(4), /*seed=*/3));
+  try {
+    Trainer(ladder, data, quick(3), /*seed=*/3);
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_STREQ(error.what(),
+                 "model.fade_in = 2 takes 2 levels as many epochs each, and train.epochs is 3; "
+                 "lower it to 1, or raise those");
+  }
+}
+
+TEST(Ladder, NamesTheLevelThatAloneHasAStart) {
+  const Splits data = three_prototypes();
+  auto ladder = small("vlac", data);
+  TrainOptions options = quick(4);
+  options.start = "neighbours";
+  Trainer(ladder, data, options, /*seed=*/3).run();
+  const std::string said = ladder.provenance.at("start").at("said");
+  EXPECT_EQ(said.find("y1 alone: clusters started from "), 0U) << said;
 }
 
 TEST_F(Failure, NamesTheMissingModel) {

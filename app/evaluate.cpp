@@ -22,7 +22,13 @@ void evaluate_run(const EvaluateArguments& arguments) {
   const TrainedRun run = open_run(arguments.run, arguments.device);
   clade::EvaluateOptions options = run.experiment.evaluate;
   if (arguments.importance_samples > 0) options.importance_samples = arguments.importance_samples;
-  if (arguments.sum_clusters) options.sum_clusters = true;
+  if (arguments.sum_clusters) {
+    if (run.trained.model->decodings() == 1) {
+      throw clade::ConfigError(run.trained.name +
+                               " infers no clusters to sum; leave --sum-clusters out");
+    }
+    options.sum_clusters = true;
+  }
   options.validate();
 
   clade::Dataset data;

@@ -1279,6 +1279,9 @@ TEST_F(Command, RefusesOptionsItWouldNotHeed) {
                 .code,
             0);
   expect_refusal({"cluster", "plain", "points.csv"}, {"vae has no clusters"});
+  expect_refusal({"generate", "plain", "--cluster", "2", "--out", "x.npy"},
+                 {"vae has no clusters"});
+  expect_refusal({"evaluate", "plain", "--sum-clusters"}, {"vae infers no clusters to sum"});
   // The page of several runs is none of theirs.
   const std::string page = read(folder_ / "made/report/index.html");
   for (const char* out : {"made", "made/report", "plain/new"}) {

@@ -143,15 +143,16 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
   }
   for (const auto& [name, value] : in_units.terms) metrics["terms"][name] = value;
   const int64_t S = options.importance_samples;
+  const bool sum_clusters = options.sum_clusters && model.decodings() > 1;  // if there are any
   const bool of_all = options.importance_points == 0;
   const auto x = of_all ? data.x : some_rows(data.x, options.importance_points);  // those of F_S
   double apart = 0;  // the bound of all points less theirs
   double f_s = mean.elbo;
-  if (S > 1 || options.sum_clusters) {
+  if (S > 1 || sum_clusters) {
     const PrecisionScope scope(
         precision_for("evaluate.precision", options.precision, data.x.device()));
     if (x.size(0) < data.x.size(0)) apart = mean.elbo - bound_of_few(model, x, generator);
-    f_s = apart + log_likelihood(model, x, S, generator, options.sum_clusters, progress);
+    f_s = apart + log_likelihood(model, x, S, generator, sum_clusters, progress);
     require_finite(f_s, "the log-likelihood", data);
   }
   metrics["log_likelihood"] = {{"value", f_s - volume}, {"importance_samples", S}};
@@ -162,14 +163,13 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
   if (const auto features = model.features_at_least_deviation()) {
     metrics["features_at_least_deviation"] = *features;
   }
-  if (options.sum_clusters) metrics["log_likelihood"]["sum_clusters"] = true;
+  if (sum_clusters) metrics["log_likelihood"]["sum_clusters"] = true;
   if (!of_all) {
     metrics["log_likelihood"]["points"] = x.size(0);
   }
   if (S > kFewSamples) {
     auto of_few = make_generator(derive_seed(seed, "few samples"), data.x.device());
-    const double f_few =
-        apart + log_likelihood(model, x, kFewSamples, of_few, options.sum_clusters);
+    const double f_few = apart + log_likelihood(model, x, kFewSamples, of_few, sum_clusters);
     metrics["log_likelihood"]["few"] = {{"value", f_few - volume},
                                         {"importance_samples", kFewSamples}};
   }

@@ -111,6 +111,19 @@ TEST(LogLikelihood, DecodesSoManyAtATimeHoweverManyClustersItSums) {
   EXPECT_GT(model.most, 5000);
 }
 
+TEST(Evaluate, SumsClustersOfModelsThatInferAny) {
+  EvaluateOptions options;
+  options.sum_clusters = true;
+  options.importance_samples = 2;
+  Dataset data;
+  data.x = bits(5);
+  data.shape = {4};
+  for (const std::string name : {"cp_vae", "lvae", "mog"}) {
+    const auto metrics = evaluate(*small(name), data, options, 1);
+    EXPECT_EQ(metrics.at("log_likelihood").contains("sum_clusters"), name == "cp_vae") << name;
+  }
+}
+
 TEST(DataUnits, TheDensityOfALineIntegratesToOneThere) {
   // A linear-Gaussian model of one number, whose weights are all p(x) under the exact posterior.
   TrainedModel trained;

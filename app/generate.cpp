@@ -12,6 +12,7 @@
 #include "clade/core/words.h"
 #include "clade/data/word_features.h"
 #include "clade/formats/npy.h"
+#include "clade/formats/numbers.h"
 #include "clade/formats/png.h"
 #include "clade/models/given.h"
 #include "clade/models/traversal.h"
@@ -23,7 +24,7 @@ namespace {
 
 struct GenerateArguments {
   std::string run, out, device;
-  std::optional<int64_t> cluster;
+  std::string cluster;
   std::vector<std::string> given;
   std::string grid;
   std::optional<uint64_t> seed;
@@ -50,18 +51,42 @@ bool names_cluster(const clade::Given& given, const clade::Model& model) {
   });
 }
 
+// NAME=CLASS as NAME=NUMBER if the clusters of that latent are classes; else as it is.
+std::string with_number_of_class(const std::string& word, const clade::TrainedModel& trained) {
+  const auto classes = trained.classes();
+  if (classes.empty()) return word;
+  const std::string latent = trained.model->discrete().front().name + "=";
+  if (!word.starts_with(latent)) return word;
+  const std::string name = word.substr(latent.size());
+  const auto found = std::find(classes.begin(), classes.end(), name);
+  if (found != classes.end()) return latent + std::to_string(found - classes.begin());
+  if (clade::parse_number(name)) return word;
+  throw clade::ConfigError("\"" + name + "\" in " + word + " is no class; " +
+                           clade::suggest(name, classes));
+}
+
+clade::Given parsed(std::vector<std::string> words, const clade::TrainedModel& trained) {
+  for (std::string& word : words) word = with_number_of_class(word, trained);
+  return clade::parse_given(words, *trained.model);
+}
+
 // What --cluster, short for the main discrete latent, and --given hold fixed.
-clade::Given latents_given(const GenerateArguments& arguments, clade::Model& model) {
-  auto given = clade::parse_given(arguments.given, model);
+clade::Given latents_given(const GenerateArguments& arguments, const clade::TrainedModel& trained) {
+  const clade::Model& model = *trained.model;
+  auto given = parsed(arguments.given, trained);
   if (arguments.random && names_cluster(given, model)) {
     throw clade::ConfigError("--random draws every cluster; leave it out, or the cluster given");
   }
-  for (const auto& [name, value] : model.given_cluster(arguments.cluster)) {
-    if (!given.emplace(name, value).second) {
-      throw clade::ConfigError("--cluster is short for --given " + name +
-                               "=NUMBER, which is there too; leave one out");
-    }
+  if (arguments.cluster.empty()) return given;
+  if (model.clusters() == 1) {
+    throw clade::ConfigError(trained.name + " has no clusters; leave --cluster out");
   }
+  const std::string name = model.discrete()[model.main_discrete()].name;
+  if (given.count(name) > 0) {
+    throw clade::ConfigError("--cluster is short for --given " + name +
+                             "=NUMBER, which is there too; leave one out");
+  }
+  given.merge(parsed({name + "=" + arguments.cluster}, trained));
   return given;
 }
 
@@ -177,7 +202,12 @@ void generate(const GenerateArguments& arguments) {
   }
   auto generator = clade::make_generator(
       clade::derive_seed(arguments.seed.value_or(run.seed()), "generate"), run.device);
-  auto given = latents_given(arguments, model);
+  auto given = latents_given(arguments, run.trained);
+  if (in_grid && model.find_discrete(arguments.grid) != nullptr) {
+    throw clade::ConfigError("--grid is " + arguments.grid +
+                             ", whose clusters lie along no path; give a continuous latent, which "
+                             "moves in a row for each of them");
+  }
   const bool each_cluster =
       !arguments.random && model.clusters() > 1 && !names_cluster(given, model);
   const int64_t count = arguments.count > 0 ? arguments.count
@@ -220,11 +250,13 @@ void add_generate(CLI::App& app) {
   take_run(*command, arguments->run);
   auto* cluster =
       command->add_option("--cluster", arguments->cluster,
-                          "only from this cluster, from 0, of the largest discrete latent");
+                          "only from this cluster of the largest discrete latent: its number, from "
+                          "0, or a class's name");
   command
-      ->add_option("--given", arguments->given,
-                   "a latent held fixed, NAME=VALUE: a cluster, or one number for all units or one "
-                   "for each; again for another")
+      ->add_option(
+          "--given", arguments->given,
+          "a latent held fixed, NAME=VALUE: a cluster or class, or one number for all units "
+          "or one for each; again for another")
       ->allow_extra_args(false);
   command->add_option(
       "--grid", arguments->grid,

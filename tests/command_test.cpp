@@ -291,6 +291,21 @@ TEST_F(Command, LearnsClassesFromTheFewLabelsOfATableAndNamesThem) {
   }
   EXPECT_EQ(run({"report", "fruit"}).code, 0);
 
+  // A class is given by its name, or by the number of its cluster.
+  const auto generated = [&](const std::vector<std::string>& what, const std::string& out) {
+    std::vector<std::string> all = {"generate", "fruit", "--out", out};
+    all.insert(all.end(), what.begin(), what.end());
+    const Outcome outcome = run(all);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return read(folder_ / out);
+  };
+  const std::string second = generated({"--cluster", "1"}, "1.npy");
+  EXPECT_EQ(second, generated({"--cluster", "pear, red"}, "pear.npy"));
+  EXPECT_EQ(second, generated({"--given", "y=pear, red"}, "y.npy"));
+  EXPECT_NE(second, generated({"--given", "y=apple"}, "apple.npy"));
+  expect_refusal({"generate", "fruit", "--cluster", "aple", "--out", "no.npy"},
+                 {"no class", "did you mean apple?"});
+
   // A number names a class, too; a cluster that no label is of has a name that says so.
   const Outcome three = train("numbers.csv", {"--out", "three", "--set", "model.clusters=3"});
   ASSERT_EQ(three.code, 0) << three.err;
@@ -589,6 +604,8 @@ TEST_F(Command, MovesALatentAndKeepsAllElse) {
   EXPECT_EQ(size_of({"--given", "y=1"}), 128 + 11 * 4 * 8u);
   EXPECT_EQ(size_of({"--given", "y=1", "--count", "2"}), 128 + 2 * 11 * 4 * 8u);
   expect_refusal({"generate", "made", "--grid", "z", "--out", "no.csv"}, {"N(0, I)", "move w"});
+  expect_refusal({"generate", "made", "--grid", "y", "--out", "no.csv"},
+                 {"--grid is y", "continuous latent"});
   expect_refusal({"generate", "made", "--grid", "w", "--given", "w=0", "--out", "no.csv"},
                  {"both move and be given"});
 }

@@ -665,6 +665,19 @@ std::string png(int width, int height, int level) {
   return png(width, height, std::string(3, static_cast<char>(level)));
 }
 
+TEST_F(Command, SaysTheLikelihoodThatIsTrained) {
+  write_points("points.csv");
+  const Outcome laplace = run(train(
+      "points.csv", {"--labels", "kind", "--out", "run", "--set", "model.likelihood=laplace"}));
+  ASSERT_EQ(laplace.code, 0) << laplace.err;
+  EXPECT_NE(laplace.out.find("for a Laplace likelihood"), std::string::npos) << laplace.out;
+  EXPECT_EQ(laplace.out.find("Gaussian likelihood"), std::string::npos) << laplace.out;
+  const std::string page = read(folder_ / "run/report/index.html");
+  EXPECT_NE(page.find("for a Laplace likelihood"), std::string::npos);
+  const Outcome usual = run(train("points.csv", {"--labels", "kind", "--out", "usual"}));
+  EXPECT_NE(usual.out.find("for a Gaussian likelihood"), std::string::npos) << usual.out;
+}
+
 TEST_F(Command, TrainsOnColoursAndDrawsThem) {
   for (const char* kind : {"red", "blue"}) {
     fs::create_directories(folder_ / "photos" / kind);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <functional>
 #include <optional>
@@ -209,7 +210,16 @@ std::string number_text(double number) {
   return text.str();
 }
 
-std::string levels_text(const std::vector<int64_t>& shape, const Levels& levels, bool bits) {
+/// The likelihood that the values are for: the model's, or the usual one if that is not chosen yet.
+std::string for_likelihood(const std::string& usual, const std::string& given) {
+  std::string name = given.empty() ? usual : given;
+  std::replace(name.begin(), name.end(), '_', ' ');
+  if (name != "discretised logistic") name.front() = static_cast<char>(std::toupper(name.front()));
+  return ", for a " + name + " likelihood";
+}
+
+std::string levels_text(const std::vector<int64_t>& shape, const Levels& levels, bool bits,
+                        const std::string& likelihood) {
   const bool colour = is_colour(shape);
   const bool as_they_are = levels.black == 0 && levels.white == 1;
   std::string text = std::string(colour ? "colours" : "grey levels") + " from " +
@@ -219,13 +229,13 @@ std::string levels_text(const std::vector<int64_t>& shape, const Levels& levels,
   if (levels.black != 0) text += ", moved to 0 to 1";
   if (levels.white != 1) text += ", divided by " + number_text(levels.white);
   if (bits) {
-    text += std::string(as_they_are ? "," : " and") +
-            " drawn as bits at each presentation, for a Bernoulli likelihood";
+    text += std::string(as_they_are ? "," : " and") + " drawn as bits at each presentation" +
+            for_likelihood("bernoulli", likelihood);
   } else if (levels.two_only) {
-    text += ", for a Bernoulli likelihood";
+    text += for_likelihood("bernoulli", likelihood);
   } else {
     text += std::string(as_they_are ? ", taken as they are" : "") + ", not binarised";
-    if (!colour) text += ", for a Gaussian likelihood";
+    if (!colour) text += for_likelihood("gaussian", likelihood);
   }
   if (levels.found && levels.white <= kBrightest) {
     text += " (if 255 is white, set data.values = \"grey\")";
@@ -350,7 +360,7 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                  (pixels ? "\"grey\" for grey levels, or " : "") +
                  "\"standardised\" for other numbers");
     }
-    what = "0 or 1, taken as they are, for a Bernoulli likelihood";
+    what = "0 or 1, taken as they are" + for_likelihood("bernoulli", likelihood);
   } else if (kind == "grey") {
     const Levels levels = seen ? *seen : Levels{0, range.most > 1 ? kBrightest : 1.0};
     check_range(points.values, levels.black, seen ? levels.white : kBrightest, points,
@@ -360,13 +370,13 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
     // Draws of black and white are what they are drawn from.
     preprocessing.binarise = (!levels.two_only || binarise == "dynamic") &&
                              as_bits(binarise, is_colour(points.shape), likelihood);
-    what = levels_text(points.shape, levels, preprocessing.binarise);
+    what = levels_text(points.shape, levels, preprocessing.binarise, likelihood);
   } else if (kind == "standardised") {
     const Moments moments = moments_of(points.values.index_select(0, train));
     standardise(moments, preprocessing);
     what =
-        "numbers, standardised, each feature by its mean and deviation over the training points, "
-        "for a Gaussian likelihood";
+        "numbers, standardised, each feature by its mean and deviation over the training points" +
+        for_likelihood("gaussian", likelihood);
     // Counts and scores are mostly small, and would be all but black as grey levels.
     const bool pixels = range.least >= 0 && range.most > kBrightest / 2 &&
                         range.most <= kBrightest &&
@@ -374,7 +384,7 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
     if (values == "auto" && pixels) what += " (if they are pixels, set data.values = \"grey\")";
     what += said_of_digits(points, moments);
   } else {
-    what = "numbers, taken as they are, for a Gaussian likelihood";
+    what = "numbers, taken as they are" + for_likelihood("gaussian", likelihood);
   }
   if (binarise == "dynamic" && kind != "grey") {
     throw ConfigError("data.binarise is \"dynamic\", but the values of " + points.name + " are " +

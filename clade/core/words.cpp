@@ -138,6 +138,15 @@ void add_note(const std::string& note, std::string& notes) {
   notes += (note.empty() || notes.empty() ? "" : "; ") + note;
 }
 
+std::string quoted(const std::vector<std::string>& words, size_t most) {
+  std::string text;
+  for (size_t i = 0; i < words.size() && i < most; ++i) {
+    text += (i > 0 ? ", '" : "'") + words[i] + "'";
+  }
+  return words.size() > most ? text + " and " + std::to_string(words.size() - most) + " more"
+                             : text;
+}
+
 std::string one_of(const std::vector<std::string>& words) {
   constexpr size_t kMost = 30;
   if (words.size() > kMost) {

@@ -48,6 +48,12 @@ TEST(Words, NotesAreJoined) {
   EXPECT_EQ(notes, "a; b");
 }
 
+TEST(Words, Quoted) {
+  EXPECT_EQ(quoted({}), "");
+  EXPECT_EQ(quoted({"a", "b"}, 2), "'a', 'b'");
+  EXPECT_EQ(quoted({"a", "b", "c", "d"}, 2), "'a', 'b' and 2 more");
+}
+
 TEST(Words, OneOf) {
   EXPECT_EQ(one_of({"a"}), "a");
   EXPECT_EQ(one_of({"a", "b"}), "a or b");

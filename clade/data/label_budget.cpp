@@ -7,6 +7,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/require.h"
+#include "clade/core/words.h"
 #include "clade/data/dataset.h"
 
 namespace clade {
@@ -73,12 +74,13 @@ std::string said_of_held_back(const torch::Tensor& learned, const torch::Tensor&
   };
   const auto of_class = count(learned), known = count(all);
   constexpr size_t kNamed = 12;
-  std::string each, unmeasured;
+  std::string each;
+  std::vector<std::string> unmeasured;
   for (size_t c = 0; c < classes.size(); ++c) {
     const auto n = of_class[static_cast<int64_t>(c)].item<int64_t>();
     each += (each.empty() ? "" : ", ") + classes[c] + " " + std::to_string(n);
     if (n < known[static_cast<int64_t>(c)].item<int64_t>()) continue;
-    unmeasured += (unmeasured.empty() ? "'" : ", '") + classes[c] + "'";
+    unmeasured.push_back(classes[c]);
   }
   if (classes.size() > kNamed) {
     each = std::to_string(of_class.min().item<int64_t>()) + " to " +
@@ -89,7 +91,7 @@ std::string said_of_held_back(const torch::Tensor& learned, const torch::Tensor&
                      " are learned from (" + each + "), ";
   if (used == total) return said + "none could be held back to measure what is learned";
   said += std::to_string(total - used) + " are held back to measure what is learned";
-  return unmeasured.empty() ? said : said + ", none of " + unmeasured;
+  return unmeasured.empty() ? said : said + ", none of " + quoted(unmeasured);
 }
 
 }  // namespace clade

@@ -61,14 +61,7 @@ std::string drop_advice(const std::vector<std::string>& names) {
 }
 
 std::string names_text(const std::vector<std::string>& names) {
-  std::string text = names.size() == 1 ? "column " : "columns ";
-  for (size_t i = 0; i < names.size() && i < kMostNamed; ++i) {
-    text += (i > 0 ? ", '" : "'") + names[i] + "'";
-  }
-  if (names.size() > kMostNamed) {
-    text += " and " + std::to_string(names.size() - kMostNamed) + " more";
-  }
-  return text;
+  return (names.size() == 1 ? "column " : "columns ") + quoted(names, kMostNamed);
 }
 
 std::string cell_text(const CsvCell& cell) {

@@ -101,6 +101,10 @@ bool is_called_index(const std::string& name) {
   return kNames.count(small) == 1 || small.substr(0, 8) == "unnamed:";
 }
 
+bool is_index(const Column& column) {
+  return is_called_index(column.written) && names_rows(column);
+}
+
 bool ends_with_id(const std::string& name) {
   return name.size() >= 2 && in_small_letters(name.substr(name.size() - 2)) == "id";
 }
@@ -114,8 +118,8 @@ void leave_out_row_numbers(Reading& reading) {
     if (!reading.free[i] || !others || column.missing > 0) continue;
     const std::string text = column_text(reading.table, i);
     const bool counts = counts_rows(column);
-    const bool index = reading.table.has_header ? is_called_index(column.name) && names_rows(column)
-                                                : i == 0 && counts && n >= kFewRows;
+    const bool index =
+        reading.table.has_header ? is_index(column) : i == 0 && counts && n >= kFewRows;
     if (index) {
       reading.free[i] = false;
       reading.said.push_back("left out " + text + ", which " +
@@ -241,36 +245,63 @@ std::vector<Source> features_by_place(Reading& reading) {
   return sources;
 }
 
+/// A column that a trained model reads.
+struct KnownColumn {
+  std::string name;
+  const WordFeatures* words;  ///< Null if it is of numbers.
+};
+
+/// Those columns, if the table that it was trained on named them.
+std::vector<KnownColumn> known_columns(const KnownFeatures& known, const TableReading& options) {
+  std::vector<KnownColumn> columns;
+  auto words = options.encoded.begin();
+  for (size_t feature = 0; feature < known.names.size(); ++feature) {
+    if (words == options.encoded.end() || words->first != static_cast<int64_t>(feature)) {
+      columns.push_back({known.names[feature], nullptr});
+      continue;
+    }
+    columns.push_back({words->column, &*words});
+    feature += words->words.size() - 1;
+    ++words;
+  }
+  return columns;
+}
+
+/// The names of `sources` that columns left over bear as well: which of them is meant?
+std::vector<std::string> names_of_others(const std::vector<Source>& sources,
+                                         const Reading& reading) {
+  std::unordered_set<std::string> left;
+  for (const size_t i : free_columns(reading)) {
+    const Column& column = reading.table.columns[i];
+    if (!is_index(column)) left.insert(column.written);
+  }
+  std::vector<std::string> names;
+  for (const Source& source : sources) {
+    const Column& column = reading.table.columns[source.column];
+    if (left.count(column.written) > 0) names.push_back(column.name);
+  }
+  return names;
+}
+
 /// The columns a trained model reads, by their names.
 std::vector<Source> features_by_name(Reading& reading) {
-  constexpr size_t kSeveral = static_cast<size_t>(-1);
   std::unordered_map<std::string, size_t> places;
   for (size_t i = 0; i < reading.table.columns.size(); ++i) {
-    const auto [place, fresh] = places.emplace(reading.table.columns[i].name, i);
-    if (!fresh) place->second = kSeveral;
+    places[reading.table.columns[i].name] = i;
   }
   std::vector<Source> sources;
   std::vector<std::string> lacking;
-  const auto add = [&](const std::string& name, const WordFeatures* words) {
+  for (const auto& [name, words] : known_columns(reading.known, reading.options)) {
     const auto place = places.find(name);
-    if (place == places.end() || place->second == kSeveral) {
+    if (place == places.end()) {
       lacking.push_back(name);
-      return;
+      continue;
     }
     sources.push_back({place->second, {}});
     if (words != nullptr) sources.back().words = *words;
     reading.free[place->second] = false;
-  };
-  auto words = reading.options.encoded.begin();
-  for (size_t feature = 0; feature < reading.known.names.size(); ++feature) {
-    if (words == reading.options.encoded.end() || words->first != static_cast<int64_t>(feature)) {
-      add(reading.known.names[feature], nullptr);
-      continue;
-    }
-    add(words->column, &*words);
-    feature += words->words.size() - 1;
-    ++words;
   }
+  if (lacking.empty()) lacking = names_of_others(sources, reading);
   if (!lacking.empty()) {
     throw DataError(reading.where + " has no " + names_text(lacking) +
                     ", which the model was trained on, or several of that name; name its columns "
@@ -278,7 +309,7 @@ std::vector<Source> features_by_name(Reading& reading) {
   }
   std::vector<std::string> extra;
   for (const size_t i : free_columns(reading)) {
-    if (!is_called_index(reading.table.columns[i].name)) extra.push_back(reading.name_of(i));
+    if (!is_called_index(reading.table.columns[i].written)) extra.push_back(reading.name_of(i));
   }
   if (!extra.empty()) {
     reading.said.push_back("left out what the model was not trained on: " + names_text(extra));
@@ -438,6 +469,18 @@ void name_features(const std::vector<Source>& sources, const Reading& reading, P
   if (!named) points.columns.clear();
 }
 
+/// Says which features the table gives no name, or that of others.
+void say_names_given(const std::vector<Source>& sources, Reading& reading) {
+  std::vector<std::string> given;
+  for (const Source& source : sources) {
+    const Column& column = reading.table.columns[source.column];
+    if (column.name != column.written) given.push_back(column.name);
+  }
+  if (given.empty()) return;
+  reading.said.push_back("without a name of their own, and called so by their order: " +
+                         names_text(given));
+}
+
 /// Names of columns that parse_csv() must know.
 CsvReading csv_reading(const std::string& labels, const TableReading& options,
                        const KnownFeatures& known) {
@@ -447,7 +490,9 @@ CsvReading csv_reading(const std::string& labels, const TableReading& options,
   }
   for (const WordFeatures& words : options.encoded) reading.as_written.push_back(words.column);
   reading.leave_out = options.drop;
-  if (options.encoded.empty()) reading.expected = known.names;
+  for (const KnownColumn& column : known_columns(known, options)) {
+    reading.expected.push_back(column.name);
+  }
   return reading;
 }
 
@@ -458,7 +503,9 @@ std::optional<size_t> take_id(Reading& reading) {
   for (const Column& column : reading.table.columns) names.push_back(column.name);
   const bool must = !reading.known.any();
   for (const std::string& name : options.drop) {
-    if (must || find_column(names, name)) reading.take(name, " to leave out (data.drop)");
+    const auto column = find_column(names, name);
+    if (column) reading.free[*column] = false;
+    if (!column && must) reading.take(name, " to leave out (data.drop)");  // says so
   }
   if (options.id.empty()) return std::nullopt;
   if (must || find_column(names, options.id)) return reading.take(options.id, " (data.id)");
@@ -492,6 +539,7 @@ std::optional<std::vector<std::string>> read_table(std::string_view bytes,
   points.values = values_of(sources, rows, reading);
   points.shape = {points.values.size(1)};
   name_features(sources, reading, points);
+  say_names_given(sources, reading);
   points.rows_of_file = reading.table.rows_of_file;
   std::vector<int64_t> places;
   for (const size_t row : rows) places.push_back(reading.table.rows[row]);

@@ -74,7 +74,9 @@ TEST(Table, DropsColumns) {
   EXPECT_TRUE(points.values.equal(matrix({{1, 2}})));
   EXPECT_EQ(points.columns, (Names{"a", "d"}));
   refuse("a,c,d\n1,2,3\n", {"'b' to leave out (data.drop)"}, reading);
-  refuse("b,c,c\n1,2,3\n", {"no column but those left out"}, {"", {"b", "2", "3"}});
+  for (const char* second : {"c.1", "3"}) {
+    refuse("b,c,c\n1,2,3\n", {"no column but those left out"}, {"", {"b", "c", second}});
+  }
 }
 
 TEST(Table, MakesFeaturesOfWords) {
@@ -238,6 +240,30 @@ TEST(Table, TakesTheColumnsOfATrainedModelByName) {
   refuse("a,b,b\n1,2,3\n", {"has no column 'b'", "several"}, {}, known);
   refuse("a,b\n1,x\n", {"column 'b'", "'x'", "as the training data had"}, {}, known);
   refuse("a,b\n1,\n", {"column 'b'", "is empty", "remove their 1 rows"}, {}, known);
+}
+
+TEST(Table, ColumnsWithoutANameOfTheirOwnAreReadByNameToo) {
+  const Points points = read("x,x,,w\n1,2,.3,4\n5,6,.7,8\n");
+  EXPECT_EQ(points.columns, (Names{"x", "x.1", "unnamed", "w"}));
+  EXPECT_TRUE(has(points.note, "columns 'x.1', 'unnamed'")) << points.note;
+  const KnownFeatures known{points.columns, 4};
+  for (const char* text : {"w,x,,x\n4,1,.3,2\n8,5,.7,6\n", ",w,x,x\n.3,4,1,2\n.7,8,5,6\n"}) {
+    EXPECT_TRUE(read(text, {}, known).values.equal(points.values)) << text;
+  }
+  refuse("x,,w\n1,.3,4\n", {"has no column 'x.1'"}, {}, known);
+  refuse("x,x,,w,\n1,2,.3,4,.9\n2,3,.4,5,.9\n", {"'unnamed'", "several"}, {}, known);
+  // Row numbers have no name either.
+  const std::string numbered = ",a,,b\n0,1,.2,3\n1,4,.5,6\n";
+  const Points others = read(numbered);
+  EXPECT_EQ(others.columns, (Names{"a", "unnamed.1", "b"}));
+  EXPECT_TRUE(read(numbered, {}, {others.columns, 3}).values.equal(others.values));
+}
+
+TEST(Table, WhatIsLeftOutByNumberIsNoFeatureOfAnotherTable) {
+  TableReading reading;
+  reading.drop = {"2"};
+  const Points points = read("a,junk,w\n1,2,3\n", reading);
+  EXPECT_TRUE(read("a,w\n1,3\n", points.table, {points.columns, 2}).values.equal(points.values));
 }
 
 TEST(Table, FindsManyColumnsInNoTime) {

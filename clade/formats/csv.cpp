@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
@@ -160,12 +162,31 @@ void read_cells(const CsvLayout& layout, const std::vector<Use>& uses, const Sur
   }
 }
 
-std::vector<Use> uses_of(const CsvLayout& layout, const CsvReading& reading) {
-  std::vector<Use> uses(layout.width, Use::kLook);
-  std::vector<std::string> names = layout.header;
-  names.resize(layout.width);
+/// A name for each column of `header`, no two alike: see parse_csv().
+std::vector<std::string> names_in(const CsvRow& header) {
+  std::unordered_set<std::string> taken(header.begin(), header.end());
+  std::unordered_map<std::string, int64_t> times;
+  std::vector<std::string> names;
+  for (const std::string& cell : header) {
+    const std::string written = cell.empty() ? "unnamed" : cell;
+    std::string name = written;
+    int64_t& before = times[written];
+    while (before++ > 0) {
+      name = written + "." + std::to_string(before - 1);
+      if (taken.insert(name).second) break;
+    }
+    names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<Use> uses_of(const std::vector<std::string>& names, const CsvReading& reading) {
+  std::vector<Use> uses(names.size(), Use::kLook);
   for (const std::string& name : reading.leave_out) {
-    if (const auto column = find_column(names, name)) uses[*column] = Use::kLeaveOut;
+    const auto column = find_column(names, name);
+    const bool needed = column && std::count(reading.expected.begin(), reading.expected.end(),
+                                             names[*column]) > 0;  // by the number of another
+    if (column && !needed) uses[*column] = Use::kLeaveOut;
   }
   for (const std::string& name : reading.as_written) {
     if (const auto column = find_column(names, name)) uses[*column] = Use::kAsWritten;
@@ -225,7 +246,9 @@ Table parse_csv(std::string_view bytes, const std::string& where, const CsvReadi
     throw DataError(where + " is a web page and no table; download the file itself");
   }
   const CsvLayout layout = find_layout(utf8.text, reading, where);
-  const auto uses = uses_of(layout, reading);
+  auto names = names_in(layout.header);
+  names.resize(layout.width);
+  const auto uses = uses_of(names, reading);
   const Survey survey = survey_of(layout, uses, where);
 
   Table table;
@@ -234,7 +257,8 @@ Table parse_csv(std::string_view bytes, const std::string& where, const CsvReadi
   for (size_t i = 0; i < layout.width; ++i) {
     Column& column = table.columns[i];
     const CellCounts& counts = survey.columns[i];
-    if (table.has_header) column.name = layout.header[i];
+    column.name = names[i];
+    if (table.has_header) column.written = layout.header[i];
     column.missing = counts.missing;
     column.first_missing = counts.first_missing;
     column.odd = counts.truths + counts.words;
@@ -263,7 +287,8 @@ size_t find_column(const Table& table, const std::string& name, const std::strin
                    const std::string& use) {
   std::vector<std::string> names;
   for (const Column& column : table.columns) names.push_back(column.name);
-  const auto named = std::count(names.begin(), names.end(), name);
+  const auto named = std::count_if(table.columns.begin(), table.columns.end(),
+                                   [&](const Column& column) { return column.written == name; });
   if (named > 1) {
     throw DataError(where + " has " + std::to_string(named) + " columns '" + name +
                     "'; give the column's number, counted from 1");

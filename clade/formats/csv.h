@@ -15,7 +15,8 @@ struct CsvCell {
 
 /// A column of a table: of numbers if all its cells are numbers or none; otherwise of words.
 struct Column {
-  std::string name;             ///< "" without a header.
+  std::string name;     ///< No other column's; "" without a header.
+  std::string written;  ///< What the header calls it, which may be "" or the name of others too.
   std::vector<double> numbers;  ///< [N], NaN where a cell holds none; empty of a column of words.
   std::vector<std::string> words;  ///< [N] as written; empty of a column of numbers.
   int64_t missing = 0;             ///< Cells that hold no finite number and no word: NA, ?, inf.
@@ -39,7 +40,8 @@ enum class Header { kGuess, kNo };
 struct CsvReading {
   std::vector<std::string> as_written;  ///< Columns of words whatever they hold: labels and names.
   std::vector<std::string> leave_out;   ///< Columns that are not looked at; they stay empty.
-  std::vector<std::string> expected;    ///< Names a header may hold though they are numbers.
+  std::vector<std::string> expected;    ///< Names a header may hold though they are numbers; these
+                                        ///< are not left out.
   Header header = Header::kGuess;
   bool by_spaces = true;  ///< Whether spaces may separate cells.
 };
@@ -54,14 +56,16 @@ struct CsvReading {
 ///
 /// The first row is a header if it holds no number, or an expected name, or numbers that count
 /// columns (0, 1, 2; 2001, 2002, 2003) and no point. A header one cell short is one of R's, whose
-/// first column has no name.
+/// first column has no name. Of columns of one name the second is NAME.1, the third NAME.2; those
+/// of none are "unnamed", "unnamed.1".
 ///
 /// Throws DataError, naming file and line, for rows of unlike length, open quotes, and numbers that
 /// can be read in two ways.
 Table parse_csv(std::string_view bytes, const std::string& where, const CsvReading& reading = {});
 
 /// The column called `name`, or, if none is, the one of that number, counted from 1. Throws
-/// DataError if there are several or none: "FILE has no column 'NAME'", and then `use`.
+/// DataError if several are written so, or there is none: "FILE has no column 'NAME'", and then
+/// `use`.
 size_t find_column(const Table& table, const std::string& name, const std::string& where,
                    const std::string& use);
 

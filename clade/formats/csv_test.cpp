@@ -25,7 +25,7 @@ Rows rows_of(const Table& table) {
 
 std::vector<std::string> names_of(const Table& table) {
   std::vector<std::string> names;
-  for (const Column& column : table.columns) names.push_back(column.name);
+  for (const Column& column : table.columns) names.push_back(column.written);
   return names;
 }
 
@@ -220,6 +220,16 @@ TEST(Csv, FindsColumnsByNameOrNumber) {
   expect_error<DataError>(find("b"), {"a.csv", "2 columns 'b'", "number"});
   expect_error<DataError>([] { find_column(parse_csv("1,2\n", "a.csv"), "x", "a.csv", ""); },
                           {"header line"});
+}
+
+TEST(Csv, GivesEachColumnANameOfItsOwn) {
+  std::vector<std::string> names, written;
+  for (const Column& column : parse_csv("b,,b,b.1,b,\n1,2,3,4,5,6\n", "a.csv").columns) {
+    names.push_back(column.name);
+    written.push_back(column.written);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"b", "unnamed", "b.2", "b.1", "b.3", "unnamed.1"}));
+  EXPECT_EQ(written, (std::vector<std::string>{"b", "", "b", "b.1", "b", ""}));
 }
 
 TEST(Csv, NamesTheLineOfWhatIsWrong) {

@@ -518,6 +518,11 @@ TEST(LoadSplits, ImagesHaveOneChannelOrThree) {
       },
       {"a.idx", "5x4x4", "4 channels, as RGBA", "[N, H, W, 3]"});
   expect_error<DataError>([&] { load_splits(options({2, 5, 4, 2}), 1); }, {"5x4x2", "2 channels"});
+  expect_error<DataError>(
+      [&] {
+        load_splits(options({4, 4, 3, 7}), 1);
+      },
+      {"4 points of size 4x3x7", "7 channels", "numpy.moveaxis(array, -1, 0)"});
   DataOptions plain = options({2, 5, 4, 4});
   plain.values = "standardised";
   EXPECT_EQ(load_splits(plain, 1).train.features(), 80);

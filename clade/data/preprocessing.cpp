@@ -246,15 +246,20 @@ std::string levels_text(const std::vector<int64_t>& shape, const Levels& levels,
   return text;
 }
 
-/// A fourth channel, or a second, is neither drawn nor meant to be learnt from.
-void refuse_alpha(const Points& points) {
+/// A fourth channel, or a second, is neither drawn nor meant to be learnt from; of more, as of
+/// MATLAB's [H, W, 3, N], the points may not even be points. Of colours that come first it is said.
+void refuse_channels(const Points& points) {
   const auto& shape = points.shape;
-  if (points.values.scalar_type() != torch::kUInt8 || shape.size() != 3) return;
-  if (shape[2] != 2 && shape[2] != 4) return;
-  throw DataError(points.name + ": points of size " + shape_text(shape) + " have " +
-                  std::to_string(shape[2]) + " channels" + (shape[2] == 4 ? ", as RGBA" : "") +
-                  "; images are grey, [N, H, W], or colour, [N, H, W, 3]: leave out the others, or "
-                  "set data.values = \"standardised\" to take all as plain numbers");
+  if (shape.size() != 3 || is_colour(shape) || shape[0] == 3) return;
+  const bool alpha = shape[2] == 2 || shape[2] == 4;
+  throw DataError(points.name + ": " + std::to_string(points.values.size(0)) + " points of size " +
+                  shape_text(shape) + " have " + std::to_string(shape[2]) + " channels" +
+                  (shape[2] == 4 ? ", as RGBA" : "") +
+                  "; images are grey, [N, H, W], or colour, [N, H, W, 3]: " +
+                  (alpha ? "leave out the others"
+                         : "put the points first and the colours last (of MATLAB's [H, W, 3, N]: "
+                           "numpy.moveaxis(array, -1, 0))") +
+                  ", or set data.values = \"standardised\" to take all as plain numbers");
 }
 
 }  // namespace
@@ -344,7 +349,7 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                            : seen           ? "grey"
                                             : "standardised";
   // An opened run has a likelihood, and its earlier version took such points.
-  if (values == "auto" && likelihood.empty()) refuse_alpha(points);
+  if (values == "auto" && likelihood.empty()) refuse_channels(points);
 
   ChosenPreprocessing chosen;
   Preprocessing& preprocessing = chosen.preprocessing;

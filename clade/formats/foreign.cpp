@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdint>
+
+#include "clade/formats/bytes.h"
 
 namespace clade {
 namespace {
@@ -14,6 +17,10 @@ struct Foreign {
   std::string_view advice;
 };
 
+constexpr std::string_view kLoadMat =
+    "in Python: numpy.save(path, scipy.io.loadmat(FILE)['X']), of an array whose last dimension "
+    "counts the points, as of images [H, W, 3, N], numpy.save(path, numpy.moveaxis(array, -1, 0)); "
+    "or save it in MATLAB with writematrix as CSV";
 constexpr std::string_view kSaveArray = "in Python save its array: numpy.save(path, array)";
 constexpr std::string_view kUnpack = "unpack it, and give what is in it";
 constexpr std::string_view kImage = "make it PNG or JPEG, say by: magick mogrify -format png FILES";
@@ -27,11 +34,10 @@ constexpr std::array kBinary = {
             "in Python save its matrix: numpy.save(path, array), or of an AnnData "
             "scipy.sparse.save_npz(path, scipy.sparse.csr_matrix(adata.X))"},
     Foreign{0, "MATLAB 7.3 MAT-file"sv, "a MATLAB file of version 7.3",
-            "in Python: numpy.save(path, h5py.File(FILE)['X'][:].T), or save it in MATLAB with "
-            "writematrix as CSV"},
-    Foreign{0, "MATLAB 5.0 MAT-file"sv, "a MATLAB file",
-            "in Python: numpy.save(path, scipy.io.loadmat(FILE)['X']), or save it in MATLAB with "
-            "writematrix as CSV"},
+            "in Python: numpy.save(path, h5py.File(FILE)['X'][:].T), of an array whose last "
+            "dimension counts the points, as of images [H, W, 3, N], numpy.save(path, "
+            "numpy.moveaxis(array, -1, 0)); or save it in MATLAB with writematrix as CSV"},
+    Foreign{0, "MATLAB 5.0 MAT-file"sv, "a MATLAB file", kLoadMat},
     Foreign{0, "PAR1"sv, "a Parquet table",
             "in Python: pandas.read_parquet(FILE).to_csv(path, index=False)"},
     Foreign{0, "ARROW1"sv, "an Arrow (Feather) table",
@@ -100,6 +106,27 @@ bool is_json(std::string_view start) {
   return start[first] == '{' ? next == '"' : start[first] == '[' && (next == '[' || next == '{');
 }
 
+/// A MATLAB file of version 4 has no mark. It begins with a matrix: its type, MOPT, of machine M, 0
+/// or 1 of big-endian numbers, precision P, kind T; rows, columns, whether it is complex; the bytes
+/// of its name, and the name. (MATLAB's "MAT-File Format", version 4.)
+bool is_mat_4(std::string_view start) {
+  constexpr size_t kHeader = 20, kMostName = 64;
+  if (start.size() < kHeader) return false;
+  for (const bool big_endian : {false, true}) {
+    const auto field = [&](size_t i) { return load_number<uint32_t>(&start[4 * i], big_endian); };
+    const uint32_t type = field(0) - (big_endian ? 1000 : 0), size = field(4);
+    if (type / 10 > 5 || type % 10 > 2 || field(3) > 1 || size < 2 || size > kMostName) continue;
+    const std::string_view name = start.substr(kHeader, size);
+    const bool ends = name.size() == size && name.back() == '\0';
+    if (ends && std::all_of(name.begin(), name.end() - 1, [](char c) {
+          return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+        })) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// A table may have a column called PAR1.
 bool is_binary(std::string_view start) {
   return std::any_of(start.begin(), start.end(), [](char c) {
@@ -123,6 +150,7 @@ std::optional<std::string> found_in(const std::array<Foreign, n>& formats, std::
 std::optional<std::string> foreign_format(std::string_view start) {
   if (is_binary(start)) {
     if (auto binary = found_in(kBinary, start)) return binary;
+    if (is_mat_4(start)) return sentence("a MATLAB file of version 4", kLoadMat);
   }
   if (auto text = found_in(kText, start)) return text;
   if (is_json(start)) return sentence("JSON", "save its numbers as CSV");

@@ -75,8 +75,7 @@ void add_cluster(CLI::App& app) {
                     "add the probability of every cluster, p_0 to p_{K-1}, or class, p_NAME");
   command->add_option("--latent", arguments->latent,
                       "of a model with several discrete latents: which; all by default");
-  command->add_option("--labels", arguments->labels,
-                      "the column of labels, which is left out, of a table without a header");
+  take_labels(*command, arguments->labels);
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer(
       "Columns: index (the row, from 0), the file of an image or the column data.id, label if\n"

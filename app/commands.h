@@ -16,6 +16,13 @@ inline void take_run_and_data(CLI::App& command, std::string& run, std::string& 
   command.add_option("DATA", data, "a file, a folder of images or a named set")->required();
 }
 
+/// The option --labels of a command that takes points for a trained model.
+inline CLI::Option* take_labels(CLI::App& command, std::string& labels) {
+  return command.add_option("--labels", labels,
+                            "their labels: a file or a column; if left out the column that the run "
+                            "was trained with, if it is there; none for none at all");
+}
+
 // One function a subcommand: it declares its arguments and what runs when it is chosen.
 void add_train(CLI::App& app);
 void add_bench(CLI::App& app);

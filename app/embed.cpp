@@ -62,8 +62,7 @@ void add_embed(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--latent,--layer", arguments->latent,
                       "which continuous latent; the topmost by default");
-  command->add_option("--labels", arguments->labels,
-                      "the column of labels, which is left out, of a table without a header");
+  take_labels(*command, arguments->labels);
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer("Example:  clade embed runs/cp_vae-points-1 points.csv --out latents.npy");
   command->callback([arguments] { embed(*arguments); });

@@ -78,8 +78,7 @@ void add_evaluate(CLI::App& app) {
                    ->add_option("--data", arguments->data,
                                 "other points: a file, a folder of images or a named set")
                    ->excludes(split);
-  command->add_option("--labels", arguments->labels, "their labels: a file or a column")
-      ->needs(data);
+  take_labels(*command, arguments->labels)->needs(data);
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer(
       "Adds to RUN/metrics.json. Examples:\n"

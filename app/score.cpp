@@ -81,7 +81,7 @@ void add_score(CLI::App& app) {
                    "a point is unusual if a smaller share of the training points is less likely")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  command->add_option("--labels", arguments->labels, "their labels: a file or a column");
+  take_labels(*command, arguments->labels);
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->footer(
       "Columns: index (the row, from 0), the file of an image or the column data.id, label if\n"

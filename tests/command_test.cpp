@@ -124,7 +124,8 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   EXPECT_EQ(metrics.at("test").at("log_likelihood").at("importance_samples"), 10);
   EXPECT_TRUE(metrics.at("test").at("clustering").contains("acc_most_confident"));
 
-  const Outcome clustered = run({"cluster", "run", "points.csv", "--out", "clusters.csv", "--all"});
+  const Outcome clustered =
+      run({"cluster", "run", "points.csv", "--labels", "none", "--out", "clusters.csv", "--all"});
   ASSERT_EQ(clustered.code, 0) << clustered.err;
   std::istringstream clusters(read(folder_ / "clusters.csv"));
   std::string line;
@@ -144,7 +145,11 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
 
   EXPECT_EQ(run({"embed", "run", "points.csv", "--out", "z.npy"}).code, 0);
   EXPECT_EQ(fs::file_size(folder_ / "z.npy"), 128 + 150 * 2 * 4u);
-  EXPECT_EQ(run({"embed", "run", "points.csv", "--labels", "kind", "--out", "z.csv"}).code, 0);
+  // The labels are those of the column that it was trained with.
+  const Outcome labelled = run({"cluster", "run", "points.csv", "--out", "-"});
+  EXPECT_EQ(labelled.out.find("index,label,cluster,probability\n0,x,"), 0u) << labelled.out;
+  EXPECT_EQ(labelled.err.find("not trained on"), std::string::npos) << labelled.err;
+  EXPECT_EQ(run({"embed", "run", "points.csv", "--out", "z.csv"}).code, 0);
   EXPECT_EQ(read(folder_ / "z.csv").find("index,label,z_0,z_1\n0,x,"), 0u);
   EXPECT_EQ(lines_of(read(folder_ / "z.csv")), 151);
   EXPECT_EQ(run({"generate", "run", "--cluster", "1", "--count", "7", "--out", "x.npy"}).code, 0);
@@ -310,7 +315,8 @@ TEST_F(Command, LearnsClassesFromTheFewLabelsOfATableAndNamesThem) {
   const Outcome three = train("numbers.csv", {"--out", "three", "--set", "model.clusters=3"});
   ASSERT_EQ(three.code, 0) << three.err;
   ASSERT_EQ(run({"cluster", "three", "numbers.csv", "--out", "n.csv", "--all"}).code, 0);
-  EXPECT_EQ(read(folder_ / "n.csv").find("index,class,probability,p_3,p_7,p_cluster 2\n"), 0u);
+  EXPECT_EQ(read(folder_ / "n.csv").find("index,label,class,probability,p_3,p_7,p_cluster 2\n"),
+            0u);
 
   // Without labels there are clusters and no classes, and a line says so.
   const Outcome none = run({"train", "words.csv", "--set", "data.drop=['kind']", "--model", "m2",
@@ -1231,10 +1237,9 @@ TEST_F(Command, ReadsATableByItsColumnsNames) {
   ASSERT_EQ(run({"cluster", "made", "points.csv", "--out", "one.csv"}).code, 0);
   ASSERT_EQ(run({"cluster", "made", "swapped.csv", "--out", "two.csv"}).code, 0);
   ASSERT_EQ(run({"cluster", "made", "bare.csv", "--labels", "5", "--out", "three.csv"}).code, 0);
-  EXPECT_EQ(read(folder_ / "one.csv"), read(folder_ / "two.csv"));
+  EXPECT_EQ(read(folder_ / "one.csv"), read(folder_ / "three.csv"));
   const std::regex label("^(\\d+|index),(x|y|z|label),", std::regex::multiline);
-  EXPECT_EQ(read(folder_ / "one.csv"),
-            std::regex_replace(read(folder_ / "three.csv"), label, "$1,"));
+  EXPECT_EQ(std::regex_replace(read(folder_ / "one.csv"), label, "$1,"), read(folder_ / "two.csv"));
   EXPECT_EQ(run({"embed", "made", "points.csv"}).code, 0);
   write(folder_ / "other.csv", "a,b,c,e\n1,2,3,4\n");
   expect_refusal({"cluster", "made", "other.csv"}, {"other.csv", "'d'"});
@@ -1401,7 +1406,7 @@ TEST_F(Command, WritesWhereItIsTold) {
   fs::create_symlink("target.csv", folder_ / "link.csv");
   ASSERT_EQ(run({"cluster", "made", "points.csv", "--out", "link.csv"}).code, 0);
   EXPECT_TRUE(fs::is_symlink(folder_ / "link.csv"));
-  EXPECT_EQ(read(folder_ / "target.csv").rfind("index,cluster", 0), 0U);
+  EXPECT_EQ(read(folder_ / "target.csv").rfind("index,label,cluster", 0), 0U);
   // A device stays one: replaced it would be gone for everyone.
   fs::create_symlink("/dev/full", folder_ / "full.csv");
   expect_refusal({"cluster", "made", "points.csv", "--out", "full.csv"}, {"full.csv", "No space"});

@@ -188,7 +188,9 @@ LabelTexts read_single_file(const LabelsInside& labels, const TableReading& tabl
   const ArrayPath array_path = split_array_path(path);
   const DataFile file = read_data_file(array_path.file);
   if (file.format == Format::kCsv) {
-    auto texts = read_table(file.bytes, labels.value_or(""), table, known, points);
+    TableReading reading = table;
+    if (!labels) reading.labels.clear();
+    auto texts = read_table(file.bytes, labels.value_or(""), reading, known, points);
     return texts ? spell_labels(std::move(*texts), path) : LabelTexts();
   }
   if (!table.id.empty() || !table.drop.empty()) refuse_columns(path);

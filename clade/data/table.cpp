@@ -14,6 +14,7 @@
 #include "clade/core/words.h"
 #include "clade/formats/csv.h"
 #include "clade/formats/csv_cells.h"
+#include "clade/formats/numbers.h"
 
 namespace clade {
 namespace {
@@ -469,6 +470,26 @@ void name_features(const std::vector<Source>& sources, const Reading& reading, P
   if (!named) points.columns.clear();
 }
 
+/// The column of `labels`; if nobody names one, that of the training data, if it is there.
+std::optional<size_t> take_labels(const std::string& labels, Reading& reading) {
+  if (!labels.empty()) return reading.take(labels, " for labels, nor is there such a file");
+  const auto& columns = reading.table.columns;
+  const auto own = std::find_if(columns.begin(), columns.end(), [&](const Column& column) {
+    return column.name == reading.options.labels && reading.table.has_header;
+  });
+  if (own == columns.end()) return std::nullopt;
+  const auto column = static_cast<size_t>(own - columns.begin());
+  reading.free[column] = false;
+  return column;
+}
+
+/// The name by which a column is found in other tables; "" if it has none but a number, by which
+/// they may have another column.
+std::string lasting_name(size_t column, const Reading& reading) {
+  const std::string& name = reading.table.columns[column].name;
+  return parse_number(name) ? "" : name;
+}
+
 /// Says which features the table gives no name, or that of others.
 void say_names_given(const std::vector<Source>& sources, Reading& reading) {
   std::vector<std::string> given;
@@ -519,17 +540,18 @@ std::optional<std::vector<std::string>> read_table(std::string_view bytes,
                                                    const std::string& labels,
                                                    const TableReading& options,
                                                    const KnownFeatures& known, Points& points) {
+  const std::string& named = labels.empty() ? options.labels : labels;
   Reading reading{points.name, options,
-                  known,       parse_csv(bytes, points.name, csv_reading(labels, options, known)),
+                  known,       parse_csv(bytes, points.name, csv_reading(named, options, known)),
                   {},          {}};
   reading.said = reading.table.said;
   reading.free.assign(reading.table.columns.size(), true);
   const auto id = take_id(reading);
-  std::optional<size_t> label;
-  if (!labels.empty()) label = reading.take(labels, " for labels, nor is there such a file");
+  const auto label = take_labels(labels, reading);
 
   points.table = options;
   points.table.encoded.clear();
+  points.table.labels = label ? lasting_name(*label, reading) : "";
   const auto sources = features_of(reading);
   if (sources.empty()) {
     throw DataError(points.name + " has no column but " + (label ? "the label" : "those left out") +

@@ -10,7 +10,8 @@
 namespace clade {
 
 /// Reads a table, `bytes` of the file points.name, into points.values, columns, names, rows, table
-/// and note. Returns the cells of the column `labels` for the rows kept; nothing if that is "".
+/// and note. Returns the cells of the column `labels` for the rows kept; if that is "", those of
+/// reading.labels, if there is such a column; else nothing.
 ///
 /// Of a table to train on every column is a feature but `labels`, those `reading` names, and such
 /// as only number or name the rows; what is left out is said. A trained model's features are found

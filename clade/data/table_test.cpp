@@ -266,6 +266,28 @@ TEST(Table, WhatIsLeftOutByNumberIsNoFeatureOfAnotherTable) {
   EXPECT_TRUE(read("a,w\n1,3\n", points.table, {points.columns, 2}).values.equal(points.values));
 }
 
+TEST(Table, KnowsTheLabelsOfATrainedModelByTheirColumn) {
+  const TestFolder folder;
+  const auto path = folder.write("a.csv", "a,kind,b\n1,x,2\n3,y,4\n");
+  const TableReading how = read_points(path, "kind").table;
+  EXPECT_EQ(how.labels, "kind");
+  const KnownFeatures known{{"a", "b"}, 2};
+  const auto labels = [&](const std::string& text, const std::string& asked) {
+    const Points points =
+        read_points(folder.write("b.csv", text), asked, {"x", "y"}, {}, {}, how, known);
+    EXPECT_TRUE(points.values.equal(matrix({{5, 6}}))) << text;
+    return points.labels.defined() ? points.labels[0].item<int64_t>() : kUnknownLabel;
+  };
+  EXPECT_EQ(labels("kind,b,a\ny,6,5\n", ""), 1);
+  EXPECT_EQ(labels("kind,b,a\ny,6,5\n", kNoLabels), kUnknownLabel);
+  EXPECT_EQ(labels("kind,b,a,other\ny,6,5,x\n", "other"), 0);
+  EXPECT_EQ(labels("b,a\n6,5\n", ""), kUnknownLabel);
+  EXPECT_EQ(labels("5,6\n", ""), kUnknownLabel);
+  // By a number another table may have a feature.
+  EXPECT_EQ(read_points(path, "2").table.labels, "kind");
+  EXPECT_EQ(read_points(folder.write("c.csv", "1,x\n3,y\n"), "2").table.labels, "");
+}
+
 TEST(Table, FindsManyColumnsInNoTime) {
   std::string header, row;
   KnownFeatures known;

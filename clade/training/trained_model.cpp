@@ -37,7 +37,11 @@ json table_json(const TableReading& table) {
     words.push_back(
         {{"column", features.column}, {"first", features.first}, {"words", features.words}});
   }
-  return {{"id", table.id}, {"drop", table.drop}, {"missing", table.missing}, {"words", words}};
+  return {{"id", table.id},
+          {"drop", table.drop},
+          {"missing", table.missing},
+          {"words", words},
+          {"labels", table.labels}};
 }
 
 TableReading table_in(const json& description) {
@@ -45,6 +49,7 @@ TableReading table_in(const json& description) {
   table.id = description.at("id").get<std::string>();
   table.drop = description.at("drop").get<std::vector<std::string>>();
   table.missing = description.at("missing").get<std::string>();
+  table.labels = description.value("labels", "");  // of which older files say nothing
   for (const json& features : description.at("words")) {
     table.encoded.push_back({features.at("column").get<std::string>(),
                              features.at("first").get<int64_t>(),

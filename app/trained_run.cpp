@@ -104,7 +104,7 @@ void evaluate_split(const TrainedRun& run, const std::string& name, const clade:
         StopOnInterrupt::check("stopped after measuring " + std::to_string(done) + " of " +
                                std::to_string(total) + " points (" + name + ")");
       },
-      run.trained.log_volume(), run.trained.learned_labels());
+      run.trained.log_volume(), run.trained.learned_classes());
   if (const auto guided = clade::said_of_guidance(run.trained); !guided.empty()) {
     metrics["guided"] = guided;
   }

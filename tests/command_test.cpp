@@ -311,6 +311,18 @@ TEST_F(Command, LearnsClassesFromTheFewLabelsOfATableAndNamesThem) {
   expect_refusal({"generate", "fruit", "--cluster", "aple", "--out", "no.npy"},
                  {"no class", "did you mean apple?"});
 
+  // Labels that are no classes of it are none that it gets wrong, and are named.
+  std::string other = read(folder_ / "words.csv");
+  other = std::regex_replace(other, std::regex("apple"), "APPLE");
+  write(folder_ / "other.csv", other);
+  const Outcome evaluated = run({"evaluate", "fruit", "--data", "other.csv"});
+  EXPECT_EQ(evaluated.code, 0) << evaluated.err;
+  EXPECT_NE(evaluated.out.find("not trained with: 'APPLE'"), std::string::npos) << evaluated.out;
+  EXPECT_EQ(nlohmann::json::parse(read(folder_ / "fruit/metrics.json"))
+                .at("data other.csv")
+                .at("/classification/error/q(y|x)"_json_pointer),
+            0);
+
   // A number names a class, too; a cluster that no label is of has a name that says so.
   const Outcome three = train("numbers.csv", {"--out", "three", "--set", "model.clusters=3"});
   ASSERT_EQ(three.code, 0) << three.err;

@@ -140,6 +140,15 @@ void read_minus_ones(const std::vector<std::string>& known, std::vector<std::str
   std::replace(texts.begin(), texts.end(), std::string("-1"), std::string());
 }
 
+/// Says which labels a trained model has never heard of.
+void note_strange(const std::vector<std::string>& strange, const std::vector<std::string>& known,
+                  Points& points) {
+  if (known.empty() || strange.empty()) return;
+  add_note("labels that the model was not trained with: " + quoted(strange) + " (it was with " +
+               quoted(known) + "); errors of its classes leave their points out",
+           points.note);
+}
+
 /// Says how many labels are unknown, and which of the new ones may have been meant to be.
 void note_unknown(const std::vector<std::string>& texts, const std::vector<std::string>& fresh,
                   Points& points) {
@@ -252,6 +261,7 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
   fresh.erase("");
   for (const std::string& name : known) fresh.erase(name);
   note_unknown(texts, {fresh.begin(), fresh.end()}, points);
+  note_strange({fresh.begin(), fresh.end()}, known, points);
   if (std::all_of(texts.begin(), texts.end(), std::mem_fn(&std::string::empty))) return;
   points.label_names = known;
   points.label_names.insert(points.label_names.end(), fresh.begin(), fresh.end());

@@ -288,6 +288,13 @@ TEST(Table, KnowsTheLabelsOfATrainedModelByTheirColumn) {
   EXPECT_EQ(read_points(folder.write("c.csv", "1,x\n3,y\n"), "2").table.labels, "");
 }
 
+TEST(Table, NamesLabelsThatTheModelHasNeverHeardOf) {
+  const TestFolder folder;
+  const Points points = read_points(folder.write("a.csv", "a,kind\n1,X\n2,y\n3,\n"), "kind",
+                                    {"x", "y"}, {}, {}, {}, {{"a"}, 1});
+  EXPECT_TRUE(has(points.note, "not trained with: 'X' (it was with 'x', 'y')")) << points.note;
+}
+
 TEST(Table, FindsManyColumnsInNoTime) {
   std::string header, row;
   KnownFeatures known;

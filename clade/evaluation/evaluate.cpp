@@ -89,9 +89,15 @@ json cluster_figures(const torch::Tensor& q_y, const torch::Tensor& assigned, co
   return figures;
 }
 
-// How often the classifiers are wrong about the points of `data` with a label.
-json classification(Model& model, const Dataset& data, Generator& generator) {
-  const auto rows = labelled_rows(data.labels);  // [n]
+// The points whose label is one of the `classes` that the model learned, [n] int64.
+torch::Tensor rows_of_classes(const Dataset& data, int64_t classes) {
+  if (!data.labels.defined()) return torch::empty({0}, torch::kInt64);
+  return data.labels.ge(0).logical_and(data.labels.lt(classes)).nonzero().squeeze(1);
+}
+
+// How often the classifiers are wrong about the points `rows`, [n] int64, of `data`.
+json classification(Model& model, const Dataset& data, const torch::Tensor& rows,
+                    Generator& generator) {
   const auto labels = data.labels.index_select(0, rows);
   json figures = {{"points", rows.size(0)}};
   for (const auto& [name, probabilities] :
@@ -127,7 +133,7 @@ double bound_of_few(Model& model, const torch::Tensor& x, Generator& generator) 
 }  // namespace
 
 json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
-              const Progress& progress, std::optional<double> log_volume, bool learned_labels) {
+              const Progress& progress, std::optional<double> log_volume, int64_t classes) {
   const auto start = std::chrono::steady_clock::now();
   Generator generator = make_generator(derive_seed(seed, "evaluation"), data.x.device());
   json metrics;
@@ -190,8 +196,9 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
           cluster_figures(q.clusters[l], assigned[l], data);
     }
   }
-  if (learned_labels && data.labelled()) {
-    metrics["classification"] = classification(model, data, generator);
+  const auto known = rows_of_classes(data, classes);  // [n]
+  if (known.size(0) > 0) {
+    metrics["classification"] = classification(model, data, known, generator);
   }
   if (const auto relaxed = mean_relaxed_bound(model, data.x, generator)) {
     metrics["relaxed_elbo"] = relaxed->elbo - volume;

@@ -36,9 +36,9 @@ struct EvaluateOptions : Options {
 /// number of each pixel. With `log_volume` (see TrainedModel) they are of densities of
 /// the data in their own units, as distances of one-dimensional data are; it stands in
 /// "log_volume", and the bound and F_S of what the model reads in "standardised".
-/// `learned_labels`: the model's clusters are classes that it learned from labels (see
-/// TrainedModel), whose numbers are those of the data's. "classification" has the share of the
-/// points with a label that each classifier gets wrong, by its name.
+/// `classes`: of how many the model learned from labels what they are, 0 for none (see
+/// TrainedModel); labels below have their numbers. "classification" has the share of the points
+/// with such a label that each classifier gets wrong, by its name.
 /// If F_S is of more than kFewSamples, F_S of so many stands beside it. Of `importance_points`
 /// drawn points alone, F_S is the bound of all points and what those gain over theirs: a mean as
 /// right as it is wrong, whose error is a small part of that of their mean log p(x).
@@ -46,6 +46,6 @@ struct EvaluateOptions : Options {
 /// `data` is not empty and on the model's device.
 nlohmann::json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
                         uint64_t seed, const Progress& progress = {},
-                        std::optional<double> log_volume = {}, bool learned_labels = false);
+                        std::optional<double> log_volume = {}, int64_t classes = 0);
 
 }  // namespace clade

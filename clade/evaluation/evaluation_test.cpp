@@ -322,8 +322,8 @@ TEST(Evaluate, CountsHowOftenClassifiersOfLearnedClassesAreWrong) {
     data.labels = torch::arange(60) % 3;
     EXPECT_FALSE(evaluate(*model, data, {}, 1).contains("classification"));
     data.labels.slice(0, 40).fill_(kUnknownLabel);
-    data.labels[39] = 7;  // a class that the model has never heard of
-    const auto metrics = evaluate(*model, data, {}, 1, {}, {}, /*learned_labels=*/true);
+    data.labels[40] = 3;  // a class that the model has never heard of
+    const auto metrics = evaluate(*model, data, {}, 1, {}, {}, /*classes=*/3);
     const auto& figures = metrics.at("classification");
     EXPECT_EQ(figures.at("points"), 40);
 
@@ -343,8 +343,7 @@ TEST(Evaluate, CountsHowOftenClassifiersOfLearnedClassesAreWrong) {
       EXPECT_GT(wrong, 0);
     }
     data.labels.fill_(kUnknownLabel);
-    EXPECT_FALSE(
-        evaluate(*model, data, {}, 1, {}, {}, /*learned_labels=*/true).contains("classification"));
+    EXPECT_FALSE(evaluate(*model, data, {}, 1, {}, {}, /*classes=*/3).contains("classification"));
   }
 }
 

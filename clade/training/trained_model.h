@@ -29,6 +29,9 @@ struct TrainedModel {
 
   /// Whether it learned classes from labels: its clusters then have the numbers of label_names.
   bool learned_labels() const { return provenance.contains("labels"); }
+  int64_t learned_classes() const {
+    return learned_labels() ? static_cast<int64_t>(label_names.size()) : 0;
+  }
 
   /// What each cluster of the first discrete latent is called, [K], if the model learned from
   /// labels what they are: "setosa", or "cluster 3" if no label is of it. Else none.

@@ -323,6 +323,16 @@ TEST_F(Command, LearnsClassesFromTheFewLabelsOfATableAndNamesThem) {
                 .at("/classification/error/q(y|x)"_json_pointer),
             0);
 
+  // Filled in later they are no split of other sizes.
+  write(folder_ / "words.csv",
+        std::regex_replace(read(folder_ / "words.csv"), std::regex(",\n"), ",apple\n",
+                           std::regex_constants::format_first_only));
+  const std::vector<std::vector<std::string>> commands = {
+      {"evaluate", "fruit"}, {"report", "fruit"}, {"train", "--resume", "fruit"}};
+  for (const auto& again : commands) {
+    expect_refusal(again, {"words.csv: its labels (data.labels) have changed", "train anew"});
+  }
+
   // A number names a class, too; a cluster that no label is of has a name that says so.
   const Outcome three = train("numbers.csv", {"--out", "three", "--set", "model.clusters=3"});
   ASSERT_EQ(three.code, 0) << three.err;

@@ -15,6 +15,8 @@ struct Fingerprint {
   std::string split;   ///< Which of them are for training and which for validation.
   std::string preprocessing;  ///< Shift and scale, to six digits, and whether bits are drawn.
   std::string labels;         ///< Those that a model may learn from; "" for none.
+  /// All that are known, if there are such: which those are, and even the split, may follow.
+  std::string all_labels = {};
 };
 
 /// The parts that follow from the points. values: [N, D]; train, validation: [n] int64 rows.

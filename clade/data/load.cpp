@@ -360,6 +360,9 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   splits.labelled = take(points, learned, preprocessing);
   if (learned.size(0) > 0) {
     splits.fingerprint.labels = fingerprint_of_labels(learned, splits.labelled.labels);
+    const auto known = labelled_rows(points.labels);
+    splits.fingerprint.all_labels =
+        fingerprint_of_labels(known, points.labels.index_select(0, known));
   }
   if (options.label_budget == kEveryLabel && learned.size(0) > 0) {
     add_note(said_of_held_back(splits.labelled.labels, points.labels, points.label_names),

@@ -1180,6 +1180,12 @@ TEST(EveryLabel, MayBeEveryPointsOrTooFewToHoldAnyBackOrNone) {
             std::string::npos)
       << few.said;
 
+  kinds[7] = "b";  // filled in later
+  options.path = folder.write("few.csv", labelled_table(kinds));
+  const Fingerprint filled = load_splits(options, 1).fingerprint;
+  EXPECT_EQ(filled.values, few.fingerprint.values);
+  EXPECT_NE(filled.all_labels, few.fingerprint.all_labels);
+
   options.path = folder.write("none.csv", labelled_table(std::vector<std::string>(40)));
   const Splits none = load_splits(options, 1);
   EXPECT_EQ(none.labelled.size(), 0);

@@ -13,14 +13,18 @@ struct RecordedPart {
   const char* differs;  ///< What is to be said of data whose part is another, and what to do.
 };
 
-constexpr std::array<RecordedPart, 4> kParts = {{
+constexpr std::array<RecordedPart, 5> kParts = {{
     {"fingerprint", &Fingerprint::values,
      " no longer holds the points this run was trained on: test points could be among those "
      "trained on; give the old file back, or train anew"},
+    {"all_labels", &Fingerprint::all_labels,
+     ": its labels (data.labels) have changed since this run was trained, and with them which "
+     "points it may learn from and which measure it; give the old labels back, or train anew to "
+     "learn from the new ones"},
     {"split", &Fingerprint::split,
      " is split otherwise than this run was trained on, so that test points could be among those "
-     "trained on; give data.validation and data.test in experiment.toml their old values back, or "
-     "train anew"},
+     "trained on; give data.validation and data.test in experiment.toml their old values back, and "
+     "the labels theirs if it learned from labels, or train anew"},
     {"preprocessing", &Fingerprint::preprocessing,
      ": its values become other numbers than those this run was trained on; give data.values and "
      "data.binarise in experiment.toml their old values back, or train anew"},
@@ -34,7 +38,8 @@ constexpr std::array<RecordedPart, 4> kParts = {{
 void record_data(TrainedModel& trained, const Splits& data, uint64_t seed) {
   trained.provenance["seed"] = static_cast<int64_t>(seed);
   for (const RecordedPart& part : kParts) {
-    const bool unused = part.of == &Fingerprint::labels && !trained.model->takes_labels();
+    const bool of_labels = part.of == &Fingerprint::labels || part.of == &Fingerprint::all_labels;
+    const bool unused = of_labels && !trained.model->takes_labels();
     const std::string& now = data.fingerprint.*part.of;
     if (!now.empty() && !unused) trained.provenance[part.key] = now;
   }

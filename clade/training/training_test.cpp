@@ -663,9 +663,23 @@ TEST_F(Labels, OfAnotherBudgetOrOtherPointsAreNoticed) {
   train_in(folder("a"), part, data, quick(3), /*steps=*/2);
   data.fingerprint.labels = "others";
   EXPECT_THROW(resume_in(folder("a"), resumed, data, quick(3)), DataError);
+  // The split follows from the labels, but is not what somebody changed.
+  data.fingerprint.all_labels = "fifteen";
+  record_data(part, data, 3);
+  data.fingerprint.all_labels = "sixteen";
+  data.fingerprint.split = "by sixteen";
+  try {
+    require_same_data(part.provenance, data, 3);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("labels (data.labels) have changed"),
+              std::string::npos)
+        << error.what();
+  }
   auto takes_none = small("cp_vae", data);
   record_data(takes_none, data, 3);
   EXPECT_FALSE(takes_none.provenance.contains("labels"));
+  EXPECT_FALSE(takes_none.provenance.contains("all_labels"));
 }
 
 using OtherData = Folder;

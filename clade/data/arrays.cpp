@@ -148,6 +148,11 @@ std::vector<std::string> spell_labels(const Array& array, const std::string& whe
   return texts;
 }
 
+bool holds_words(const DataFile& file, const ArrayPath& path) {
+  const bool named = file.format != Format::kNpz || !path.entry.empty();
+  return named && !read_array(file, path).values.defined();
+}
+
 ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
                               const LabelsInside& labels) {
   if (file.format != Format::kNpz) {

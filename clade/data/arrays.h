@@ -31,6 +31,9 @@ struct ArrayPoints {
 ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
                               const LabelsInside& labels);
 
+/// Whether the array that `path` names holds words.
+bool holds_words(const DataFile& file, const ArrayPath& path);
+
 /// The labels in an array file, as those beside points are chosen.
 std::vector<std::string> read_array_labels(const DataFile& file, const ArrayPath& path);
 

@@ -46,8 +46,21 @@ std::string with_empty_cells(const std::string& bytes) {
   return text;
 }
 
-/// The labels of a file that holds them alone, or beside numbers of the rows.
-std::vector<std::string> labels_in(const Table& table, const std::string& where) {
+bool are_apart(const std::vector<std::string>& texts) {
+  return std::set<std::string>(texts.begin(), texts.end()).size() == texts.size();
+}
+
+/// How a file of labels is read: as it is written, and spaces stand in words.
+CsvReading label_reading(Header header) {
+  CsvReading reading;
+  reading.as_written = {"1", "2"};
+  reading.header = header;
+  reading.by_spaces = false;
+  return reading;
+}
+
+/// The labels of a table that holds them alone, or beside numbers or names of the rows; else null.
+const std::vector<std::string>* find_labels(const Table& table) {
   const auto counts = [](const std::vector<std::string>& cells) {
     for (size_t i = 0; i < cells.size(); ++i) {
       if (cells[i] != std::to_string(i) && cells[i] != std::to_string(i + 1)) return false;
@@ -55,9 +68,16 @@ std::vector<std::string> labels_in(const Table& table, const std::string& where)
     return true;
   };
   const auto& columns = table.columns;
-  if (columns.size() == 2 && counts(columns[0].words)) return columns[1].words;
-  if (columns.size() == 1) return columns[0].words;
-  throw DataError(where + " has " + std::to_string(columns.size()) +
+  if (columns.size() == 1) return &columns[0].words;
+  if (columns.size() != 2) return nullptr;
+  const bool unnamed = table.has_header && columns[0].written.empty();
+  const auto& first = columns[0].words;
+  return counts(first) || (unnamed && are_apart(first)) ? &columns[1].words : nullptr;
+}
+
+std::vector<std::string> labels_in(const Table& table, const std::string& where) {
+  if (const auto* labels = find_labels(table)) return *labels;
+  throw DataError(where + " has " + std::to_string(table.columns.size()) +
                   " columns; a file of labels has one");
 }
 
@@ -67,11 +87,7 @@ std::vector<std::string> read_label_file(const std::string& labels, int64_t n, s
   const DataFile file = read_data_file(path.file);
   if (file.format != Format::kCsv) return read_array_labels(file, path);
   const auto read = [&](const std::string& bytes, Header header) {
-    CsvReading reading;
-    reading.as_written = {"1", "2"};
-    reading.header = header;
-    reading.by_spaces = false;  // They stand in words.
-    return labels_in(parse_csv(bytes, labels, reading), labels);
+    return labels_in(parse_csv(bytes, labels, label_reading(header)), labels);
   };
   // The first of words alone may be a header or a label, an empty line an unknown label or none:
   // the count decides. pandas calls a column that has no name 0.
@@ -87,6 +103,22 @@ std::vector<std::string> read_label_file(const std::string& labels, int64_t n, s
     }
   }
   return spell_labels(read(text, Header::kGuess), labels);
+}
+
+/// Whether a file holds labels that are words. Words of a table of its own, or names of points
+/// beside their codes, are none: labels come several times.
+bool holds_word_labels(const std::string& path) {
+  const ArrayPath array = split_array_path(path);
+  const DataFile file = read_data_file(array.file);
+  if (file.format != Format::kCsv) return holds_words(file, array);
+  const Table as_points = parse_csv(file.bytes, path);
+  if (std::none_of(as_points.columns.begin(), as_points.columns.end(),
+                   std::mem_fn(&Column::of_words))) {
+    return false;
+  }
+  const Table table = parse_csv(file.bytes, path, label_reading(Header::kGuess));
+  const auto* labels = find_labels(table);
+  return labels != nullptr && !are_apart(*labels);
 }
 
 void check_finite(const Points& points) {
@@ -273,6 +305,19 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
   std::vector<int64_t> labels;
   for (const std::string& text : texts) labels.push_back(number.at(text));
   points.labels = torch::tensor(labels, torch::kInt64);
+}
+
+std::optional<torch::Tensor> read_word_labels(const std::string& path,
+                                              const std::vector<int64_t>& counts) {
+  if (!holds_word_labels(path)) return std::nullopt;
+  Points points;
+  std::vector<std::string> texts;
+  for (const int64_t n : counts) {
+    texts = read_label_file(path, n, points.note);
+    if (static_cast<int64_t>(texts.size()) == n) break;
+  }
+  encode_labels(std::move(texts), {}, points);
+  return points.labels;
 }
 
 Points read_points(const std::string& path, const std::string& labels,

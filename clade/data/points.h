@@ -2,6 +2,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,13 @@ struct KnownFeatures {
 /// many a table. How many are unknown, and what could be meant otherwise, is added to points.note.
 void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
                    Points& points);
+
+/// The labels in `path` if they are words, [N] int64 by encode_labels(): a table of a column of
+/// them, and at most one beside it that numbers or names the rows; or an array. Whether the first
+/// of a table is a header follows from N, if that can be one of `counts`. Nothing if it holds no
+/// words, or more than labels. Throws DataError for a file that cannot be read.
+std::optional<torch::Tensor> read_word_labels(const std::string& path,
+                                              const std::vector<int64_t>& counts);
 
 /// Reads `path` (FILE, FILE.npz:ARRAY, or a folder of images) and its labels. `labels` is a file of
 /// them (any format, one a point), a column of a table (its name, or its number from 1), an array

@@ -93,18 +93,23 @@ std::string said_of_empty(const torch::Tensor& responsibilities) {
   return empty == 0 ? "" : "; " + std::to_string(empty) + " of them hold no point";
 }
 
+/// How many points a user's own file may be of: all, or those of a named set without its test
+/// points, which come last.
+std::vector<int64_t> counts_of_file(const Splits& data) {
+  const int64_t learned_from = data.train.size() + data.validation.size();
+  const int64_t all = learned_from + data.test.size();
+  if (data.train.rows.max().item<int64_t>() < learned_from) return {all, learned_from};
+  return {all};
+}
+
 /// The rows of `values`, one for each point of the file, that are the training points.
 torch::Tensor of_training_points(const torch::Tensor& values, const std::string& path,
                                  const Splits& data) {
-  const int64_t learned_from = data.train.size() + data.validation.size();
+  const auto counts = counts_of_file(data);
   const int64_t n = values.size(0);
-  // Files of a named set's training points alone do: its test points come last.
-  const auto covers = [&](int64_t points) {
-    return n == points && data.train.rows.max().item<int64_t>() < points;
-  };
-  if (!covers(learned_from + data.test.size()) && !covers(learned_from)) {
+  if (std::find(counts.begin(), counts.end(), n) == counts.end()) {
     throw DataError(path + " has " + std::to_string(n) + " rows for " +
-                    std::to_string(learned_from + data.test.size()) +
+                    std::to_string(counts.front()) +
                     " points; give one row a point, in the order of the data");
   }
   return values.index_select(0, data.train.rows);
@@ -216,10 +221,22 @@ Repeated repeated_in_samples(const torch::Tensor& x, int64_t clusters, uint64_t 
   return repeated;
 }
 
+/// Labels [N] as values [N, 1].
+torch::Tensor numbers_of(const torch::Tensor& labels, const std::string& path) {
+  const auto unknown = labels.eq(kUnknownLabel).nonzero();
+  if (unknown.size(0) > 0) {
+    throw DataError(path + ": row " + std::to_string(unknown[0].item<int64_t>()) +
+                    " (counted from 0) has no label; give one to each point");
+  }
+  return labels.unsqueeze(1).to(torch::kFloat32);
+}
+
 }  // namespace
 
 StartFile read_start_file(const std::string& path, const Splits& data, int64_t clusters) {
-  const auto all = read_points(path, "").values.to(torch::kFloat32);  // [points of the file, D]
+  const auto words = read_word_labels(path, counts_of_file(data));
+  const auto all = words ? numbers_of(*words, path)
+                         : read_points(path, "").values.to(torch::kFloat32);  // [points of it, D]
   const auto values = of_training_points(all, path, data);
   if (are_labels(all)) return {{}, of_training_points(one_hot(all, path, clusters), path, data)};
   if (!are_shares(all)) return {values, {}};

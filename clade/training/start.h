@@ -37,8 +37,8 @@ struct StartFile {
 
 /// Reads `path`, .npy or .csv, a row for each point that `data` was split from, in the file's
 /// order: responsibilities if it has columns of shares, none negative, that sum to one; labels, one
-/// column of whole numbers, of which there are `clusters` or fewer; else codes. Throws DataError,
-/// in a line, for another count of rows, of clusters, or what read_points() refuses.
+/// column of whole numbers or words, of which there are `clusters` or fewer; else codes. Throws
+/// DataError, in a line, for another count of rows, of clusters, or what read_points() refuses.
 StartFile read_start_file(const std::string& path, const Splits& data, int64_t clusters);
 
 /// What of the training points a layout sees, [N, D'] float32: pixels and levels as they are, other

@@ -44,11 +44,12 @@ Splits shuffled_kinds() {
 
 class StartFolder : public Folder {
  protected:
-  /// A CSV of `rows` lines, each what `line` says of its number.
+  /// A CSV of `rows` lines below `header`, each what `line` says of its number.
   template <class F>
-  std::string file(int64_t rows, const F& line) const {
+  std::string file(int64_t rows, const F& line, const std::string& header = "") const {
     const auto path = folder_ / "start.csv";
     std::ofstream out(path);
+    out << header;
     for (int64_t i = 0; i < rows; ++i) out << line(i) << "\n";
     return path.string();
   }
@@ -112,6 +113,24 @@ TEST_F(StartFiles, MayHoldLabelsOfAnyNumbersOrCodes) {
   EXPECT_TRUE(torch::equal(read.codes.select(1, 0).to(torch::kInt64), 2 * data.train.rows));
 }
 
+TEST_F(StartFiles, MayHoldLabelsThatAreWords) {
+  const Splits data = shuffled_kinds();
+  const auto word = [](int64_t i) { return "type " + std::to_string(i % 3); };
+  const auto named = [](int64_t i) {
+    return "row" + std::to_string(i) + ",\"B, " + "xyz"[i % 3] + "\"";
+  };
+  for (const char* header : {"", "kind\n"}) {
+    const auto r = read_start_file(file(60, word, header), data, 3).responsibilities;
+    EXPECT_TRUE(torch::equal(r.argmax(1), data.train.labels)) << header;
+  }
+  const auto r = read_start_file(file(60, named, ",kind\n"), data, 3).responsibilities;
+  EXPECT_TRUE(torch::equal(r.argmax(1), data.train.labels));
+  // Names of points beside their codes are no labels.
+  const auto codes = file(
+      60, [](int64_t i) { return "p" + std::to_string(i) + ",1.5,-0.5"; }, ",u,v\n");
+  EXPECT_EQ(read_start_file(codes, data, 3).codes.size(1), 2);
+}
+
 TEST_F(StartFiles, ThatDoNotFitAreRefusedInALine) {
   const Splits data = shuffled_kinds();
   const auto refusal = [&](const std::string& path, int64_t clusters) -> std::string {
@@ -130,6 +149,8 @@ TEST_F(StartFiles, ThatDoNotFitAreRefusedInALine) {
   EXPECT_NE(refusal(labels, 3).find("set model.clusters"), std::string::npos);
   const auto holes = file(60, [](int64_t i) { return i == 4 ? "nan,1" : "0.5,0.25"; });
   EXPECT_NE(refusal(holes, 2), "");
+  const auto unknown = file(60, [](int64_t i) { return i == 4 ? "" : i % 2 ? "B" : "T"; });
+  EXPECT_NE(refusal(unknown, 2).find("row 4 (counted from 0) has no label"), std::string::npos);
 }
 
 TEST_F(StartFiles, AreKeptForOthersToRead) {

@@ -211,6 +211,16 @@ void check_label_budget(const clade::Experiment& experiment, const clade::Splits
                            std::to_string(classes) + " or more, or to -1 for all that are known");
 }
 
+// Of points that are all the same a model learns nothing, and says it with fine figures.
+void require_variety(const clade::Dataset& train) {
+  if (!train.x.eq(train.x[0]).all().item<bool>()) return;
+  const std::string n = std::to_string(train.size());
+  throw clade::DataError(
+      train.name + ": " +
+      (n == "1" ? "there is 1 training point" : "the " + n + " training points are all the same") +
+      ", so there is nothing to learn; give points that differ");
+}
+
 Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   if (arguments.what.empty()) {
     throw clade::ConfigError(
@@ -240,6 +250,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
                               likelihood_given ? experiment.model->likelihood : "");
   });
   check_label_budget(experiment, data);
+  require_variety(data.train);
   if (!likelihood_given) {
     experiment.model->likelihood = clade::suggested_likelihood(data);
     data.said += "; likelihood " + experiment.model->likelihood;

@@ -1210,6 +1210,8 @@ TEST_F(Command, RefusesBadData) {
   refuse("words.csv", "a,b\n1,2\n3,x\n5,6\n", {"words.csv", "x"});
   refuse("nan.csv", "a,b\n1,2\nnan,3\n", {"nan.csv"});
   refuse("empty.csv", "", {"empty.csv"});
+  refuse("same.csv", "a,b\n1,2\n1,2\n", {"same.csv: the 2 training points are all the same"});
+  refuse("one.csv", "a,b\n1,2\n", {"one.csv: there is 1 training point, so"});
   refuse("header.csv", "a,b\n", {"header.csv"});
   refuse("short-idx3-ubyte", std::string("\0\0\x08\x03\0\0\0\x0a\0\0\0\x06\0\0\0\x06", 16) + "abc",
          {"short-idx3-ubyte"});

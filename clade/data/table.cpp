@@ -145,15 +145,21 @@ std::vector<size_t> free_columns(const Reading& reading) {
   return columns;
 }
 
+bool is_percentage(const std::string& cell) {
+  return cell.ends_with('%') &&
+         kind_of_cell(trimmed(cell.substr(0, cell.size() - 1))) <= CellKind::kGrouped;
+}
+
 [[noreturn]] void refuse_words(const std::vector<size_t>& columns, const Reading& reading) {
   std::vector<std::string> names;
   std::string cells, apart;
   const CsvCell& first = reading.table.columns[columns[0]].first_odd;
-  bool one_line = true;
+  bool one_line = true, percentages = false;
   for (const size_t i : columns) {
     const Column& column = reading.table.columns[i];
     names.push_back(reading.name_of(i));
     one_line &= column.odd == 1 && column.first_odd.line == first.line;
+    percentages |= is_percentage(column.first_odd.text);
     if (apart.empty() && reading.size() >= kFewRows && all_apart(column.words)) {
       apart = reading.name_of(i);
     }
@@ -165,6 +171,7 @@ std::vector<size_t> free_columns(const Reading& reading) {
     cells += " and " + std::to_string(names.size() - kMostNamed) + " more";
   }
   std::string message = reading.where + ": words stand where numbers are needed: " + cells + "; ";
+  if (percentages) message += "write percentages as numbers, without the %, ";
   if (one_line) message += "correct or remove line " + std::to_string(first.line) + ", ";
   if (reading.known.any())
     throw DataError(message +

@@ -62,6 +62,7 @@ TEST(Table, RefusesColumnsOfWordsAllAtOnce) {
   refuse("a,b\n1,2\n3,x\n", {"line 3", "column 'b'", "'x'", "correct or remove line 3"});
   refuse("a,b\nmm,s\n1,2\n3,4\n", {"correct or remove line 2"});
   refuse("5,x,7\n1,2,3\n", {"line 1", "column 2", "'x'", "data.drop=[\"2\"]"});
+  refuse("a,b\n1,45%\n3,5 %\n", {"column 'b' (line 2: '45%')", "without the %"});
   std::string text = "value,name\n";
   for (int i = 0; i < 12; ++i) text += "0.5,n" + std::to_string(i) + "\n";
   refuse(text, {"column 'name'", "data.id=name"});
@@ -199,6 +200,7 @@ TEST(Table, CountsMissingCellsAndLeavesOutTheirRows) {
                 "data.drop=[\"a\", \"b\", \"c\"]"});
   refuse("a,b\n1,-inf\n", {"line 2", "column 'b'", "-inf"});
   refuse("a,b\n1,1e999\n", {"line 2", "column 'b'", "1e999"});
+  EXPECT_TRUE(read("a,b\n1,1e-400\n2,-1e-999\n").values.equal(matrix({{1, 0}, {2, 0}})));
   TableReading reading;
   reading.missing = "drop";
   const Points points = read(text, reading);

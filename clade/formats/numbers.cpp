@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "clade/core/error.h"
@@ -71,7 +72,10 @@ std::optional<double> parse_number(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || end != text.data() + text.size()) return std::nullopt;
-  if (error == std::errc::result_out_of_range) return std::nan("");
+  if (error == std::errc::result_out_of_range) {  // which does not say on what side
+    value = std::strtod(std::string(text).c_str(), nullptr);
+    return std::abs(value) < 1 ? value : std::nan("");
+  }
   if (error != std::errc()) return std::nullopt;
   return value;
 }

@@ -33,7 +33,7 @@ void check_size(uint64_t available, uint64_t bytes, const std::vector<uint64_t>&
                 const std::string& where);
 
 /// The number that is all of `text`, NaN and infinities among them, NaN also where it is beyond
-/// double; nothing where it is no number.
+/// double, and 0 or the next to it where it is too small; nothing where it is no number.
 std::optional<double> parse_number(std::string_view text);
 
 /// "60000x28x28".

@@ -63,10 +63,11 @@ std::vector<size_t> Model::clusterings() const {
 }
 
 size_t Model::main_discrete() const {
+  if (discrete_.empty()) return 0;
   const auto largest =
-      std::max_element(discrete_.begin(), discrete_.end(),
+      std::max_element(discrete_.rbegin(), discrete_.rend(),
                        [](const auto& a, const auto& b) { return a.clusters < b.clusters; });
-  return static_cast<size_t>(largest - discrete_.begin());
+  return static_cast<size_t>(discrete_.rend() - largest) - 1;
 }
 
 int64_t Model::clusters() const {

@@ -128,7 +128,8 @@ class Model : public torch::nn::Module {
   /// Those of discrete() that divide points, by their place there: of more than one cluster.
   std::vector<size_t> clusterings() const;
 
-  /// Which of discrete() is meant where one must be: the largest, the first of equals.
+  /// Which of discrete() is meant where one must be: the largest, of equals the last, which in a
+  /// ladder is the top level's.
   size_t main_discrete() const;
   /// The clusters K of that one; 1 for a model without.
   int64_t clusters() const;

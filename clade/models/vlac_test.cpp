@@ -114,6 +114,15 @@ TEST(Vlae, BoundIsWrittenByHand) {
                 {"KL(z2)", kl_by_hand(m2, v2, none, none)}});
 }
 
+TEST(Vlac, MeansItsTopLevelIfLevelsHaveAsManyClusters) {
+  const auto main_of = [](const std::vector<int64_t>& clusters) {
+    const auto model = made<Vlac>(gated_options(clusters), Parent{"x", 3});
+    return model->discrete()[model->main_discrete()].name;
+  };
+  EXPECT_EQ(main_of({3, 3}), "y2");
+  EXPECT_EQ(main_of({3, 2}), "y1");
+}
+
 TEST(Vlac, WithOneClusterALevelIsVlaeBitForBit) {
   const auto clustered = options_of({1, 1, 1}, {"5", "6", "7"});
   const Parent x{"x", kFeatures};

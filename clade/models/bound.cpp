@@ -4,6 +4,10 @@
 
 namespace clade {
 
+std::string divergence_of(const std::string& latent) {
+  return "KL(" + latent + ")";
+}
+
 torch::Tensor Bound::elbo() const {
   torch::Tensor sum;
   for (const Term& term : terms) {

@@ -26,6 +26,9 @@ struct Term {
   bool is_in_bound() const { return role == Role::likelihood || role == Role::divergence; }
 };
 
+/// The name of a latent's divergence in a bound: "KL(z)".
+std::string divergence_of(const std::string& latent);
+
 /// The evidence lower bound of each data point, split into named terms.
 struct Bound {
   std::vector<Term> terms;

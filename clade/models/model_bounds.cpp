@@ -17,7 +17,7 @@ torch::Tensor closed_kl(const Pair& pair) {
 }
 
 Term divergence(const Site& p, const torch::Tensor& value) {
-  return {"KL(" + p.name + ")", value, Role::divergence, p.warms_up, p.floor};
+  return {divergence_of(p.name), value, Role::divergence, p.warms_up, p.floor};
 }
 
 Term reconstruction(const Trace& p, const torch::Tensor& log_prob) {

@@ -44,7 +44,7 @@ Bound Model::guided_bound(const torch::Tensor& x, const Responsibilities& respon
     const Categorical r = as_categorical(r_y);
     const auto drawn = r.sample(generator, std::max<int64_t>(samples, 1));  // [S, B]
     q.observe(name, samples > 0 ? drawn : drawn.squeeze(0));
-    told.emplace("KL(" + name + ")", r);
+    told.emplace(divergence_of(name), r);
   }
   infer(q, x);
   Replay p(q, x);

@@ -200,6 +200,16 @@ void learn_from_own_labels(const clade::ExperimentFile& file, clade::Experiment&
   experiment.data.label_budget = clade::kEveryLabel;
 }
 
+// Labels of a few points are rarely there for scores alone.
+void offer_to_learn_labels(const clade::Experiment& experiment, clade::Splits& data) {
+  const torch::Tensor& labels = data.train.labels;
+  const bool own = experiment.data.name.empty();
+  if (!own || !labels.defined() || clade::find_model(experiment.model_name).takes_labels) return;
+  const auto known = labels.ne(clade::kUnknownLabel).sum().item<int64_t>();
+  if (known == 0 || 2 * known >= labels.size(0)) return;
+  data.said += "; --model m2 would learn classes from the " + std::to_string(known) + " labels";
+}
+
 // A model cannot learn a class of which it sees no label.
 void check_label_budget(const clade::Experiment& experiment, const clade::Splits& data) {
   const int64_t budget = experiment.data.label_budget;
@@ -251,6 +261,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   });
   check_label_budget(experiment, data);
   require_variety(data.train);
+  offer_to_learn_labels(experiment, data);
   if (!likelihood_given) {
     experiment.model->likelihood = clade::suggested_likelihood(data);
     data.said += "; likelihood " + experiment.model->likelihood;

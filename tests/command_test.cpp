@@ -257,13 +257,21 @@ TEST_F(Command, LearnsClassesFromTheFewLabelsOfATableAndNamesThem) {
   write(folder_ / "words.csv", words.str());
   write(folder_ / "numbers.csv", numbers.str());
   const auto train = [&](const std::string& data, std::vector<std::string> more) {
-    std::vector<std::string> all = {"train", data,        "--labels", "kind",  "--model",
-                                    "m2",    "--threads", "1",        "--set", "train.epochs=20"};
+    std::vector<std::string> all = {"train",     data, "--labels", "kind",
+                                    "--threads", "1",  "--set",    "train.epochs=20"};
+    if (std::find(more.begin(), more.end(), "--model") == more.end()) {
+      more.insert(more.end(), {"--model", "m2"});
+    }
     all.insert(all.end(), more.begin(), more.end());
     return run(all);
   };
+  // A model without classes is not all there is.
+  const Outcome grouped = train("words.csv", {"--model", "mog", "--set", "train.epochs=3"});
+  EXPECT_NE(grouped.out.find("--model m2 would learn classes from the 2"), std::string::npos)
+      << grouped.out << grouped.err;
   const Outcome trained = train("words.csv", {"--out", "fruit"});
   ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_EQ(trained.out.find("would learn classes"), std::string::npos) << trained.out;
   EXPECT_NE(trained.out.find("270 of 300 points have no label"), std::string::npos) << trained.out;
   EXPECT_NE(trained.out.find("of 30 labels 24 are learned from (apple 12, pear, red 12), 6 are "
                              "held back to measure what is learned"),

@@ -925,7 +925,7 @@ TEST(Ladder, NamesTheLevelThatAloneHasAStart) {
   options.start = "neighbours";
   Trainer(ladder, data, options, /*seed=*/3).run();
   const std::string said = ladder.provenance.at("start").at("said");
-  EXPECT_EQ(said.find("y1 alone: clusters started from "), 0U) << said;
+  EXPECT_EQ(said.find("y2 alone: clusters started from "), 0U) << said;
 }
 
 TEST_F(Failure, NamesTheMissingModel) {

@@ -8,6 +8,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
+#include "clade/training/found_clusters.h"
 #include "clade/training/provenance.h"
 
 namespace clade {
@@ -21,9 +22,6 @@ constexpr int64_t kStepsBetweenChecks = 50;
 
 // Of each point's latents, for q(y): a mean over all points needs few of each.
 constexpr int64_t kAggregatedDraws = 10;
-
-// Values of all other latents, over which one level is seen alone.
-constexpr size_t kOthers = 10;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -347,7 +345,7 @@ bool Trainer::find_clusters() {
   if (!options_.has_start() || !starts_.empty() || !is_time) return true;
   keep_state();  // to go on from if it is killed meanwhile
   try {
-    take_starts(found_clusters());
+    take_starts(numbered_starts());
   } catch (const Interrupted&) {
     return false;
   }
@@ -356,111 +354,26 @@ bool Trainer::find_clusters() {
   return true;
 }
 
-/// Those whose clusters the start gives: each that divides points, if it has codes of its own; else
-/// the main one.
-std::vector<std::string> Trainer::started_latents() const {
-  const std::vector<Discrete>& all = model_.discrete();
-  if (options_.clusters_found_at() == 0) return {all[model_.main_discrete()].name};
-  std::vector<std::string> names;
-  for (const size_t l : model_.clusterings()) names.push_back(all[l].name);
-  return names;
-}
-
 const std::string& Trainer::latent_of(const Start& start) const {
   return start.latent.empty() ? model_.discrete()[model_.main_discrete()].name : start.latent;
 }
 
-std::vector<Start> Trainer::found_clusters() {
+/// Those found now, numbered as the classes if there are labels to learn from.
+std::vector<Start> Trainer::numbered_starts() {
   const int64_t number = compared_restart();
   const std::string restart = number == 0 ? ""
                                           : "restart " + std::to_string(number) + "/" +
                                                 std::to_string(options_.restarts) + ", ";
-  const std::vector<std::string> latents = started_latents();
-  std::vector<Start> starts;
-  for (const std::string& latent : latents) {
-    const std::string which = latents.size() > 1 ? latent + ", " : "";
-    const auto progress = [&](const std::string& what, int64_t done, int64_t total) {
-      for (TrainingObserver* observer : observers_) {
-        if (!observer->during_start(restart + which + what, done, total)) {
-          throw Interrupted("stopped");
-        }
-      }
-    };
-    starts.push_back(found_clusters_of(*model_.find_discrete(latent), progress));
-    starts.back().made_by["kind"] = options_.start;
-    if (latents.size() > 1) {
-      starts.back().latent = latent;
-    } else if (model_.clusterings().size() > 1) {
-      starts.back().said = latent + " alone: " + starts.back().said;
+  const auto progress = [&](const std::string& what, int64_t done, int64_t total) {
+    for (TrainingObserver* observer : observers_) {
+      if (!observer->during_start(restart + what, done, total)) throw Interrupted("stopped");
     }
-    if (step_.learns_labels()) number_by_labels(starts.back(), data_.train, data_.labelled);
+  };
+  std::vector<Start> starts = found_clusters(model_, data_, options_, seed(), progress);
+  if (step_.learns_labels()) {
+    for (Start& start : starts) number_by_labels(start, data_.train, data_.labelled);
   }
   return starts;
-}
-
-Start Trainer::found_clusters_of(const Discrete& latent, const StartProgress& progress) {
-  const uint64_t from = derive_seed(seed(), "clusters");
-  auto generator = make_generator(from, data_.train.x.device());
-  if (options_.start == "file") {
-    return start_from_file(options_.start_file, data_, latent.clusters, from, progress);
-  }
-  if (options_.start == "neighbours") {
-    const auto x = layout_features(data_, generator);
-    const std::string said_of =
-        std::to_string(x.size(1)) +
-        (x.size(1) < data_.train.features() ? " principal components" : " features");
-    return start_from_neighbours(x, said_of, latent.clusters, from, progress);
-  }
-  const std::string epochs = std::to_string(standing_.epoch) + " epochs";
-  if (options_.start == "autoencoder" || started_latents().size() == 1) {
-    const auto codes = codes_of_training_points(latent.name, generator);  // [N, d]
-    const std::string said_of = "the latents of an autoencoder of " + epochs;
-    return options_.start == "autoencoder"
-               ? start_from_codes(codes, said_of, latent.clusters, from, progress)
-               : start_from_neighbours(codes, said_of, latent.clusters, from, progress);
-  }
-  const auto x = pictures_of_training_points(latent.name, generator);
-  return start_from_neighbours(principal_features(x, generator),
-                               "what its level alone says after " + epochs, latent.clusters, from,
-                               progress);
-}
-
-/// make(x, clusters) of all of them, [B, D] and [B] each -> [B, d]. Clusters told at random, on
-/// which nothing depends, are any.
-template <class Make>
-torch::Tensor Trainer::of_training_points(Generator& generator, const Make& make) {
-  const EvaluationMode evaluation(model_);
-  std::vector<torch::Tensor> all;
-  for (const auto& rows : data_.train.x.split(rows_at_a_time(model_))) {
-    const auto x = present(rows, data_.preprocessing.binarise, generator);
-    Given any;
-    for (const std::string& latent : started_latents()) {
-      any[latent] = torch::zeros({x.size(0)}, torch::dtype(torch::kInt64).device(x.device()));
-    }
-    all.push_back(make(x, any));
-  }
-  return torch::cat(all);
-}
-
-/// The means of their posteriors in what the latent's clusters divide.
-torch::Tensor Trainer::codes_of_training_points(const std::string& latent, Generator& generator) {
-  return of_training_points(generator, [&](const torch::Tensor& x, const Given& clusters) {
-    return model_.layer_posterior(latent, x, clusters, generator).mean();
-  });
-}
-
-/// Those codes as the data they make whatever the other latents are: distances between codes say
-/// little, since a KL at work makes one Gaussian of them, and those between pictures are of what is
-/// seen.
-torch::Tensor Trainer::pictures_of_training_points(const std::string& latent,
-                                                   Generator& generator) {
-  std::vector<Given> others(kOthers);
-  for (Given& one : others) {
-    one = model_.others_at_one_draw({{latent, torch::tensor(int64_t{0})}}, generator);
-  }
-  return of_training_points(generator, [&](const torch::Tensor& x, const Given& clusters) {
-    return model_.layer_alone(latent, x, clusters, others, generator);
-  });
 }
 
 void Trainer::take_starts(std::vector<Start> starts) {
@@ -493,7 +406,7 @@ Responsibilities Trainer::guidance() {
     return weights().hold > 0 ? responsibilities_ : Responsibilities();
   }
   Responsibilities alike;  // it learns to do without
-  for (const std::string& latent : started_latents()) {
+  for (const std::string& latent : started_latents(model_, options_)) {
     const int64_t K = model_.find_discrete(latent)->clusters;
     alike[latent] = torch::full({1}, 1.0 / static_cast<double>(K), data_.train.x.options())
                         .expand({data_.train.size(), K});
@@ -509,39 +422,11 @@ void Trainer::guide() {
 /// The end of the start stage: the prior of each cluster becomes what the encoder now makes of its
 /// points. No weights of before are worth keeping.
 void Trainer::start_clusters() {
-  const EvaluationMode evaluation(model_);
   for (const auto& [latent, r] : responsibilities_) {
-    auto generator = make_generator(derive_seed(seed(), "moments"), data_.train.x.device());
-    model_.start_clusters(latent, moments_of(latent, generator));
+    model_.start_clusters(latent,
+                          moments_of_clusters(model_, data_, latent, responsibilities_, seed()));
   }
   standing_.best_epoch = 0;
-}
-
-ClusterMoments Trainer::moments_of(const std::string& latent, Generator& generator) {
-  const int64_t n = data_.train.size();
-  torch::Tensor weight, x_sum, sum, squares;  // [K], [K, D], [K, d], [K, d] float64
-  for (int64_t begin = 0; begin < n; begin += rows_at_a_time(model_)) {
-    const int64_t end = std::min(n, begin + rows_at_a_time(model_));
-    Given clusters;  // [B] each
-    for (const auto& [name, r] : responsibilities_) {
-      clusters[name] = r.slice(0, begin, end).argmax(1);
-    }
-    const auto x =
-        present(data_.train.x.slice(0, begin, end), data_.preprocessing.binarise, generator);
-    const auto q = model_.layer_posterior(latent, x, clusters, generator);
-    const auto r = responsibilities_.at(latent).slice(0, begin, end);  // [B, K]
-    const auto add = [&](torch::Tensor& total, const torch::Tensor& of_points) {
-      const auto part = r.t().to(torch::kFloat64).matmul(of_points.to(torch::kFloat64));
-      total = total.defined() ? total + part : part;
-    };
-    add(weight, torch::ones({end - begin}, r.options()));
-    add(x_sum, data_.train.x.slice(0, begin, end));
-    add(sum, q.mean());
-    add(squares, q.mean().square() + q.log_variance().exp());
-  }
-  const auto divided = [&](const torch::Tensor& total) { return total / weight.unsqueeze(1); };
-  const auto mean = divided(sum);
-  return {weight, divided(x_sum), mean, divided(squares) - mean.square()};
 }
 
 /// Returns false if an observer stopped it.

@@ -48,20 +48,13 @@ class Trainer {
  private:
   bool run_epoch();
   bool find_clusters();
-  std::vector<std::string> started_latents() const;
   const std::string& latent_of(const Start& start) const;
-  std::vector<Start> found_clusters();
-  Start found_clusters_of(const Discrete& latent, const StartProgress& progress);
-  template <class Make>
-  torch::Tensor of_training_points(Generator& generator, const Make& make);
-  torch::Tensor codes_of_training_points(const std::string& latent, Generator& generator);
-  torch::Tensor pictures_of_training_points(const std::string& latent, Generator& generator);
+  std::vector<Start> numbered_starts();
   void take_starts(std::vector<Start> starts);
   void check_same_points(const Start& start, const std::string& source) const;
   Responsibilities guidance();
   void guide();
   void start_clusters();
-  ClusterMoments moments_of(const std::string& latent, Generator& generator);
   uint64_t seed() const;
   bool restarts_are_over() const;
   int64_t compared_restart() const;

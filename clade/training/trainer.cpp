@@ -168,6 +168,34 @@ bool Trainer::finished() const {
 }
 
 void Trainer::resume(const TrainingState& state, const std::string& source) {
+  check_state(state, source);
+  load_state(model_, state.weights, source);
+  restore_generator(state.generator, source);
+  standing_ = state.standing;
+  standing_.stalled_at = options_.stalled_at(state.standing);
+  best_bound_ = state.best_bound;
+  validation_drawn_ = state.validation_drawn;
+  restart_bounds_ = state.restart_bounds;
+  best_weights_ = state.best_weights;
+  saved_epoch_ = state.saved_epoch;
+  saved_bound_ = state.saved_bound;
+  epoch_seconds_ = state.epoch_seconds;
+  seconds_ = state.seconds;
+  Adam& adam = step_.adam();
+  adam.steps = state.steps;
+  adam.first_moment.copy_(state.first_moment);
+  adam.second_moment.copy_(state.second_moment);
+  if (!state.starts.empty()) take_starts(state.starts);
+  if (standing_.position > 0) {
+    guide();
+    order_ = state.order.to(data_.train.x.device());
+    step_.watch().restore(state.terms, state.labelled_terms,
+                          state.totals.to(data_.train.x.device()));
+  }
+}
+
+/// Throws Error if the state is of another model or of other data.
+void Trainer::check_state(const TrainingState& state, const std::string& source) const {
   // Settings that came later have their defaults in a state of before.
   const auto options = find_model(trained_.name).options();
   if (state.model == trained_.name) from_json(state.options, *options, source);
@@ -187,7 +215,7 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
                 " labels to learn from, unlike now; give data.label_budget its value back or train "
                 "anew");
   }
-  Adam& adam = step_.adam();
+  const Adam& adam = step_.adam();
   if (state.first_moment.sizes() != adam.first_moment.sizes() ||
       state.second_moment.sizes() != adam.second_moment.sizes()) {
     throw Error(source + " holds the optimiser's state of another model; train anew");
@@ -196,28 +224,6 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
     require_state(model_, state.best_weights, source + "/model.safetensors");
   }
   for (const Start& start : state.starts) check_same_points(start, source);
-  load_state(model_, state.weights, source);
-  restore_generator(state.generator, source);
-  standing_ = state.standing;
-  standing_.stalled_at = options_.stalled_at(state.standing);
-  best_bound_ = state.best_bound;
-  validation_drawn_ = state.validation_drawn;
-  restart_bounds_ = state.restart_bounds;
-  best_weights_ = state.best_weights;
-  saved_epoch_ = state.saved_epoch;
-  saved_bound_ = state.saved_bound;
-  epoch_seconds_ = state.epoch_seconds;
-  seconds_ = state.seconds;
-  adam.steps = state.steps;
-  adam.first_moment.copy_(state.first_moment);
-  adam.second_moment.copy_(state.second_moment);
-  if (!state.starts.empty()) take_starts(state.starts);
-  if (standing_.position > 0) {
-    guide();
-    order_ = state.order.to(data_.train.x.device());
-    step_.watch().restore(state.terms, state.labelled_terms,
-                          state.totals.to(data_.train.x.device()));
-  }
 }
 
 void Trainer::restore_generator(const torch::Tensor& state, const std::string& source) {

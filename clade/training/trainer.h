@@ -51,6 +51,7 @@ class Trainer {
   const std::string& latent_of(const Start& start) const;
   std::vector<Start> numbered_starts();
   void take_starts(std::vector<Start> starts);
+  void check_state(const TrainingState& state, const std::string& source) const;
   void check_same_points(const Start& start, const std::string& source) const;
   Responsibilities guidance();
   void guide();

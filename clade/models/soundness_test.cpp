@@ -343,11 +343,11 @@ TEST_P(Soundness, DrawsClustersByTheirWeights) {
   const auto of = model();
   const int64_t K = of->clusters();
   if (K == 1) return;
-  of->set_aggregated_posterior(torch::tensor({0.7, 0.25, 0.05}));
+  of->set_aggregated_posterior(torch::tensor({0.7, 0.25, 0.05}), of->main_discrete());
   auto generator = make_generator(38);
   torch::NoGradGuard no_grad;
   constexpr int64_t kDraws = 100000;
-  const auto weights = of->cluster_weights(0, generator);
+  const auto weights = of->cluster_weights(of->main_discrete(), generator);  // [K]
   EXPECT_NEAR(weights.sum().item<double>(), 1, 1e-5);
   auto expected = torch::zeros({x().size(1)});
   for (int64_t k = 0; k < K; ++k) {

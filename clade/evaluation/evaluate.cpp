@@ -130,6 +130,62 @@ double bound_of_few(Model& model, const torch::Tensor& x, Generator& generator) 
   return bound;
 }
 
+/// The importance-weighted bound F_S, nats per data point.
+struct WeightedBound {
+  double value;  // of standardised values
+  json figures;  // in the data's units
+};
+
+/// Of all points; or what some gain over their bound, added to that of all, `elbo`.
+WeightedBound weighted_bound(Model& model, const Dataset& data, const EvaluateOptions& options,
+                             double elbo, double log_volume, uint64_t seed, Generator& generator,
+                             const Progress& progress) {
+  const int64_t S = options.importance_samples;
+  const bool sum_clusters = options.sum_clusters && model.decodings() > 1;  // if there are any
+  const bool of_all = options.importance_points == 0;
+  const auto x = of_all ? data.x : some_rows(data.x, options.importance_points);  // [n, D]
+  double apart = 0;  // the bound of all points less theirs
+  double f_s = elbo;
+  if (S > 1 || sum_clusters) {
+    const PrecisionScope scope(
+        precision_for("evaluate.precision", options.precision, data.x.device()));
+    if (x.size(0) < data.x.size(0)) apart = elbo - bound_of_few(model, x, generator);
+    f_s = apart + log_likelihood(model, x, S, generator, sum_clusters, progress);
+    require_finite(f_s, "the log-likelihood", data);
+  }
+  json figures = {{"value", f_s - log_volume}, {"importance_samples", S}};
+  if (sum_clusters) figures["sum_clusters"] = true;
+  if (!of_all) figures["points"] = x.size(0);
+  if (S > kFewSamples) {
+    auto of_few = make_generator(derive_seed(seed, "few samples"), data.x.device());
+    const double f_few = apart + log_likelihood(model, x, kFewSamples, of_few, sum_clusters);
+    figures["few"] = {{"value", f_few - log_volume}, {"importance_samples", kFewSamples}};
+  }
+  return {f_s, figures};
+}
+
+/// Of the layers, and of the clusters against the labels.
+json posterior_figures(Model& model, const Dataset& data, uint64_t seed, Generator& generator) {
+  json figures;
+  const Posteriors q = posteriors(model, data.x, generator);
+  for (const LayerSummary& layer : q.layers) {
+    figures["active_units"][layer.name] = layer.active_units;
+    figures["units"][layer.name] = layer.means.size(1);
+    figures["layer_kl"][layer.name] = layer.divergence;
+    figures["unit_kl"][layer.name] = numbers(layer.unit_divergence);
+  }
+  const auto assigned = assignment(model, data.x, seed);
+  const size_t main = model.main_discrete();
+  figures.update(cluster_figures(q.clusters[main], assigned[main], data));
+  if (const auto several = model.clusterings(); several.size() > 1) {
+    for (const size_t l : several) {
+      figures["latents"][model.discrete()[l].name] =
+          cluster_figures(q.clusters[l], assigned[l], data);
+    }
+  }
+  return figures;
+}
+
 }  // namespace
 
 json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
@@ -148,54 +204,18 @@ json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,
     metrics["bits_per_dimension"] = -bits / static_cast<double>(data.features());
   }
   for (const auto& [name, value] : in_units.terms) metrics["terms"][name] = value;
-  const int64_t S = options.importance_samples;
-  const bool sum_clusters = options.sum_clusters && model.decodings() > 1;  // if there are any
-  const bool of_all = options.importance_points == 0;
-  const auto x = of_all ? data.x : some_rows(data.x, options.importance_points);  // those of F_S
-  double apart = 0;  // the bound of all points less theirs
-  double f_s = mean.elbo;
-  if (S > 1 || sum_clusters) {
-    const PrecisionScope scope(
-        precision_for("evaluate.precision", options.precision, data.x.device()));
-    if (x.size(0) < data.x.size(0)) apart = mean.elbo - bound_of_few(model, x, generator);
-    f_s = apart + log_likelihood(model, x, S, generator, sum_clusters, progress);
-    require_finite(f_s, "the log-likelihood", data);
-  }
-  metrics["log_likelihood"] = {{"value", f_s - volume}, {"importance_samples", S}};
+  const WeightedBound weighted =
+      weighted_bound(model, data, options, mean.elbo, volume, seed, generator, progress);
+  metrics["log_likelihood"] = weighted.figures;
   if (log_volume) {
     metrics["log_volume"] = volume;
-    metrics["standardised"] = {{"elbo", mean.elbo}, {"log_likelihood", f_s}};
+    metrics["standardised"] = {{"elbo", mean.elbo}, {"log_likelihood", weighted.value}};
   }
   if (const auto features = model.features_at_least_deviation()) {
     metrics["features_at_least_deviation"] = *features;
   }
-  if (sum_clusters) metrics["log_likelihood"]["sum_clusters"] = true;
-  if (!of_all) {
-    metrics["log_likelihood"]["points"] = x.size(0);
-  }
-  if (S > kFewSamples) {
-    auto of_few = make_generator(derive_seed(seed, "few samples"), data.x.device());
-    const double f_few = apart + log_likelihood(model, x, kFewSamples, of_few, sum_clusters);
-    metrics["log_likelihood"]["few"] = {{"value", f_few - volume},
-                                        {"importance_samples", kFewSamples}};
-  }
 
-  const Posteriors q = posteriors(model, data.x, generator);
-  for (const LayerSummary& layer : q.layers) {
-    metrics["active_units"][layer.name] = layer.active_units;
-    metrics["units"][layer.name] = layer.means.size(1);
-    metrics["layer_kl"][layer.name] = layer.divergence;
-    metrics["unit_kl"][layer.name] = numbers(layer.unit_divergence);
-  }
-  const auto assigned = assignment(model, data.x, seed);
-  const size_t main = model.main_discrete();
-  metrics.update(cluster_figures(q.clusters[main], assigned[main], data));
-  if (const auto several = model.clusterings(); several.size() > 1) {
-    for (const size_t l : several) {
-      metrics["latents"][model.discrete()[l].name] =
-          cluster_figures(q.clusters[l], assigned[l], data);
-    }
-  }
+  metrics.update(posterior_figures(model, data, seed, generator));
   const auto known = rows_of_classes(data, classes);  // [n]
   if (known.size(0) > 0) {
     metrics["classification"] = classification(model, data, known, generator);

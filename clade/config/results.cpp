@@ -247,7 +247,9 @@ json summarise(const json& runs) {
   return summary;
 }
 
-std::string results_table(const json& results) {
+namespace {
+
+std::string table_of_bounds(const json& results) {
   std::string text =
       "Nats per test point. −ELBO is the negative bound, the cluster summed exactly: lower is "
       "better. log p is the\nimportance-weighted bound with S samples: higher is better. Errors "
@@ -271,8 +273,11 @@ std::string results_table(const json& results) {
     text += error_rows(name, row, summary);
     text += accuracy_rows(name, row, summary);
   }
+  return text;
+}
 
-  text +=
+std::string table_of_clusters(const json& results) {
+  std::string text =
       "\nClusters of the test points against their labels, which no choice depends on; † trained "
       "to `train.epochs`,\nnot stopped early.\n\n";
   text += heading({"experiment", "accuracy one-to-one / majority / most confident", "NMI",
@@ -296,7 +301,11 @@ std::string results_table(const json& results) {
            said(runs, "machine"), said(runs, "date"), said(runs, "version")});
     }
   }
+  return text;
+}
 
+/// "" if no row is of one-dimensional data.
+std::string table_of_generations(const json& results) {
   std::string generations;
   for (const auto& [name, row] : results.items()) {
     const json summary = summarise(row.at("runs"));
@@ -306,20 +315,21 @@ std::string results_table(const json& results) {
                           mean_and_sd(summary.at("wasserstein_1_uniform"), 4),
                           mean_and_sd(summary.at("wrong_mode_share"), 4)});
   }
-  if (!generations.empty()) {
-    text +=
-        "\nGenerations of one-dimensional data: Wasserstein-1 distance to the test points, in the "
-        "unit of the data (runs of\n0.1.0: of what the model reads), as the model draws clusters; "
-        "what the distance would be on average "
-        "were the model perfect; the distance with every\ncluster drawn alike, where the model "
-        "draws "
-        "them by q(y); share of the points drawn from a cluster that lie outside\nits main "
-        "mode.\n\n";
-    text += heading({"experiment", "W1", "perfect model", "W1, clusters alike", "wrong mode"}) +
-            generations;
-  }
+  if (generations.empty()) return "";
+  return "\nGenerations of one-dimensional data: Wasserstein-1 distance to the test points, in the "
+         "unit of the data (runs of\n0.1.0: of what the model reads), as the model draws clusters; "
+         "what the distance would be on average "
+         "were the model perfect; the distance with every\ncluster drawn alike, where the model "
+         "draws "
+         "them by q(y); share of the points drawn from a cluster that lie outside\nits main "
+         "mode.\n\n" +
+         heading({"experiment", "W1", "perfect model", "W1, clusters alike", "wrong mode"}) +
+         generations;
+}
 
-  text += "\n";
+/// How each row was made, and what of it failed.
+std::string list_of_commands(const json& results) {
+  std::string text = "\n";
   for (const auto& [name, row] : results.items()) {
     text += "- " + name + ": `" + row.at("command").get<std::string>() + "`";
     const std::string source = row.at("published").at("source");
@@ -333,6 +343,13 @@ std::string results_table(const json& results) {
     text += "\n";
   }
   return text;
+}
+
+}  // namespace
+
+std::string results_table(const json& results) {
+  return table_of_bounds(results) + table_of_clusters(results) + table_of_generations(results) +
+         list_of_commands(results);
 }
 
 namespace {

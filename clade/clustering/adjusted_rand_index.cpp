@@ -23,9 +23,10 @@ double adjusted_rand_index(const torch::Tensor& counts) {
   return (together - by_chance) / ((by_one + by_other) / 2 - by_chance);
 }
 
-double adjusted_rand_index(const torch::Tensor& one, const torch::Tensor& other, int64_t clusters) {
-  const auto counts = torch::bincount(one * clusters + other, {}, clusters * clusters);
-  return adjusted_rand_index(counts.view({clusters, clusters}).to(torch::kFloat64));
+double adjusted_rand_index(const torch::Tensor& one, const torch::Tensor& other) {
+  const int64_t K = one.max().item<int64_t>() + 1, C = other.max().item<int64_t>() + 1;
+  const auto counts = torch::bincount(one * C + other, {}, K * C);
+  return adjusted_rand_index(counts.view({K, C}).to(torch::kFloat64));
 }
 
 }  // namespace clade

@@ -8,7 +8,7 @@ namespace clade {
 /// group of the one (row) in each of the other, [K, C] whole numbers as float64.
 double adjusted_rand_index(const torch::Tensor& counts);
 
-/// The same of two lists of cluster numbers below `clusters`, [N] int64 each.
-double adjusted_rand_index(const torch::Tensor& one, const torch::Tensor& other, int64_t clusters);
+/// The same of two lists of cluster numbers from 0, [N] int64 each, N > 0.
+double adjusted_rand_index(const torch::Tensor& one, const torch::Tensor& other);
 
 }  // namespace clade

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "clade/clustering/adjusted_rand_index.h"
 #include "clade/config/spread.h"
 #include "clade/core/error.h"
-#include "clade/evaluation/clustering_scores.h"
 
 namespace clade {
 namespace {
@@ -84,9 +84,8 @@ std::optional<double> agreement(const std::vector<torch::Tensor>& clusterings) {
   double sum = 0;
   int64_t pairs = 0;
   for (size_t i = 0; i < clusterings.size(); ++i) {
-    const auto one = torch::one_hot(clusterings[i]).to(torch::kFloat32);
     for (size_t j = i + 1; j < clusterings.size(); ++j) {
-      sum += score_clusters(one, clusterings[j]).ari;
+      sum += adjusted_rand_index(clusterings[i], clusterings[j]);
       ++pairs;
     }
   }

@@ -174,6 +174,13 @@ Start start_from_k_means(const torch::Tensor& x, const std::string& said_of, int
   return start;
 }
 
+/// n of the rows of x, [N, D], none twice, in the order in which they are drawn: [n, D].
+torch::Tensor drawn_rows(const torch::Tensor& x, int64_t n, Generator& generator) {
+  const auto order =
+      torch::randperm(x.size(0), generator, torch::TensorOptions(torch::kInt64).device(x.device()));
+  return x.index_select(0, order.slice(0, 0, n));
+}
+
 LayoutOptions layout_options(int64_t points) {
   LayoutOptions options;
   options.dimensions = std::min<int64_t>(kDimensions, points - 1);
@@ -201,13 +208,11 @@ Repeated repeated_in_samples(const torch::Tensor& x, int64_t clusters, uint64_t 
   Repeated repeated;
   if (n < kFewestRepeated * clusters) return repeated;
   auto generator = make_generator(derive_seed(seed, "repeated"), x.device());
-  const auto order =
-      torch::randperm(x.size(0), generator, torch::TensorOptions(torch::kInt64).device(x.device()));
-  const auto points = x.index_select(0, order.slice(0, 0, n));
+  const auto points = drawn_rows(x, n, generator);
   const auto agreement = [&](const auto& clusters_of) {
     const auto one = clusters_of(points.slice(0, 0, n - quarter)).slice(0, quarter);
     const auto other = clusters_of(points.slice(0, quarter)).slice(0, 0, n - 2 * quarter);
-    return adjusted_rand_index(one, other, clusters);
+    return adjusted_rand_index(one, other);
   };
   repeated.layout = agreement([&](const torch::Tensor& sample) {
     const auto layout = neighbour_layout(sample, layout_options(sample.size(0)), generator,
@@ -270,10 +275,8 @@ std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, 
   const bool full = enough_for(D * (D + 3) / 2);
   if (!full && !enough_for(2 * D)) return {};
   auto generator = make_generator(derive_seed(seed, "gaussians"), x.device());
-  const auto order =
-      torch::randperm(x.size(0), generator, torch::TensorOptions(torch::kInt64).device(x.device()));
-  const auto held_back = x.index_select(0, order.slice(0, 0, n / 5));
-  const auto fitted = x.index_select(0, order.slice(0, n / 5, n));
+  const auto points = drawn_rows(x, n, generator);
+  const auto held_back = points.slice(0, 0, n / 5), fitted = points.slice(0, n / 5);
   MixtureOptions options;
   options.diagonal = !full;
   options.starts = kComparedStarts;

@@ -37,7 +37,6 @@ Cagem::Cagem(const CagemOptions& options, const Parent& x, Generator& generator)
     : Model({{"y", options.clusters}}, options.estimator),
       skip(options.skip),
       warm_up_clusters(options.warm_up_clusters),
-      weigh_statistics(options.estimator.weigh_statistics),
       p_z2{options.latent2} {
   const Parent y{"y", options.clusters};
   const Parent z1{"z1", options.latent1};
@@ -96,7 +95,7 @@ Bound Cagem::labelled_bound(const torch::Tensor& x, const torch::Tensor& y, Gene
   const Categorical q_y = q_y_given_z1_x(z1, x);                            // [B, K]
   // As in the bound, or p(y|z2) would learn from a z2 that it is not used on.
   std::optional<ShareScope> statistics;
-  if (weigh_statistics) statistics.emplace(q_y.probs().t().detach());
+  if (weighs_statistics()) statistics.emplace(q_y.probs().t().detach());
   const auto z2 = held([&] {
     return q_z2(x, every_cluster(clusters(), x.device()), z1).sample(generator);  // [K, B, d2]
   });

@@ -49,7 +49,6 @@ class Cagem : public Model {
 
   bool skip;
   bool warm_up_clusters;
-  bool weigh_statistics;  // of batch norms, by q(y|x)
   GaussianConditional q_z1_given_x{nullptr};
   CategoricalConditional q_y_given_z1_x{nullptr};
   GaussianConditional q_z2_given_x_y_z1{nullptr};  // or q(z2 | y, z1)

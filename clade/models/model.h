@@ -119,6 +119,9 @@ class Model : public torch::nn::Module {
   /// Whether training draws relaxed clusters, so that what it descends is no bound.
   bool relaxes() const { return infers_clusters() && estimator_.relaxes(); }
 
+  /// Whether batch norms count pairs of a point and a cluster by q(y | x).
+  bool weighs_statistics() const { return estimator_.weighs_statistics(); }
+
   torch::Device device() const { return like().device(); }
 
   /// Every latent from which x is generated, in the order in which they are: auxiliary ones are
@@ -258,6 +261,9 @@ class Model : public torch::nn::Module {
 
   /// Called before each epoch of training, from 0; temperature schedules live here.
   virtual void begin_epoch(int64_t epoch) { estimator_.begin_epoch(epoch); }
+
+  /// Throws ConfigError if training of so many epochs ends before the model is all there.
+  virtual void check_epochs(int64_t /*epochs*/) const {}
 
   /// q(y), the mean of q(y | x) over the training data, [K]: stored with a trained model for each
   /// of discrete(). Uniform until it is set.

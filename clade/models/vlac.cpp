@@ -200,6 +200,15 @@ void Vlac::begin_epoch(int64_t epoch) {
   }
 }
 
+/// Levels come in one after another: the last must be all there in the end.
+void Vlac::check_epochs(int64_t epochs) const {
+  const auto L = static_cast<int64_t>(levels.size());
+  if (fade_in <= epochs / L) return;
+  throw ConfigError("model.fade_in = " + std::to_string(fade_in) + " takes " + std::to_string(L) +
+                    " levels as many epochs each, and train.epochs is " + std::to_string(epochs) +
+                    "; lower it to " + std::to_string(epochs / L) + ", or raise those");
+}
+
 void Vlac::infer(Trace& q, const torch::Tensor& x) {
   if (closed_form) return infer_in_closed_form(q, x);
   std::vector<torch::Tensor> h, y;  // by level: [K…, B, H_l]; of one cluster y is undefined

@@ -52,6 +52,7 @@ class Vlac : public Model {
   Vlac(const VlacOptions& options, const Parent& x, Generator& generator);
 
   void begin_epoch(int64_t epoch) override;
+  void check_epochs(int64_t epochs) const override;
 
  protected:
   void infer(Trace& q, const torch::Tensor& x) override;

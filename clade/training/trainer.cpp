@@ -67,7 +67,7 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
   check_labels();
   check_memory();
   check_start();
-  check_fade_in();
+  model_.check_epochs(options_.epochs);
 }
 
 /// Refuses draws whose values alone, of the generative networks' layers in one step, are more than
@@ -100,19 +100,6 @@ void Trainer::check_start() {
                       std::to_string(data_.train.size()) + " training points for " +
                       std::to_string(model_.clusters()) + " clusters; lower their number");
   }
-}
-
-/// Of a ladder whose levels come in one after another: the last must be all there in the end.
-void Trainer::check_fade_in() const {
-  const json options = to_json(*trained_.options);
-  const int64_t fade_in = options.value("fade_in", int64_t{0});
-  if (fade_in == 0) return;
-  const auto levels = static_cast<int64_t>(options.at("latents").size());
-  if (fade_in <= options_.epochs / levels) return;
-  throw ConfigError("model.fade_in = " + std::to_string(fade_in) + " takes " +
-                    std::to_string(levels) + " levels as many epochs each, and train.epochs is " +
-                    std::to_string(options_.epochs) + "; lower it to " +
-                    std::to_string(options_.epochs / levels) + ", or raise those");
 }
 
 void Trainer::check_labels() {

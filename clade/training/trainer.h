@@ -75,7 +75,6 @@ class Trainer {
   void check_label_settings() const;
   void check_memory() const;
   void check_start();
-  void check_fade_in() const;
   Weights weights() const;
   bool best_is_relaxed() const {
     return model_.relaxes() && !step_.is_told() && data_.validation.size() == 0;

@@ -42,6 +42,11 @@ std::shared_ptr<Cagem> disturbed(const CagemOptions& options) {
   return model;
 }
 
+torch::Tensor points_of_bits(int64_t n) {  // [n, 4]
+  auto generator = make_generator(4);
+  return torch::empty({n, 4}, torch::kFloat64).bernoulli_(0.5, generator);
+}
+
 class WithOrWithoutSkip : public testing::TestWithParam<bool> {};
 
 TEST_P(WithOrWithoutSkip, BoundIsTheSumOverClustersWrittenByHand) {
@@ -51,8 +56,7 @@ TEST_P(WithOrWithoutSkip, BoundIsTheSumOverClustersWrittenByHand) {
   const auto model = disturbed(options);
   const std::string q_z2 = GetParam() ? "q_z2_given_x_y_z1" : "q_z2_given_y_z1";
   torch::NoGradGuard no_grad;
-  auto bits = make_generator(4);
-  const auto x = torch::empty({B, 4}, torch::kFloat64).bernoulli_(0.5, bits);
+  const auto x = points_of_bits(B);
   const auto parents_of_z2 = [&](const torch::Tensor& y, const torch::Tensor& z1) {
     ByHand::Inputs parents = {{"y", y}, {"z1", z1}};
     if (GetParam()) parents.emplace_back("x", x);
@@ -133,8 +137,7 @@ TEST(Cagem, GuidedBoundIsThatOfItsResponsibilitiesWrittenByHand) {
   constexpr int64_t K = 3, B = 6;
   const auto model = disturbed(small(K, 3, 2));
   torch::NoGradGuard no_grad;
-  auto bits = make_generator(4);
-  const auto x = torch::empty({B, 4}, torch::kFloat64).bernoulli_(0.5, bits);
+  const auto x = points_of_bits(B);
   const auto r = soft_responsibilities(B, K);
   const Networks by_hand{{model->named_parameters()}};
   // y is drawn first, of what it is told; then z1 and z2.
@@ -308,8 +311,7 @@ TEST(Cagem, LossesOnLabelsAreWrittenByHand) {
   constexpr int64_t K = 3, B = 5;
   const auto model = disturbed(small(K, 3, 2));
   torch::NoGradGuard no_grad;
-  auto bits = make_generator(4);
-  const auto x = torch::empty({B, 4}, torch::kFloat64).bernoulli_(0.5, bits);
+  const auto x = points_of_bits(B);
   const auto labels = torch::tensor({2, 0, 1, 1, 2});
   auto noise = make_generator(2);
   const auto e1 = draw_normals({B, 3}, x, noise);

@@ -54,9 +54,9 @@ std::vector<Option> TrainOptions::options() {
       {"start", &start,
        "where clusters come from, without labels, before the bound has its weight: neighbours, a "
        "mixture on a layout of the graph of nearest neighbours, or on the features, or k-means, if "
-       "those fit better; autoencoder, a mixture on the "
-       "latents of a model trained to reconstruct; autoencoder+neighbours, the layout of those "
-       "latents; file (clade train --start FILE); or none, as the papers have it"},
+       "those fit better; autoencoder, a mixture on the latents of a model trained to reconstruct; "
+       "autoencoder+neighbours, the layout of those latents; file (clade train --start FILE); or "
+       "none, as the papers have it"},
       {"start_file", &start_file,
        "of start = \"file\": codes [N, d], responsibilities [N, K] or labels [N] of the data's "
        "points in their order, .npy or .csv"},

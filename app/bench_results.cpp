@@ -1,0 +1,175 @@
+#include "app/bench_results.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "app/metrics.h"
+#include "app/report_run.h"
+#include "app/run_record.h"
+#include "app/say.h"
+#include "app/sweep.h"
+#include "clade/config/results.h"
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/core/json_file.h"
+#include "clade/core/progress.h"
+#include "clade/training/checkpoint.h"
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+json run_json(const BenchRun& run, const fs::path& out) {
+  json entry = {{"seed", run.seed}, {"folder", run.folder.lexically_relative(out).string()}};
+  if (run.state == RunState::kFailed) {
+    entry["failed"] = run.error;
+    return entry;
+  }
+  entry["metrics"] = read_metrics(run.folder);
+  taking_apart(run, [&] {
+    for (json& split : entry["metrics"]) split.erase("layer_kl");  // a number a unit
+    const json checkpoint = clade::read_checkpoint_numbers(run.folder);
+    if (checkpoint.empty()) return;
+    const int64_t epochs = checkpoint.at("epoch");
+    entry["epochs"] = epochs;
+    entry["seconds"] = checkpoint.at("seconds").get<double>();
+    entry["stopped_early"] = epochs < training_of(run).epochs;
+  });
+  const json record = read_record(run.folder);
+  for (const char* key : {"machine", "date", "version", "command"}) {
+    if (record.contains(key)) entry[key] = record.at(key);
+  }
+  return entry;
+}
+
+/// What its runs are told, of which some is chosen when the data are read: the first that has begun
+/// says it for all.
+clade::Experiment told_of(const BenchRow& row, const std::vector<BenchRun>& runs) {
+  for (const BenchRun& run : runs) {
+    if (run.row != &row || !fs::exists(run.folder / "experiment.toml")) continue;
+    return clade::experiment_of(run.folder);
+  }
+  return row.experiment;
+}
+
+json row_json(const BenchRow& row, const std::vector<BenchRun>& runs,
+              const BenchArguments& arguments) {
+  clade::Experiment experiment = row.experiment;
+  const clade::Experiment told = told_of(row, runs);
+  json all = json::array();
+  int64_t threads = arguments.threads;
+  for (const BenchRun& run : runs) {
+    if (run.row != &row || (run.state != RunState::kFinished && run.state != RunState::kFailed))
+      continue;
+    all.push_back(run_json(run, arguments.out));
+    // Another number would round otherwise.
+    if (run.state == RunState::kFinished) threads = clade::experiment_of(run.folder).run.threads;
+  }
+  std::vector<std::string> words = {"clade", "bench", row.what, "--seeds",
+                                    std::to_string(arguments.seeds)};
+  if (threads > 0) words.insert(words.end(), {"--threads", std::to_string(threads)});
+  if (!arguments.models.empty()) {
+    words.insert(words.end(), {"--models", experiment.model_name});
+    if (arguments.clusters > 0) {
+      words.insert(words.end(), {"--clusters", std::to_string(arguments.clusters)});
+    }
+  }
+  if (!arguments.labels.empty()) words.insert(words.end(), {"--labels", arguments.labels});
+  for (const std::string& setting : arguments.overrides) {
+    words.insert(words.end(), {"--set", setting});
+  }
+  if (!row.swept.empty()) {
+    words.insert(words.end(), {"--set", arguments.sweep.setting_of(row.swept)});
+  }
+  json entry = {{"model", experiment.model_name},
+                {"data", experiment.data_name()},
+                {"published", clade::to_json(experiment.published)},
+                {"command", command_line(words)},
+                {"seeds", arguments.seeds},
+                {"runs", all},
+                {"summary", clade::summarise(all)}};
+  if (clade::find_model(experiment.model_name).takes_labels) {
+    entry["labels"] = told.data.label_budget;
+  }
+  const json options = clade::to_json(*told.model);
+  const std::string clusters = clusters_of(experiment.model_name);
+  const bool single = clusters == "components" && options.at("prior") == "standard_normal";
+  if (!clusters.empty() && !single) entry["clusters"] = options.at(clusters);
+  return entry;
+}
+
+}  // namespace
+
+void write_results(const std::vector<BenchRow>& rows, const std::vector<BenchRun>& runs,
+                   const BenchArguments& arguments) {
+  const fs::path out = arguments.out;
+  json results = clade::read_json_object(out / "results.json");
+  for (const BenchRow& row : rows) results[row.name] = row_json(row, runs, arguments);
+  std::string table;
+  try {
+    table = clade::results_table(results);
+  } catch (const json::exception&) {
+    throw clade::Error((out / "results.json").string() +
+                       " is not as clade bench writes it; delete it, the runs stay");
+  }
+  clade::write_json(out / "results.json", results);
+  clade::write_atomically(out / "results.md", table);
+  if (arguments.into.empty()) return;
+  clade::write_atomically(
+      arguments.into, clade::with_table(clade::read_file(arguments.into), table, arguments.into));
+}
+
+std::string result_of(const BenchRun& run) {
+  if (run.state == RunState::kFailed) return "failed: " + run.error;
+  const json entry = run_json(run, run.folder);
+  char bound[64];
+  taking_apart(run, [&] {
+    std::snprintf(bound, sizeof bound, "bound %.2f",
+                  entry.at("metrics").at("test").at("elbo").get<double>());
+  });
+  if (!entry.contains("epochs")) return bound;
+  return std::string(bound) + ", " + entry.at("epochs").dump() + " epochs, " +
+         clade::duration(entry.at("seconds"));
+}
+
+void compare_models(const std::vector<BenchRun>& runs, const BenchArguments& arguments) {
+  std::map<std::string, std::vector<std::string>> folders;  // by what they were trained on
+  const BenchRow* last = nullptr;
+  for (const BenchRun& run : runs) {
+    if (run.row == last || run.state != RunState::kFinished) continue;
+    last = run.row;
+    folders[run.row->what].push_back(run.folder.string());
+  }
+  for (const auto& [what, of_models] : folders) {
+    if (of_models.size() > 1) {
+      compare_runs(of_models, (fs::path(arguments.out) / row_name(what) / "comparison").string());
+    }
+  }
+}
+
+void show_sweeps(const std::vector<BenchRun>& runs, const BenchArguments& arguments) {
+  const Sweep& sweep = arguments.sweep;
+  std::map<std::string, std::vector<std::vector<fs::path>>> all;  // folders by name and value
+  for (const BenchRun& run : runs) {
+    auto& folders = all[common_name(run.row->what, run.row->model)];
+    folders.resize(sweep.values.size());
+    const auto place = std::find(sweep.values.begin(), sweep.values.end(), run.row->swept);
+    if (run.state != RunState::kFinished) continue;
+    folders[static_cast<size_t>(place - sweep.values.begin())].push_back(run.folder);
+  }
+  for (const auto& [name, folders] : all) {
+    show_sweep(sweep, folders, fs::path(arguments.out) / name);
+  }
+}
+
+void draw_label_curves(const fs::path& out) {
+  const auto curves = clade::label_curves(clade::read_json_object(out / "results.json"));
+  if (curves.empty()) return;
+  const fs::path chart = out / "labels.png";
+  const auto notes = clade::write_label_curves(curves, chart);
+  for (const std::string& text : notes) note(text);
+  if (notes.empty()) say("log-likelihood by labels: " + chart.string());
+}

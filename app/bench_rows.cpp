@@ -1,0 +1,164 @@
+#include "app/bench_rows.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "app/experiment_on.h"
+#include "clade/core/error.h"
+#include "clade/core/words.h"
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+std::string row_name(const std::string& what) {
+  const clade::ExperimentAddress address = clade::parse_address(what);
+  fs::path path = clade::plain_path(address.file).replace_extension();
+  if (!address.row.empty()) path.replace_filename(address.row_name());
+  fs::path below;
+  bool inside = false;
+  for (const fs::path& part : path) {
+    if (part == "experiments") {
+      inside = true;
+      below.clear();
+    } else if (inside) {
+      below /= part;
+    }
+  }
+  return inside ? below.string() : path.filename().string();
+}
+
+std::string clusters_of(const std::string& model) {
+  const json options = clade::to_json(*clade::find_model(model).options());
+  for (const std::string name : {"clusters", "components"}) {
+    if (options.contains(name)) return name;
+  }
+  return "";
+}
+
+std::string common_name(const std::string& what, const std::string& model) {
+  return row_name(what) + (model.empty() ? "" : "/" + model);
+}
+
+namespace {
+
+void require_no_seed(const std::vector<std::string>& settings) {
+  clade::ExperimentFile given;
+  for (const std::string& setting : settings) given.override(setting);
+  if (!given.gives("", "seed")) return;
+  throw clade::ConfigError(
+      "seed is set, but clade bench trains every seed from 1 to --seeds; leave it out, and give "
+      "--seeds");
+}
+
+/// What the row is told. An error about the setting of a sweep says what was typed.
+void read_row(clade::ExperimentFile file, const std::string& swept, BenchRow& row) {
+  try {
+    for (const std::string& setting : row.settings) file.override(setting);
+    require_no_seed(row.settings);
+    row.likelihood_given = file.gives("model", "likelihood");
+    row.least_deviation_given = file.gives("model", "least_deviation");
+    row.label_budget_given = file.gives("data", "label_budget");
+    row.file = file;
+    row.experiment = clade::load_experiment(std::move(file));
+  } catch (const clade::ConfigError& error) {
+    const std::string said = error.what(), set = "--set ";
+    if (swept.empty() || !said.starts_with(set + swept)) throw;
+    throw clade::ConfigError("--sweep " + said.substr(set.size()));
+  }
+}
+
+/// `model` is "" for that of the file, `swept` without a sweep.
+BenchRow load_row(const std::string& what, const std::string& model, const std::string& swept,
+                  const BenchArguments& arguments) {
+  BenchRow row;
+  row.what = what;
+  row.model = model;
+  row.swept = swept;
+  row.name = common_name(what, model);
+  if (!model.empty()) {
+    row.settings.push_back("model.name=" + model);
+    if (const std::string key = clusters_of(model); arguments.clusters > 0 && !key.empty()) {
+      const json settings = clade::to_json(*clade::find_model(model).options());
+      const json clusters = settings.at(key).is_array()
+                                ? json(std::vector(settings.at(key).size(), arguments.clusters))
+                                : json(arguments.clusters);
+      row.settings.push_back("model." + key + "=" + clusters.dump());
+    }
+  }
+  if (!arguments.labels.empty()) row.settings.push_back("data.labels=" + arguments.labels);
+  row.settings.insert(row.settings.end(), arguments.overrides.begin(), arguments.overrides.end());
+  if (!swept.empty()) {
+    row.name += "/" + arguments.sweep.name_of(swept);
+    row.settings.push_back(arguments.sweep.setting_of(swept));
+  }
+  read_row(experiment_on(what), swept.empty() ? "" : row.settings.back(), row);
+  return row;
+}
+
+std::vector<std::string> models_of(const BenchArguments& arguments) {
+  if (arguments.models.empty()) return {""};
+  if (arguments.models != std::vector<std::string>{"all"}) return arguments.models;
+  std::vector<std::string> all;
+  for (const auto& model : clade::models()) all.push_back(model.name);
+  return all;
+}
+
+/// What to run, with the rows that --rows names in the place of each table.
+std::vector<std::string> one_by_one(const BenchArguments& arguments) {
+  const std::vector<std::string> every = {"*"};
+  std::set<std::string> unused(arguments.rows.begin(), arguments.rows.end());
+  std::vector<std::string> asked, known;
+  for (const std::string& what : arguments.files) {
+    clade::ExperimentDocument table;  // nothing for data, and for what names its row itself
+    if (clade::is_experiment_address(what) && clade::parse_address(what).row.empty()) {
+      table = clade::read_experiment_document(what);
+    }
+    if (table.rows.empty()) asked.push_back(what);
+    for (const std::string& pattern : arguments.rows.empty() ? every : arguments.rows) {
+      for (const std::string& row : clade::rows_like(pattern, table)) {
+        const std::string address = what + ":" + row;
+        if (std::find(asked.begin(), asked.end(), address) == asked.end()) asked.push_back(address);
+        unused.erase(pattern);
+      }
+    }
+    for (const std::string& row : clade::rows_of(table)) known.push_back(row);
+  }
+  if (unused.empty()) return asked;
+  throw clade::ConfigError("--rows " + *unused.begin() + " names no row of " +
+                           clade::one_of(arguments.files) + "; " +
+                           clade::suggest(*unused.begin(), known));
+}
+
+}  // namespace
+
+std::vector<BenchRow> load_rows(const BenchArguments& arguments) {
+  auto values = arguments.sweep.values;
+  if (values.empty()) values = {""};
+  std::vector<BenchRow> rows;
+  for (const std::string& what : one_by_one(arguments)) {
+    if (arguments.models.empty() && !clade::is_experiment_address(what)) {
+      throw clade::ConfigError(what +
+                               " is no experiment file (.toml); for data, say which models " +
+                               "to compare on it: --models vae,cp_vae, or --models all");
+    }
+    for (const std::string& model : models_of(arguments)) {
+      for (const std::string& value : values) {
+        rows.push_back(load_row(what, model, value, arguments));
+      }
+    }
+  }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (rows[j].name != rows[i].name) continue;
+      if (rows[j].what == rows[i].what) {
+        throw clade::ConfigError(rows[i].name + " is asked for twice; name it once");
+      }
+      throw clade::ConfigError(rows[j].what + " and " + rows[i].what + " would both be called " +
+                               rows[i].name +
+                               " in the table; rename one, or give them another --out each");
+    }
+  }
+  return rows;
+}

@@ -163,6 +163,7 @@ json summary_of_clusters(const std::vector<const json*>& runs, const Pointer& at
   summary["clusters_in_use"] = over_runs(runs, [&](const json& run) {
     return number_at(run, above) ? number_at(run, in_use) : std::nullopt;
   });
+  summary["clusters_told_apart"] = over_runs(runs, at / "clusters_told_apart");
   summary["clusters_above_even_share"] = over_runs(runs, [&](const json& run) {
     return number_at(run, number_at(run, above) ? above : in_use);
   });
@@ -278,11 +279,12 @@ std::string table_of_bounds(const json& results) {
 
 std::string table_of_clusters(const json& results) {
   std::string text =
-      "\nClusters of the test points against their labels, which no choice depends on; † trained "
-      "to `train.epochs`,\nnot stopped early.\n\n";
+      "\nClusters of the test points against their labels, which no choice depends on. Told apart: "
+      "e to the mutual information\nof point and cluster, 1 if every point belongs to all alike. † "
+      "Trained to `train.epochs`, not stopped early.\n\n";
   text += heading({"experiment", "accuracy one-to-one / majority / most confident", "NMI",
-                   "clusters in use", "above an even share", "shared by labels", "epochs",
-                   "training", "machine", "date", "version"});
+                   "clusters in use", "told apart", "above an even share", "shared by labels",
+                   "epochs", "training", "machine", "date", "version"});
   for (const auto& [name, row] : results.items()) {
     const json summary = summarise(row.at("runs"));
     const json& runs = row.at("runs");
@@ -291,14 +293,15 @@ std::string table_of_clusters(const json& results) {
       const auto how_many = [&, of = of](const char* figure) {
         return row.contains("clusters") ? mean_and_sd(of.at(figure), 1) : kNone;
       };
-      text += cells(
-          {name + (latent.empty() ? "" : ", " + latent),
-           mean_and_sd(of.at("acc_hungarian"), 3) + " / " + mean_and_sd(of.at("acc_majority"), 3) +
-               " / " + mean_and_sd(of.at("acc_most_confident"), 3),
-           mean_and_sd(of.at("nmi"), 3), how_many("clusters_in_use"),
-           how_many("clusters_above_even_share"), mean_and_sd(of.at("label_shared_clusters"), 1),
-           epochs(runs), seconds.is_object() ? duration(seconds.at("mean")) : kNone,
-           said(runs, "machine"), said(runs, "date"), said(runs, "version")});
+      text += cells({name + (latent.empty() ? "" : ", " + latent),
+                     mean_and_sd(of.at("acc_hungarian"), 3) + " / " +
+                         mean_and_sd(of.at("acc_majority"), 3) + " / " +
+                         mean_and_sd(of.at("acc_most_confident"), 3),
+                     mean_and_sd(of.at("nmi"), 3), how_many("clusters_in_use"),
+                     how_many("clusters_told_apart"), how_many("clusters_above_even_share"),
+                     mean_and_sd(of.at("label_shared_clusters"), 1), epochs(runs),
+                     seconds.is_object() ? duration(seconds.at("mean")) : kNone,
+                     said(runs, "machine"), said(runs, "date"), said(runs, "version")});
     }
   }
   return text;

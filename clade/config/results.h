@@ -14,7 +14,7 @@ namespace clade {
 /// run with the best validation bound, absent without validation points. Figures: negative_bound,
 /// log_likelihood (importance_samples of it, where there was more than one), the clustering scores,
 /// the errors of classifiers by name, in percent ("error"), clusters_in_use,
-/// clusters_above_even_share, label_shared_clusters, what is measured of
+/// clusters_told_apart, clusters_above_even_share, label_shared_clusters, what is measured of
 /// one-dimensional generations, seconds.
 nlohmann::json summarise(const nlohmann::json& runs);
 

@@ -32,6 +32,7 @@ void ClusterCurve::measure(EpochLog& log) {
     const std::string of = several.size() > 1 ? " of " + model_.discrete()[l].name : "";
     const auto shares = q_y.to(torch::kFloat64).mean(0);
     log.figures["effective clusters" + of] = cluster_use(shares / shares.sum()).effective_clusters;
+    log.figures["clusters told apart" + of] = clusters_told_apart(q_y);
     if (!labels_.defined()) continue;
     const ClusteringScores scores = score_clusters(q_y, labels_);
     log.figures["accuracy" + of + ", one-to-one"] = scores.acc_hungarian;

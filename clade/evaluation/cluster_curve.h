@@ -3,9 +3,10 @@
 
 namespace clade {
 
-/// After every epoch, what the clusters of some points are like: how many there are in effect, and
-/// where labels are known how well they agree with them. No choice depends on it: it is for people,
-/// whom no bound tells when clusters form or fall together (GMVAE, figure 4).
+/// After every epoch, what the clusters of some points are like: how many there are in effect, how
+/// many the model tells apart, and if labels are known how well they agree with them. No choice
+/// depends on it: it is for people, whom no bound tells when clusters form or fall together (GMVAE,
+/// figure 4).
 class ClusterCurve : public TrainingObserver {
  public:
   /// Keeps references to both. `data`: the points, on the model's device, none for no curve;

@@ -35,11 +35,12 @@ TEST(ClusterCurve, HasTheScoresOfWhatTheModelMakesOfThePoints) {
   auto generator = make_generator(1);
   const auto q_y = trained.model->cluster_probabilities(data.validation.x, generator)[0];
   const auto scores = score_clusters(q_y, data.validation.labels);
-  ASSERT_EQ(log.figures.size(), 3u);
+  ASSERT_EQ(log.figures.size(), 4u);
   EXPECT_EQ(log.figures.at("accuracy, one-to-one"), scores.acc_hungarian);
   EXPECT_EQ(log.figures.at("accuracy, most confident"), scores.acc_most_confident);
   EXPECT_NEAR(log.figures.at("effective clusters"), cluster_use(q_y.mean(0)).effective_clusters,
               1e-4);
+  EXPECT_NEAR(log.figures.at("clusters told apart"), clusters_told_apart(q_y), 1e-9);
 }
 
 TEST(ClusterCurve, SaysWhatItCan) {
@@ -58,9 +59,10 @@ TEST(ClusterCurve, SaysWhatItCan) {
   EXPECT_EQ(names("vlac", 10),
             (Names{"accuracy of y1, most confident", "accuracy of y1, one-to-one",
                    "accuracy of y2, most confident", "accuracy of y2, one-to-one",
+                   "clusters told apart of y1", "clusters told apart of y2",
                    "effective clusters of y1", "effective clusters of y2"}));
   data.validation.labels = torch::Tensor();
-  EXPECT_EQ(names("cp_vae", 10), Names{"effective clusters"});
+  EXPECT_EQ(names("cp_vae", 10), (Names{"clusters told apart", "effective clusters"}));
   data.validation = {};
   EXPECT_EQ(names("cp_vae", 10), Names{});
 }

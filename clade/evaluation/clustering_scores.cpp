@@ -44,7 +44,7 @@ double matched_points(const torch::Tensor& counts) {  // [K, C] int64
   return static_cast<double>(points);
 }
 
-double entropy(const torch::Tensor& shares) {  // any shape, sums to 1
+double entropy(const torch::Tensor& shares) {  // any shape; of several distributions their sum
   // max() also turns the -0 of a single share into 0.
   return std::max(0.0, -torch::xlogy(shares, shares).sum().item<double>());
 }
@@ -131,6 +131,16 @@ ClusterUse cluster_use(const torch::Tensor& aggregated_posterior) {
   use.effective_clusters = std::exp(use.cluster_entropy);
   use.largest_cluster = q.max().item<double>();
   return use;
+}
+
+double clusters_told_apart(const torch::Tensor& probabilities) {
+  if (probabilities.dim() != 2 || probabilities.numel() == 0) {
+    throw Error("cluster probabilities have shape " + shape_of(probabilities) +
+                "; give [N, K] with N and K at least 1");
+  }
+  const torch::Tensor q = probabilities.to(torch::kDouble);  // [N, K]
+  const double of_points = entropy(q) / static_cast<double>(q.size(0));
+  return std::exp(std::max(0.0, entropy(q.mean(0)) - of_points));
 }
 
 }  // namespace clade

@@ -42,7 +42,8 @@ torch::Tensor confusion(const torch::Tensor& clusters,                // [N] int
 /// The clusters that hold a point, if every point belongs to its most probable one. [N, K] float.
 int64_t clusters_in_use(const torch::Tensor& probabilities);
 
-/// Whether the clusters have collapsed, seen in the aggregated posterior q(y) = mean of q(y|x).
+/// How the clusters share the points, seen in the aggregated posterior q(y) = mean of q(y|x). That
+/// of posteriors which are all uniform is uniform too: see clusters_told_apart.
 struct ClusterUse {
   /// Clusters with q(y_k) at least 1/K, up to rounding (a relative 1e-5). Of clusters of unequal
   /// size this leaves out small ones, however full of points.
@@ -55,5 +56,12 @@ struct ClusterUse {
 
 /// Throws Error unless q(y) is one probability a cluster that sum to 1 within 1e-3.
 ClusterUse cluster_use(const torch::Tensor& aggregated_posterior);  // [K] float
+
+/// How many clusters of equal size the model tells apart for certain, in effect: exp I(x; y) under
+/// q, I = H(mean of q(y|x)) − mean of H(q(y|x)). 1 if q(y|x) is the same of every point, uniform or
+/// sure; K if each point is sure of its cluster and all clusters are of one size; never above
+/// ClusterUse::effective_clusters. probabilities: [N, K] float with N > 0. Throws Error for another
+/// shape.
+double clusters_told_apart(const torch::Tensor& probabilities);
 
 }  // namespace clade

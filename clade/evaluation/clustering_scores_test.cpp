@@ -259,6 +259,36 @@ TEST(ClusterUse, AClusterIsInUseIfItHoldsAPoint) {
   EXPECT_EQ(clusters_in_use(torch::ones({5, 1})), 1);
 }
 
+TEST(ClustersToldApart, AreNoneIfEveryPointHasTheSamePosterior) {
+  for (const auto& same : {torch::full({5}, 0.2), torch::tensor({0.7, 0.2, 0.1, 0.0, 0.0}),
+                           torch::tensor({0.0, 1.0, 0.0, 0.0, 0.0})}) {
+    EXPECT_NEAR(clusters_told_apart(same.expand({50, 5})), 1, 1e-12) << same;
+  }
+  EXPECT_NEAR(cluster_use(torch::full({5}, 0.2)).effective_clusters, 5, 1e-6) << "says all of them";
+}
+
+TEST(ClustersToldApart, AreAllOfThemIfPointsAreSureAndClustersEven) {
+  EXPECT_NEAR(clusters_told_apart(certain(indices({0, 1, 2, 3, 0, 1, 2, 3}), 4)), 4, 1e-9);
+  // Sure, but half of the points in one: as many as have that entropy, 2^1.75.
+  EXPECT_NEAR(clusters_told_apart(certain(indices({0, 0, 0, 0, 1, 1, 2, 3}), 4)), std::pow(2, 1.75),
+              1e-9);
+}
+
+TEST(ClustersToldApart, AreTheExponentialOfTheMutualInformation) {
+  // Σ p(x) q(y|x) log q(y|x) / q(y), the other way of writing I.
+  const auto q = torch::tensor({{0.9, 0.1, 0.0}, {0.2, 0.5, 0.3}, {0.25, 0.25, 0.5}});
+  double information = 0;
+  for (int64_t n = 0; n < 3; ++n) {
+    for (int64_t k = 0; k < 3; ++k) {
+      const double p = q[n][k].item<double>(), share = q.select(1, k).mean().item<double>();
+      if (p > 0) information += p * std::log(p / share) / 3;
+    }
+  }
+  EXPECT_NEAR(clusters_told_apart(q), std::exp(information), 1e-6);
+  EXPECT_THROW(clusters_told_apart(torch::ones({3})), Error);
+  EXPECT_THROW(clusters_told_apart(torch::empty({0, 3})), Error);
+}
+
 TEST(ClusterUse, Refuses) {
   EXPECT_THROW(cluster_use(torch::empty({0})), Error);
   EXPECT_THROW(cluster_use(torch::ones({2, 2}) / 4), Error);

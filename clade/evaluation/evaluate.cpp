@@ -74,6 +74,7 @@ json cluster_figures(const torch::Tensor& q_y, const torch::Tensor& assigned, co
                   {"clusters_above_even_share", use.above_even_share},
                   {"cluster_entropy", use.cluster_entropy},
                   {"effective_clusters", use.effective_clusters},
+                  {"clusters_told_apart", clusters_told_apart(q_y)},
                   {"largest_cluster", use.largest_cluster}};
   if (!data.labelled() || q_y.size(1) == 1) return figures;
   const ClusteringScores scores = score_clusters(q_y, data.labels);

@@ -294,6 +294,7 @@ TEST_P(EvaluateEvery, FiguresAreThoseOfTheirDefinitions) {
   const auto assigned = assignment(*model, data.x, 1)[model->main_discrete()].argmax(1);
   EXPECT_EQ(metrics["clusters_in_use"], std::get<0>(at::_unique(assigned)).numel());
   EXPECT_EQ(metrics["clusters"], model->clusters());
+  EXPECT_DOUBLE_EQ(metrics["clusters_told_apart"], clusters_told_apart(q_y));
   EXPECT_EQ(metrics.contains("clustering"), model->clusters() > 1);
   if (model->clusters() == 1) return;
   const auto scores = score_clusters(q_y, data.labels);

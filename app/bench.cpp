@@ -181,7 +181,7 @@ void add_bench(CLI::App& app) {
       ->add_option_function<std::string>(
           "--sweep", [arguments](const std::string& word) { arguments->sweep = parse_sweep(word); },
           "train with each of several values of a setting, and say which to take: how high "
-          "the bound is, how many clusters are in use, how far seeds agree on them")
+          "the bound is, how many clusters are told apart, how far seeds agree on them")
       ->type_name("KEY=V1,V2,...");
   command->add_option("--labels", arguments->labels,
                       "labels to compare clusters with: a file, or a column of the table");

@@ -40,7 +40,7 @@ void cluster_rows(const json& metrics, const std::string& latent, const json::js
   of("clusters in use", "/clusters_in_use", "%.0f");
   of("clusters above an even share", "/clusters_above_even_share", "%.0f");
   of("effective number of clusters", "/effective_clusters", "%.1f");
-  of("clusters told apart", "/clusters_told_apart", "%.1f");
+  of("clusters told apart", "/clusters_told_apart", "%.2f");
   of("largest cluster", "/largest_cluster", "%.3f");
 }
 

@@ -31,27 +31,45 @@ std::vector<std::string> split(const std::string& text, char at) {
   return parts;
 }
 
-/// The cluster of every point of the data, [N] int64: of those that a run learned from, too, for
+/// q(y|x) of every point of the data, for each latent: of those that a run learned from, too, for
 /// each seed splits them otherwise.
-torch::Tensor clusters_of(const TrainedRun& run) {
+std::vector<torch::Tensor> posteriors_of(const TrainedRun& run) {  // [N, K_l] each
   const clade::DataOptions& data = run.experiment.data;
   const auto points = run.points(data.name.empty() ? data.path : data.name, "");
-  const size_t main = run.trained.model->main_discrete();
-  return clade::assignment(*run.trained.model, points.x, run.seed())[main].argmax(1).cpu();
+  return clade::assignment(*run.trained.model, points.x, run.seed());
+}
+
+/// Adds what a run made of each latent with clusters; `figures` are those of a split.
+void add_clusters(const TrainedRun& run, const json& figures, clade::SweptValue& result) {
+  const clade::Model& model = *run.trained.model;
+  const auto several = model.clusterings();
+  if (several.empty()) return;
+  const auto q = posteriors_of(run);
+  result.clusterings.resize(several.size());
+  for (size_t i = 0; i < several.size(); ++i) {
+    clade::SweptClusters& of = result.clusterings[i];
+    if (several.size() > 1) of.latent = model.discrete()[several[i]].name;
+    const json& own = of.latent.empty() ? figures : figures.at("latents").at(of.latent);
+    of.effective.push_back(own.at("effective_clusters"));
+    if (own.contains("clusters_told_apart")) {
+      of.told_apart.push_back(own.at("clusters_told_apart"));
+    }
+    of.assigned.push_back(q[several[i]].argmax(1).cpu());
+  }
 }
 
 clade::SweptValue result_of(const std::string& value, const std::vector<fs::path>& folders) {
   clade::SweptValue result;
-  result.value = *clade::parse_number(value);
+  result.value = value;
+  result.size = result.place = *clade::parse_number(value);
   for (const fs::path& folder : folders) {
     const TrainedRun run = open_run(folder);
     const json metrics = read_metrics(folder);
     clade::take_json(folder, "delete this run, or measure it again: clade evaluate RUN", [&] {
       const json& figures = metrics.at(metrics.contains("validation") ? "validation" : "test");
       result.bounds.push_back(figures.at("elbo"));
-      result.effective_clusters.push_back(figures.at("effective_clusters"));
+      add_clusters(run, figures, result);
     });
-    if (run.trained.model->clusters() > 1) result.clusters.push_back(clusters_of(run));
   }
   return result;
 }

@@ -290,15 +290,15 @@ std::string table_of_clusters(const json& results) {
     const json& runs = row.at("runs");
     const json& seconds = summary.at("seconds");
     for (const auto& [latent, of] : clusterings_of(summary)) {
-      const auto how_many = [&, of = of](const char* figure) {
-        return row.contains("clusters") ? mean_and_sd(of.at(figure), 1) : kNone;
+      const auto how_many = [&, of = of](const char* figure, int digits = 1) {
+        return row.contains("clusters") ? mean_and_sd(of.at(figure), digits) : kNone;
       };
       text += cells({name + (latent.empty() ? "" : ", " + latent),
                      mean_and_sd(of.at("acc_hungarian"), 3) + " / " +
                          mean_and_sd(of.at("acc_majority"), 3) + " / " +
                          mean_and_sd(of.at("acc_most_confident"), 3),
                      mean_and_sd(of.at("nmi"), 3), how_many("clusters_in_use"),
-                     how_many("clusters_told_apart"), how_many("clusters_above_even_share"),
+                     how_many("clusters_told_apart", 2), how_many("clusters_above_even_share"),
                      mean_and_sd(of.at("label_shared_clusters"), 1), epochs(runs),
                      seconds.is_object() ? duration(seconds.at("mean")) : kNone,
                      said(runs, "machine"), said(runs, "date"), said(runs, "version")});

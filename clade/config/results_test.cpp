@@ -157,7 +157,7 @@ TEST(Results, TheTableShowsOursBesidePublished) {
         "| cp-vae/x | cp_vae | mnist | 10 | log p, S = 50 | −91.00 | −90.00 ± 2.00 | −92.00 | "
         "+1.00 | 3 of 4 |\n",
         "| cp-vae/x | 0.500 ± 0.000 / 0.600 ± 0.000 / 0.700 ± 0.000 | 0.300 ± 0.265 | 8.0 ± 0.0 | "
-        "8.0 ± 1.0 | 4.0 ± 0.0 | - | "
+        "8.00 ± 1.00 | 4.0 ± 0.0 | - | "
         "100, 200, 300† | 2 min | a CPU, 1 thread | 2026-01-01; 2026-01-02; 2026-01-03 | 0.1.0 |\n",
         "- cp-vae/x: `clade bench x.toml --seeds 4`; published: a table; seed 4 failed: KL(z) "
         "became NaN\n"}) {

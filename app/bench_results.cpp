@@ -10,11 +10,13 @@
 #include "app/run_record.h"
 #include "app/say.h"
 #include "app/sweep.h"
+#include "clade/config/label_curves.h"
 #include "clade/config/results.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
 #include "clade/core/progress.h"
+#include "clade/data/label_budget.h"
 #include "clade/training/checkpoint.h"
 
 namespace fs = std::filesystem;
@@ -55,6 +57,43 @@ clade::Experiment told_of(const BenchRow& row, const std::vector<BenchRun>& runs
   return row.experiment;
 }
 
+/// Those of one section that are not as they are if nobody sets them.
+json changed(clade::Options& options, clade::Options& defaults) {
+  json all = clade::to_json(options);
+  const json left = clade::to_json(defaults);
+  for (const auto& [key, value] : left.items()) {
+    if (all.at(key) == value) all.erase(key);
+  }
+  return all;
+}
+
+/// How the row, `told` so by its runs, is trained and measured.
+json settings_of(clade::Experiment told, const clade::Experiment& given) {
+  // Paths as they were given, wherever the runs are.
+  told.data.path = given.data.path;
+  told.data.labels = given.data.labels;
+  told.train.start_file = given.train.start_file;
+  clade::Experiment defaults;
+  return {{"data", changed(told.data, defaults.data)},
+          {"model", changed(*told.model, *clade::find_model(told.model_name).options())},
+          {"train", changed(told.train, defaults.train)},
+          {"evaluate", changed(told.evaluate, defaults.evaluate)}};
+}
+
+/// How many labels a row that is told so learns from, as far as that is known: of all that there
+/// are of its data none if no run found any, and kEveryLabel otherwise.
+int64_t labels_of(const clade::Experiment& told, const BenchRow& row,
+                  const std::vector<BenchRun>& runs) {
+  const int64_t budget = told.data.label_budget;
+  if (budget != clade::kEveryLabel) return budget;
+  for (const BenchRun& run : runs) {
+    if (run.row != &row || run.state != RunState::kFinished) continue;
+    const json model = clade::read_json_object(run.folder / "model.json");
+    if (!model.contains(json::json_pointer("/provenance/labels"))) return 0;
+  }
+  return budget;
+}
+
 json row_json(const BenchRow& row, const std::vector<BenchRun>& runs,
               const BenchArguments& arguments) {
   clade::Experiment experiment = row.experiment;
@@ -88,11 +127,12 @@ json row_json(const BenchRow& row, const std::vector<BenchRun>& runs,
                 {"data", experiment.data_name()},
                 {"published", clade::to_json(experiment.published)},
                 {"command", command_line(words)},
+                {"settings", settings_of(told, row.experiment)},
                 {"seeds", arguments.seeds},
                 {"runs", all},
                 {"summary", clade::summarise(all)}};
   if (clade::find_model(experiment.model_name).takes_labels) {
-    entry["labels"] = told.data.label_budget;
+    entry["labels"] = labels_of(told, row, runs);
   }
   const json options = clade::to_json(*told.model);
   const std::string clusters = clusters_of(experiment.model_name);

@@ -935,6 +935,26 @@ TEST_F(Command, BenchSweepsOverTheNumberOfClusters) {
   EXPECT_NE(run(bench).out.find("4 finished before"), std::string::npos);
 }
 
+TEST_F(Command, BenchDrawsLikelihoodsByHowManyLabelsRowsLearnFrom) {
+  write_points("points.csv");
+  std::string numbers = "a,b\n";
+  for (int i = 0; i < 150; ++i) numbers += std::to_string(i % 7) + "," + std::to_string(i) + "\n";
+  write(folder_ / "numbers.csv", numbers);
+  std::vector<std::string> bench = {"bench", "points.csv", "--models", "m2", "--threads", "1"};
+  for (const char* setting : {"train.epochs=1", "train.batch=50", "model.hidden=[8]"}) {
+    bench.insert(bench.end(), {"--set", setting});
+  }
+  std::vector<std::string> unlabelled = bench;
+  unlabelled[1] = "numbers.csv";
+  bench.insert(bench.end(), {"--labels", "kind", "--sweep", "data.label_budget=6,30"});
+  const Outcome made = run(bench);
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE((made.out + made.err).find("labels.png"), std::string::npos) << made.out;
+  EXPECT_EQ(results().at("points/m2/label_budget-30").at("labels"), 30);
+  ASSERT_EQ(run(unlabelled).code, 0);
+  EXPECT_EQ(results().at("numbers/m2").at("labels"), 0);
+}
+
 TEST_F(Command, BenchSaysTheClustersOfItsRunsAndMixesNoRunsOfOtherData) {
   write_points("points.csv");
   std::vector<std::string> bench = {"bench",    "points.csv", "--models",  "m2",
@@ -946,6 +966,9 @@ TEST_F(Command, BenchSaysTheClustersOfItsRunsAndMixesNoRunsOfOtherData) {
   ASSERT_EQ(made.code, 0) << made.err;
   EXPECT_EQ(results().at("points/m2").at("clusters"),
             3);  // as many as classes, and not the default
+  EXPECT_EQ(results().at("points/m2").at("labels"), -1);
+  EXPECT_EQ(results().at("points/m2").at("settings").at("train").at("epochs"), 2);
+  EXPECT_EQ(results().at("points/m2").at("settings").at("data").at("path"), "points.csv");
   EXPECT_NE(read(folder_ / "runs/bench/results.md").find("| 3 |"), std::string::npos);
 
   const std::string table = read(folder_ / "points.csv");

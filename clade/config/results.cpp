@@ -11,7 +11,6 @@
 #include "clade/core/error.h"
 #include "clade/core/progress.h"
 #include "clade/core/words.h"
-#include "clade/evaluation/evaluate.h"
 
 namespace clade {
 namespace {
@@ -353,53 +352,6 @@ std::string list_of_commands(const json& results) {
 std::string results_table(const json& results) {
   return table_of_bounds(results) + table_of_clusters(results) + table_of_generations(results) +
          list_of_commands(results);
-}
-
-namespace {
-
-/// Mean and deviation of the log-likelihood by each number of importance samples there is.
-std::map<int64_t, json> likelihoods_of(const json& summary) {
-  std::map<int64_t, json> all;
-  const auto add = [&](int64_t samples, json figure, double sign) {
-    if (!figure.is_object()) return;
-    figure["mean"] = sign * figure.at("mean").get<double>();
-    all.emplace(samples, std::move(figure));
-  };
-  add(1, summary.at("negative_bound"), -1);
-  add(kFewSamples, summary.at("log_likelihood_of_few"), 1);
-  add(summary.value("importance_samples", int64_t{1}), summary.value("log_likelihood", json()), 1);
-  return all;
-}
-
-}  // namespace
-
-std::vector<LabelCurve> label_curves(const json& results) {
-  std::map<std::string, std::map<int64_t, json>> summaries;  // of a model on data, by labels
-  for (const auto& [name, row] : results.items()) {
-    const int64_t labels = row.value("labels", int64_t{-1});
-    if (labels < 0) continue;
-    std::string who =
-        row.at("model").get<std::string>() + " on " + row.at("data").get<std::string>();
-    if (row.contains("clusters")) who += ", K = " + row.at("clusters").dump();
-    summaries[who].emplace(labels, summarise(row.at("runs")));  // a variant comes after its row
-  }
-  std::vector<LabelCurve> curves;
-  for (const auto& [who, by_labels] : summaries) {
-    std::map<int64_t, LabelCurve> by_samples;
-    for (const auto& [labels, summary] : by_labels) {
-      for (const auto& [samples, figure] : likelihoods_of(summary)) {
-        LabelCurve& curve = by_samples[samples];
-        curve.name = who + ", IW " + std::to_string(samples);
-        curve.labels.push_back(static_cast<double>(labels));
-        curve.value.push_back(figure.at("mean"));
-        curve.deviation.push_back(figure.value("sd", std::nan("")));
-      }
-    }
-    for (auto& [samples, curve] : by_samples) {
-      if (curve.labels.size() > 1) curves.push_back(std::move(curve));
-    }
-  }
-  return curves;
 }
 
 std::string with_table(const std::string& document, const std::string& table,

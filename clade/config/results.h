@@ -1,9 +1,6 @@
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
-
-#include "clade/report/plots.h"
 
 namespace clade {
 
@@ -23,11 +20,6 @@ nlohmann::json summarise(const nlohmann::json& runs);
 /// their "summary". Bounds are negative as in the literature's tables, log-likelihoods signed; the
 /// text says so.
 std::string results_table(const nlohmann::json& results);
-
-/// Log-likelihoods over how many labels were learned from (CaGeM, figure 4): a curve for each
-/// number of importance samples and each model on each data, of rows that differ in their "labels";
-/// its points are means over seeds.
-std::vector<LabelCurve> label_curves(const nlohmann::json& results);
 
 /// `document` with `table` between the lines `<!-- bench:begin -->` and `<!-- bench:end -->`.
 /// Throws ConfigError, naming `file`, where they are missing.

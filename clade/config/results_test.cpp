@@ -73,32 +73,6 @@ TEST(Results, HasTheErrorsOfClassifiersInPercent) {
   EXPECT_EQ(results_table(results(three_runs())).find("error of"), std::string::npos);
 }
 
-/// The same but for F_10.
-json run_with_few(int64_t seed, double f_10) {
-  json one = run(seed, -100, -95, -90, 0.5);
-  one["metrics"]["test"]["log_likelihood"]["few"] = {{"value", f_10}, {"importance_samples", 10}};
-  return one;
-}
-
-TEST(Results, LikelihoodsByLabelsAreACurveForEachNumberOfSamples) {
-  json all = results(json::array({run_with_few(1, -92), run_with_few(2, -94)}));
-  all["cp-vae/y"] = all["cp-vae/x"];
-  all["cp-vae/x"]["labels"] = 0;
-  all["cp-vae/y"]["labels"] = 100;
-  all["other"] = all["cp-vae/y"];
-  all["other"]["data"] = "svhn";  // alone of its kind
-  const auto curves = label_curves(all);
-  ASSERT_EQ(curves.size(), 3u);
-  EXPECT_EQ(curves[0].name, "cp_vae on mnist, K = 10, IW 1");
-  EXPECT_EQ(curves[1].name, "cp_vae on mnist, K = 10, IW 10");
-  EXPECT_EQ(curves[2].name, "cp_vae on mnist, K = 10, IW 50");
-  EXPECT_EQ(curves[1].labels, (std::vector<double>{0, 100}));
-  EXPECT_EQ(curves[0].value, (std::vector<double>{-95, -95}));
-  EXPECT_EQ(curves[1].value, (std::vector<double>{-93, -93}));
-  EXPECT_EQ(curves[2].value, (std::vector<double>{-90, -90}));
-  EXPECT_NEAR(curves[1].deviation[0], std::sqrt(2), 1e-12);
-}
-
 TEST(Results, MeanAndDeviationOfTheRunsThatDidNotFail) {
   const json summary = summarise(three_runs());
   const json& bound = summary.at("negative_bound");

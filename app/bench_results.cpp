@@ -120,9 +120,7 @@ json row_json(const BenchRow& row, const std::vector<BenchRun>& runs,
   for (const std::string& setting : arguments.overrides) {
     words.insert(words.end(), {"--set", setting});
   }
-  if (!row.swept.empty()) {
-    words.insert(words.end(), {"--set", arguments.sweep.setting_of(row.swept)});
-  }
+  if (!row.swept.empty()) words.insert(words.end(), {"--set", row.settings.back()});
   json entry = {{"model", experiment.model_name},
                 {"data", experiment.data_name()},
                 {"published", clade::to_json(experiment.published)},
@@ -134,10 +132,7 @@ json row_json(const BenchRow& row, const std::vector<BenchRun>& runs,
   if (clade::find_model(experiment.model_name).takes_labels) {
     entry["labels"] = labels_of(told, row, runs);
   }
-  const json options = clade::to_json(*told.model);
-  const std::string clusters = clusters_of(experiment.model_name);
-  const bool single = clusters == "components" && options.at("prior") == "standard_normal";
-  if (!clusters.empty() && !single) entry["clusters"] = options.at(clusters);
+  if (const json clusters = clusters_of(told); !clusters.is_null()) entry["clusters"] = clusters;
   return entry;
 }
 

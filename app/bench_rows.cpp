@@ -29,12 +29,23 @@ std::string row_name(const std::string& what) {
   return inside ? below.string() : path.filename().string();
 }
 
-std::string clusters_of(const std::string& model) {
-  const json options = clade::to_json(*clade::find_model(model).options());
+namespace {
+
+/// What settings of a model call its number of clusters, or the list of them on its levels; or "".
+std::string clusters_key(const json& options) {
   for (const std::string name : {"clusters", "components"}) {
     if (options.contains(name)) return name;
   }
   return "";
+}
+
+}  // namespace
+
+json clusters_of(const clade::Experiment& experiment) {
+  const json options = clade::to_json(*experiment.model);
+  const std::string key = clusters_key(options);
+  const bool single = key == "components" && options.at("prior") == "standard_normal";
+  return key.empty() || single ? json() : options.at(key);
 }
 
 std::string common_name(const std::string& what, const std::string& model) {
@@ -69,6 +80,21 @@ void read_row(clade::ExperimentFile file, const std::string& swept, BenchRow& ro
   }
 }
 
+/// The setting for `clusters`, a number or a list of them, by the name that the model has for them
+/// and, of a number, on all of its levels; "" for a model without.
+std::string clusters_setting(const std::string& model, const std::string& clusters) {
+  const json settings = clade::to_json(*clade::find_model(model).options());
+  const std::string key = clusters_key(settings);
+  if (key.empty()) return "";
+  std::string value = clusters;
+  if (settings.at(key).is_array() && !clusters.starts_with('[')) {
+    value = "[" + clusters;
+    for (size_t level = 1; level < settings.at(key).size(); ++level) value += "," + clusters;
+    value += "]";
+  }
+  return "model." + key + "=" + value;
+}
+
 /// `model` is "" for that of the file, `swept` without a sweep.
 BenchRow load_row(const std::string& what, const std::string& model, const std::string& swept,
                   const BenchArguments& arguments) {
@@ -79,21 +105,23 @@ BenchRow load_row(const std::string& what, const std::string& model, const std::
   row.name = common_name(what, model);
   if (!model.empty()) {
     row.settings.push_back("model.name=" + model);
-    if (const std::string key = clusters_of(model); arguments.clusters > 0 && !key.empty()) {
-      const json settings = clade::to_json(*clade::find_model(model).options());
-      const json clusters = settings.at(key).is_array()
-                                ? json(std::vector(settings.at(key).size(), arguments.clusters))
-                                : json(arguments.clusters);
-      row.settings.push_back("model." + key + "=" + clusters.dump());
-    }
+    const std::string clusters = clusters_setting(model, std::to_string(arguments.clusters));
+    if (arguments.clusters > 0 && !clusters.empty()) row.settings.push_back(clusters);
   }
   if (!arguments.labels.empty()) row.settings.push_back("data.labels=" + arguments.labels);
   row.settings.insert(row.settings.end(), arguments.overrides.begin(), arguments.overrides.end());
   if (!swept.empty()) {
     row.name += "/" + arguments.sweep.name_of(swept);
-    row.settings.push_back(arguments.sweep.setting_of(swept));
+    const bool of_clusters = !model.empty() && arguments.sweep.is_of_clusters();
+    const std::string own = of_clusters ? clusters_setting(model, swept) : "";
+    row.settings.push_back(own.empty() ? arguments.sweep.setting_of(swept) : own);
   }
   read_row(experiment_on(what), swept.empty() ? "" : row.settings.back(), row);
+  if (!swept.empty() && arguments.sweep.is_of_clusters() && clusters_of(row.experiment).is_null()) {
+    throw clade::ConfigError("--sweep " + arguments.sweep.key + ": " + row.experiment.model_name +
+                             " has one component, as model.prior is standard_normal; leave it out, "
+                             "or set the prior");
+  }
   return row;
 }
 

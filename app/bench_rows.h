@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,9 @@ struct BenchRow {
   bool likelihood_given = false, least_deviation_given = false, label_budget_given = false;
 };
 
-/// What the model calls its number of clusters, or the list of them on its levels; or "".
-std::string clusters_of(const std::string& model);
+/// How many clusters an experiment has, or on each of its levels, or components of p(z); null if
+/// it has none or p(z) is a single one.
+nlohmann::json clusters_of(const clade::Experiment& experiment);
 
 /// The path below experiments/, or the file's own name, without .toml; for a row its own name in
 /// place of the file's: cp-vae/mnist-10 of experiments/cp-vae/table-3.toml:mnist-10.

@@ -1,6 +1,8 @@
 #include "app/sweep.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <numeric>
 #include <set>
 
 #include "app/metrics.h"
@@ -10,6 +12,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
+#include "clade/core/words.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/formats/numbers.h"
 #include "clade/report/plots.h"
@@ -19,16 +22,36 @@ using nlohmann::json;
 
 namespace {
 
-std::vector<std::string> split(const std::string& text, char at) {
+/// What stands between the commas that are in no brackets.
+std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts(1);
+  int64_t depth = 0;
   for (const char letter : text) {
-    if (letter == at) {
+    depth += letter == '[' ? 1 : letter == ']' ? -1 : 0;
+    if (letter == ',' && depth == 0) {
       parts.emplace_back();
     } else {
       parts.back() += letter;
     }
   }
   return parts;
+}
+
+bool is_list(const std::string& value) {
+  return value.size() > 2 && value.front() == '[' && value.back() == ']';
+}
+
+/// The one number that a value is, or those of its list; none if it is neither.
+std::vector<double> numbers_of(const std::string& value) {
+  std::vector<std::string> words = {value};
+  if (is_list(value)) words = split(value.substr(1, value.size() - 2));
+  std::vector<double> numbers;
+  for (const std::string& word : words) {
+    const auto number = clade::parse_number(clade::trimmed(word));
+    if (!number) return {};
+    numbers.push_back(*number);
+  }
+  return numbers;
 }
 
 /// q(y|x) of every point of the data, for each latent: of those that a run learned from, too, for
@@ -58,10 +81,28 @@ void add_clusters(const TrainedRun& run, const json& figures, clade::SweptValue&
   }
 }
 
-clade::SweptValue result_of(const std::string& value, const std::vector<fs::path>& folders) {
+bool has_lists(const Sweep& sweep) {
+  return std::any_of(sweep.values.begin(), sweep.values.end(), is_list);
+}
+
+/// What the axis of a chart is called: lists are at their places in the sweep.
+std::string axis_of(const Sweep& sweep) {
+  if (!has_lists(sweep)) return sweep.key;
+  std::string text;
+  for (size_t i = 0; i < sweep.values.size(); ++i) {
+    text += (i == 0 ? ": " : ", ") + std::to_string(i + 1) + " is " + sweep.values[i];
+  }
+  return sweep.key + text;
+}
+
+/// At the value number `which` of the sweep.
+clade::SweptValue result_of(const Sweep& sweep, size_t which,
+                            const std::vector<fs::path>& folders) {
   clade::SweptValue result;
-  result.value = value;
-  result.size = result.place = *clade::parse_number(value);
+  result.value = sweep.values[which];
+  const auto numbers = numbers_of(result.value);
+  result.size = std::accumulate(numbers.begin(), numbers.end(), 0.0);
+  result.place = has_lists(sweep) ? static_cast<double>(which + 1) : result.size;
   for (const fs::path& folder : folders) {
     const TrainedRun run = open_run(folder);
     const json metrics = read_metrics(folder);
@@ -76,8 +117,17 @@ clade::SweptValue result_of(const std::string& value, const std::vector<fs::path
 
 }  // namespace
 
+bool Sweep::is_of_clusters() const {
+  return key == "model.clusters" || key == "model.components";
+}
+
 std::string Sweep::name_of(const std::string& value) const {
-  return key.substr(key.rfind('.') + 1) + "-" + value;
+  std::string name = key.substr(key.rfind('.') + 1) + "-";
+  for (const char letter : value) {
+    if (letter == ',') name += '-';
+    if (std::string(",[] ").find(letter) == std::string::npos) name += letter;
+  }
+  return name;
 }
 
 std::string Sweep::setting_of(const std::string& value) const {
@@ -91,12 +141,12 @@ Sweep parse_sweep(const std::string& word) {
                              "; write, for example, --sweep model.clusters=5,10,20");
   };
   if (equals == std::string::npos || equals == 0) refuse("has no setting and values");
-  Sweep sweep{word.substr(0, equals), split(word.substr(equals + 1), ',')};
-  std::set<double> different;  // 0.001 is 1e-3
+  Sweep sweep{word.substr(0, equals), split(word.substr(equals + 1))};
+  std::set<std::vector<double>> different;  // 0.001 is 1e-3
   for (const std::string& value : sweep.values) {
-    const auto number = clade::parse_number(value);
-    if (!number) refuse("has \"" + value + "\", which is no number");
-    different.insert(*number);
+    const auto numbers = numbers_of(value);
+    if (numbers.empty()) refuse("has \"" + value + "\", which is no number or list of numbers");
+    different.insert(numbers);
   }
   if (different.size() < sweep.values.size()) refuse("has a value twice");
   if (different.size() < 2) refuse("has one value, which needs no sweep");
@@ -107,7 +157,7 @@ void show_sweep(const Sweep& sweep, const std::vector<std::vector<fs::path>>& fo
                 const fs::path& out) {
   std::vector<clade::SweptValue> results;
   for (size_t i = 0; i < folders.size(); ++i) {
-    if (!folders[i].empty()) results.push_back(result_of(sweep.values[i], folders[i]));
+    if (!folders[i].empty()) results.push_back(result_of(sweep, i, folders[i]));
   }
   if (results.empty()) return;
   const std::string table = clade::sweep_table(sweep.key, results);
@@ -115,6 +165,6 @@ void show_sweep(const Sweep& sweep, const std::vector<std::vector<fs::path>>& fo
   std::printf("%s\n", table.c_str());
   say("sweep: " + (out / "sweep.md").string());
   for (const std::string& note :
-       clade::write_sweep_plot(sweep.key, clade::sweep_figures(results), out))
+       clade::write_sweep_plot(axis_of(sweep), clade::sweep_figures(results), out))
     say(note);
 }

@@ -5,15 +5,17 @@
 
 /// What --sweep asks for: a setting, and the values it takes one after the other.
 struct Sweep {
-  std::string key;                  ///< "model.clusters"
-  std::vector<std::string> values;  ///< Numbers, in the order given; none: no sweep.
+  std::string key;  ///< "model.clusters"
+  /// Numbers, or lists of them such as "[5,5]", in the order given; none: no sweep.
+  std::vector<std::string> values;
 
-  std::string name_of(const std::string& value) const;     ///< "clusters-10"
+  bool is_of_clusters() const;  ///< model.clusters, or what mixtures p(z) call them.
+  std::string name_of(const std::string& value) const;     ///< "clusters-10", "clusters-5-5"
   std::string setting_of(const std::string& value) const;  ///< "model.clusters=10"
 };
 
-/// Reads "model.clusters=5,10,20". Throws ConfigError for values that are no numbers, fewer than
-/// two, or one twice.
+/// Reads "model.clusters=5,10,20". Throws ConfigError for values that are neither numbers nor lists
+/// of them, fewer than two, or one twice.
 Sweep parse_sweep(const std::string& word);
 
 /// Writes what the finished runs in `folders`, those of each value, give into `out`: sweep.md, with

@@ -918,6 +918,10 @@ TEST_F(Command, BenchSweepsOverTheNumberOfClusters) {
     sweep = wrong;
     expect_refusal(bench, {"--sweep", wrong});
   }
+  sweep = "model.clusters=[4,4],[4";
+  expect_refusal(bench, {"\"[4\"", "no number or list"});
+  sweep = "model.clusters=[4,4],[4.0,4]";
+  expect_refusal(bench, {"a value twice"});
   sweep = "model.nope=1,2";
   expect_refusal(bench, {"--sweep model.nope=1: unknown key"});
   sweep = "seed=1,2";
@@ -933,6 +937,34 @@ TEST_F(Command, BenchSweepsOverTheNumberOfClusters) {
   }
   EXPECT_EQ(results().at("points/cp_vae/clusters-3").at("clusters"), 3);
   EXPECT_NE(run(bench).out.find("4 finished before"), std::string::npos);
+}
+
+TEST_F(Command, BenchSweepsOverClustersByEachModelsNameAndOverLists) {
+  write_points("points.csv");
+  std::vector<std::string> bench = {
+      "bench", "points.csv", "--models", "mog",     "--labels",
+      "kind",  "--threads",  "1",        "--sweep", "model.clusters=2,3"};
+  for (const char* setting : {"train.epochs=1", "train.batch=50"}) {
+    bench.insert(bench.end(), {"--set", setting});
+  }
+  const Outcome mixture = run(bench);
+  ASSERT_EQ(mixture.code, 0) << mixture.err;
+  EXPECT_EQ(results().at("points/mog/clusters-3").at("clusters"), 3);
+  const std::string command = results().at("points/mog/clusters-3").at("command");
+  EXPECT_NE(command.find("--set model.components=3"), std::string::npos) << command;
+  bench[3] = "vae";
+  expect_refusal(bench, {"--sweep model.clusters: vae has one component", "model.prior"});
+
+  bench[3] = "vlac";
+  bench[9] = "model.clusters=[2,3],4";
+  const Outcome lists = run(bench);
+  ASSERT_EQ(lists.code, 0) << lists.err;
+  EXPECT_EQ(results().at("points/vlac/clusters-2-3").at("clusters"), nlohmann::json({2, 3}));
+  EXPECT_EQ(results().at("points/vlac/clusters-4").at("clusters"), nlohmann::json({4, 4}));
+  const std::string table = read(folder_ / "runs/bench/points/vlac/sweep.md");
+  for (const char* line : {"\n| [2,3], y1 | −", "\n| [2,3], y2 | −", "\n| 4, y1 | −"}) {
+    EXPECT_NE(table.find(line), std::string::npos) << line << table;
+  }
 }
 
 TEST_F(Command, BenchDrawsLikelihoodsByHowManyLabelsRowsLearnFrom) {

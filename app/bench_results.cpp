@@ -32,7 +32,7 @@ json run_json(const BenchRun& run, const fs::path& out) {
   }
   entry["metrics"] = read_metrics(run.folder);
   taking_apart(run, [&] {
-    for (json& split : entry["metrics"]) split.erase("layer_kl");  // a number a unit
+    for (json& split : entry["metrics"]) split.erase("unit_kl");
     const json checkpoint = clade::read_checkpoint_numbers(run.folder);
     if (checkpoint.empty()) return;
     const int64_t epochs = checkpoint.at("epoch");

@@ -47,7 +47,7 @@ void cluster_rows(const json& metrics, const std::string& latent, const json::js
 void print_table(const json& metrics) {
   using Pointer = json::json_pointer;
   std::string header;
-  int64_t samples = 1;
+  int64_t samples = 1, few = 1;
   int64_t clusters = 2;
   bool summed = false;  // every cluster inside each weight, which even one sample gains from
   json terms = json::object();
@@ -61,6 +61,7 @@ void print_table(const json& metrics) {
     header += padded;
     const json& likelihood = figures.at("log_likelihood");
     samples = std::max(samples, likelihood.at("importance_samples").get<int64_t>());
+    few = std::max(few, likelihood.value(Pointer("/few/importance_samples"), int64_t{1}));
     summed = summed || likelihood.value("sum_clusters", false);
     clusters = figures.value("clusters", clusters);
     terms = figures.at("terms");
@@ -77,9 +78,13 @@ void print_table(const json& metrics) {
   }
   row(metrics, "  in bits per dimension, negative", Pointer("/bits_per_dimension"), "%.3f");
   row(metrics, "bound of standardised values", Pointer("/standardised/elbo"), "%.2f");
+  const auto likelihood_row = [&](int64_t of, const char* at) {
+    row(metrics, "log-likelihood, S = " + std::to_string(of) + (summed ? ", summed" : ""),
+        Pointer(at), "%.2f");
+  };
+  if (few > 1) likelihood_row(few, "/log_likelihood/few/value");
   if (samples > 1 || summed) {
-    row(metrics, "log-likelihood, S = " + std::to_string(samples) + (summed ? ", summed" : ""),
-        Pointer("/log_likelihood/value"), "%.2f");
+    likelihood_row(samples, "/log_likelihood/value");
     row(metrics, "  of standardised values", Pointer("/standardised/log_likelihood"), "%.2f");
   }
   row(metrics, "features at least deviation", Pointer("/features_at_least_deviation"), "%.0f");

@@ -37,9 +37,7 @@ std::string said_of(const json& row) {
 /// What may differ between the rows of a curve goes.
 json without_labels(json settings) {
   if (settings.contains("data")) settings["data"].erase("label_budget");
-  // How F_S is computed is none of training; what it is of has a curve of its own.
-  const bool summed = settings.value(json::json_pointer("/evaluate/sum_clusters"), false);
-  settings["evaluate"] = {{"sum_clusters", summed}};
+  settings.erase("evaluate");  // what it changes in kind has a curve of its own
   return settings;
 }
 
@@ -69,33 +67,38 @@ std::map<Shared, LabelRows> rows_by_settings(const json& results) {
   return with_labels;
 }
 
-/// Mean and deviation of the log-likelihood by each number of importance samples there is.
-std::map<int64_t, json> likelihoods_of(const json& summary) {
-  std::map<int64_t, json> all;
-  const auto add = [&](int64_t samples, json figure, double sign) {
+/// Importance samples, and whether the clusters are summed inside their weights.
+using Kind = std::pair<int64_t, bool>;
+
+/// Mean and deviation of the log-likelihood of each kind there is.
+std::map<Kind, json> likelihoods_of(const json& summary) {
+  std::map<Kind, json> all;
+  const auto add = [&](Kind kind, json figure, double sign) {
     if (!figure.is_object()) return;
     figure["mean"] = sign * figure.at("mean").get<double>();
-    all.emplace(samples, std::move(figure));
+    all.emplace(kind, std::move(figure));
   };
-  add(1, summary.at("negative_bound"), -1);
-  add(kFewSamples, summary.at("log_likelihood_of_few"), 1);
-  add(summary.value("importance_samples", int64_t{1}), summary.value("log_likelihood", json()), 1);
+  const bool summed = summary.value("sum_clusters", false);
+  add({1, false}, summary.at("negative_bound"), -1);
+  add({kFewSamples, summed}, summary.at("log_likelihood_of_few"), 1);
+  add({summary.value("importance_samples", int64_t{1}), summed},
+      summary.value("log_likelihood", json()), 1);
   return all;
 }
 
-/// A curve for each number of samples that more than one of the rows has.
+/// A curve for each kind of likelihood that more than one of the rows has.
 void add_curves(const std::string& name, const LabelRows& rows, std::vector<LabelCurve>& curves) {
-  std::map<int64_t, LabelCurve> by_samples;
+  std::map<Kind, LabelCurve> by_kind;
   for (const auto& [labels, summary] : rows.summaries) {
-    for (const auto& [samples, figure] : likelihoods_of(summary)) {
-      LabelCurve& curve = by_samples[samples];
-      curve.name = name + ", IW " + std::to_string(samples);
+    for (const auto& [kind, figure] : likelihoods_of(summary)) {
+      LabelCurve& curve = by_kind[kind];
+      curve.name = name + ", IW " + std::to_string(kind.first) + (kind.second ? ", y summed" : "");
       curve.labels.push_back(static_cast<double>(labels));
       curve.value.push_back(figure.at("mean"));
       curve.deviation.push_back(figure.value("sd", std::nan("")));
     }
   }
-  for (auto& [samples, curve] : by_samples) {
+  for (auto& [kind, curve] : by_kind) {
     if (curve.labels.size() > 1) curves.push_back(std::move(curve));
   }
 }

@@ -87,11 +87,18 @@ TEST(LabelCurves, LeaveOutRowsOfWhichNoSettingsAreKnown) {
 }
 
 TEST(LabelCurves, TellLikelihoodsWithTheClustersSummedApart) {
-  json summed = row(100), finer = row(100);
-  summed["settings"]["evaluate"] = {{"sum_clusters", true}};
+  json summed = row(100), summed_too = row(20), finer = row(100);
+  for (json* one : {&summed, &summed_too}) {
+    for (json& run : one->at("runs")) {
+      run["metrics"]["test"]["log_likelihood"]["sum_clusters"] = true;
+    }
+  }
   finer["settings"]["evaluate"] = {{"precision", "bf16"}};
-  EXPECT_TRUE(label_curves({{"a", row(20)}, {"b", summed}}).empty());
   EXPECT_EQ(label_curves({{"a", row(20)}, {"b", finer}}).size(), 3u);
+  EXPECT_EQ(label_curves({{"a", row(20)}, {"b", summed}}).size(), 1u) << "the bound";
+  const auto both = label_curves({{"a", summed_too}, {"b", summed}});
+  ASSERT_EQ(both.size(), 3u);
+  EXPECT_EQ(both[2].name, "cagem on mnist, K = 10, IW 50, y summed");
 }
 
 }  // namespace

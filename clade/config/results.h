@@ -9,7 +9,10 @@ namespace clade {
 /// with metrics as in RUN/metrics.json; those with "failed" in place of metrics do not count. Each
 /// figure is {"mean", "sd", "best", "runs"}: sd over n − 1, absent for one run; best is that of the
 /// run with the best validation bound, absent without validation points. Figures: negative_bound,
-/// log_likelihood (importance_samples of it, where there was more than one), the clustering scores,
+/// log_likelihood of the runs with the most importance_samples, and of those the ones that
+/// sum_clusters if there are any (none of the three if all are the bound itself),
+/// log_likelihood_of_few of runs that sum them likewise, bits_per_dimension, "layers" by name with
+/// kl, active_units and units, the clustering scores,
 /// the errors of classifiers by name, in percent ("error"), clusters_in_use,
 /// clusters_told_apart, clusters_above_even_share, label_shared_clusters, what is measured of
 /// one-dimensional generations, seconds.

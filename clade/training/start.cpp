@@ -140,7 +140,7 @@ torch::Tensor one_hot(const torch::Tensor& labels, const std::string& path, int6
 
 Start start_from_mixture(const torch::Tensor& codes, bool diagonal, const std::string& said_of,
                          int64_t clusters, uint64_t seed, const StartProgress& progress) {
-  auto generator = make_generator(derive_seed(seed, "mixture"), codes.device());
+  auto generator = make_generator(derive_seed(seed, "mixture"));
   MixtureOptions options;
   options.starts = mixture_starts(clusters);
   options.diagonal = diagonal;
@@ -161,7 +161,7 @@ Start start_from_mixture(const torch::Tensor& codes, bool diagonal, const std::s
 
 Start start_from_k_means(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
                          uint64_t seed, const StartProgress& progress) {
-  auto generator = make_generator(derive_seed(seed, "k-means"), x.device());
+  auto generator = make_generator(derive_seed(seed, "k-means"));
   const KMeansOptions options;
   const KMeans found =
       k_means(x, clusters, options, generator, reporting("k-means, starts", progress));
@@ -174,11 +174,11 @@ Start start_from_k_means(const torch::Tensor& x, const std::string& said_of, int
   return start;
 }
 
-/// n of the rows of x, [N, D], none twice, in the order in which they are drawn: [n, D].
+/// n of the rows of x, [N, D], none twice, in the order in which they are drawn, by a generator of
+/// the CPU: [n, D].
 torch::Tensor drawn_rows(const torch::Tensor& x, int64_t n, Generator& generator) {
-  const auto order =
-      torch::randperm(x.size(0), generator, torch::TensorOptions(torch::kInt64).device(x.device()));
-  return x.index_select(0, order.slice(0, 0, n));
+  const auto order = torch::randperm(x.size(0), generator, torch::kInt64);
+  return x.index_select(0, order.slice(0, 0, n).to(x.device()));
 }
 
 LayoutOptions layout_options(int64_t points) {
@@ -207,7 +207,7 @@ Repeated repeated_in_samples(const torch::Tensor& x, int64_t clusters, uint64_t 
   const int64_t n = std::min(x.size(0), kMostRepeated), quarter = n / 4;
   Repeated repeated;
   if (n < kFewestRepeated * clusters) return repeated;
-  auto generator = make_generator(derive_seed(seed, "repeated"), x.device());
+  auto generator = make_generator(derive_seed(seed, "repeated"));
   const auto points = drawn_rows(x, n, generator);
   const auto agreement = [&](const auto& clusters_of) {
     const auto one = clusters_of(points.slice(0, 0, n - quarter)).slice(0, quarter);
@@ -274,7 +274,7 @@ std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, 
   };
   const bool full = enough_for(D * (D + 3) / 2);
   if (!full && !enough_for(2 * D)) return {};
-  auto generator = make_generator(derive_seed(seed, "gaussians"), x.device());
+  auto generator = make_generator(derive_seed(seed, "gaussians"));
   const auto points = drawn_rows(x, n, generator);
   const auto held_back = points.slice(0, 0, n / 5), fitted = points.slice(0, n / 5);
   MixtureOptions options;
@@ -306,7 +306,7 @@ Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, 
     start.made_by["repeated"] = repeated.said();
     return start;
   }
-  auto generator = make_generator(derive_seed(seed, "layout"), x.device());
+  auto generator = make_generator(derive_seed(seed, "layout"));
   const LayoutOptions options = layout_options(x.size(0));
   const auto layout =
       neighbour_layout(x, options, generator, reporting("layout, epochs", progress));

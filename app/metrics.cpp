@@ -99,7 +99,7 @@ void print_table(const json& metrics) {
       "%.2f");
   row(metrics, "KL of aggregated codes to prior", Pointer("/information/aggregated_kl"), "%.2f");
   if (clusters > 1) {
-    row(metrics, "entropy of q(y), nats", Pointer("/information/cluster_entropy"), "%.2f");
+    row(metrics, "entropy of q(y), nats", Pointer("/cluster_entropy"), "%.2f");
   }
   row(metrics, "bound with a relaxed cluster", Pointer("/relaxed_elbo"), "%.2f");
   row(metrics, "looser bound of the paper", Pointer("/looser_elbo"), "%.2f");

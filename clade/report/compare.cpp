@@ -42,7 +42,7 @@ constexpr Figure kFigures[] = {
     {"largest cluster", "/largest_cluster", 3},
     {"mutual information", "/information/mutual_information", 2},
     {"aggregated KL", "/information/aggregated_kl", 2},
-    {"entropy of q(y)", "/information/cluster_entropy", 2},
+    {"entropy of q(y)", "/cluster_entropy", 2},
     {"Wasserstein-1", "/generation/wasserstein_1", 4},
     {"Wasserstein-1 of a perfect model", "/generation/wasserstein_1_floor", 4},
     {"Wasserstein-1, clusters alike", "/generation/wasserstein_1_uniform", 4},

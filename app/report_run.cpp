@@ -12,7 +12,7 @@
 #include "app/say.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
-#include "clade/models/mean_bound.h"
+#include "clade/models/evaluation_mode.h"
 #include "clade/report/collect.h"
 #include "clade/report/compare.h"
 #include "clade/report/sheet.h"

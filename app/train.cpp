@@ -115,7 +115,7 @@ std::string progress_text(const clade::TrainingProgress& progress) {
     }
     line += ")  ";
   }
-  std::snprintf(text, sizeof text, "%.0f samples/s  %s left at most", progress.samples_per_second,
+  std::snprintf(text, sizeof text, "%.0f samples/s  about %s left", progress.samples_per_second,
                 clade::duration(progress.seconds_left).c_str());
   return line + text;
 }
@@ -431,7 +431,7 @@ void add_train(CLI::App& app) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   command->add_option("--seed", arguments->seed, "everything random follows from it");
-  command->add_option("--device", arguments->device, "cpu or cuda");
+  take_device(*command, arguments->device);
   command->add_option("--threads", arguments->threads, "CPU threads; all by default");
   command->add_option("--out", arguments->out,
                       "run folder; by default runs/MODEL-DATA-SEED, or runs/ROW-SEED");

@@ -12,6 +12,7 @@
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/evaluation/one_dimension.h"
 #include "clade/evaluation/posteriors.h"
+#include "clade/models/evaluation_mode.h"
 #include "clade/ops/precision.h"
 
 namespace clade {

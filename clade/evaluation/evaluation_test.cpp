@@ -8,6 +8,7 @@
 #include "clade/evaluation/evaluate.h"
 #include "clade/evaluation/log_likelihood.h"
 #include "clade/evaluation/posteriors.h"
+#include "clade/models/evaluation_mode.h"
 #include "clade/models/small_models_for_tests.h"
 #include "clade/models/two_levels_for_tests.h"
 #include "clade/models/vae.h"

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "clade/models/evaluation_mode.h"
+
 namespace clade {
 namespace {
 

@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "clade/models/mean_bound.h"
+#include "clade/models/evaluation_mode.h"
 
 namespace clade {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include "clade/models/evaluation_mode.h"
+
 namespace clade {
 namespace {
 

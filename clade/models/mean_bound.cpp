@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "clade/models/evaluation_mode.h"
+
 namespace clade {
 
 int64_t rows_at_a_time(const Model& model) {

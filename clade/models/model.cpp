@@ -6,8 +6,8 @@
 
 #include "clade/core/error.h"
 #include "clade/core/require.h"
+#include "clade/models/evaluation_mode.h"
 #include "clade/models/joined.h"
-#include "clade/models/mean_bound.h"
 #include "clade/models/pairs.h"
 
 namespace clade {

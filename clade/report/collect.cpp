@@ -13,6 +13,7 @@
 #include "clade/evaluation/contrasts.h"
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/evaluation/posteriors.h"
+#include "clade/models/evaluation_mode.h"
 #include "clade/models/traversal.h"
 #include "clade/report/clusters.h"
 #include "clade/report/sheet.h"

@@ -190,7 +190,9 @@ TrainingState read_checkpoint(const std::filesystem::path& folder) {
 
 bool is_complete(const json& numbers, const TrainOptions& options) {
   const Standing standing = standing_of(numbers);
-  return standing.epoch >= options.epochs_in_all(options.stalled_at(standing));
+  const bool used = numbers.value(json::json_pointer("/provenance/start/used"), true);
+  const TrainOptions taken = options.once_found(used);
+  return standing.epoch >= taken.epochs_in_all(taken.stalled_at(standing));
 }
 
 }  // namespace clade

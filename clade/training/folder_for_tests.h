@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include "clade/training/observer.h"
+
 namespace clade {
 
 /// A folder for one test, and folders in it for the runs of the test.
@@ -25,6 +27,16 @@ class Folder : public testing::Test {
   }
 
   std::filesystem::path folder_;
+};
+
+/// Stops training after so many steps.
+class StopAfter : public TrainingObserver {
+ public:
+  explicit StopAfter(int64_t steps) : left_(steps) {}
+  bool after_step(const TrainingProgress&) override { return --left_ > 0; }
+
+ private:
+  int64_t left_;
 };
 
 }  // namespace clade

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "clade/core/random.h"
+#include "clade/models/evaluation_mode.h"
 #include "clade/models/mean_bound.h"
 
 namespace clade {

@@ -212,6 +212,12 @@ int64_t TrainOptions::clusters_found_at() const {
   return start.rfind("autoencoder", 0) == 0 ? (start_epochs + 1) / 2 : 0;
 }
 
+TrainOptions TrainOptions::once_found(bool used) const {
+  TrainOptions options = *this;
+  if (!used && clusters_found_at() == 0) options.start = "none";
+  return options;
+}
+
 double TrainOptions::learning_rate_at(int64_t epoch, std::optional<int64_t> stalled_at) const {
   const double rate =
       learning_rate * std::pow(learning_rate_decay, static_cast<double>(epoch / decay_every));

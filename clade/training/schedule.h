@@ -96,6 +96,10 @@ struct TrainOptions : Options {
   /// been trained on the bound itself; 0 if there is one only.
   int64_t restarts_end() const;
 
+  /// These settings once the clusters are found: if none is `used`, as if there were no start,
+  /// unless epochs of its stage are over; what is left of it then goes on.
+  TrainOptions once_found(bool used) const;
+
   /// After how many epochs the clustering is found: at once, or by an autoencoder when that has
   /// been trained for half the stage.
   int64_t clusters_found_at() const;

@@ -79,16 +79,6 @@ TrainedModel started(const std::string& name, const Splits& data) {
   return make_model(name, small_options(name), data, /*seed=*/7, torch::kCPU);
 }
 
-/// Stops training after so many steps.
-class StopStart : public TrainingObserver {
- public:
-  explicit StopStart(int64_t steps) : left_(steps) {}
-  bool after_step(const TrainingProgress&) override { return --left_ > 0; }
-
- private:
-  int64_t left_;
-};
-
 using StartFiles = StartFolder;
 
 TEST_F(StartFiles, AreReadInTheOrderOfTheFileWhateverTheSplit) {
@@ -225,7 +215,7 @@ class Starting : public StartFolder, public testing::WithParamInterface<std::str
                        int64_t steps = 1000) {
     auto model = started(GetParam(), data);
     RunFolder kept(folder(run));
-    StopStart stop(steps);
+    StopAfter stop(steps);
     Trainer trainer(model, data, options, /*seed=*/7);
     if (!trainer.run({&kept, &stop}).interrupted) return model;
     auto resumed = started(GetParam(), data);
@@ -476,7 +466,7 @@ TEST_F(StartOfTraining, OfAModelThatLearnsLabelsIsUsedIfTheyAgree) {
     TrainOptions options = from_file(path, /*hold=*/5);
     auto model = started("m2", data);
     RunFolder run(folder(agrees ? "agrees" : "not"));
-    StopStart stop(4);  // within the second epoch
+    StopAfter stop(4);  // within the second epoch
     Trainer(model, data, options, 7).run({&run, &stop});
     auto resumed = started("m2", data);
     Trainer again(resumed, data, options, 7);
@@ -501,6 +491,47 @@ TEST_F(StartOfTraining, OfAModelThatLearnsLabelsIsUsedIfTheyAgree) {
       EXPECT_TRUE(torch::equal(tensor, state_of(*whole.model).at(name))) << name;
     }
   }
+}
+
+/// Notes whether training drew relaxed clusters.
+class NoteRelaxed : public TrainingObserver {
+ public:
+  void after_epoch(const EpochLog& log) override { relaxed = log.train.relaxed; }
+  bool relaxed = false;
+};
+
+TEST_F(StartOfTraining, ThatTellsOneLatentOfTwoLeavesTheBoundRelaxed) {
+  const Splits data = shuffled_kinds();
+  for (const std::string name : {"indq", "vlac"}) {
+    auto of = make_model(name, small_options(name, 3, "gumbel"), data, /*seed=*/7, torch::kCPU);
+    NoteRelaxed note;
+    Trainer(of, data, from_file(kinds_file(), 2), 7).run({&note});
+    EXPECT_EQ(note.relaxed, name == "vlac");
+  }
+}
+
+/// A finished run is as finished when it is opened again, though its labels did away with the start
+/// that its settings ask for: early stopping counts without one.
+TEST_F(StartOfTraining, ThatLabelsDoNotAgreeWithIsNotWaitedForOnResume) {
+  Splits data = shuffled_kinds();
+  data.labelled = first_labelled(data, 12);
+  data.labelled.labels = (data.labelled.labels + torch::arange(12)).remainder(3);
+  TrainOptions options = from_file(kinds_file(), 0);
+  options.epochs = 60;
+  options.start_epochs = 20;
+  options.learning_rate = 0.3;  // stalls
+  options.look_ahead = 3;
+  auto model = started("m2", data);
+  RunFolder run(folder("stalls"));
+  Trainer(model, data, options, 7).run({&run});
+  ASSERT_FALSE(model.provenance.at("start").value("used", true));
+  const auto numbers = read_checkpoint_numbers(folder("stalls"));
+  ASSERT_LT(numbers.at("epoch").get<int64_t>(), 25);  // too soon for a schedule with the start
+  EXPECT_TRUE(is_complete(numbers, options));
+  auto again = started("m2", data);
+  Trainer resumed(again, data, options, 7);
+  run.resume(resumed);
+  EXPECT_TRUE(resumed.finished());
 }
 
 /// An autoencoder's clusters are found within the stage, which goes on without them.

@@ -141,6 +141,14 @@ void TrainingStep::guide(const Responsibilities& responsibilities, Guidance guid
   guidance_ = guidance;
 }
 
+bool TrainingStep::is_told() const {
+  const auto& latents = model_.discrete();
+  return guidance_ == Guidance::told &&
+         std::all_of(latents.begin(), latents.end(), [&](const Discrete& latent) {
+           return responsibilities_.count(latent.name) > 0;
+         });
+}
+
 void TrainingStep::take(const torch::Tensor& rows, double learning_rate) {
   adam_.begin_step(learning_rate);
   step_number_.fill_(adam_.steps);

@@ -76,7 +76,9 @@ class TrainingStep {
   /// Model::guided_bound), on the elbo; none: as the model infers them, on the objective.
   void guide(const Responsibilities& responsibilities, Guidance guidance = Guidance::told);
   bool is_guided() const { return !responsibilities_.empty(); }
-  bool is_told() const { return is_guided() && guidance_ == Guidance::told; }
+
+  /// Whether every latent's clusters are told, so that the estimator draws none.
+  bool is_told() const;
 
   /// rows: [b] int64, of the training data.
   void take(const torch::Tensor& rows, double learning_rate);

@@ -8,6 +8,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
+#include "clade/models/evaluation_mode.h"
 #include "clade/training/found_clusters.h"
 #include "clade/training/provenance.h"
 
@@ -156,6 +157,7 @@ bool Trainer::finished() const {
 
 void Trainer::resume(const TrainingState& state, const std::string& source) {
   check_state(state, source);
+  if (!state.starts.empty()) take_starts(state.starts);
   load_state(model_, state.weights, source);
   restore_generator(state.generator, source);
   standing_ = state.standing;
@@ -172,7 +174,6 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   adam.steps = state.steps;
   adam.first_moment.copy_(state.first_moment);
   adam.second_moment.copy_(state.second_moment);
-  if (!state.starts.empty()) take_starts(state.starts);
   if (standing_.position > 0) {
     guide();
     order_ = state.order.to(data_.train.x.device());
@@ -382,8 +383,7 @@ void Trainer::take_starts(std::vector<Start> starts) {
   }
   const bool used = !responsibilities_.empty();
   options_.start = start_asked_;
-  // As if there were none, unless epochs of its stage are over; what is left of it goes on.
-  if (!used && options_.clusters_found_at() == 0) options_.start = "none";
+  options_ = options_.once_found(used);
   if (!used) said["used"] = false;
   said["said"] = said_of(starts_);
   said["hold"] = options_.hold;
@@ -489,14 +489,20 @@ void Trainer::check_finite() {
 }
 
 bool Trainer::after_step(double rate) {
-  const int64_t n = data_.train.size();
-  const int64_t left = (epochs_in_all() - standing_.epoch) * n - standing_.position;
+  const double done =
+      static_cast<double>(standing_.position) / static_cast<double>(data_.train.size());
+  const int64_t of_restarts =
+      restarts_are_over() ? 0 : (options_.restarts - compared_restart()) * options_.restarts_end();
+  const double left = static_cast<double>(epochs_in_all() - standing_.epoch + of_restarts) - done;
+  // Of the first epoch only its steps are known.
+  const double epoch_seconds =
+      last_ ? last_->seconds : static_cast<double>(data_.train.size()) / rate;
   const TrainingProgress progress{standing_.epoch + 1,
                                   epochs_in_all(),
                                   options_.stage_of(standing_.epoch, standing_.stalled_at),
-                                  static_cast<double>(standing_.position) / static_cast<double>(n),
+                                  done,
                                   rate,
-                                  static_cast<double>(left) / rate,
+                                  left * epoch_seconds,
                                   last_ ? &*last_ : nullptr,
                                   compared_restart(),
                                   options_.restarts};

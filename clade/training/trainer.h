@@ -89,7 +89,7 @@ class Trainer {
   TrainedModel& trained_;
   Model& model_;
   const Splits& data_;
-  TrainOptions options_;     // but for a start found at once, labels not agreeing: none
+  TrainOptions options_;     // once its start is found, as once_found() has them
   std::string start_asked_;  // train.start
   uint64_t seed_;
   double log_volume_;  // what is said of a bound has it less; best_bound_ and checkpoints do not

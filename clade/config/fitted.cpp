@@ -13,7 +13,6 @@ constexpr int64_t kFewestEpochs = 10, kMostEpochs = 1000;
 constexpr int64_t kMostBatch = 100, kLeastBatch = 20, kLeastSteps = 20;  // the last an epoch
 constexpr int64_t kMostWidth = 500, kLeastWidth = 64, kMostLatent = 20;
 constexpr double kRate = 1e-3;
-constexpr double kHold = 20;
 constexpr double kCooldown = 0.4, kWarmup = 0.375, kStart = 0.06;  // shares of all epochs
 
 // Of a ladder with clusters on several levels, which first learns what each level says.
@@ -139,7 +138,8 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   ModelOptions& model = *experiment.model;
   TrainOptions& train = experiment.train;
   const int64_t points = data.train.size();
-  const bool learns = find_model(experiment.model_name).takes_labels && data.labelled.size() > 0;
+  const ModelEntry& entry = find_model(experiment.model_name);
+  const bool learns = entry.takes_labels && data.labelled.size() > 0;
   fit_model(data.train.features(), learns ? data.labelled.label_names.size() : 0, model);
   file.read("model", model);
   model.validate();
@@ -154,7 +154,7 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
     fit_stages(K > 1 && K <= points, train);
   }
   file.read("train", train);
-  if (train.has_start() && train.objective == "elbo") train.hold = kHold;
+  if (train.has_start() && train.objective == "elbo") train.hold = entry.hold;
   if (train.start.rfind("autoencoder", 0) == 0)
     train.start_epochs = std::max<int64_t>(2, train.start_epochs);
   file.read("train", train);

@@ -39,6 +39,11 @@ TEST(Fitted, OfImagesAreWhatMnistIsKnownToNeed) {
   EXPECT_EQ(latent_of(images), 20);
 }
 
+TEST(Fitted, HoldsWeaklyWhatZAloneDecides) {
+  EXPECT_EQ(fitted(1000, 16, {}, "gmvae").train.hold, 1);
+  EXPECT_EQ(fitted(1000, 16, {"train.hold=4"}, "gmvae").train.hold, 4);
+}
+
 TEST(Fitted, OfSmallTablesTakeAsManySteps) {
   for (const int64_t points : {30, 150, 1000, 8000}) {
     const Experiment table = fitted(points, 16, {});

@@ -11,7 +11,8 @@ struct AdgmOptions : ModelOptions {
   int64_t latent = 100;
   int64_t auxiliary = 100;
   TrunkOptions trunk{"dense", {"500", "500"}, "relu", true};
-  EstimatorOptions estimator;
+  /// Pairs that q(y | x) never uses would rule the batch norms, and y fall out of use.
+  EstimatorOptions estimator{.weigh_statistics = true};
 
   std::vector<Option> options() override;
   void validate() const override;

@@ -13,7 +13,8 @@ struct CagemOptions : ModelOptions {
   bool skip = true;  ///< Whether q(z2 | x, y, z1) reads x itself.
   bool warm_up_clusters = true;
   TrunkOptions trunk{"dense", {"1024", "512"}, "relu", true};
-  EstimatorOptions estimator;
+  /// Pairs that q(y | x) never uses would rule the batch norms, and y fall out of use.
+  EstimatorOptions estimator{.weigh_statistics = true};
 
   std::vector<Option> options() override;
   void validate() const override;

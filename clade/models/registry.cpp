@@ -42,6 +42,11 @@ ModelEntry with_labels(ModelEntry entry) {
   return entry;
 }
 
+ModelEntry held_by(double hold, ModelEntry entry) {
+  entry.hold = hold;
+  return entry;
+}
+
 template <class M>
 ModelEntry with_prior(const std::string& name, const std::string& summary,
                       const std::string& prior) {
@@ -78,7 +83,7 @@ const std::vector<ModelEntry>& models() {
       entry<Lvae>("lvae", "a ladder of continuous layers, inferred from the top down"),
       entry<Hvae>("hvae", "two continuous layers, no cluster"),
       with_prior<Hvae>("hvp", "hvae with a vampprior as p(z2)", "vampprior"),
-      entry<Gmvae>("gmvae", "clusters in z, all of them shaped by a style w"),
+      held_by(1, entry<Gmvae>("gmvae", "clusters in z, all of them shaped by a style w")),
       entry<Vlac>("vlae", "a ladder of continuous layers, independent in p(z), no cluster",
                   [](auto& options) { options.mixtures = false; }),
       entry<Vlac>("vlac", "vlae with clusters on its levels: several clusterings of the same data"),

@@ -20,6 +20,9 @@ struct ModelEntry {
                                        Generator& generator)>
       make;
   bool takes_labels = false;  ///< What Model::takes_labels() will say.
+  /// The weight by which training holds on to clusters found elsewhere if nobody gives another.
+  /// Where z alone decides y, a firm hold drives z apart to make sure of y.
+  double hold = 20;
 };
 
 /// Every model, in the order in which `clade models` lists them.

@@ -28,7 +28,8 @@ struct GenerateArguments {
   std::vector<std::string> given;
   std::string grid;
   std::optional<uint64_t> seed;
-  bool random = false, means = false, fix_others = false;
+  bool random = false, means = false;
+  std::optional<bool> fix_others;  // of a ladder if a cluster is given, unless asked otherwise
   int64_t count = 0;
 };
 
@@ -215,9 +216,12 @@ void generate(const GenerateArguments& arguments) {
                                             : kRandomCount;
 
   torch::NoGradGuard no_grad;
-  if (arguments.fix_others) {
+  if (arguments.fix_others.value_or(model.has_independent_levels() &&
+                                    names_cluster(given, model))) {
     const auto varied = rows_of(model, given, each_cluster).front();
-    given.merge(model.others_at_one_draw(varied, generator));
+    auto others = model.others_at_one_draw(varied, generator);
+    others.erase(arguments.grid);  // which moves
+    given.merge(others);
   }
   auto rows = rows_of(model, given, each_cluster);
   torch::Tensor sheet;  // [rows, columns, D]
@@ -263,9 +267,10 @@ void add_generate(CLI::App& app) {
       "a latent, drawn from N(0, I), that moves from left to right, in a row for each "
       "cluster or --count rows, with all else alike; of two units, in one row asked "
       "for, both move. Shows means");
-  command->add_flag("--fix-others", arguments->fix_others,
+  command->add_flag("--fix-others,!--vary-others", arguments->fix_others,
                     "draw what is not given once for all points: only the layers that clusters "
-                    "given shape differ from point to point");
+                    "given shape differ from point to point, as they do by default if a cluster of "
+                    "a ladder (vlac) is given; or draw it anew for each");
   command
       ->add_flag("--random", arguments->random,
                  "from the whole model; without a cluster or this, from each cluster")
@@ -280,7 +285,7 @@ void add_generate(CLI::App& app) {
   command->add_flag("--means", arguments->means,
                     "the mean of p(x|z) of each point in place of a draw from it: what a .png "
                     "shows, but less spread out than data are");
-  command->add_option("--device", arguments->device, "cpu or cuda");
+  take_device(*command, arguments->device);
   command->footer(
       "Examples:\n"
       "  clade generate runs/cp_vae-fashion-mnist-1 --out clusters.png\n"

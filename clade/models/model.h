@@ -164,6 +164,10 @@ class Model : public torch::nn::Module {
   /// Whether p and q have parameters in common, as with a vampprior as p(z).
   virtual bool shares_parameters() const;
 
+  /// Whether levels of latents have nothing to do with each other in p: what a cluster of one says
+  /// shows if the others stay as they are.
+  virtual bool has_independent_levels() const { return false; }
+
   /// Whether training can use labels (see labelled_bound).
   virtual bool takes_labels() const { return false; }
 

@@ -53,6 +53,7 @@ class Vlac : public Model {
 
   void begin_epoch(int64_t epoch) override;
   void check_epochs(int64_t epochs) const override;
+  bool has_independent_levels() const override { return true; }
 
  protected:
   void infer(Trace& q, const torch::Tensor& x) override;

@@ -76,7 +76,7 @@ void add_cluster(CLI::App& app) {
   command->add_option("--latent", arguments->latent,
                       "of a model with several discrete latents: which; all by default");
   take_labels(*command, arguments->labels);
-  command->add_option("--device", arguments->device, "cpu or cuda");
+  take_device(*command, arguments->device);
   command->footer(
       "Columns: index (the row, from 0), the file of an image or the column data.id, label if\n"
       "known, cluster, probability; with several discrete latents y2, y2_probability, y3, ...\n"

@@ -23,6 +23,11 @@ inline CLI::Option* take_labels(CLI::App& command, std::string& labels) {
                             "was trained with, if it is there; none for none at all");
 }
 
+/// The option --device, which overrides that of the run or the experiment.
+inline void take_device(CLI::App& command, std::string& device) {
+  command.add_option("--device", device, "cpu or cuda");
+}
+
 // One function a subcommand: it declares its arguments and what runs when it is chosen.
 void add_train(CLI::App& app);
 void add_bench(CLI::App& app);

@@ -63,7 +63,7 @@ void add_embed(CLI::App& app) {
   command->add_option("--latent,--layer", arguments->latent,
                       "which continuous latent; the topmost by default");
   take_labels(*command, arguments->labels);
-  command->add_option("--device", arguments->device, "cpu or cuda");
+  take_device(*command, arguments->device);
   command->footer("Example:  clade embed runs/cp_vae-points-1 points.csv --out latents.npy");
   command->callback([arguments] { embed(*arguments); });
 }

@@ -79,7 +79,7 @@ void add_evaluate(CLI::App& app) {
                                 "other points: a file, a folder of images or a named set")
                    ->excludes(split);
   take_labels(*command, arguments->labels)->needs(data);
-  command->add_option("--device", arguments->device, "cpu or cuda");
+  take_device(*command, arguments->device);
   command->footer(
       "Adds to RUN/metrics.json. Examples:\n"
       "  clade evaluate runs/vae-mnist-1 --importance-samples 5000\n"

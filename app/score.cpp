@@ -34,11 +34,8 @@ torch::Tensor log_p(const TrainedRun& run, const torch::Tensor& x, int64_t sampl
 torch::Tensor points_to_rank_among(const TrainedRun& run) {
   const clade::Splits splits = run.splits();
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "ranked"), run.device);
-  auto x = splits.train.x;
-  if (x.size(0) > kRankedAmong) {
-    x = x.index_select(0, clade::random_rows(kRankedAmong, x.size(0), run.device, generator));
-  }
-  return clade::present(x, splits.preprocessing.binarise, generator);
+  return clade::present(clade::some_rows(splits.train.x, kRankedAmong),
+                        splits.preprocessing.binarise, generator);
 }
 
 void score(const ScoreArguments& arguments) {
@@ -82,7 +79,7 @@ void add_score(CLI::App& app) {
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   take_labels(*command, arguments->labels);
-  command->add_option("--device", arguments->device, "cpu or cuda");
+  take_device(*command, arguments->device);
   command->footer(
       "Columns: index (the row, from 0), the file of an image or the column data.id, label if\n"
       "known, class if the model learned from labels, log_p in nats, rank (the share of training\n"

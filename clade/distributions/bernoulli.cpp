@@ -13,8 +13,4 @@ torch::Tensor Bernoulli::sample(Generator& generator) const {
   return draw_bits(mean(), generator);
 }
 
-torch::Tensor Bernoulli::entropy() const {
-  return -log_prob(mean());
-}
-
 }  // namespace clade

@@ -21,10 +21,6 @@ torch::Tensor DiagonalGaussian::log_prob(const torch::Tensor& z) const {
   return gaussian_log_prob(z, mean_, log_variance_);
 }
 
-torch::Tensor DiagonalGaussian::entropy() const {
-  return (0.5 * (log_variance_ + kLog2Pi + 1)).expand_as(mean_ + log_variance_).sum(-1);
-}
-
 torch::Tensor DiagonalGaussian::rsample(Generator& generator) const {
   const auto shape = at::infer_size(mean_.sizes(), log_variance_.sizes());
   return mean_ + (0.5 * log_variance_).exp() * draw_normals(shape, mean_, generator);

@@ -14,7 +14,6 @@ class DiagonalGaussian : public Distribution {
   torch::Tensor log_prob_per_unit(const torch::Tensor& z) const;  // [..., D] -> [..., D]
   torch::Tensor mean() const override { return mean_; }
   torch::Tensor log_variance() const { return log_variance_; }
-  torch::Tensor entropy() const;  // [...]
 
   /// Reparameterised: gradients reach mean and log-variance.
   torch::Tensor rsample(Generator& generator) const;  // [..., D]

@@ -20,12 +20,7 @@ void HvaeOptions::validate() const {
   require_at_least("model.latent2", static_cast<double>(latent2), 1);
   require_at_least("number of model.layers", static_cast<double>(trunk.layers.size()), 1);
   trunk.validate();
-  for (const Layer& layer : layers_of(trunk.layers)) {
-    if (!layer.window) continue;
-    throw ConfigError("model.layers: " + layer.word() +
-                      " is a convolution, which hvae and hvp do not have: use dense layers, such "
-                      "as model.layers=[500, 500]");
-  }
+  require_dense("model.layers", trunk.layers, "which hvae and hvp do not have");
   prior.validate();
 }
 

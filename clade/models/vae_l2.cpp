@@ -22,12 +22,7 @@ void VaeL2Options::validate() const {
   require_at_least("model.latent1", static_cast<double>(latent1), 1);
   require_at_least("model.latent2", static_cast<double>(latent2), 1);
   trunk.validate();
-  for (const Layer& layer : layers_of(upper_layers)) {
-    if (!layer.window) continue;
-    throw ConfigError("model.upper_layers: " + layer.word() +
-                      " is a convolution, and z1 is no image; use dense layers, such as "
-                      "model.upper_layers=[200, 200]");
-  }
+  require_dense("model.upper_layers", upper_layers, "and z1 is no image");
 }
 
 VaeL2::VaeL2(const VaeL2Options& options, const Parent& x, Generator& generator)

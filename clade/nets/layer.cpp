@@ -133,6 +133,15 @@ std::vector<Layer> layers_of(const std::vector<std::string>& words) {
   return layers;
 }
 
+void require_dense(const std::string& key, const std::vector<std::string>& words,
+                   const std::string& why) {
+  for (const Layer& layer : layers_of(words)) {
+    if (!layer.window) continue;
+    throw ConfigError(key + ": " + layer.word() + " is a convolution, " + why +
+                      "; use dense layers, such as " + key + "=[500, 500]");
+  }
+}
+
 Mirror mirrored(const std::vector<std::string>& words, const Parent& x) {
   const auto layers = layers_of(words);
   const auto is_dense = [](const Layer& layer) { return !layer.window; };

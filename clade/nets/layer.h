@@ -53,6 +53,11 @@ struct Layer {
 /// gives it no map.
 std::vector<Layer> layers_of(const std::vector<std::string>& words);
 
+/// Throws ConfigError if a layer of the setting `key` is a convolution, `why` saying why not:
+/// "and z1 is no image".
+void require_dense(const std::string& key, const std::vector<std::string>& words,
+                   const std::string& why);
+
 /// What leads from latents to x if the layers of `words` lead from x to latents: hidden layers, and
 /// the last one, whose child is x. Dense layers are taken as they are, from the parents on; with
 /// convolutions the list runs backwards, each convolution transposed, and the map that a dense

@@ -17,7 +17,8 @@ enum class Precision {
 /// What activations between two products are kept in at the present precision.
 at::ScalarType activation_type();
 
-/// Sets the precision of products begun on this thread, else fp32, for as long as it lives.
+/// Sets the precision of products begun on this thread, else fp32, for as long as it lives. On CUDA
+/// devices tf32 is libtorch's to allow, to all threads at once: let none ask for another meanwhile.
 class PrecisionScope {
  public:
   explicit PrecisionScope(Precision precision);

@@ -16,9 +16,9 @@ int main(int argc, char** argv) {
     const clade::TrainedModel trained = clade::load_model(argv[1], torch::kCPU);
     const clade::Dataset data =
         clade::load_points(argv[2], /*labels=*/"", trained.preprocessing, trained.shape);
-    clade::Generator generator = clade::make_generator(/*seed=*/1);
-    const auto posteriors = clade::posteriors(*trained.model, data.x, generator);
-    const auto& q_y = posteriors.clusters[trained.model->main_discrete()];  // [N, K]
+    const auto seed = trained.provenance.at("seed").get<uint64_t>();  // as clade cluster has it
+    const auto assigned = clade::assignment(*trained.model, data.x, seed);
+    const auto& q_y = assigned[trained.model->main_discrete()];  // [N, K]
     const auto [probability, cluster] = q_y.max(1);
     for (int64_t i = 0; i < data.size(); ++i) {
       std::printf("%lld %.3f\n", static_cast<long long>(cluster[i].item<int64_t>()),

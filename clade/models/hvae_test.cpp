@@ -18,7 +18,7 @@ TEST(Hvae, RefusesConvolutionsByName) {
     ADD_FAILURE() << "a convolution was taken";
   } catch (const ConfigError& error) {
     EXPECT_EQ(std::string(error.what()),
-              "model.layers: 4c3 is a convolution, which hvae and hvp do not have: use dense "
+              "model.layers: 4c3 is a convolution, which hvae and hvp do not have; use dense "
               "layers, such as model.layers=[500, 500]");
   }
 }

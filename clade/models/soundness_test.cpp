@@ -47,6 +47,10 @@ std::shared_ptr<Model> small_model(const Case& of, int64_t clusters = 3,
   const std::string name = of.which.substr(0, of.which.find(' '));
   const auto options = small_options(name, clusters, estimator);
   options->likelihood = of.likelihood;
+  // Shares that weigh statistics are constants to the gradient: no finite difference is of such.
+  if (to_json(*options).contains("weigh_statistics")) {
+    from_json({{"weigh_statistics", false}}, *options);
+  }
   if (!batch_norm) from_json({{"batch_norm", false}}, *options);
   if (!activation.empty()) from_json({{"activation", activation}}, *options);
   const bool of_images = of.which.ends_with("convolutions");

@@ -60,7 +60,7 @@ TEST(VaeL2, RefusesConvolutionsBetweenItsLatents) {
   } catch (const ConfigError& error) {
     EXPECT_EQ(std::string(error.what()),
               "model.upper_layers: 4c3 is a convolution, and z1 is no image; use dense layers, "
-              "such as model.upper_layers=[200, 200]");
+              "such as model.upper_layers=[500, 500]");
   }
 }
 

@@ -414,10 +414,11 @@ void train(const TrainArguments& arguments) {
 void add_train(CLI::App& app) {
   auto* command = app.add_subcommand("train", "train a model, evaluate it, write its report");
   auto arguments = std::make_shared<TrainArguments>();
-  command->add_option("EXPERIMENT|DATA", arguments->what,
-                      "an experiment file (.toml), or a row of one, FILE:ROW or FILE:ROW+VARIANT; "
-                      "or data: a file (.npy, .npz, .csv, .tsv, IDX, also .gz), a folder of PNG "
-                      "and JPEG images or a named set (see clade data)");
+  command->add_option(
+      "EXPERIMENT|DATA", arguments->what,
+      "an experiment file (.toml), or a row of one, FILE:ROW or FILE:ROW+VARIANT; "
+      "or data: a file (.npy, .npz, .mat, .csv, .tsv, IDX), a folder of PNG and JPEG "
+      "images or a named set (see clade data)");
   command->add_option("--model", arguments->model, "model to train (see clade models)");
   command->add_option(
       "--labels", arguments->labels,

@@ -8,7 +8,9 @@
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
+#include "clade/data/svhn.h"
 #include "clade/formats/idx.h"
+#include "clade/formats/mat.h"
 #include "clade/formats/npy.h"
 #include "clade/formats/npz.h"
 #include "clade/formats/numbers.h"
@@ -26,22 +28,60 @@ bool has(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-[[noreturn]] void refuse_several(const DataFile& file, const std::string& where) {
-  const Names names = npz_names(file.bytes, where);
-  throw DataError(where + " holds several arrays: " + one_of(npz_contents(file.bytes, where)) +
+bool is_usual_label(const std::string& name) {
+  return std::find(kUsualLabels.begin(), kUsualLabels.end(), name) != kUsualLabels.end();
+}
+
+Names names_in(const DataFile& file, const std::string& where) {
+  if (file.format == Format::kNpz) return npz_names(file.bytes, where);
+  Names names;
+  for (const MatVariable& variable : mat_variables(where)) names.push_back(variable.name);
+  return names;
+}
+
+/// {"X (32x32x3x100 uint8)", "settings (1x1 struct)"}.
+Names contents_of(const DataFile& file, const std::string& where) {
+  if (file.format == Format::kNpz) return npz_contents(file.bytes, where);
+  Names contents;
+  for (const MatVariable& variable : mat_variables(where)) {
+    contents.push_back(variable.name + " (" + shape_text(variable.sizes) + " " + variable.kind +
+                       ")");
+  }
+  return contents;
+}
+
+[[noreturn]] void refuse_several(const DataFile& file, const Names& names,
+                                 const std::string& where) {
+  throw DataError(where + " holds several arrays: " + one_of(contents_of(file, where)) +
                   "; name the one to read: " + where + ":" + names.front());
+}
+
+/// Those that may be points and are not called so. Of a .mat file, where settings and labels stand
+/// beside them, numbers in more than one row, or else any numbers.
+Names other_points(const DataFile& file, const Names& names, const std::string& where) {
+  Names others, rows;
+  if (file.format == Format::kNpz) {
+    std::copy_if(names.begin(), names.end(), std::back_inserter(others),
+                 [](const auto& name) { return !is_usual_label(name); });
+    return others;
+  }
+  for (const MatVariable& variable : mat_variables(where)) {
+    if (!variable.numbers || is_usual_label(variable.name)) continue;
+    others.push_back(variable.name);
+    if (!variable.sizes.empty() && variable.sizes[0] > 1) rows.push_back(variable.name);
+  }
+  if (!others.empty()) return rows.empty() ? others : rows;
+  throw DataError(where + " holds no points but " + one_of(contents_of(file, where)) +
+                  "; save their numbers as a matrix with -v7, or in Python as .npy");
 }
 
 std::string choose_points(const DataFile& file, const Names& names, const std::string& where) {
   for (const char* usual : kUsualPoints) {
     if (has(names, usual)) return usual;
   }
-  Names others;
-  std::copy_if(names.begin(), names.end(), std::back_inserter(others), [](const auto& name) {
-    return std::find(kUsualLabels.begin(), kUsualLabels.end(), name) == kUsualLabels.end();
-  });
+  const Names others = other_points(file, names, where);
   if (others.size() == 1) return others.front();
-  refuse_several(file, where);
+  refuse_several(file, others.empty() ? names : others, where);
 }
 
 /// What labels of the array `points` may be called, the likeliest first.
@@ -76,6 +116,8 @@ Array read_array(const DataFile& file, const ArrayPath& path) {
       return parse_idx(file.bytes, path.file);
     case Format::kNpy:
       return parse_npy(file.bytes, path.file);
+    case Format::kMat:
+      return read_mat_points(path.file, path.entry);
     default:
       return parse_npz(file.bytes, path.entry, path.file);
   }
@@ -87,13 +129,23 @@ void require_numbers(const Array& array, const std::string& where) {
                   "'), not numbers; give words as labels (--labels), and points as numbers");
 }
 
+Names read_labels(const DataFile& file, const ArrayPath& path, std::string& note) {
+  const std::string where = path.file + (path.entry.empty() ? "" : ":" + path.entry);
+  const Names texts = spell_labels(read_array(file, path), where);
+  if (file.format != Format::kMat || !holds_svhn_images(path.file)) return texts;
+  const auto digits = svhn_digits(texts);
+  if (!digits) return texts;
+  add_note("SVHN's layout: its label 10 is the digit 0", note);
+  return *digits;
+}
+
 /// Labels that nobody asked for: taken if they are labels of `n` points.
 LabelTexts labels_if_any(const DataFile& file, const ArrayPath& path, int64_t n,
                          std::string& note) {
   const std::string where = path.file + ":" + path.entry;
   std::string why;
   try {
-    auto texts = spell_labels(read_array(file, path), where);
+    Names texts = read_labels(file, path, note);
     if (static_cast<int64_t>(texts.size()) == n) return texts;
     why = where + " has " + std::to_string(texts.size()) + " for " + std::to_string(n) + " points";
   } catch (const DataError& error) {
@@ -149,21 +201,21 @@ std::vector<std::string> spell_labels(const Array& array, const std::string& whe
 }
 
 bool holds_words(const DataFile& file, const ArrayPath& path) {
-  const bool named = file.format != Format::kNpz || !path.entry.empty();
+  const bool named = !file.is_archive() || !path.entry.empty();
   return named && !read_array(file, path).values.defined();
 }
 
 ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
                               const LabelsInside& labels) {
-  if (file.format != Format::kNpz) {
+  if (!file.is_archive()) {
     ArrayPoints points{read_array(file, path), {}};
     require_numbers(points.array, path.file);
     return points;
   }
-  const Names names = npz_names(file.bytes, path.file);
+  const Names names = names_in(file, path.file);
   ArrayPath chosen = path;
   ArrayPoints points;
-  if (path.entry.empty() && is_sparse_matrix(names)) {
+  if (file.format == Format::kNpz && path.entry.empty() && is_sparse_matrix(names)) {
     points.array = parse_sparse_matrix(file.bytes, path.file);
   } else {
     if (path.entry.empty()) chosen.entry = choose_points(file, names, path.file);
@@ -172,7 +224,7 @@ ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
   }
   if (!labels) return points;
   if (!labels->empty()) {
-    points.labels = spell_labels(read_array(file, {path.file, *labels}), path.file + ":" + *labels);
+    points.labels = read_labels(file, {path.file, *labels}, points.array.note);
   } else if (const auto beside = labels_beside(chosen.entry, names); !beside.empty()) {
     points.labels =
         labels_if_any(file, {path.file, beside}, points.array.values.size(0), points.array.note);
@@ -180,14 +232,15 @@ ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
   return points;
 }
 
-std::vector<std::string> read_array_labels(const DataFile& file, const ArrayPath& path) {
+std::vector<std::string> read_array_labels(const DataFile& file, const ArrayPath& path,
+                                           std::string& note) {
   ArrayPath chosen = path;
-  if (file.format == Format::kNpz && path.entry.empty()) {
-    const Names names = npz_names(file.bytes, path.file);
+  if (file.is_archive() && path.entry.empty()) {
+    const Names names = names_in(file, path.file);
     chosen.entry = names.size() == 1 ? names.front() : labels_beside("x", names);
-    if (chosen.entry.empty()) refuse_several(file, path.file);
+    if (chosen.entry.empty()) refuse_several(file, names, path.file);
   }
-  return spell_labels(read_array(file, chosen), path.file);
+  return read_labels(file, chosen, note);
 }
 
 }  // namespace clade

@@ -21,8 +21,10 @@ struct ArrayPoints {
   LabelTexts labels;
 };
 
-/// Reads an IDX, .npy or .npz file. Of an archive the array `path` names; else its "x", "X",
-/// "images" or "data", a sparse matrix of SciPy's, or the only array that is not labels.
+/// Reads an IDX, .npy, .npz or .mat file. Of an archive, as the last two are, the array `path`
+/// names; else its "x", "X", "images" or "data", a sparse matrix of SciPy's, or the only array that
+/// is not labels, of a .mat file the only one of numbers in several rows. Labels in a file of
+/// SVHN's, 1 to 10, are digits (see svhn_digits()).
 ///
 /// `labels` names an array of the archive. If it is "", its own, those beside the points are taken:
 /// "y" of "x", "y_train" of "x_train", "train_labels" of "train_images", or "y", "labels" or
@@ -34,8 +36,10 @@ ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
 /// Whether the array that `path` names holds words.
 bool holds_words(const DataFile& file, const ArrayPath& path);
 
-/// The labels in an array file, as those beside points are chosen.
-std::vector<std::string> read_array_labels(const DataFile& file, const ArrayPath& path);
+/// The labels in an array file, as those beside points are chosen. What was made of them is added
+/// to `note`.
+std::vector<std::string> read_array_labels(const DataFile& file, const ArrayPath& path,
+                                           std::string& note);
 
 /// Labels as text, whole numbers in one spelling ("3" for 3.0), NaN as "", which is unknown: N
 /// words, [N] or [N, 1] numbers, or [N, K] that are one-hot, whose class is the column of the one

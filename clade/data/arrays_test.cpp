@@ -6,8 +6,10 @@
 #include <cmath>
 
 #include "clade/core/error.h"
+#include "clade/core/files.h"
 #include "clade/data/load.h"
 #include "clade/data/points.h"
+#include "clade/formats/mat_for_tests.h"
 #include "clade/formats/test_files.h"
 
 namespace clade {
@@ -159,6 +161,48 @@ TEST(Archive, OfASparseMatrixIsReadDense) {
   EXPECT_EQ(points.values.sum().item<double>(), 7);
   EXPECT_EQ(points.note, "a sparse matrix (coo), 12.5 % filled");
 }
+#endif
+
+#ifdef CLADE_WITH_MATIO
+using testing::write_mat;
+
+TEST(MatFile, PointsAreItsOnlyNumbersInRowsOrThoseNamed) {
+  const TestFolder folder;
+  const auto x = torch::arange(12, torch::kFloat64).view({4, 3}) / 8;
+  const auto labels = torch::tensor({{7, 5, 7, 10}});
+  const auto read = [&](const std::vector<testing::Matrix>& matrices, const std::string& name,
+                        const std::string& of = "") {
+    return read_points(write_mat(folder.path("a.mat"), matrices) + name, of);
+  };
+  const testing::Matrix rate = {"rate", torch::tensor({{0.5}})}, y = {"y", labels.t()};
+  for (const Points& points :
+       {read({rate, {"cells", x}, y}, ""), read({{"X", x}, {"Z", x}, y}, ""),
+        read({{"a", -x}, {"b", x}, y}, ":b"), read({rate, {"x", x}, {"y", labels}}, "")}) {
+    EXPECT_TRUE(points.values.equal(x));
+    EXPECT_EQ(points.shape, std::vector<int64_t>{3});
+    EXPECT_EQ(names_of(points), (Texts{"7", "5", "7", "10"}));
+  }
+  const std::vector<testing::Matrix> two = {{"a", x}, rate, {"kind", labels}};
+  EXPECT_EQ(names_of(read(two, "", "kind")), (Texts{"7", "5", "7", "10"}));
+  EXPECT_EQ(names_of(read(two, "", folder.path("a.mat:kind"))), (Texts{"7", "5", "7", "10"}));
+  EXPECT_EQ(names_of(read(two, "", "none")), Texts());
+  expect_error<DataError>(
+      [&] {
+        read({{"a", x}, rate, {"b", x}}, "");
+      },
+      {"a.mat", "a (4x3 double)", "rate (1x1 single)", "a.mat:a"});
+  expect_error<DataError>([&] { read(two, ":c"); }, {"a.mat has no variable c", "kind"});
+  expect_error<DataError>([&] { read({y}, ""); }, {"a.mat holds no points but y (4x1 double)"});
+}
+
+#ifdef CLADE_WITH_ZLIB
+TEST(MatFile, IsNotReadGzipped) {
+  const TestFolder folder;
+  const std::string path = write_mat(folder.path("a.mat"), {{"x", torch::eye(3)}});
+  const std::string packed = folder.write("b.mat.gz", testing::deflated(read_file(path)));
+  expect_error<DataError>([&] { read_points(packed, ""); }, {"b.mat.gz", "gzipped", "unpacked"});
+}
+#endif
 #endif
 
 TEST(NoLabels, AreNoneWhateverTheDataBring) {

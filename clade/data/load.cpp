@@ -221,11 +221,13 @@ std::vector<Option> DataOptions::options() {
   return {
       {"name", &name, "a set known by name: " + known_names()},
       {"path", &path,
-       "your data: .npy, .npz, IDX, CSV or TSV, also gzipped, or a folder of PNG and JPEG images; "
-       "with name, the folder of that set"},
+       "your data: .npy, .npz, .mat, IDX, CSV or TSV, but for .mat also gzipped, or a folder of "
+       "PNG "
+       "and JPEG images; with name, the folder of that set"},
       {"labels", &labels,
        "labels for scores, and label_budget of them for training: a file, a column of the table "
-       "(name, or number from 1), an array of the .npz, or one of the kinds a named set has; a "
+       "(name, or number from 1), an array of the .npz or .mat, or one of the kinds a named set "
+       "has; a "
        "folder of images has its subfolders. An empty cell, NaN or -1 is an unknown label; none "
        "leaves "
        "out those that the data bring"},

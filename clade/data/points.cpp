@@ -85,7 +85,7 @@ std::vector<std::string> labels_in(const Table& table, const std::string& where)
 std::vector<std::string> read_label_file(const std::string& labels, int64_t n, std::string& note) {
   const ArrayPath path = split_array_path(labels);
   const DataFile file = read_data_file(path.file);
-  if (file.format != Format::kCsv) return read_array_labels(file, path);
+  if (file.format != Format::kCsv) return read_array_labels(file, path, note);
   const auto read = [&](const std::string& bytes, Header header) {
     return labels_in(parse_csv(bytes, labels, label_reading(header)), labels);
   };
@@ -235,7 +235,7 @@ LabelTexts read_single_file(const LabelsInside& labels, const TableReading& tabl
     return texts ? spell_labels(std::move(*texts), path) : LabelTexts();
   }
   if (!table.id.empty() || !table.drop.empty()) refuse_columns(path);
-  if (labels && !labels->empty() && file.format != Format::kNpz) refuse_labels(*labels);
+  if (labels && !labels->empty() && !file.is_archive()) refuse_labels(*labels);
   ArrayPoints read = read_array_points(file, array_path, labels);
   flatten(columns_among(read.array, known.names, path), points);
   points.columns =

@@ -39,6 +39,28 @@ TEST(Svhn, IsReadAsItsAuthorsWriteIt) {
   }
 }
 
+TEST(Svhn, AFileOfItIsReadAsTheNamedSetIs) {
+  const TestFolder folder;
+  const auto classes = torch::tensor({{10}, {1}, {9}, {10}}, torch::kUInt8);
+  const std::string path =
+      write_mat(folder.path("some.mat"), {{"X", some_digits(4)}, {"y", classes}});
+  const Points named = read_svhn(path);
+  for (const std::string& labels : {std::string(), std::string("y"), path + ":y"}) {
+    const Points points = read_points(path, labels, named.label_names);
+    EXPECT_EQ(points.shape, named.shape);
+    EXPECT_TRUE(points.values.equal(named.values));
+    EXPECT_TRUE(points.labels.equal(named.labels));
+    EXPECT_NE(points.note.find("its label 10 is the digit 0"), std::string::npos);
+  }
+  EXPECT_EQ(read_points(path, "").label_names, (std::vector<std::string>{"0", "1", "9"}));
+  // Another set's labels are what they are.
+  for (const auto& [images, labels] : {std::pair(some_digits(4).slice(0, 0, 31), classes),
+                                       std::pair(some_digits(4), classes + 1)}) {
+    write_mat(path, {{"X", images}, {"y", labels}});
+    EXPECT_EQ(read_points(path, "").label_names.back(), std::to_string(labels.max().item<int>()));
+  }
+}
+
 TEST(Svhn, IsANamedSetOfTwoFiles) {
   const TestFolder folder;
   const auto classes = [](int64_t n) { return (torch::arange(n) % 10 + 1).view({n, 1}); };
@@ -58,7 +80,9 @@ TEST(Svhn, IsANamedSetOfTwoFiles) {
   EXPECT_LE(splits.train.x.max().item<double>(), 1);
   options.path = folder.path("nowhere");
   std::filesystem::create_directory(options.path);
-  expect_error<DataError>([&] { load_splits(options, 1); }, {"svhn", "nowhere"});
+  expect_error<DataError>(
+      [&] { load_splits(options, 1); },
+      {"svhn", "nowhere"});
 }
 
 TEST(Svhn, RefusesWhatIsNotItsDigits) {
@@ -75,7 +99,7 @@ TEST(Svhn, RefusesWhatIsNotItsDigits) {
   refuse({{"X", some_digits(2)}}, {"no variable y"});
   refuse({{"X", some_digits(3)}, {"y", classes}}, {"y", "3 images"});
   refuse({{"X", some_digits(2)}, {"y", classes - 1}}, {"y", "from 1 to 10"});
-  refuse({{"X", some_digits(2)}, {"y", classes + 0.5}}, {"y", "from 1 to 10"});
+  refuse({{"X", some_digits(2)}, {"y", classes + 0.5}}, {"y", "1.5", "whole numbers"});
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "clade/formats/gzip.h"
 #include "clade/formats/idx.h"
 #include "clade/formats/jpeg.h"
+#include "clade/formats/mat.h"
 #include "clade/formats/npy_header.h"
 #include "clade/formats/png.h"
 
@@ -22,6 +23,7 @@ std::optional<Format> format_of_content(std::string_view bytes) {
   if (bytes.substr(0, 6) == "\x93NUMPY") return Format::kNpy;
   if (bytes.substr(0, 4) == "PK\3\4" || bytes.substr(0, 4) == "PK\5\6") return Format::kNpz;
   if (bytes.size() >= 4 && bytes[0] == 0 && bytes[1] == 0) return Format::kIdx;
+  if (is_mat(bytes)) return Format::kMat;
   if (bytes.substr(0, 2) == "\xff\xfe" || bytes.substr(0, 2) == "\xfe\xff") {
     return Format::kCsv;  // UTF-16
   }
@@ -61,7 +63,7 @@ Format format_of(std::string_view start, const std::string& path) {
   const auto name = format_of_name(path);
   if (content && (*content != Format::kCsv || !name)) return *content;
   if (name) return *name;
-  throw DataError(path + " is of no known format; give .npy, .npz, IDX, CSV, TSV " +
+  throw DataError(path + " is of no known format; give .npy, .npz, .mat, IDX, CSV, TSV " +
                   "or a folder of PNG or JPEG images");
 }
 
@@ -80,6 +82,11 @@ void check_announced(Format format, std::string_view start, uint64_t size,
                   std::to_string(size) + ", too many; it is damaged: copy or write it again");
 }
 
+[[noreturn]] void refuse_packed_mat(const std::string& path) {
+  throw DataError(path + " is a MATLAB file in a pipe or gzipped, which is not read; give the " +
+                  "file itself, unpacked");
+}
+
 }  // namespace
 
 DataFile read_data_file(const std::string& path) {
@@ -96,7 +103,8 @@ DataFile read_data_file(const std::string& path) {
       throw DataError(path + " is not a gzip file; copy or download it again, or drop the .gz");
     }
     const Format format = format_of(bytes, path);
-    if (again) {
+    if (format == Format::kMat && !again) refuse_packed_mat(path);
+    if (again && format != Format::kMat) {
       check_announced(format, bytes, std::filesystem::file_size(path, ignored), path);
       bytes = read_file(path);
     }
@@ -109,6 +117,7 @@ DataFile read_data_file(const std::string& path) {
     throw DataError(path + " unpacks to nothing; copy or download it again");
   }
   const Format format = format_of(start, path);
+  if (format == Format::kMat) refuse_packed_mat(path);
   return {format, gunzip(packed, path, announced(format, start, path))};
 }
 
@@ -123,9 +132,12 @@ std::optional<std::filesystem::path> find_data_file(const std::filesystem::path&
 }
 
 ArrayPath split_array_path(const std::string& path) {
-  const size_t colon = path.rfind(".npz:");
-  if (colon == std::string::npos) return {path, ""};
-  return {path.substr(0, colon + 4), path.substr(colon + 5)};
+  for (const char* archive : {".npz:", ".mat:"}) {
+    const size_t colon = path.rfind(archive);
+    if (colon == std::string::npos) continue;
+    return {path.substr(0, colon + 4), path.substr(colon + 5)};
+  }
+  return {path, ""};
 }
 
 }  // namespace clade

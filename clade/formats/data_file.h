@@ -5,25 +5,29 @@
 
 namespace clade {
 
-enum class Format { kIdx, kNpy, kNpz, kCsv };
+enum class Format { kIdx, kNpy, kNpz, kMat, kCsv };
 
 /// A data file in memory, unpacked where it was gzipped.
 struct DataFile {
   Format format;
-  std::string bytes;
+  std::string bytes;  ///< Only the first of a .mat file, whose reader takes its path.
+
+  /// Whether it holds arrays with names.
+  bool is_archive() const { return format == Format::kNpz || format == Format::kMat; }
 };
 
 /// Reads `path` and tells its format from its content first, from its name second. What a header
 /// announces is read or unpacked, and no more. Throws DataError where the file is missing, empty,
 /// truncated, larger than memory or of no format above; of many others it says which and what to
-/// do.
+/// do. So it does of a .mat file that is gzipped or a pipe.
 DataFile read_data_file(const std::string& path);
 
 /// folder/name or folder/name.gz, whichever is there.
 std::optional<std::filesystem::path> find_data_file(const std::filesystem::path& folder,
                                                     const std::string& name);
 
-/// A file and the array of it to take: "cells.npz:counts" is {"cells.npz", "counts"}.
+/// A file and the array of it to take: "cells.npz:counts" is {"cells.npz", "counts"}, and so with
+/// .mat.
 struct ArrayPath {
   std::string file;
   std::string entry;  ///< "" where none is named.

@@ -17,10 +17,6 @@ struct Foreign {
   std::string_view advice;
 };
 
-constexpr std::string_view kLoadMat =
-    "in Python: numpy.save(path, scipy.io.loadmat(FILE)['X']), of an array whose last dimension "
-    "counts the points, as of images [H, W, 3, N], numpy.save(path, numpy.moveaxis(array, -1, 0)); "
-    "or save it in MATLAB with writematrix as CSV";
 constexpr std::string_view kSaveArray = "in Python save its array: numpy.save(path, array)";
 constexpr std::string_view kUnpack = "unpack it, and give what is in it";
 constexpr std::string_view kImage = "make it PNG or JPEG, say by: magick mogrify -format png FILES";
@@ -34,10 +30,9 @@ constexpr std::array kBinary = {
             "in Python save its matrix: numpy.save(path, array), or of an AnnData "
             "scipy.sparse.save_npz(path, scipy.sparse.csr_matrix(adata.X))"},
     Foreign{0, "MATLAB 7.3 MAT-file"sv, "a MATLAB file of version 7.3",
-            "in Python: numpy.save(path, h5py.File(FILE)['X'][:].T), of an array whose last "
-            "dimension counts the points, as of images [H, W, 3, N], numpy.save(path, "
-            "numpy.moveaxis(array, -1, 0)); or save it in MATLAB with writematrix as CSV"},
-    Foreign{0, "MATLAB 5.0 MAT-file"sv, "a MATLAB file", kLoadMat},
+            "save it in MATLAB with -v7, or in Python as .npy: numpy.save(path, "
+            "h5py.File(FILE)['X'][:].T), of an array whose last dimension counts the points, as of "
+            "images [H, W, 3, N], numpy.save(path, numpy.moveaxis(array, -1, 0))"},
     Foreign{0, "PAR1"sv, "a Parquet table",
             "in Python: pandas.read_parquet(FILE).to_csv(path, index=False)"},
     Foreign{0, "ARROW1"sv, "an Arrow (Feather) table",
@@ -150,7 +145,10 @@ std::optional<std::string> found_in(const std::array<Foreign, n>& formats, std::
 std::optional<std::string> foreign_format(std::string_view start) {
   if (is_binary(start)) {
     if (auto binary = found_in(kBinary, start)) return binary;
-    if (is_mat_4(start)) return sentence("a MATLAB file of version 4", kLoadMat);
+    if (is_mat_4(start))
+      return sentence("a MATLAB file of version 4",
+                      "save it in MATLAB with -v7, or in Python as .npy: numpy.save(path, "
+                      "scipy.io.loadmat(FILE)['X'])");
   }
   if (auto text = found_in(kText, start)) return text;
   if (is_json(start)) return sentence("JSON", "save its numbers as CSV");

@@ -20,8 +20,8 @@ TEST(Foreign, FilesAreNamedWithWhatToDo) {
   };
   const std::string zeros(600, '\0');
   refuse("\x89HDF\r\n\x1a\n" + zeros, {"data.npy is HDF5", "h5ad", "numpy.save"});
-  refuse("MATLAB 7.3 MAT-file, Platform: GLNXA64" + zeros, {"MATLAB", "7.3", "h5py"});
-  refuse("MATLAB 5.0 MAT-file, Platform: GLNXA64" + zeros, {"MATLAB", "loadmat", "numpy.moveaxis"});
+  refuse("MATLAB 7.3 MAT-file, Platform: GLNXA64" + zeros,
+         {"MATLAB", "7.3", "-v7", "h5py", "numpy.moveaxis"});
   for (const bool big_endian : {false, true}) {  // of version 4, as scipy.io.savemat writes it
     std::string matrix;
     for (const uint32_t field : {big_endian ? 1000U : 0U, 2U, 1U, 0U, 2U}) {
@@ -29,7 +29,7 @@ TEST(Foreign, FilesAreNamedWithWhatToDo) {
         matrix += static_cast<char>(field >> 8 * (big_endian ? 3 - i : i) & 0xff);
       }
     }
-    refuse(matrix + "X" + zeros, {"a MATLAB file of version 4", "loadmat"});
+    refuse(matrix + "X" + zeros, {"a MATLAB file of version 4", "-v7", "loadmat"});
   }
   refuse("PAR1\x15\x04\x15" + zeros, {"a Parquet table", "to_csv"});
   refuse("\x80\x04\x95\xb4\x01" + zeros, {"a Python pickle", "numpy.save"});

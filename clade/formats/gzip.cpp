@@ -22,6 +22,7 @@ namespace {
 
 constexpr size_t kChunk = size_t{1} << 18;
 constexpr int kGzipWindow = 15 + 16;  // zlib's code for "expect a gzip header"
+constexpr int kZlibWindow = 15;       // ... for its own
 constexpr int kRawWindow = -15;       // ... and for a bare deflate stream
 
 class Inflater {
@@ -126,6 +127,12 @@ std::string inflate(std::string_view bytes, uint64_t size, const std::string& wh
   return out;
 }
 
+std::string unpack_zlib(std::string_view bytes, const std::string& where) {
+  std::string out;
+  Inflater(kZlibWindow, where).run(bytes, out, std::numeric_limits<uint64_t>::max());
+  return out;
+}
+
 uint32_t crc32_of(std::string_view bytes, const std::string&) {
   return static_cast<uint32_t>(
       crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
@@ -152,6 +159,9 @@ std::string inflate_start(std::string_view, size_t, const std::string& where) {
   refuse(where);
 }
 std::string inflate(std::string_view, uint64_t, const std::string& where) {
+  refuse(where);
+}
+std::string unpack_zlib(std::string_view, const std::string& where) {
   refuse(where);
 }
 uint32_t crc32_of(std::string_view, const std::string& where) {

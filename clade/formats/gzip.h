@@ -22,6 +22,9 @@ std::string gunzip(std::string_view bytes, const std::string& where,
 std::string gunzip_start(std::string_view bytes, size_t size, const std::string& where);
 std::string inflate_start(std::string_view bytes, size_t size, const std::string& where);
 
+/// The content of a stream in zlib's own format, its checksum verified.
+std::string unpack_zlib(std::string_view bytes, const std::string& where);
+
 /// A zip entry's raw deflate stream, which must give exactly `size` bytes.
 std::string inflate(std::string_view bytes, uint64_t size, const std::string& where);
 

@@ -4,10 +4,13 @@
 #include <random>
 
 #include "clade/core/error.h"
+#include "clade/core/files.h"
 #include "clade/formats/csv.h"
 #include "clade/formats/data_file.h"
 #include "clade/formats/gzip.h"
 #include "clade/formats/idx.h"
+#include "clade/formats/mat.h"
+#include "clade/formats/mat_for_tests.h"
 #include "clade/formats/npy.h"
 #include "clade/formats/npz.h"
 #include "clade/formats/test_files.h"
@@ -301,6 +304,11 @@ void read_anything(const std::string& path) {
         parse_npz(file.bytes, name, path);
       }
       break;
+    case Format::kMat:
+      for (const MatVariable& variable : mat_variables(path)) {
+        read_mat_points(path, variable.name);
+      }
+      break;
     case Format::kCsv:
       parse_csv(file.bytes, path);
   }
@@ -341,6 +349,13 @@ TEST(BrokenFiles, NoDamageCrashes) {
   auto files = small_files();
   files.emplace_back("a.csv", "a,\"b\",kind\n1,2,3\r\n\"4\",5.5,-6e2\n");
   files.emplace_back("b.csv", "1;2;3\n4;5;6\n");
+#ifdef CLADE_WITH_MATIO
+  for (const auto compression : {MAT_COMPRESSION_NONE, MAT_COMPRESSION_ZLIB}) {
+    const std::string path = testing::write_mat(
+        folder.path("a.mat"), {{"x", torch::eye(3)}, {"y", torch::zeros({3, 1})}}, compression);
+    files.emplace_back("a.mat", read_file(path));
+  }
+#endif
   int refused = 0;
   for (const auto& [name, bytes] : files) {
     for (int i = 0; i < 400; ++i) {
@@ -357,7 +372,7 @@ TEST(BrokenFiles, NoDamageCrashes) {
       }
     }
   }
-  EXPECT_GT(refused, 500);
+  EXPECT_GT(refused, 800);
 }
 
 }  // namespace

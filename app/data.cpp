@@ -18,14 +18,12 @@ void add_data(CLI::App& app) {
       }
       clade::DataOptions options;
       std::printf(
-          "\nOwn data: .npy, .npz, .csv, .tsv and IDX files, also .gz, and folders of PNG and JPEG "
-          "images.\nClusters start from the graph of nearest neighbours, for tables, digits, "
-          "cells: "
-          "MNIST 97.0 %% in\n1 to 2 minutes (k-means 51.7 %% in 3 s, a Gaussian mixture 60.4 %% in "
-          "4 "
-          "minutes).\n--start autoencoder+neighbours is for photographs, whose raw values say "
-          "little; --start\nnone for the bound alone, as papers have it. k-means is faster, and "
-          "enough for round groups.\n"
+          "\nOwn data: .npy, .npz, .mat, .csv, .tsv and IDX files, but for .mat also .gz, and "
+          "folders "
+          "of\nPNG and JPEG images.\nClusters start from the graph of nearest neighbours, for "
+          "tables, digits, cells. --start\nautoencoder+neighbours is for photographs, whose raw "
+          "values say little; --start none for the bound\nalone, as papers have it. k-means is "
+          "faster, and enough for round groups. Figures of each:\ndocs/clusters.md.\n"
           "Settings of [data]:\n\n%s",
           clade::describe(options).c_str());
       return;
@@ -33,7 +31,7 @@ void add_data(CLI::App& app) {
     const auto& set = clade::named_set(*name);
     std::printf("%s: %s\n  size    %s\n  split   %s\n  values  %s\n  source  %s\n",
                 set.name.c_str(), set.description.c_str(), set.sizes.c_str(), set.split.c_str(),
-                set.values.c_str(), set.source.c_str());
+                set.colours ? "colours, 0 to 255" : set.values.c_str(), set.source.c_str());
     if (!set.labels.empty()) {
       std::printf("  labels  %s, by data.labels; %s by default\n",
                   clade::one_of(set.labels).c_str(), set.labels.front().c_str());

@@ -107,6 +107,9 @@ TEST_F(Command, ListsModelsAndDataWithTheirDefaults) {
     EXPECT_NE(run({"data"}).out.find(name), std::string::npos);
     EXPECT_EQ(run({"data", name}).code, 0);
   }
+  for (const char* name : {"svhn", "facets-2d"}) {
+    EXPECT_NE(run({"data", name}).out.find("values  colours, 0 to 255"), std::string::npos);
+  }
   expect_refusal({"models", "cp_vea"}, {"cp_vae"});
 }
 

@@ -148,9 +148,15 @@ NamedPoints read_house_numbers(const std::string& folder) {
     if (!holds_svhn(place)) continue;
     return {read_svhn(place / "train_32x32.mat"), read_svhn(place / "test_32x32.mat")};
   }
-  throw DataError(
-      (folder.empty() ? "svhn is not in CLADE_DATA" : "data.path: there is no svhn in " + folder) +
-      "; set data.path to the folder of train_32x32.mat and test_32x32.mat");
+  const std::string data = environment("CLADE_DATA");
+  const std::string where =
+      !folder.empty() ? "data.path: " + folder + " holds no svhn"
+      : data.empty()  ? "svhn is not found, as CLADE_DATA is not set"
+                      : "svhn is neither in CLADE_DATA, " + data + ", nor in its folder svhn";
+  throw DataError(where +
+                  "; it is two files of its authors' (format 2, ufldl.stanford.edu/housenumbers), "
+                  "train_32x32.mat of 73257 digits and test_32x32.mat of 26032: download them, and "
+                  "set data.path to their folder");
 }
 
 /// N points, half and half by chance from each component.
@@ -217,11 +223,17 @@ const std::vector<NamedSet>& named_sets() {
        "grey",
        {"alphabets", "characters"},
        1345},
-      {"svhn", "digits cut from photographs of house numbers, 32x32 colours",
-       "99289 points of 3072 features", "63257 train, 10000 validation, 26032 test",
+      {"svhn",
+       "digits cut from photographs of house numbers, 32x32 colours",
+       "99289 points of 3072 features",
+       "63257 train, 10000 validation, 26032 test",
        "Netzer et al., for non-commercial use only; train_32x32.mat and test_32x32.mat from "
        "data.path, CLADE_DATA/svhn or CLADE_DATA",
-       "grey"},
+       "grey",
+       {},
+       10000,
+       /*drawn=*/false,
+       /*colours=*/true},
       {"bimodal-1d",
        "numbers drawn from 1/2 N(0.3, 0.05) + 1/2 N(0.7, 0.05)",
        "70000 points of 1 feature",
@@ -253,7 +265,8 @@ const std::vector<NamedSet>& named_sets() {
        "grey",
        {"shapes", "colours"},
        1000,
-       /*drawn=*/true},
+       /*drawn=*/true,
+       /*colours=*/true},
   };
   return sets;
 }

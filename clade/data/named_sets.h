@@ -19,6 +19,7 @@ struct NamedSet {
   std::vector<std::string> labels = {};
   int64_t validation = 10000;  ///< Its data.validation where that is -1.
   bool drawn = false;          ///< By Clade itself: no file has it.
+  bool colours = false;        ///< Its levels are those of red, green and blue.
 };
 
 const std::vector<NamedSet>& named_sets();

@@ -82,7 +82,7 @@ TEST(Svhn, IsANamedSetOfTwoFiles) {
   std::filesystem::create_directory(options.path);
   expect_error<DataError>(
       [&] { load_splits(options, 1); },
-      {"svhn", "nowhere"});
+      {"svhn", "nowhere", "train_32x32.mat of 73257 digits", "test_32x32.mat of 26032"});
 }
 
 TEST(Svhn, RefusesWhatIsNotItsDigits) {

@@ -172,10 +172,19 @@ std::vector<std::string> spell_one_hot(const torch::Tensor& values) {  // [N, K]
   return texts;
 }
 
+/// pandas writes missing words as "nan". As in a table they are unknown.
+Names without_nan(Names words) {
+  for (std::string& word : words) {
+    const auto number = parse_number(word);
+    if (number && std::isnan(*number)) word.clear();
+  }
+  return words;
+}
+
 }  // namespace
 
 std::vector<std::string> spell_labels(const Array& array, const std::string& where) {
-  if (!array.values.defined()) return array.words;
+  if (!array.values.defined()) return without_nan(array.words);
   if (is_one_hot(array.values)) return spell_one_hot(array.values);
   const int64_t n = array.values.size(0);
   if (array.values.numel() != n) {

@@ -63,6 +63,9 @@ TEST(ArrayLabels, AreWordsNumbersOrOneHot) {
       {"y.npy holds 2x2", "one-hot"});
   expect_error<DataError>([&] { spell(torch::tensor({{1, 1}, {1, 0}})); }, {"one-hot"});
 
+  EXPECT_EQ(spell_labels({{}, {}, {"cat", "nan", "NaN", "Nan-tong"}}, "y.npy"),
+            (Texts{"cat", "", "", "Nan-tong"}));
+
   const TestFolder folder;
   const std::string x = folder.write("x.npy", kPoints);
   EXPECT_EQ(names_of(read_points(x, folder.write("y.npy", word_array({'T', 'B', 'T'})))),

@@ -950,6 +950,13 @@ TEST(LoadPoints, AppliesTheModelsPreprocessing) {
   const Dataset by_place =
       load_points(folder.write("b.csv", "3,10\n1,-2\n"), places, preprocessing, {2}, {"x", "w"});
   EXPECT_TRUE(by_place.labels.equal(torch::tensor({1, 0}, torch::kInt64)));
+  EXPECT_NE(by_place.note.find("from 0: 0 is 'x'"), std::string::npos) << by_place.note;
+  // Of 1 and 2 the second has none, so that neither is meant.
+  const Dataset strange = load_points(folder.path("b.csv"), folder.write("from1", "1\n2\n"),
+                                      preprocessing, {2}, {"x", "w"});
+  EXPECT_EQ(strange.label_names, (std::vector<std::string>{"x", "w", "1", "2"}));
+  EXPECT_TRUE(strange.labels.equal(torch::tensor({2, 3}, torch::kInt64)));
+  EXPECT_NE(strange.note.find("was not trained with: '1', '2'"), std::string::npos);
 
   expect_error<DataError>(
       [&] { load_points(folder.write("c.csv", "1,2,3\n"), "", preprocessing, {2}); },

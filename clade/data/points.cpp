@@ -172,6 +172,29 @@ void read_minus_ones(const std::vector<std::string>& known, std::vector<std::str
   std::replace(texts.begin(), texts.end(), std::string("-1"), std::string());
 }
 
+/// Makes each number among `texts` the known label in its place, if all of them have one.
+void read_places(const std::vector<std::string>& known, std::vector<std::string>& texts,
+                 Points& points) {
+  std::map<size_t, std::string> places;
+  const auto is_none = [&](const std::string& text) {
+    const auto number = parse_number(text);
+    return number && (*number != std::floor(*number) || *number < 0 ||
+                      *number >= static_cast<double>(known.size()));
+  };
+  if (std::any_of(texts.begin(), texts.end(), is_none)) return;
+  for (std::string& text : texts) {
+    const auto number = parse_number(text);
+    if (!number) continue;
+    const auto place = static_cast<size_t>(*number);
+    text = places[place] = known[place];
+  }
+  if (places.empty()) return;
+  const auto& [place, name] = *places.begin();
+  add_note("labels that are numbers count the model's from 0: " + std::to_string(place) + " is '" +
+               name + "'",
+           points.note);
+}
+
 /// Says which labels a trained model has never heard of.
 void note_strange(const std::vector<std::string>& strange, const std::vector<std::string>& known,
                   Points& points) {
@@ -274,14 +297,7 @@ std::vector<std::string> label_file_of(const std::string& labels, Points& points
 void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
                    Points& points) {
   read_minus_ones(known, texts, points);
-  if (std::none_of(known.begin(), known.end(), parse_number)) {
-    for (std::string& text : texts) {
-      const double place = parse_number(text).value_or(-1);
-      if (place >= 0 && place < static_cast<double>(known.size())) {
-        text = known[static_cast<size_t>(place)];
-      }
-    }
-  }
+  if (std::none_of(known.begin(), known.end(), parse_number)) read_places(known, texts, points);
   // Words stand after numbers; a NaN would break the order and counts as a word.
   const auto key = [](const std::string& text) {
     const double value = parse_number(text).value_or(HUGE_VAL);

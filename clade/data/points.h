@@ -42,7 +42,8 @@ struct KnownFeatures {
 
 /// Numbers each of `texts`, sets points.labels and points.label_names: first `known`, a trained
 /// model's, then those not among them, numbers by size and words by alphabet. Where all known
-/// labels are words, a number stands for the known label of that place, from 0.
+/// labels are words, and all numbers are places among them, a number stands for the label of that
+/// place, from 0, and points.note says so.
 ///
 /// "" is an unknown label, kUnknownLabel and no class. So is -1, but for three cases: one of
 /// `known` or another of `texts` is negative too, or -1 and 1 are all there are, the classes of

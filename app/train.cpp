@@ -273,7 +273,10 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   }
   if (!from_file) prepared.chosen = clade::fit_to_data(file, data, experiment);
   for (const clade::Dataset* split : {&data.train, &data.validation, &data.test}) {
-    if (split->size() > 0) clade::check_values(*split, experiment.model->likelihood);
+    if (split->size() == 0) continue;
+    clade::check_values(
+        *split, experiment.model->likelihood,
+        "set data.values = \"grey\" for pixels, or model.likelihood = \"gaussian\"");
   }
   if (arguments.out.empty()) {
     const std::string row = clade::parse_address(arguments.what).row_name();

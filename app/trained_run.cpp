@@ -37,7 +37,8 @@ clade::Dataset TrainedRun::points(const std::string& data, const std::string& la
     return clade::load_points(data, labels, trained.preprocessing, trained.shape,
                               trained.label_names);
   });
-  clade::check_values(dataset, trained.options->likelihood);
+  clade::check_values(dataset, trained.options->likelihood,
+                      "the model was trained on such values; rescale these to that range");
   if (!dataset.note.empty()) out == "-" ? note(dataset.note) : say(dataset.note);
   return dataset.to(device);
 }

@@ -172,11 +172,6 @@ bool names_apart(const std::vector<std::string>& columns) {
   return names.size() == columns.size() && names.count("") == 0;
 }
 
-/// Whether the model was trained on levels from 0 to 255.
-bool are_bytes(const Preprocessing& how) {
-  return how.shift.eq(0).logical_and(how.scale.eq(255)).all().item<bool>();
-}
-
 /// Whether x, [N, D], are 256 levels from 0 to 1.
 bool are_levels(const torch::Tensor& x) {
   const auto levels = x.mul(255).round_();
@@ -336,6 +331,9 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
     fill = done == nullptr ? means_of_present(points, rows.train) : done->fill;
     fill_missing(fill, points);
   }
+  const bool fractions =
+      done == nullptr ? values == "auto" || values == "grey" : reads_fractions(*done);
+  if (fractions) put_back_rounding(points);
   auto [preprocessing, said] =
       choose_preprocessing(points, rows.train, values, options.binarise, likelihood, fill);
   const Fingerprint fingerprint =
@@ -402,13 +400,10 @@ Dataset load_points(const std::string& path, const std::string& labels,
   if (const int64_t others = points_that_differ(points, preprocessing); others > 0) {
     add_note(said_of_constants(points, preprocessing, others), points.note);
   }
+  if (reads_fractions(preprocessing)) put_back_rounding(points);
+  check_levels(preprocessing, points);
   if (preprocessing.binarise) cap_levels(preprocessing, points);
   Dataset data = take(points, all_indices(0, points.values.size(0)), preprocessing);
-  if (are_bytes(preprocessing) && points.values.is_floating_point() &&
-      points.values.max().item<double>() <= 1) {
-    throw DataError(path + " holds fractions up to 1, but the model was trained on levels from 0 " +
-                    "to 255; multiply the values by 255");
-  }
   if (preprocessing.binarise) data.x = binarised_once(data.x);
   return data;
 }
@@ -435,15 +430,12 @@ void check_likelihood(const DataOptions& options, const Splits& splits,
                     "\"standardised\" to take them as numbers");
 }
 
-void check_values(const Dataset& data, const std::string& likelihood) {
+void check_values(const Dataset& data, const std::string& likelihood, const std::string& advice) {
   if (likelihood == "gaussian" || likelihood == "laplace") return;
   Points points;
   points.name = data.name;
   points.shape = data.shape;
-  check_range(data.x, 0, 1, points,
-              "a " + likelihood +
-                  " likelihood takes 0 to 1: set data.values = \"grey\" for pixels, "
-                  "or model.likelihood = \"gaussian\"");
+  check_range(data.x, 0, 1, points, "a " + likelihood + " likelihood takes 0 to 1: " + advice);
 }
 
 }  // namespace clade

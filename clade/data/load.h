@@ -73,7 +73,7 @@ void check_likelihood(const DataOptions& options, const Splits& splits,
                       const std::string& likelihood);
 
 /// Throws DataError, naming row and feature, where `data` hold a value the likelihood cannot take:
-/// outside [0, 1] under all but "gaussian" and "laplace".
-void check_values(const Dataset& data, const std::string& likelihood);
+/// outside [0, 1] under all but "gaussian" and "laplace". `advice` is what to do about it.
+void check_values(const Dataset& data, const std::string& likelihood, const std::string& advice);
 
 }  // namespace clade

@@ -991,18 +991,69 @@ TEST(LoadPoints, BinarisesAsTestDataAre) {
   }
 }
 
+TEST(LoadPoints, RefusesLevelsOfAnotherRange) {
+  const TestFolder folder;
+  const auto read = [&](const std::string& type, const std::string& bytes, double black,
+                        double white, bool binarise) {
+    const std::string path = folder.write("a.npy", npy_bytes(npy_header(type, "(1, 2, 2)"), bytes));
+    Preprocessing how{torch::full({4}, black), torch::full({4}, white - black), binarise};
+    how.whole = torch::full({4}, white > 1);
+    return load_points(path, "", how, {2, 2}).x;
+  };
+  const std::string bytes("\0\x64\xc8\xff", 4), bits("\0\1\1\0", 4);
+  const std::string fractions = little<float>({0, 0.5, 1, 0.25});
+  for (const bool binarise : {true, false}) {
+    const auto refuse = [&](const std::string& type, const std::string& values, double black,
+                            double white, std::initializer_list<const char*> parts) {
+      expect_error<DataError>([&] { read(type, values, black, white, binarise); }, parts);
+    };
+    refuse("|u1", bytes, 0, 65535, {"0 to 255", "from 0 to 65535", "rescale"});
+    refuse("|u1", bytes, 0, 4095, {"0 to 255", "from 0 to 4095"});
+    refuse("<f4", fractions, 0, 4095, {"0 to 1,", "multiply the values by 4095"});
+    refuse("|u1", bits, 0, 255, {"0 to 1,", "multiply the values by 255"});
+    refuse("<f4", fractions, -1, 1, {"0 to 1,", "from -1 to 1", "rescale"});
+    refuse("|u1", bytes, -1, 1, {"pixel [0, 1]", "outside -1 to 1"});
+    refuse("|u1", bytes, 0, 1, {"255", "0 to 1", "rescale"});
+    refuse("<f4", little<float>({0, -1, 1, 0.5}), 0, 255, {"pixel [0, 1]", "outside 0 to 255"});
+    EXPECT_NO_THROW(read("|u1", bytes, 0, 255, binarise));
+    EXPECT_NO_THROW(read("|u1", std::string(4, '\0'), 0, 255, binarise));  // black images
+    EXPECT_NO_THROW(read("<f4", fractions, 0, 1, binarise));
+    EXPECT_NO_THROW(read("<f4", little<float>({-0.5, 0.5, 1, 0.25}), -1, 1, binarise));
+  }
+  // By rounding alone they are not.
+  const auto rounded = read("<f4", little<float>({-1e-9F, 0.5, 1.0000002F, 0.25}), 0, 1, false);
+  EXPECT_TRUE(rounded.equal(torch::tensor({0.0F, 0.5F, 1.0F, 0.25F}).view({1, 4})));
+}
+
+TEST(LoadSplits, TakesImagesOutsideTheirRangeByRoundingForLevels) {
+  const TestFolder folder;
+  DataOptions options;
+  const auto read = [&](float least, float most) {
+    std::string values;
+    for (int i = 0; i < 10; ++i) values += little<float>({least, 0.5, most, 0.25});
+    options.path = folder.write("a.npy", npy_bytes(npy_header("<f4", "(10, 2, 2)"), values));
+    return load_splits(options, 1);
+  };
+  const Splits levels = read(-1e-9F, 1.0000002F);
+  EXPECT_NE(levels.said.find("grey levels from 0 to 1"), std::string::npos) << levels.said;
+  EXPECT_EQ(levels.train.x.max().item<double>(), 1);
+  EXPECT_EQ(levels.train.x.min().item<double>(), 0);
+  EXPECT_NE(read(-1.0000002F, 1).said.find("grey levels from -1 to 1"), std::string::npos);
+  EXPECT_NE(read(0, 1.01F).said.find("standardised"), std::string::npos);
+}
+
 TEST(CheckValues, ABernoulliTakesZeroToOne) {
   Dataset data;
   data.name = "cells";
   data.shape = {2};
   data.x = torch::tensor({0.0F, 1.0F, 0.5F, 255.0F}).view({2, 2});
-  EXPECT_NO_THROW(check_values(data, "gaussian"));
-  expect_error<DataError>([&] { check_values(data, "bernoulli"); },
-                          {"cells", "row 1", "feature 1", "255", "data.values", "gaussian"});
+  EXPECT_NO_THROW(check_values(data, "gaussian", ""));
+  expect_error<DataError>([&] { check_values(data, "bernoulli", "scale them"); },
+                          {"cells", "row 1", "feature 1", "255", "takes 0 to 1: scale them"});
   data.x[1][1] = -0.1;
-  expect_error<DataError>([&] { check_values(data, "bernoulli"); }, {"-0.1"});
+  expect_error<DataError>([&] { check_values(data, "bernoulli", "scale them"); }, {"-0.1"});
   data.x[1][1] = 0.1;
-  EXPECT_NO_THROW(check_values(data, "bernoulli"));
+  EXPECT_NO_THROW(check_values(data, "bernoulli", "scale them"));
 }
 
 TEST(DrawLabelled, IsEvenOverTheClasses) {

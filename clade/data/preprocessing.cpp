@@ -18,6 +18,8 @@ namespace clade {
 namespace {
 
 constexpr double kBrightest = 255;
+constexpr const char* kRescale =
+    "the model was trained on levels in that range; rescale the values to it";
 
 struct Range {
   double least;
@@ -262,7 +264,59 @@ void refuse_channels(const Points& points) {
                   ", or set data.values = \"standardised\" to take all as plain numbers");
 }
 
+/// Black and white of what reads all features alike; nothing if each has a scale of its own.
+std::optional<Levels> levels_read_by(const Preprocessing& how) {
+  const Range shift = range_of(how.shift), scale = range_of(how.scale);
+  if (shift.least != shift.most || scale.least != scale.most) return std::nullopt;
+  return Levels{shift.least, shift.least + scale.least};
+}
+
+/// Whether values from `own.least` to `own.most` were meant for other levels than a model's, which
+/// would see them all but black, or all in the brighter half.
+bool are_other_levels(const Levels& levels, const Range& own) {
+  if (own.least < 0 || own.most <= 0) return false;
+  if (levels.black < 0) return own.most <= 1;
+  const bool deep = levels.white > 16 * kBrightest - 1;  // 12 bits or more
+  return levels.white > 1 && own.most <= (deep ? kBrightest : 1);
+}
+
 }  // namespace
+
+void put_back_rounding(Points& points) {
+  constexpr double rounding = 1e-6;
+  if (points.shape.size() < 2 || !points.values.is_floating_point()) return;
+  const Range range = range_of(points.values);
+  const double black = range.least < -rounding ? -1 : 0;
+  if (range.least < black - rounding || range.most > 1 + rounding) return;
+  if (range.least < black || range.most > 1) points.values = points.values.clamp(black, 1);
+}
+
+bool reads_fractions(const Preprocessing& how) {
+  const auto levels = levels_read_by(how);
+  return levels && levels->white == 1 && (levels->black == 0 || levels->black == -1);
+}
+
+void check_levels(const Preprocessing& how, const Points& points) {
+  const auto levels = levels_read_by(how);
+  if (!levels) return;
+  const bool fractions = levels->black == 0 && levels->white == 1;
+  const bool moved = levels->black == -1 && levels->white == 1;
+  const bool agreed = levels->black == 0 && levels->white > 1 && is_agreed(levels->white);
+  const Range own = range_of(points.values);
+  // Of what is read from 0 to 1 it is known that it was levels if not all were whole numbers.
+  const bool whole = !how.whole.defined() || how.whole.all().item<bool>();
+  const bool bytes = fractions && !whole && points.shape.size() >= 2 && own.most > 1 &&
+                     own.least >= 0 && all_whole(points.values);
+  if (bytes || ((agreed || moved) && are_other_levels(*levels, own))) {
+    throw DataError(points.name + " holds values from " + number_text(own.least) + " to " +
+                    number_text(own.most) + ", but the model was trained on levels from " +
+                    number_text(levels->black) + " to " + number_text(levels->white) + "; " +
+                    (agreed && own.most <= 1
+                         ? "multiply the values by " + number_text(levels->white)
+                         : "rescale the values to that"));
+  }
+  if (agreed || moved) check_range(points.values, levels->black, levels->white, points, kRescale);
+}
 
 torch::Tensor means_of_present(const Points& points, const torch::Tensor& train) {
   const auto there = points.values.index_select(0, train).to(torch::kFloat64);  // [n, D]
@@ -324,8 +378,7 @@ void cap_levels(const Preprocessing& preprocessing, Points& points) {
                  ", the brightest that the model was trained on, count as that",
              points.note);
   }
-  check_range(points.values, black, white, points,
-              "the model was trained on levels in that range; rescale the values to it");
+  check_range(points.values, black, white, points, kRescale);
 }
 
 void check_range(const torch::Tensor& x, double least, double most, const Points& points,

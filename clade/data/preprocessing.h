@@ -42,6 +42,17 @@ std::string said_of_constants(const Points& points, const Preprocessing& how, in
 void check_range(const torch::Tensor& x, double least, double most, const Points& points,
                  const std::string& advice);
 
+/// Of images in floating numbers that leave 0 to 1, or -1 to 1, by rounding alone, puts the values
+/// back.
+void put_back_rounding(Points& points);
+
+/// Whether all features are read as levels from 0 to 1 or from -1 to 1.
+bool reads_fractions(const Preprocessing& how);
+
+/// Throws DataError where a trained model reads levels and `points` lie outside them, or are levels
+/// of another range (from 0 to 1 where white was 255), which it would take for all but black.
+void check_levels(const Preprocessing& how, const Points& points);
+
 /// Checks levels that a trained model is to read as bits against those it was trained on. Where
 /// white was the brightest there was (grey levels from 0 to 16), a little brighter ones count as
 /// white, and points.note says so. Throws DataError for others outside.

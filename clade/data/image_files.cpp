@@ -59,7 +59,7 @@ class FolderWalk {
     walk(root);
     for (; !links_.empty(); links_.pop_front()) follow(fs::path(links_.front()));
     std::sort(files_.begin(), files_.end());
-    return {std::move(files_), note()};
+    return {std::move(files_), note(), convertible()};
   }
 
  private:
@@ -150,6 +150,14 @@ class FolderWalk {
     std::string text;
     for (const std::string& part : parts) add_note(part, text);
     return text;
+  }
+
+  /// The ending of images that are not read, or "".
+  std::string convertible() const {
+    for (const char* end : {".webp", ".tif", ".tiff", ".gif", ".bmp", ".heic", ".avif", ".jp2"}) {
+      if (others_.count(end) > 0) return end;
+    }
+    return "";
   }
 
   /// "7 files left out: 3 .webp, 2 .gif, 1 .DS_Store and 1 of other kinds".

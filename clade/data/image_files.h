@@ -8,6 +8,7 @@ namespace clade {
 struct ImageFiles {
   std::vector<std::filesystem::path> files;  ///< Folder by folder, names in byte order.
   std::string note;  ///< What was left out: "5 files left out: 3 .webp, 2 .txt"; may be empty.
+  std::string convertible;  ///< Of those left out the ending of images, ".webp"; or empty.
 };
 
 /// The images in `folder` and all folders below: .png, .jpg, .jpeg, .jpe and .jfif, in any case.

@@ -213,9 +213,13 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
                               const std::vector<int64_t>& expected) {
   ImageFiles found = find_images(folder);
   if (found.files.empty()) {
+    const std::string advice =
+        found.convertible.empty()
+            ? "give a folder of images, a file, or the named set it holds (clade data)"
+            : "make them PNG, say by, in each folder: magick mogrify -format png *" +
+                  found.convertible;
     throw DataError(folder.string() + " holds no .png, .jpg or .jpeg images" +
-                    (found.note.empty() ? "" : " (" + found.note + ")") +
-                    "; give a folder of images, a file, or the named set it holds (clade data)");
+                    (found.note.empty() ? "" : " (" + found.note + ")") + "; " + advice);
   }
   ImageFolder images;
   images.note = std::move(found.note);

@@ -107,6 +107,17 @@ TEST(FindImages, CountsAndNamesWhatItLeavesOut) {
   expect_error<DataError>([&] { find_images(folder.path("runs/one")); }, {"runs/one", "of a run"});
 }
 
+TEST(FindImages, SaysHowImagesOfOtherFormatsBecomeSome) {
+  const TestFolder folder;
+  folder.write("photos/a/1.WebP", "x");
+  folder.write("photos/notes.txt", "x");
+  folder.write("texts/notes.txt", "x");
+  expect_error<DataError>([&] { read_image_folder(folder.path("photos"), {}, {}); },
+                          {"photos", "holds no .png", "1 .webp", "mogrify -format png *.webp"});
+  expect_error<DataError>([&] { read_image_folder(folder.path("texts"), {}, {}); },
+                          {"texts", "holds no .png", "give a folder of images"});
+}
+
 TEST(FindImages, FollowsLinksOnceAndNeverInCircles) {
   const TestFolder folder;
   for (const char* name : {"data/a/1.png", "data/z/2.png", "data/z/3.png", "other/4.png",

@@ -208,6 +208,37 @@ TEST(MatFile, IsNotReadGzipped) {
 #endif
 #endif
 
+TEST(ArrayPoints, ThatMissValuesAreLeftOutOrFilledInAsRowsOfATable) {
+  const TestFolder folder;
+  const float nan = std::nanf("");
+  const std::string x =
+      folder.write("x.npy", float_array("(6, 2)", {1, 2, nan, 4, 5, 6, 7, 8, 9, nan, 11, 12}));
+  const std::string labels = folder.write("y.csv", "a\nb\na\nc\na\nb\n");
+  expect_error<DataError>([&] { read_points(x, ""); }, {"x.npy", "row 1", "data.missing"});
+  TableReading reading;
+  reading.missing = "drop";
+  const Points kept = read_points(x, labels, {}, {}, {}, reading);
+  EXPECT_TRUE(
+      kept.values.equal(torch::tensor({1.F, 2.F, 5.F, 6.F, 7.F, 8.F, 11.F, 12.F}).view({4, 2})));
+  EXPECT_TRUE(kept.rows.equal(torch::tensor({0, 2, 3, 5})));
+  EXPECT_EQ(names_of(kept), (Texts{"a", "a", "c", "b"}));
+  EXPECT_EQ(kept.note, "left out 2 of 6 points, in which values are missing");
+
+  DataOptions options;
+  options.path = x;
+  options.table.missing = "mean";
+  options.values = "raw";
+  options.validation = options.test = 1;
+  const Splits filled = load_splits(options, 1);
+  EXPECT_NE(filled.said.find("2 missing cells are filled in"), std::string::npos) << filled.said;
+  EXPECT_EQ(filled.preprocessing.table.missing, "mean");
+  const Dataset again = load_points(x, "", filled.preprocessing, {2});
+  EXPECT_EQ(again.x[1][0].item<float>(), filled.preprocessing.fill[0].item<float>());
+  EXPECT_EQ(again.x[4][1].item<float>(), filled.preprocessing.fill[1].item<float>());
+  options.table.missing = "drop";
+  EXPECT_EQ(load_splits(options, 1).train.size(), 2);
+}
+
 TEST(NoLabels, AreNoneWhateverTheDataBring) {
   const TestFolder folder;
   DataOptions options;

@@ -240,7 +240,8 @@ std::vector<Option> DataOptions::options() {
       {"categories", &table.categories,
        "columns of words: refuse, or onehot: each word becomes a feature of 0 and 1"},
       {"missing", &table.missing,
-       "missing cells of a table: refuse, drop: their rows are left out, and counted, or mean: the "
+       "missing cells of a table, NaN of an array: refuse, drop: their rows are left out, and "
+       "counted, or mean: the "
        "mean of the column over the training points stands for them"},
       {"values", &values,
        "what the values are: auto (looked at, and said), binary, grey (0 to 1 or 0 to 255), "

@@ -136,7 +136,10 @@ void check_finite(const Points& points) {
   std::ostringstream value;
   value << points.values[row][feature].item<double>();
   throw DataError(points.name + ": " + position_text(points, row, feature) + " is " + value.str() +
-                  ", not a finite float32; fill such values in or drop their rows");
+                  ", not a finite float32; fill such values in or drop their rows" +
+                  (std::isnan(points.values[row][feature].item<double>())
+                       ? " (data.missing = \"mean\" or \"drop\")"
+                       : ""));
 }
 
 void flatten(const torch::Tensor& array, Points& points) {
@@ -246,6 +249,32 @@ torch::Tensor columns_among(const Array& array, const std::vector<std::string>& 
       path + " has no columns with names; remove data.id and data.drop, which are for " + "tables");
 }
 
+std::vector<std::string> texts_of_rows(const std::vector<std::string>& all,
+                                       const torch::Tensor& rows) {  // [n] int64
+  std::vector<std::string> texts;
+  for (int64_t i = 0; i < rows.size(0); ++i) {
+    texts.push_back(all[static_cast<size_t>(rows[i].item<int64_t>())]);
+  }
+  return texts;
+}
+
+/// Leaves out the points of an array that hold NaN, as the rows of a table.
+void drop_missing(LabelTexts& labels, Points& points) {
+  const int64_t n = points.values.size(0);
+  const auto kept = points.values.isnan().any(1).logical_not().nonzero().squeeze(1);  // [n] int64
+  if (kept.size(0) == n) return;
+  if (kept.size(0) == 0) {
+    throw DataError(points.name + ": every point holds NaN; set data.missing = \"mean\"");
+  }
+  points.values = points.values.index_select(0, kept);
+  points.rows = kept;
+  points.rows_of_file = n;
+  if (labels && static_cast<int64_t>(labels->size()) == n) labels = texts_of_rows(*labels, kept);
+  add_note("left out " + std::to_string(n - kept.size(0)) + " of " + std::to_string(n) +
+               " points, in which values are missing",
+           points.note);
+}
+
 LabelTexts read_single_file(const LabelsInside& labels, const TableReading& table,
                             const KnownFeatures& known, Points& points) {
   const std::string& path = points.name;
@@ -264,6 +293,8 @@ LabelTexts read_single_file(const LabelsInside& labels, const TableReading& tabl
   points.columns =
       known.names.empty() || read.array.columns.empty() ? read.array.columns : known.names;
   points.note = read.array.note;
+  if (points.values.is_floating_point()) points.table.missing = table.missing;
+  if (points.table.missing == "drop") drop_missing(read.labels, points);
   return std::move(read.labels);
 }
 
@@ -285,11 +316,7 @@ std::vector<std::string> label_file_of(const std::string& labels, Points& points
   if (!points.rows.defined()) return read_label_file(labels, points.values.size(0), points.note);
   const auto of_rows = read_label_file(labels, points.rows_of_file, points.note);
   if (static_cast<int64_t>(of_rows.size()) != points.rows_of_file) return of_rows;
-  std::vector<std::string> texts;
-  for (int64_t i = 0; i < points.rows.size(0); ++i) {
-    texts.push_back(of_rows[static_cast<size_t>(points.rows.data_ptr<int64_t>()[i])]);
-  }
-  return texts;
+  return texts_of_rows(of_rows, points.rows);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "app/metrics.h"
 #include "app/run_record.h"
 #include "app/say.h"
+#include "clade/config/results.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/models/evaluation_mode.h"
@@ -61,8 +62,6 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
 
 namespace {
 
-constexpr int64_t kComparedImages = 40;
-
 // A run's page is its own, and what else is in its folder too.
 void require_outside_runs(const std::string& out) {
   for (fs::path at = fs::weakly_canonical(out); at.has_relative_path(); at = at.parent_path()) {
@@ -103,31 +102,59 @@ std::vector<std::string> names_of(const std::vector<std::string>& folders) {
 
 }  // namespace
 
+namespace {
+
+// What of a run is shown beside others. Images do without their data if those are gone, which only
+// the latents need.
+clade::Report compared(const TrainedRun& run) {
+  const fs::path log = run.folder / "log.jsonl";
+  try {
+    return clade::collect_compared(run.trained, unseen(run.splits()), log, run.seed());
+  } catch (const clade::Error& error) {
+    if (!clade::is_image(run.trained.shape)) throw;
+    note("the latents of " + run.folder.string() + " are not shown: " + error.what());
+    return clade::collect_compared(run.trained, log, run.seed());
+  }
+}
+
+// Puts a run among the rows of results (see clade::label_curves) if its model learns from labels:
+// one row for all that learned from as many in the same way.
+void add_by_labels(const TrainedRun& run, const nlohmann::json& metrics, nlohmann::json& rows) {
+  const clade::Experiment& experiment = run.experiment;
+  if (!clade::find_model(experiment.model_name).takes_labels) return;
+  const auto clusters = run.trained.model->clusters();
+  const int64_t labels = experiment.data.label_budget;
+  nlohmann::json& row = rows[experiment.model_name + " " + experiment.data_name() + " " +
+                             std::to_string(clusters) + " " + std::to_string(labels)];
+  if (row.is_null()) {
+    row = {{"model", experiment.model_name},
+           {"data", experiment.data_name()},
+           {"clusters", clusters},
+           {"labels", labels},
+           {"runs", nlohmann::json::array()}};
+  }
+  row["runs"].push_back({{"seed", run.seed()}, {"metrics", metrics}});
+}
+
+}  // namespace
+
 void compare_runs(const std::vector<std::string>& folders, const std::string& out) {
   require_outside_runs(out);
   const auto names = names_of(folders);
   std::vector<clade::ComparedRun> runs;
+  nlohmann::json by_labels = nlohmann::json::object();
   for (size_t i = 0; i < folders.size(); ++i) {
     const TrainedRun run = open_run(folders[i]);
-    auto generator =
-        clade::make_generator(clade::derive_seed(run.seed(), "comparison"), run.device);
-    const clade::EvaluationMode evaluation(*run.trained.model);
-    clade::ComparedRun compared{names[i], run.trained.shape,        {},
-                                {},       read_metrics(run.folder), run.trained.provenance};
-    if (clade::is_image(compared.shape)) {
-      compared.samples = run.trained.model->sample_means(kComparedImages, {}, generator);
-    } else {
-      const clade::Splits data = run.splits();
-      const auto shown = clade::samples_and_originals(*run.trained.model, unseen(data), generator);
-      compared.samples = shown.samples;
-      compared.originals = shown.originals;
-    }
-    runs.push_back(std::move(compared));
+    runs.push_back({names[i], compared(run), read_metrics(run.folder), run.trained.provenance});
+    add_by_labels(run, runs.back().metrics, by_labels);
   }
   if (const auto said = clade::said_of_data(runs); !said.empty()) {
     say("note: " + said);
   }
-  clade::write_comparison(runs, out);
+  for (const std::string& text :
+       clade::write_comparison(runs, out, clade::label_curves(by_labels))) {
+    note(text);
+  }
   say("report: " + (std::filesystem::path(out) / "index.html").string());
 }
 

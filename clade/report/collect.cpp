@@ -27,6 +27,7 @@ constexpr int64_t kMostPoints = 10000;    // looked at
 constexpr int64_t kScatterPoints = 2000;  // shown
 constexpr int64_t kTiles = 10;            // samples, and real points, of a cluster
 constexpr int64_t kSamples = 100;
+constexpr int64_t kComparedImages = 40;
 constexpr int64_t kReconstructions = 18;
 // A histogram wants more, and of one number each they cost nothing.
 constexpr int64_t kHistogramTiles = 1000;
@@ -225,8 +226,28 @@ void add_scores(std::vector<Headline>& all, const json& scores, int64_t points,
                  "Each cluster takes a label of its own, in the best way" + among + "."});
   all.push_back({"Accuracy, majority" + of, percent("acc_majority"),
                  "Each cluster takes the label most frequent in it" + among + "."});
+  if (scores.contains("acc_most_confident")) {
+    all.push_back(
+        {"Accuracy, most confident" + of, percent("acc_most_confident"),
+         "Each cluster takes the label of the point most sure to be in it" + among + "."});
+  }
   all.push_back({"NMI" + of, figure(scores.at("nmi"), 3),
                  "Shared information of clusters and labels" + among + ": 0 none, 1 all."});
+  if (scores.contains("ari")) {
+    all.push_back({"ARI" + of, figure(scores.at("ari"), 3),
+                   "Pairs of points that clusters and labels both put together" + among +
+                       ": 0 as many as by chance, 1 all."});
+  }
+}
+
+/// `figures`: of a discrete latent. Runs of earlier versions have no such figure.
+void add_told_apart(std::vector<Headline>& all, const json& figures, const std::string& of) {
+  const double clusters = figures.value("clusters", 0.0);
+  if (!figures.contains("clusters_told_apart") || clusters == 1) return;
+  all.push_back({"Clusters told apart" + of, figure(figures.at("clusters_told_apart"), 1),
+                 "Of " + figure(clusters, 0) +
+                     ": how many clusters of equal size the model tells apart for certain, in "
+                     "effect."});
 }
 
 /// `split`: what the figures are of.
@@ -257,18 +278,33 @@ std::vector<Headline> headlines(const json& metrics) {
         {"Log-likelihood", figure(likelihood.at("value"), 2) + " nats",
          "Importance-weighted with " + std::to_string(samples) + " samples: a tighter bound."});
   }
+  if (likelihood.contains("few")) {
+    const json& few = likelihood.at("few");
+    const auto samples = few.at("importance_samples").get<int64_t>();
+    all.push_back(
+        {"Log-likelihood, " + std::to_string(samples) + " samples",
+         figure(few.at("value"), 2) + " nats",
+         "The same with " + std::to_string(samples) + ": between the bound and that of many."});
+  }
+  if (test->contains("bits_per_dimension")) {
+    all.push_back({"Bits per dimension", figure(test->at("bits_per_dimension"), 3),
+                   "The bound in bits a number of an image, negative; lower is better."});
+  }
   if (test->contains("classification")) {
     add_errors(all, test->at("classification"), test.key());
     return all;
   }
-  if (!test->contains("clustering")) return all;
+  const auto add = [&](const json& figures, const std::string& of) {
+    if (figures.contains("clustering")) {
+      add_scores(all, figures.at("clustering"), test->at("points"), of);
+    }
+    add_told_apart(all, figures, of);
+  };
   if (!test->contains("latents")) {
-    add_scores(all, test->at("clustering"), test->at("points"), "");
+    add(*test, "");
     return all;
   }
-  for (const auto& [name, figures] : test->at("latents").items()) {
-    add_scores(all, figures.at("clustering"), test->at("points"), ", " + name);
-  }
+  for (const auto& [name, figures] : test->at("latents").items()) add(figures, ", " + name);
   return all;
 }
 
@@ -389,13 +425,39 @@ Scatter seen(const LayerSummary& layer) {
   return scatter;
 }
 
-}  // namespace
-
-Shown samples_and_originals(Model& model, const Dataset& data, Generator& generator) {
+/// What people are shown of a model, not chosen, and as many real points as go with it: means of
+/// p(x | latents), or of one feature thousands of draws.
+void add_samples(Model& model, const Dataset& data, Generator& generator, Report& report) {
   const bool histogram = data.features() == 1;
-  return {drawn(model, histogram ? kHistogramSamples : kSamples, {}, histogram, generator),
-          data.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions)};
+  report.samples = drawn(model, histogram ? kHistogramSamples : kSamples, {}, histogram, generator);
+  report.originals = data.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions);
 }
+
+/// Where `data` lie in the continuous layers. q: their posteriors.
+std::vector<Scatter> latents_of(const Model& model, const Dataset& data, const Posteriors& q) {
+  std::vector<Scatter> latents;
+  for (const LayerSummary& layer : q.layers) {
+    Scatter scatter = seen(layer);
+    scatter.points = scatter.points.slice(0, 0, kScatterPoints);
+    for (const size_t l : model.clusterings()) {
+      if (model.discrete()[l].layer == layer.name) scatter.own = scatter.clusters.size();
+      scatter.clusters.push_back(q.clusters[l].argmax(1).slice(0, 0, kScatterPoints));
+    }
+    if (data.labelled()) scatter.label = data.labels.slice(0, 0, kScatterPoints);
+    latents.push_back(std::move(scatter));
+  }
+  return latents;
+}
+
+/// The first points of `data`.
+Dataset some(const Dataset& data, int64_t most) {
+  Dataset shown = data;
+  shown.x = data.x.slice(0, 0, most);
+  if (data.labelled()) shown.labels = data.labels.slice(0, 0, most);
+  return shown;
+}
+
+}  // namespace
 
 std::vector<HeldBack> held_back_shown(const TrainedModel& trained, const Dataset& learned,
                                       const Dataset& held_back, uint64_t seed) {
@@ -455,9 +517,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   Model& model = *trained.model;
   const EvaluationMode evaluation(model);
   Generator generator = make_generator(derive_seed(seed, "report"), data.x.device());
-  Dataset shown = data;
-  shown.x = data.x.slice(0, 0, kMostPoints);
-  if (data.labelled()) shown.labels = data.labels.slice(0, 0, kMostPoints);
+  const Dataset shown = some(data, kMostPoints);
 
   Report report;
   report.shape = trained.shape;
@@ -473,24 +533,13 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     if (l == 0) report.clusterings.back().classes = trained.classes();
   }
   if (report.columns.empty()) {
-    const Shown chosen = samples_and_originals(model, shown, generator);
-    report.samples = chosen.samples;
-    report.originals = chosen.originals;
+    add_samples(model, shown, generator, report);
   } else {
     report.samples = model.generations(kTableSamples, {}, generator)->sample(generator);
     report.originals = shown.x.slice(0, 0, kTableSamples);
   }
   report.reconstructions = model.reconstruct(report.originals);
-  for (const LayerSummary& layer : q.layers) {
-    Scatter scatter = seen(layer);
-    scatter.points = scatter.points.slice(0, 0, kScatterPoints);
-    for (const size_t l : model.clusterings()) {
-      if (model.discrete()[l].layer == layer.name) scatter.own = scatter.clusters.size();
-      scatter.clusters.push_back(q.clusters[l].argmax(1).slice(0, 0, kScatterPoints));
-    }
-    if (shown.labelled()) scatter.label = shown.labels.slice(0, 0, kScatterPoints);
-    report.latents.push_back(scatter);
-  }
+  report.latents = latents_of(model, shown, q);
   if (is_image(report.shape)) {
     report.traversals = traversals_of(model, derive_seed(seed, "traversals"));
     auto apart = make_generator(derive_seed(seed, "variations"), data.x.device());
@@ -509,6 +558,40 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     report.clusterings[i].contrasts =
         contrasts(points, cluster, model.discrete()[model.clusterings()[i]].clusters, kContrasts);
   }
+  return report;
+}
+
+Report collect_compared(const TrainedModel& trained, const std::filesystem::path& log,
+                        uint64_t seed) {
+  Model& model = *trained.model;
+  const EvaluationMode evaluation(model);
+  Generator generator = make_generator(derive_seed(seed, "comparison"), model.device());
+  Report report;
+  report.shape = trained.shape;
+  report.curves = read_curves(log, model.relaxes());
+  report.samples = model.sample_means(kComparedImages, {}, generator);
+  return report;
+}
+
+Report collect_compared(const TrainedModel& trained, const Dataset& data,
+                        const std::filesystem::path& log, uint64_t seed) {
+  Model& model = *trained.model;
+  const EvaluationMode evaluation(model);
+  Generator generator = make_generator(derive_seed(seed, "compared latents"), model.device());
+  Report report = collect_compared(trained, log, seed);
+  if (!is_image(report.shape)) add_samples(model, data, generator, report);
+  report.label_names = data.label_names;
+  const Dataset shown = some(data, kScatterPoints);
+  const Posteriors q = posteriors(model, shown.x, generator);
+  for (const size_t l : model.clusterings()) {
+    Clustering one;
+    one.name = model.discrete()[l].name;
+    one.share = model.aggregated_posterior(l);
+    if (l == 0) one.classes = trained.classes();
+    report.clusterings.push_back(std::move(one));
+  }
+  report.latents = latents_of(model, shown, q);
+  if (data.features() == 2) report.plane = plane_of(trained, shown, report.latents, generator);
   return report;
 }
 

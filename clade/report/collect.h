@@ -17,12 +17,14 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
                       const std::filesystem::path& log, const nlohmann::json& metrics,
                       uint64_t seed);
 
-/// What people are shown of a model, not chosen, and as many real points as go with it.
-struct Shown {
-  torch::Tensor samples;    // [n, D] means of p(x | latents); or of one feature, thousands of draws
-  torch::Tensor originals;  // [m, D]
-};
-Shown samples_and_originals(Model& model, const Dataset& data, Generator& generator);
+/// What of it stands beside that of other runs (see write_comparison): samples and real points,
+/// curves, latents and the plane; of clusterings no more than their names, classes and shares.
+Report collect_compared(const TrainedModel& trained, const Dataset& data,
+                        const std::filesystem::path& log, uint64_t seed);
+
+/// The same without data: samples and curves. For points that are images.
+Report collect_compared(const TrainedModel& trained, const std::filesystem::path& log,
+                        uint64_t seed);
 
 /// What a model makes of the labels it learned from, `learned`, and of those held back from it;
 /// nothing if it learned from none. Both on the model's device, `held_back` may be of no points.

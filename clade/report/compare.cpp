@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <set>
 #include <sstream>
@@ -9,10 +11,12 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/words.h"
+#include "clade/evaluation/evaluate.h"
 #include "clade/formats/png.h"
 #include "clade/report/charts.h"
 #include "clade/report/clusters.h"
 #include "clade/report/html.h"
+#include "clade/report/scatters.h"
 #include "clade/report/sheet.h"
 #include "clade/training/provenance.h"
 
@@ -22,24 +26,38 @@ namespace {
 using nlohmann::json;
 
 struct Figure {
-  const char* name;
-  const char* pointer;
+  std::string name;
+  std::string pointer;
   int decimals;
 };
 
-constexpr Figure kFigures[] = {
+constexpr const char* kLogLikelihood = "/log_likelihood/value";
+
+const Figure kOfRun[] = {
     {"bound", "/elbo", 2},
     {"bound, of standardised values", "/standardised/elbo", 2},
-    {"log-likelihood", "/log_likelihood/value", 2},
+    {"bits per dimension", "/bits_per_dimension", 3},
+    {"log-likelihood, " + std::to_string(kFewSamples) + " samples", "/log_likelihood/few/value", 2},
+    {"log-likelihood", kLogLikelihood, 2},
     {"error of q(y|x)", "/classification/error/q(y|x)", 4},
     {"error of p(y|x)", "/classification/error/p(y|x)", 4},
+};
+
+/// Of a discrete latent: the main one, or, where there are several, each.
+const Figure kOfClusters[] = {
     {"accuracy, one-to-one", "/clustering/acc_hungarian", 3},
     {"accuracy, majority label", "/clustering/acc_majority", 3},
+    {"accuracy, most confident", "/clustering/acc_most_confident", 3},
     {"NMI", "/clustering/nmi", 3},
+    {"ARI", "/clustering/ari", 3},
     {"clusters in use", "/clusters_in_use", 0},
     {"effective number of clusters", "/effective_clusters", 1},
+    {"clusters told apart", "/clusters_told_apart", 1},
     {"clusters shared by labels", "/clustering/label_shared_clusters", 0},
     {"largest cluster", "/largest_cluster", 3},
+};
+
+const Figure kOfGenerations[] = {
     {"mutual information", "/information/mutual_information", 2},
     {"aggregated KL", "/information/aggregated_kl", 2},
     {"entropy of q(y)", "/cluster_entropy", 2},
@@ -58,25 +76,55 @@ const json& measured(const json& metrics) {
   return nothing;
 }
 
+/// The discrete latents of runs that have several, by name.
+std::set<std::string> latents_of(const std::vector<ComparedRun>& runs) {
+  std::set<std::string> names;
+  for (const ComparedRun& run : runs) {
+    const json& metrics = measured(run.metrics);
+    if (!metrics.contains("latents")) continue;
+    for (const auto& latent : metrics.at("latents").items()) names.insert(latent.key());
+  }
+  return names;
+}
+
+/// The rows that a table of these runs may have.
+std::vector<Figure> figures_of(const std::vector<ComparedRun>& runs) {
+  std::vector<Figure> all(std::begin(kOfRun), std::end(kOfRun));
+  all.insert(all.end(), std::begin(kOfClusters), std::end(kOfClusters));
+  for (const std::string& latent : latents_of(runs)) {
+    const auto at = json::json_pointer("/latents") / latent;
+    for (const Figure& figure : kOfClusters) {
+      all.push_back(
+          {figure.name + ", " + latent, at.to_string() + figure.pointer, figure.decimals});
+    }
+  }
+  all.insert(all.end(), std::begin(kOfGenerations), std::end(kOfGenerations));
+  return all;
+}
+
+bool of_clusters(const Figure& figure) {
+  return std::any_of(std::begin(kOfClusters), std::end(kOfClusters),
+                     [&](const Figure& one) { return one.pointer == figure.pointer; });
+}
+
 /// "" where the run has no such figure.
 std::string value_of(const ComparedRun& run, const Figure& figure) {
   const json& metrics = measured(run.metrics);
   const json::json_pointer at(figure.pointer);
   if (!metrics.contains(at) || !metrics.at(at).is_number()) return "";
-  if (at == json::json_pointer("/log_likelihood/value") &&
+  if (figure.pointer == kLogLikelihood &&
       metrics.at("/log_likelihood/importance_samples"_json_pointer) == 1) {
     return "";  // the bound again
   }
+  if (metrics.value("clusters", 2) == 1 && of_clusters(figure)) return "";
   char text[32];
   std::snprintf(text, sizeof text, "%.*f", figure.decimals, metrics.at(at).get<double>());
   return text;
 }
 
 bool any_has(const std::vector<ComparedRun>& runs, const Figure& figure) {
-  for (const ComparedRun& run : runs) {
-    if (!value_of(run, figure).empty()) return true;
-  }
-  return false;
+  return std::any_of(runs.begin(), runs.end(),
+                     [&](const ComparedRun& run) { return !value_of(run, figure).empty(); });
 }
 
 std::string table(const std::vector<ComparedRun>& runs) {
@@ -87,9 +135,9 @@ std::string table(const std::vector<ComparedRun>& runs) {
     html << "<th scope=\"col\">" << escape(run.name) << "</th>";
   }
   html << "</tr></thead>\n<tbody>\n";
-  for (const Figure& figure : kFigures) {
+  for (const Figure& figure : figures_of(runs)) {
     if (!any_has(runs, figure)) continue;
-    html << "<tr><th scope=\"row\">" << figure.name << "</th>";
+    html << "<tr><th scope=\"row\">" << escape(figure.name) << "</th>";
     for (const ComparedRun& run : runs) html << "<td>" << value_of(run, figure) << "</td>";
     html << "</tr>\n";
   }
@@ -98,15 +146,88 @@ std::string table(const std::vector<ComparedRun>& runs) {
 }
 
 std::string csv(const std::vector<ComparedRun>& runs) {
+  const std::vector<Figure> figures = figures_of(runs);
   std::ostringstream text;
   text << "run";
-  for (const Figure& figure : kFigures) text << "," << csv_text(figure.name);
+  for (const Figure& figure : figures) text << "," << csv_text(figure.name);
   for (const ComparedRun& run : runs) {
     text << "\n" << csv_text(run.name);
-    for (const Figure& figure : kFigures) text << "," << value_of(run, figure);
+    for (const Figure& figure : figures) text << "," << value_of(run, figure);
   }
   text << "\n";
   return std::move(text).str();
+}
+
+bool some_known(const std::vector<double>& values) {
+  return std::any_of(values.begin(), values.end(),
+                     [](double value) { return std::isfinite(value); });
+}
+
+/// One quantity of all runs that have it: of validation points, or of training points if no run has
+/// any others.
+ComparedCurve compared_curve(const std::vector<ComparedRun>& runs, const Curve& like) {
+  ComparedCurve compared = {like.name, like.axis(), {}};
+  for (const auto& values : {&Curve::validation, &Curve::train}) {
+    for (size_t i = 0; i < runs.size(); ++i) {
+      for (const Curve& curve : runs[i].report.curves) {
+        if (curve.name != like.name || !some_known(curve.*values)) continue;
+        compared.lines.push_back({runs[i].name, i, curve.epochs, curve.*values});
+      }
+    }
+    if (!compared.lines.empty()) break;
+  }
+  return compared;
+}
+
+/// Bounds, figures of clusters, KL of clusters, and what else of the bound's KL several runs have.
+std::vector<ComparedCurve> compared_curves(const std::vector<ComparedRun>& runs) {
+  std::vector<ComparedCurve> all;
+  std::set<std::string> seen;
+  for (const ComparedRun& run : runs) {
+    for (const Curve& curve : run.report.curves) {
+      if (!seen.insert(curve.name).second) continue;
+      ComparedCurve compared = compared_curve(runs, curve);
+      const bool alone = curve.name == "bound" || curve.name.starts_with("KL(y") || !curve.of_bound;
+      const bool shared = compared.lines.size() > 1 && curve.name.starts_with("KL(");
+      if ((alone && !compared.lines.empty()) || shared) all.push_back(std::move(compared));
+    }
+  }
+  return all;
+}
+
+/// The same scatter plot of several runs.
+struct SameScatter {
+  std::string name;  ///< "z1"
+  std::vector<RunScatter> runs;
+};
+
+/// The scatter plots of the runs, those of one name together. Refers to the runs.
+std::vector<SameScatter> same_scatters(const std::vector<ComparedRun>& runs,
+                                       std::vector<Scatter> Report::*of) {
+  std::vector<SameScatter> all;
+  for (const ComparedRun& run : runs) {
+    for (const Scatter& scatter : run.report.*of) {
+      auto found = std::find_if(all.begin(), all.end(),
+                                [&](const SameScatter& same) { return same.name == scatter.name; });
+      if (found == all.end()) found = all.insert(found, {scatter.name, {}});
+      found->runs.push_back({scatter.name + ", " + run.name, &scatter, &run.report});
+    }
+  }
+  return all;
+}
+
+/// Real points, of one run if all have the same, and what each model draws beside them.
+std::vector<SameScatter> planes_of(const std::vector<ComparedRun>& runs) {
+  const auto by_name = same_scatters(runs, &Report::plane);
+  if (by_name.empty()) return {};
+  SameScatter all = {"plane", {}};
+  for (const SameScatter& same : by_name) {
+    all.runs.insert(all.runs.end(), same.runs.begin(), same.runs.end());
+    if (&same != &by_name.front() || !said_of_data(runs).empty()) continue;
+    all.runs.resize(1);
+    all.runs.front().title = same.name;
+  }
+  return {all};
 }
 
 std::string sheet_name(const ComparedRun& run) {
@@ -114,16 +235,175 @@ std::string sheet_name(const ComparedRun& run) {
 }
 
 /// As many whole rows of ten as there are samples for.
-torch::Tensor sheet_of(const ComparedRun& run) {
-  const int64_t rows = run.samples.size(0) / 10;
-  return make_sheet(run.samples.slice(0, 0, 10 * rows).view({rows, 10, -1}), run.shape);
+torch::Tensor sheet_of(const Report& report) {
+  const int64_t rows = report.samples.size(0) / 10;
+  return make_sheet(report.samples.slice(0, 0, 10 * rows).view({rows, 10, -1}), report.shape);
 }
 
-json chart_of(const ComparedRun& run) {
-  const Profile profile(run.shape, run.originals.defined() ? run.originals : run.samples);
-  json chart = {{"features", profile.features()}, {"samples", profile.of(run.samples)}};
-  if (run.originals.defined()) chart["originals"] = profile.of(run.originals);
+json chart_of(const Report& report) {
+  const bool real = report.originals.defined();
+  const Profile profile(report.shape, real ? report.originals : report.samples);
+  json chart = {{"features", profile.features()}, {"samples", profile.of(report.samples)}};
+  if (real) chart["originals"] = profile.of(report.originals);
   return chart;
+}
+
+/// The sections of a comparison, and the numbers of their charts.
+class ComparisonPage {
+ public:
+  ComparisonPage(const std::vector<ComparedRun>& runs, const std::vector<LabelCurve>& by_labels)
+      : runs_(runs), by_labels_(by_labels) {
+    for (const ComparedRun& run : runs) {
+      first_.push_back(data_["clusterings"].size());
+      for (const Clustering& one : run.report.clusterings) add_clustering(one, data_);
+    }
+  }
+
+  std::string render() {
+    const std::string said = said_of_data(runs_);
+    out_
+        << page_head("Runs side by side")
+        << "<p class=\"summary\">Figures on test points, bounds in nats a point; samples are drawn "
+           "from each model and not chosen."
+        << (latents_of(runs_).empty()
+                ? ""
+                : " Of a run with several discrete latents each has its figures; those without a "
+                  "name are of the one with most clusters.")
+        << (said.empty() ? "" : " " + escape(said)) << "</p>\n</header>\n"
+        << table(runs_);
+    curves();
+    labels();
+    scatters("Latents",
+             "Where each model puts the points, a dot a point, seen along the two directions in "
+             "which they differ most.",
+             same_scatters(runs_, &Report::latents));
+    scatters("Real and drawn points",
+             "In the plane of the two features: points of the data, and as many drawn from each "
+             "model.",
+             planes_of(runs_));
+    samples();
+    out_ << "<footer class=\"muted\">Written by Clade.</footer>\n</main>\n";
+    if (out_.str().find("<canvas") != std::string::npos) out_ << chart_scripts(data_);
+    out_ << "</body>\n</html>\n";
+    return std::move(out_).str();
+  }
+
+ private:
+  void begin(const std::string& title, const std::string& said) {
+    out_ << "<section>\n<h2>" << title << "</h2>\n";
+    if (!said.empty()) out_ << "<p class=\"muted\">" << said << "</p>\n";
+  }
+
+  void curves() {
+    const std::vector<ComparedCurve> all = compared_curves(runs_);
+    if (all.empty()) return;
+    begin("Curves",
+          "Over the epochs, a line a run: of validation points, or of training points if there are "
+          "no others. Bounds and their terms are in nats a point.");
+    out_ << "<div class=\"charts\">\n";
+    for (const ComparedCurve& curve : all) {
+      json entry = {{"axis", curve.axis}, {"lines", json::array()}};
+      for (const RunLine& line : curve.lines) {
+        json points = json::array();
+        for (size_t i = 0; i < line.epochs.size(); ++i) {
+          points.push_back({{"x", line.epochs[i]}, {"y", number(line.values[i])}});
+        }
+        entry["lines"].push_back(
+            {{"name", line.run}, {"place", line.place}, {"points", std::move(points)}});
+      }
+      chart("curve_of_runs", data_["curves"], std::move(entry), curve.name);
+    }
+    out_ << "</div>\n</section>\n";
+  }
+
+  void labels() {
+    if (by_labels_.empty()) return;
+    begin("Labels",
+          "Log-likelihood of test points, in nats, against the number of labels learned from. IW: "
+          "the importance samples it is measured with, 1 for the bound. Of several runs that "
+          "learned from as many, the mean.");
+    json entry = {{"axis", "log-likelihood, nats"}, {"lines", json::array()}};
+    for (size_t i = 0; i < by_labels_.size(); ++i) {
+      json points = json::array();
+      for (size_t j = 0; j < by_labels_[i].labels.size(); ++j) {
+        points.push_back({{"x", by_labels_[i].labels[j]}, {"y", number(by_labels_[i].value[j])}});
+      }
+      entry["lines"].push_back(
+          {{"name", by_labels_[i].name}, {"place", i}, {"points", std::move(points)}});
+    }
+    out_ << "<div class=\"charts\">\n";
+    chart("by_labels", data_["by_labels"], std::move(entry), "Log-likelihood by labels", "wide");
+    out_ << "</div>\n</section>\n";
+  }
+
+  /// A chart over something, whose numbers become one more of `list`.
+  void chart(const std::string& draw, json& list, json entry, const std::string& name,
+             const std::string& kind = "medium") {
+    out_ << "<figure>\n<figcaption><h3>" << escape(name) << "</h3></figcaption>\n"
+         << canvas_tag(draw, std::to_string(list.size()), name, kind) << "</figure>\n";
+    list.push_back(std::move(entry));
+  }
+
+  void scatters(const std::string& title, const std::string& said,
+                const std::vector<SameScatter>& all) {
+    if (all.empty()) return;
+    begin(title, said);
+    for (const SameScatter& same : all) {
+      out_ << "<div class=\"charts aside\">\n";
+      for (const RunScatter& one : same.runs) {
+        size_t run = 0;
+        while (&runs_[run].report != one.report) ++run;
+        out_ << scatter_figure(*one.scatter, one.title, *one.report, /*by_label=*/true, data_,
+                               first_[run]);
+      }
+      out_ << "</div>\n";
+    }
+    out_ << "</section>\n";
+  }
+
+  void samples() {
+    begin("Samples", "");
+    out_ << "<div class=\"charts\">\n";
+    for (const ComparedRun& run : runs_) {
+      if (is_image(run.report.shape)) {
+        out_ << "<figure>\n<figcaption><h3>" << escape(run.name) << "</h3></figcaption>\n"
+             << image_tag(sheet_of(run.report), "samples of " + run.name) << "\n</figure>\n";
+      } else {
+        chart("compared", data_["runs"], chart_of(run.report), run.name);
+      }
+    }
+    out_ << "</div>\n</section>\n";
+  }
+
+  const std::vector<ComparedRun>& runs_;
+  const std::vector<LabelCurve>& by_labels_;
+  std::vector<size_t> first_;  // of each run's clusterings among all
+  json data_ = {{"palette", palette},           {"shown", shown_clusters},
+                {"clusterings", json::array()}, {"latents", json::array()},
+                {"curves", json::array()},      {"by_labels", json::array()},
+                {"runs", json::array()}};
+  std::ostringstream out_;
+};
+
+/// The page's charts as PNG files; returns what could not be drawn.
+std::vector<std::string> write_charts(const std::vector<ComparedRun>& runs,
+                                      const std::vector<LabelCurve>& by_labels,
+                                      const std::filesystem::path& folder) {
+  std::vector<std::string> notes;
+  const auto keep = [&](std::vector<std::string> said) {
+    notes.insert(notes.end(), said.begin(), said.end());
+  };
+  if (const auto curves = compared_curves(runs); !curves.empty()) {
+    keep(write_compared_curves(curves, folder / "curves.png"));
+  }
+  if (!by_labels.empty()) keep(write_label_curves(by_labels, folder / "labels.png"));
+  for (const SameScatter& same : same_scatters(runs, &Report::latents)) {
+    keep(write_run_scatters(same.runs, folder / ("latent_" + file_name(same.name) + ".png")));
+  }
+  for (const SameScatter& plane : planes_of(runs)) {
+    keep(write_run_scatters(plane.runs, folder / "plane.png"));
+  }
+  return notes;
 }
 
 }  // namespace
@@ -139,40 +419,23 @@ std::string said_of_data(const std::vector<ComparedRun>& runs) {
   return "";
 }
 
-void write_comparison(const std::vector<ComparedRun>& runs, const std::filesystem::path& folder) {
+std::vector<std::string> write_comparison(const std::vector<ComparedRun>& runs,
+                                          const std::filesystem::path& folder,
+                                          const std::vector<LabelCurve>& by_labels) {
   std::set<std::string> files;
   for (const ComparedRun& run : runs) {
     if (!files.insert(sheet_name(run)).second) {
       throw Error("two of the runs to compare are called " + run.name + "; rename a folder");
     }
   }
+  const std::string page = ComparisonPage(runs, by_labels).render();
   make_folder(folder, "give another --out");
-  std::ostringstream page;
-  page << page_head("Runs side by side")
-       << "<p class=\"summary\">Figures on test points, bounds in nats a point; samples are drawn "
-          "from each model and not chosen."
-       << (said_of_data(runs).empty() ? "" : " " + escape(said_of_data(runs)))
-       << "</p>\n</header>\n"
-       << table(runs) << "<section>\n<h2>Samples</h2>\n<div class=\"charts\">\n";
-  json charts = json::array();
   for (const ComparedRun& run : runs) {
-    page << "<figure>\n<figcaption><h3>" << escape(run.name) << "</h3></figcaption>\n";
-    if (is_image(run.shape)) {
-      const auto sheet = sheet_of(run);
-      write_png(folder / sheet_name(run), sheet);
-      page << image_tag(sheet, "samples of " + run.name) << "\n";
-    } else {
-      page << canvas_tag("compared", std::to_string(charts.size()),
-                         "Samples of " + run.name + " and real points", "medium");
-      charts.push_back(chart_of(run));
-    }
-    page << "</figure>\n";
+    if (is_image(run.report.shape)) write_png(folder / sheet_name(run), sheet_of(run.report));
   }
-  page << "</div>\n</section>\n<footer class=\"muted\">Written by Clade.</footer>\n</main>\n";
-  if (!charts.empty()) page << chart_scripts({{"palette", palette}, {"runs", charts}});
-  page << "</body>\n</html>\n";
   write_atomically(folder / "comparison.csv", csv(runs));
-  write_atomically(folder / "index.html", page.str());
+  write_atomically(folder / "index.html", page);
+  return write_charts(runs, by_labels, folder);
 }
 
 }  // namespace clade

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/report/page_data_for_tests.h"
 
 namespace clade {
 namespace {
@@ -20,11 +23,11 @@ class Comparison : public testing::Test {
 ComparedRun run(const std::string& name, double elbo) {
   ComparedRun made;
   made.name = name;
-  made.shape = {16};
+  made.report.shape = {16};
 #ifdef CLADE_WITH_PNG
-  made.shape = {4, 4};
+  made.report.shape = {4, 4};
 #endif
-  made.samples = torch::rand({25, 16});
+  made.report.samples = torch::rand({25, 16});
   made.metrics = {
       {"test", {{"elbo", elbo}, {"log_likelihood", {{"value", elbo}, {"importance_samples", 1}}}}}};
   return made;
@@ -66,24 +69,104 @@ TEST_F(Comparison, SaysWhoseTestPointsAreNotTheSame) {
 
 TEST_F(Comparison, DrawsWhatIsNoImage) {
   ComparedRun numbers = run("vae", -1), rows = run("mog", -2);
-  numbers.shape = {1};
-  numbers.samples = torch::rand({300, 1});
-  numbers.originals = torch::rand({200, 1});
-  rows.shape = {3};
-  rows.samples = torch::rand({20, 3});
+  numbers.report.shape = {1};
+  numbers.report.samples = torch::rand({300, 1});
+  numbers.report.originals = torch::rand({200, 1});
+  rows.report.shape = {3};
+  rows.report.samples = torch::rand({20, 3});
   write_comparison({numbers, rows}, folder_);
   const std::string page = read_file(folder_ / "index.html");
   for (const char* place : {"data-draw=\"compared\" data-argument=\"0\"",
                             "data-draw=\"compared\" data-argument=\"1\""}) {
     EXPECT_NE(page.find(place), std::string::npos) << place;
   }
-  const std::string begin = "id=\"report-data\">";
-  const size_t at = page.find(begin) + begin.size();
-  const auto data = nlohmann::json::parse(page.substr(at, page.find("</script>", at) - at));
+  const auto data = data_of(page);
   EXPECT_EQ(data["runs"][0]["samples"].size(), 300u);  // a histogram is of all
   EXPECT_EQ(data["runs"][0]["originals"].size(), 200u);
   EXPECT_EQ(data["runs"][1]["features"], (std::vector<int>{0, 1, 2}));
   EXPECT_FALSE(data["runs"][1].contains("originals"));
+}
+
+TEST_F(Comparison, ShowsTheFiguresOfEachDiscreteLatent) {
+  const auto clusters = [](double nmi) {
+    return nlohmann::json{{"clusters", 5}, {"clustering", {{"nmi", nmi}, {"ari", nmi / 2}}}};
+  };
+  ComparedRun ladder = run("vlac", -1), single = run("gm_dgm", -2), none = run("vae", -3);
+  ladder.metrics["test"].update(clusters(0.75));
+  ladder.metrics["test"]["latents"] = {{"y2", clusters(0.5)}, {"y3", clusters(0.75)}};
+  single.metrics["test"].update(clusters(0.25));
+  single.metrics["test"]["bits_per_dimension"] = 4.5;
+  none.metrics["test"].update({{"clusters", 1}, {"clusters_in_use", 1}});
+  write_comparison({ladder, single, none}, folder_);
+  const std::string page = read_file(folder_ / "index.html");
+  for (const char* row : {"NMI</th><td>0.750</td><td>0.250</td><td></td>",
+                          "NMI, y2</th><td>0.500</td><td></td><td></td>",
+                          "ARI, y3</th><td>0.375</td><td></td><td></td>",
+                          "bits per dimension</th><td></td><td>4.500</td><td></td>"}) {
+    EXPECT_NE(page.find(row), std::string::npos) << row;
+  }
+  EXPECT_EQ(page.find("clusters in use"), std::string::npos);  // of a model without clusters
+}
+
+TEST_F(Comparison, DrawsALineARunOverTheEpochs) {
+  ComparedRun a = run("a", -1), b = run("b", -2);
+  const double gap = std::nan("");
+  a.report.curves = {{"bound", {1, 2}, {-9, -8}, {-7, gap}},
+                     {"KL(y)", {1, 2}, {}, {0.25, 0.5}},
+                     {"KL(z)", {1, 2}, {}, {3, 4}},
+                     {"KL(w)", {1, 2}, {}, {5, 6}},
+                     {"effective clusters", {1, 2}, {}, {2, 3}, /*of_bound=*/false}};
+  b.report.curves = {{"bound", {1}, {-6}, {-5}}, {"KL(z)", {1}, {}, {7}}, {"hold", {1}, {8}, {}}};
+  write_comparison({a, b}, folder_);
+  const std::string page = read_file(folder_ / "index.html");
+  const auto curves = data_of(page)["curves"];
+  ASSERT_EQ(curves.size(), 4u);  // KL(w) is of one run alone, and "hold" is of no bound's KL
+  for (const char* name : {"bound", "KL(y)", "KL(z)", "effective clusters"}) {
+    EXPECT_NE(page.find("<h3>" + std::string(name) + "</h3>"), std::string::npos) << name;
+  }
+  const auto& bound = curves[0]["lines"];
+  ASSERT_EQ(bound.size(), 2u);
+  EXPECT_EQ(bound[0]["points"][0], (nlohmann::json{{"x", 1.0}, {"y", -7.0}}));  // of validation
+  EXPECT_TRUE(bound[0]["points"][1]["y"].is_null());
+  EXPECT_EQ(bound[1]["name"], "b");
+  EXPECT_EQ(bound[1]["place"], 1);
+  EXPECT_EQ(bound[1]["points"][0]["y"], -5.0);
+  EXPECT_EQ(curves[1]["lines"].size(), 1u);
+}
+
+TEST_F(Comparison, DrawsLatentsPlanesAndLabelsSideBySide) {
+  const auto with_latents = [](const std::string& name, int64_t clusters) {
+    ComparedRun made = run(name, -1);
+    Clustering one;
+    one.name = "y";
+    one.share = torch::arange(1, clusters + 1) / (clusters * (clusters + 1) / 2.0);
+    made.report.clusterings = {one};
+    made.report.label_names = {"odd", "even"};
+    made.report.latents = {{"z", torch::rand({6, 2}), {}, {torch::arange(6) % clusters}, {}}};
+    Scatter real = {"real points", torch::rand({6, 2}), {}, {}, torch::arange(6) % 2};
+    made.report.plane = {real, {"drawn points", torch::rand({6, 2}), {}, {}, {}}};
+    return made;
+  };
+  std::vector<ComparedRun> runs = {with_latents("a", 2), with_latents("b", 3)};
+  const LabelCurve curve = {"cagem, IW 10", {0, 100}, {-90, -80}, {0.5, 0.5}};
+  write_comparison(runs, folder_, {curve});
+  const std::string page = read_file(folder_ / "index.html");
+  const auto data = data_of(page);
+  ASSERT_EQ(data["latents"].size(), 5u);
+  // Clusters of b are called and ordered as b has them.
+  EXPECT_EQ(data["latents"][1]["first"], 1);
+  EXPECT_EQ(data["clusterings"][1]["order"], (std::vector<int>{2, 1, 0}));
+  EXPECT_EQ(data["latents"][2]["label_names"][1], "even");
+  EXPECT_EQ(data["by_labels"][0]["lines"][0]["points"][1]["y"], -80.0);
+  for (const char* title : {"z, a", "z, b", "real points", "drawn points, a", "drawn points, b"}) {
+    EXPECT_NE(page.find("<h3>" + std::string(title) + "</h3>"), std::string::npos) << title;
+  }
+  runs[1].provenance = {{"data", "others"}};
+  runs[0].provenance = {{"data", "some"}};
+  write_comparison(runs, folder_);
+  const std::string other = read_file(folder_ / "index.html");
+  EXPECT_NE(other.find("<h3>real points, b</h3>"), std::string::npos);
+  EXPECT_EQ(other.find("<h2>Labels</h2>"), std::string::npos);
 }
 
 TEST_F(Comparison, WantsNamesThatDiffer) {

@@ -17,17 +17,13 @@
 #include "clade/report/clusters.h"
 #include "clade/report/features.h"
 #include "clade/report/html.h"
+#include "clade/report/scatters.h"
 #include "clade/report/sheet.h"
 
 namespace clade {
 namespace {
 
 using nlohmann::json;
-
-json integers(const torch::Tensor& values) {  // [n]
-  const auto row = values.to(torch::kCPU, torch::kInt64).contiguous();
-  return std::vector<int64_t>(row.data_ptr<int64_t>(), row.data_ptr<int64_t>() + row.numel());
-}
 
 bool has_points(const torch::Tensor& points) {
   return points.defined() && points.numel() > 0;
@@ -49,10 +45,7 @@ class Page {
     for (const Clustering& one : report.clusterings) {
       clusterings_.push_back({one, clusterings_.size(), strongest_first(one.share), {}});
       if (has_points(one.confusion)) clusterings_.back().majority = majorities(one.confusion);
-      json names = json::array();
-      for (int64_t k = 0; k < one.share.numel(); ++k) names.push_back(cluster_name(one.classes, k));
-      data_["clusterings"].push_back(
-          {{"order", clusterings_.back().strongest}, {"names", std::move(names)}});
+      add_clustering(one, data_);
     }
   }
 
@@ -495,45 +488,9 @@ class Page {
     end();
   }
 
-  /// Buttons for what the dots of a latent are coloured by, where there is a choice.
-  void colours(const Scatter& latent, const std::string& index, bool by_label) {
-    const size_t choices = latent.clusters.size() + (latent.label.defined() ? 1 : 0);
-    if (choices < 2) return;
-    out_ << "<span class=\"toggle\" role=\"group\" aria-label=\"Colour by\">";
-    const auto button = [&](const std::string& by, const std::string& name, bool pressed) {
-      out_ << "<button type=\"button\" data-latent=\"" << index << "\" data-by=\"" << by
-           << "\" aria-pressed=\"" << (pressed ? "true" : "false") << "\">by " << name
-           << "</button>";
-    };
-    for (size_t c = 0; c < latent.clusters.size(); ++c) {
-      button(std::to_string(c), several() ? escape(report_.clusterings[c].name) : "cluster",
-             c == latent.own && !by_label);
-    }
-    if (latent.label.defined()) button("label", "label", by_label);
-    out_ << "</span>";
-  }
-
-  /// One more latent among the data, and its figure; by label, if there are any, where `by_label`.
+  /// By label, if there are any and `by_label`.
   void scatter(const Scatter& latent, bool by_label = false) {
-    by_label = by_label && latent.label.defined();
-    json& list = data_["latents"];
-    const std::string index = std::to_string(list.size());
-    out_ << "<figure>\n<figcaption><h3>" << escape(latent.name) << "</h3>";
-    colours(latent, index, by_label);
-    out_ << "</figcaption>\n";
-    canvas("latent", index, "The two main " + latent.axis + "s of " + latent.name, "even");
-    out_ << "<div class=\"legend\" id=\"legend-" << index << "\"></div>\n</figure>\n";
-    json entry = {
-        {"points", numbers(latent.points)}, {"explained", json::array()}, {"axis", latent.axis}};
-    if (by_label) entry["by"] = "label";
-    if (!by_label && latent.own > 0) entry["by"] = latent.own;
-    for (const double part : latent.explained) entry["explained"].push_back(number(part));
-    for (const auto& cluster : latent.clusters) entry["clusters"].push_back(integers(cluster));
-    if (latent.label.defined()) {
-      entry["label"] = integers(latent.label);
-      entry["label_order"] = labels_in_order(latent.label);
-    }
-    list.push_back(std::move(entry));
+    out_ << scatter_figure(latent, latent.name, report_, by_label, data_);
   }
 
   void scatters(const std::string& title, const std::string& explanation,
@@ -623,9 +580,8 @@ class Page {
         out_ << "<div class=\"charts\">\n";
         begun = true;
       }
-      json entry = {{"train", json::array()},
-                    {"validation", json::array()},
-                    {"axis", of_bound ? "nats per data point" : "of validation points"}};
+      json entry = {
+          {"train", json::array()}, {"validation", json::array()}, {"axis", curve.axis()}};
       for (size_t i = 0; i < curve.epochs.size(); ++i) {
         const auto add = [&](const char* name, const std::vector<double>& values) {
           if (!values.empty())
@@ -752,7 +708,6 @@ class Page {
   void foot() {
     data_["palette"] = palette;
     data_["shown"] = shown_clusters;
-    data_["labels"] = report_.label_names;
     if (!is_image(report_.shape) && !is_table()) {
       data_["features"] = profile_.features();
       for (const Ranked& one : clusterings_) data_of(one)["clusters"] = profiles(one);

@@ -15,7 +15,6 @@
   const tier = rank => Math.floor(rank / report.palette.length) % symbols.length;
   const percent = share => `${+(100 * share).toPrecision(3)} %`;
   const short_name = name => name.replace(/^cluster (?=\d+$)/, '');  // below an axis that says it
-  const label_name = label => report.labels[label] ?? String(label);
 
   const axis = (text, more = {}) => ({ title: { display: true, text }, ...more });
   const linear = (text, more = {}) => axis(text, { type: 'linear', ...more });
@@ -77,7 +76,36 @@
   const beside_real = (drawn, { features, originals: real = [] } = report) =>
     compare(features, real, drawn, report.palette[0], only_named, range_of([real, drawn]));
 
+  // Points of the plane of two features, real and drawn, have the same axes.
+  const plane_ranges = latent => [0, 1].map(i => {
+    if (latent.axis !== 'feature') return {};
+    const points = report.latents.filter(({ axis: of }) => of === 'feature').flatMap(one => one.points);
+    const [low, high] = range_of([points.map(point => point[i])]), margin = 0.03 * (high - low);
+    return { min: low - margin, max: high + margin, ticks: { callback: value => +value.toPrecision(3) } };
+  });
+
+  // A line a run; beyond ten of them the colours come again, dashed.
+  const lines_of_runs = ({ lines, axis: values }, x, points) => ({
+    data: {
+      datasets: lines.map(({ name, place, points: data }) => ({
+        ...line(data, name, report.palette[place % report.palette.length]), ...points,
+        borderDash: place < report.palette.length ? [] : [6, 3],
+      })),
+    },
+    options: {
+      interaction: { mode: 'nearest', axis: 'x', intersect: false },
+      scales: { x: linear(x, { ticks: { precision: 0 } }), y: axis(values) },
+      plugins: {
+        legend: { ...small_legend, position: 'bottom', align: 'start' },
+        tooltip: { callbacks: { title: items => `${x} ${items[0].parsed.x}` } },
+      },
+    },
+  });
+
   const charts = {
+    curve_of_runs: index => lines_of_runs(report.curves[index], 'epoch'),
+    by_labels: index => lines_of_runs(report.by_labels[index], 'labels', { pointRadius: 3 }),
+
     curve(index) {
       const curve = report.curves[index];
       const datasets = [];
@@ -124,26 +152,32 @@
       const latent = report.latents[index];
       const by = latent_by[index] ?? latent.by ?? (latent.clusters ? 0 : 'label');
       const group = by === 'label' ? latent.label : latent.clusters[by];
-      const order = by === 'label' ? latent.label_order ?? [] : report.clusterings[by].order;
+      const clustering = report.clusterings[latent.first + Number(by)];  // none of labels
+      const order = by === 'label' ? latent.label_order ?? [] : clustering.order;
+      const name_of = value => by === 'label' ? latent.label_names[value] ?? String(value) : clustering.names[value];
       const ranks = new Map(order.map((value, rank) => [value, rank]));
       const datasets = [];
       latent.points.forEach(([x, y], i) => {
         // Groups too weak to be told apart share one; they are drawn last, so that they lie below.
         const rank = Math.min(group ? ranks.get(group[i]) ?? report.shown : 0, report.shown);
         datasets[rank] ??= {
-          label: group_name(by, group, rank, order), rank, data: [], order: rank === report.shown ? 1 : 0,
+          label: group_name(by, group, rank, order, name_of), rank, data: [], order: rank === report.shown ? 1 : 0,
           pointStyle: rank < report.shown ? symbols[tier(rank)] : 'circle', radius: 2.2, hoverRadius: 4,
           borderWidth: 0, backgroundColor: colour(rank) + (rank < report.shown ? 'b3' : '80'),
         };
         datasets[rank].data.push({ x, y });
       });
+      const [x_range, y_range] = plane_ranges(latent);
       const direction = (which, part) =>
         `${which} ${latent.axis}${part === undefined ? '' : ` (${percent(part)} of variance)`}`;
       return {
         type: 'scatter',
         data: { datasets: datasets.filter(Boolean) },
         options: {
-          scales: { x: axis(direction('first', latent.explained[0])), y: axis(direction('second', latent.explained[1])) },
+          scales: {
+            x: axis(direction('first', latent.explained[0]), x_range),
+            y: axis(direction('second', latent.explained[1]), y_range),
+          },
           plugins: { legend: { display: false }, tooltip: { callbacks: { label: item => item.dataset.label } } },
         },
         after: chart => legend(index, chart),
@@ -219,12 +253,12 @@
     },
   };
 
-  function group_name(by, group, rank, order) {
+  function group_name(by, group, rank, order, name_of) {
     if (!group) return '';
     if (rank === report.shown || rank >= order.length) {
       return by === 'label' && order.length <= report.shown ? 'no label' : 'others';
     }
-    return by === 'label' ? label_name(order[rank]) : report.clusterings[by].names[order[rank]];
+    return name_of(order[rank]);
   }
   function legend(index, chart) {
     const box = document.getElementById(`legend-${index}`);

@@ -116,6 +116,23 @@ int symbol(size_t rank) {
   return symbols[std::min<size_t>(rank / palette.size(), 2)];
 }
 
+/// gnuplot's data block called `name`: values over x, "nan" for those that are not known.
+std::string values_block(const std::string& name, const std::vector<double>& x,
+                         const std::vector<double>& values) {
+  std::ostringstream block;
+  block << name << " << EOD\n";
+  for (size_t i = 0; i < values.size(); ++i) {
+    block << x[i] << " ";
+    if (std::isfinite(values[i])) {
+      block << values[i] << "\n";
+    } else {
+      block << "nan\n";
+    }
+  }
+  block << "EOD\n";
+  return std::move(block).str();
+}
+
 std::string curves_script(const std::vector<Curve>& curves, int64_t columns) {
   const auto rows = (static_cast<int64_t>(curves.size()) + columns - 1) / columns;
   std::ostringstream script;
@@ -129,24 +146,14 @@ std::string curves_script(const std::vector<Curve>& curves, int64_t columns) {
     const auto add = [&](const std::vector<double>& values, const std::string& name, size_t rank) {
       if (!any_known(values)) return;
       const std::string part = block + "_" + name;
-      script << part << " << EOD\n";
-      for (size_t epoch = 0; epoch < values.size(); ++epoch) {
-        script << curve.epochs[epoch] << " ";
-        if (std::isfinite(values[epoch])) {
-          script << values[epoch] << "\n";
-        } else {
-          script << "nan\n";
-        }
-      }
-      script << "EOD\n";
+      script << values_block(part, curve.epochs, values);
       plots += (plots.empty() ? "plot " : ", ") + part + " using 1:2 with " +
                (values.size() == 1 ? "points pointtype 7" : "lines") +
                " linewidth 1.6 linecolor rgb '" + palette[rank] + "' title '" + name + "'";
     };
     add(curve.train, "train", 0);
     add(curve.validation, "validation", 5);
-    script << "set title " << quoted(curve.name) << "\nset ylabel '"
-           << (curve.of_bound ? "nats per data point" : "of validation points") << "'\n"
+    script << "set title " << quoted(curve.name) << "\nset ylabel '" << curve.axis() << "'\n"
            << plots << "\n";
   }
   return std::move(script).str();
@@ -356,30 +363,104 @@ std::string label_curves_script(const std::vector<LabelCurve>& curves) {
   return std::move(script).str();
 }
 
+std::string by_cluster(const Report& report, const Scatter& latent, size_t c,
+                       const std::string& block) {
+  const Clustering& one = report.clusterings[c];
+  return scatter_script(
+      latent, block + std::to_string(c), latent.clusters[c], strongest_first(one.share),
+      [&](int64_t k) { return cluster_name(one.classes, k); }, "others");
+}
+
+std::string by_label(const Report& report, const Scatter& latent, const std::string& block) {
+  return scatter_script(
+      latent, block, latent.label, labels_in_order(latent.label),
+      [&](int64_t c) { return label_name(report.label_names, c); }, "no label");
+}
+
+std::string by_nothing(const Scatter& latent, const std::string& block) {
+  return scatter_script(
+      latent, block, torch::zeros({latent.points.size(0)}), {0},
+      [](int64_t) { return std::string(); }, "");
+}
+
 /// A panel by the clusters of each discrete latent and, where there are labels, one by label.
 std::string scatter_panels(const Report& report, const Scatter& latent, int64_t panels) {
   std::ostringstream script;
   script << "set multiplot layout 1," << panels << "\nset key outside right top samplen 0.5\n";
   for (size_t c = 0; c < latent.clusters.size(); ++c) {
-    const Clustering& one = report.clusterings[c];
-    const std::string by = report.clusterings.size() > 1 ? one.name : "cluster";
+    const std::string by = report.clusterings.size() > 1 ? report.clusterings[c].name : "cluster";
     script << "set title " << quoted(latent.name + " by " + by) << "\n"
-           << scatter_script(
-                  latent, "$cluster" + std::to_string(c), latent.clusters[c],
-                  strongest_first(one.share),
-                  [&](int64_t k) { return cluster_name(one.classes, k); }, "others");
+           << by_cluster(report, latent, c, "$cluster");
   }
   if (latent.label.defined()) {
     script << "set title " << quoted(latent.name + " by label") << "\n"
-           << scatter_script(
-                  latent, "$label", latent.label, labels_in_order(latent.label),
-                  [&](int64_t c) { return label_name(report.label_names, c); }, "no label");
+           << by_label(report, latent, "$label");
   }
   if (latent.clusters.empty() && !latent.label.defined()) {
     script << "unset key\nset title " << quoted(latent.name) << "\n"
-           << scatter_script(
-                  latent, "$points", torch::zeros({latent.points.size(0)}), {0},
-                  [](int64_t) { return std::string(); }, "");
+           << by_nothing(latent, "$points");
+  }
+  return std::move(script).str();
+}
+
+/// The same axes for points of the plane of two features; nothing for latents.
+std::string plane_ranges(const std::vector<RunScatter>& scatters) {
+  std::vector<torch::Tensor> points;
+  for (const RunScatter& one : scatters) {
+    if (one.scatter->axis == "feature") points.push_back(one.scatter->points.cpu());
+  }
+  if (points.empty()) return "";
+  const auto all = torch::cat(points).to(torch::kFloat64);  // [n, 2]
+  std::ostringstream script;
+  for (const auto& [name, i] : {std::pair{"xrange", 0}, {"yrange", 1}}) {
+    const auto values = all.select(1, i);
+    const double low = values.min().item<double>(), high = values.max().item<double>();
+    const double margin = 0.03 * std::max(high - low, 1e-6);
+    script << "set " << name << " [" << low - margin << ":" << high + margin << "]\n";
+  }
+  return std::move(script).str();
+}
+
+/// A panel a run.
+std::string run_scatters_script(const std::vector<RunScatter>& scatters, int64_t columns) {
+  const auto panels = static_cast<int64_t>(scatters.size());
+  std::ostringstream script;
+  script << "set multiplot layout " << (panels + columns - 1) / columns << "," << columns
+         << "\nset key outside right top samplen 0.5\n"
+         << plane_ranges(scatters);
+  for (size_t i = 0; i < scatters.size(); ++i) {
+    const Scatter& scatter = *scatters[i].scatter;
+    const Report& report = *scatters[i].report;
+    const std::string block = "$run" + std::to_string(i) + "_";
+    script << "set title " << quoted(scatters[i].title) << "\n"
+           << (scatter.label.defined()    ? by_label(report, scatter, block)
+               : scatter.clusters.empty() ? by_nothing(scatter, block)
+                                          : by_cluster(report, scatter, scatter.own, block));
+  }
+  return std::move(script).str();
+}
+
+/// A panel a quantity, a line a run.
+std::string compared_curves_script(const std::vector<ComparedCurve>& curves, int64_t columns) {
+  const auto panels = static_cast<int64_t>(curves.size());
+  std::ostringstream script;
+  script << "set datafile missing 'nan'\nset multiplot layout " << (panels + columns - 1) / columns
+         << "," << columns << "\nset xlabel 'epoch'\nset key outside bottom center horizontal\n";
+  for (size_t i = 0; i < curves.size(); ++i) {
+    std::string plots;
+    for (size_t j = 0; j < curves[i].lines.size(); ++j) {
+      const RunLine& line = curves[i].lines[j];
+      const std::string block = "$curve" + std::to_string(i) + "_" + std::to_string(j);
+      script << values_block(block, line.epochs, line.values);
+      plots += (plots.empty() ? "plot " : ", ") + block + " using 1:2 with " +
+               (line.values.size() == 1 ? "points pointtype 7" : "lines") +
+               " linewidth 1.6 dashtype " + std::to_string(1 + line.place / palette.size()) +
+               " linecolor rgb '" + palette[line.place % palette.size()] + "' title " +
+               quoted(line.run);
+    }
+    script << "set title " << quoted(curves[i].name) << "\nset ylabel " << quoted(curves[i].axis)
+           << "\n"
+           << plots << "\n";
   }
   return std::move(script).str();
 }
@@ -426,6 +507,22 @@ std::vector<std::string> write_sweep_plot(const std::string& key, const std::vec
 std::vector<std::string> write_label_curves(const std::vector<LabelCurve>& curves,
                                             const std::filesystem::path& file) {
   return drawn_alone(file, {720, 460}, label_curves_script(curves));
+}
+
+std::vector<std::string> write_compared_curves(const std::vector<ComparedCurve>& curves,
+                                               const std::filesystem::path& file) {
+  const auto panels = static_cast<int64_t>(curves.size());
+  const int64_t columns = std::min<int64_t>(panels, 3);
+  const Size size{columns * 460, (panels + columns - 1) / columns * 340};
+  return drawn_alone(file, size, compared_curves_script(curves, columns));
+}
+
+std::vector<std::string> write_run_scatters(const std::vector<RunScatter>& scatters,
+                                            const std::filesystem::path& file) {
+  const auto panels = static_cast<int64_t>(scatters.size());
+  const int64_t columns = std::min<int64_t>(panels, 3);
+  const Size size{columns * 620, (panels + columns - 1) / columns * 520};
+  return drawn_alone(file, size, run_scatters_script(scatters, columns));
 }
 
 std::vector<std::string> write_plots(const Report& report, const std::filesystem::path& folder) {

@@ -38,4 +38,35 @@ struct LabelCurve {
 std::vector<std::string> write_label_curves(const std::vector<LabelCurve>& curves,
                                             const std::filesystem::path& file);
 
+/// A quantity over the epochs of one of several runs.
+struct RunLine {
+  std::string run;
+  size_t place;  ///< Of the run among them, by which it has its colour.
+  std::vector<double> epochs;
+  std::vector<double> values;  ///< One an epoch; NaN leaves a gap.
+};
+
+/// The same quantity of several runs.
+struct ComparedCurve {
+  std::string name;  ///< "KL(y)"
+  std::string axis;  ///< What its values are: "nats per data point".
+  std::vector<RunLine> lines;
+};
+
+/// A panel a quantity, a line a run, in the PNG `file`; notes as write_plots has them.
+std::vector<std::string> write_compared_curves(const std::vector<ComparedCurve>& curves,
+                                               const std::filesystem::path& file);
+
+/// A scatter plot of one of several runs.
+struct RunScatter {
+  std::string title;       ///< "z1, cagem-mnist-1"
+  const Scatter* scatter;  ///< Not null, and outlives this.
+  const Report* report;    ///< Whose it is; likewise.
+};
+
+/// The scatter plots side by side, by label if it is known and else by cluster, in the PNG `file`;
+/// notes likewise.
+std::vector<std::string> write_run_scatters(const std::vector<RunScatter>& scatters,
+                                            const std::filesystem::path& file);
+
 }  // namespace clade

@@ -25,6 +25,8 @@ struct Curve {
   std::vector<double> train;       ///< One an epoch, or none; NaN leaves a gap.
   std::vector<double> validation;  ///< One an epoch, or none; NaN leaves a gap.
   bool of_bound = true;            ///< A term of the bound; else a figure of its clusters.
+
+  const char* axis() const { return of_bound ? "nats per data point" : "of validation points"; }
 };
 
 /// What a discrete latent has to show; one of at least two clusters. Everything but the share may

@@ -22,6 +22,7 @@
 #include "clade/report/collect.h"
 #include "clade/report/embedded.h"
 #include "clade/report/page.h"
+#include "clade/report/page_data_for_tests.h"
 #include "clade/report/plots.h"
 
 namespace clade {
@@ -93,12 +94,6 @@ size_t count(const std::string& text, const std::string& part) {
   size_t found = 0;
   for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
   return found;
-}
-
-json data_of(const std::string& page) {
-  const std::string open = "id=\"report-data\">";
-  const size_t from = page.find(open) + open.size();
-  return json::parse(page.substr(from, page.find("</script>", from) - from));
 }
 
 /// The page without what stands inside <script> and <style>.
@@ -206,7 +201,7 @@ TEST(Page, TakesNoMarkupFromTheReport) {
   EXPECT_EQ(count(page, "<script"), 3u);
   EXPECT_EQ(unbalanced(markup(page)), "");
   EXPECT_NE(page.find("&lt;/title&gt;&lt;/script&gt;"), std::string::npos);
-  EXPECT_EQ(data_of(page)["labels"][0], hostile);
+  EXPECT_EQ(data_of(page)["latents"][0]["label_names"][0], hostile);
 }
 
 TEST(Page, SortsClustersByShareAndFoldsTheWeak) {
@@ -740,10 +735,77 @@ TEST_F(ReportFolder, ShowsEachDiscreteLatentOfAModelByItself) {
   ASSERT_EQ(report.latents.size(), 1u);
   EXPECT_EQ(report.latents[0].clusters.size(), 2u);
   EXPECT_EQ(report.headline.back().label, "NMI, y2");
-  EXPECT_EQ(report.headline.size(), 7u);  // the bound, three scores each
+  EXPECT_EQ(report.headline.size(), 7u);  // the bound, three scores each, as runs of 0.1.0 have
   report.title = "two levels";
   write_report(report, folder_);
   EXPECT_EQ(files().count("label_clusters_y2.csv"), 1u);
+}
+
+TEST_F(ReportFolder, CardsHaveWhatWasMeasured) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  trained.model = std::make_shared<TwoLevels>(generator);
+  trained.shape = {TwoLevels::D};
+  trained.preprocessing.shift = torch::zeros({TwoLevels::D});
+  trained.preprocessing.scale = torch::ones({TwoLevels::D});
+  Dataset data;
+  data.x = torch::empty({40, TwoLevels::D}).bernoulli_(0.5, generator);
+  json metrics;
+  metrics["test"] = {{"elbo", -1.0},
+                     {"points", 40},
+                     {"bits_per_dimension", 3.2104},
+                     {"log_likelihood",
+                      {{"value", -0.5},
+                       {"importance_samples", 5000},
+                       {"few", {{"value", -0.75}, {"importance_samples", 10}}}}},
+                     {"clusters", 5},
+                     {"clusters_told_apart", 3.75},
+                     {"clustering",
+                      {{"acc_hungarian", 0.5},
+                       {"acc_majority", 0.75},
+                       {"acc_most_confident", 0.625},
+                       {"nmi", 0.25},
+                       {"ari", -0.125}}}};
+  std::vector<std::string> cards;
+  const auto& all = collect_report(trained, data, folder_ / "none", metrics, 1).headline;
+  for (const Headline& card : all) cards.push_back(card.label + ": " + card.value);
+  EXPECT_EQ(cards, (std::vector<std::string>{
+                       "Bound: -1.00 nats", "Log-likelihood: -0.50 nats",
+                       "Log-likelihood, 10 samples: -0.75 nats", "Bits per dimension: 3.210",
+                       "Accuracy, one-to-one: 50.0 %", "Accuracy, majority: 75.0 %",
+                       "Accuracy, most confident: 62.5 %", "NMI: 0.250", "ARI: -0.125",
+                       "Clusters told apart: 3.8"}));
+}
+
+TEST_F(ReportFolder, CollectsWhatStandsBesideOtherRuns) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  const auto model = std::make_shared<TwoLevels>(generator);
+  model->set_aggregated_posterior(torch::tensor({0.2, 0.3, 0.5}), 0);
+  trained.model = model;
+  trained.shape = {TwoLevels::D};
+  trained.preprocessing.shift = torch::zeros({TwoLevels::D});
+  trained.preprocessing.scale = torch::ones({TwoLevels::D});
+  Dataset data;
+  data.x = torch::empty({40, TwoLevels::D}).bernoulli_(0.5, generator);
+  data.labels = torch::arange(40).remainder(3);
+  std::filesystem::create_directories(folder_);
+  write_atomically(folder_ / "log.jsonl",
+                   "{\"epoch\": 1, \"train\": {\"elbo\": -3}, \"validation\": {\"elbo\": -4}}\n");
+  const Report report = collect_compared(trained, data, folder_ / "log.jsonl", 1);
+  ASSERT_EQ(report.clusterings.size(), 2u);
+  EXPECT_EQ(report.clusterings[0].name, "y1");
+  EXPECT_TRUE(torch::equal(report.clusterings[0].share, model->aggregated_posterior(0)));
+  ASSERT_EQ(report.latents.size(), 1u);
+  EXPECT_TRUE(torch::equal(report.latents[0].label, data.labels));
+  const auto q = cluster_probabilities(*model, data.x, generator);
+  for (const size_t l : {0u, 1u}) {
+    EXPECT_TRUE(torch::equal(report.latents[0].clusters[l], q[l].argmax(1)));
+  }
+  ASSERT_EQ(report.curves.size(), 1u);
+  EXPECT_EQ(report.curves[0].validation, std::vector<double>{-4});
+  EXPECT_EQ(report.originals.size(0), 18);
+  EXPECT_TRUE(torch::equal(report.originals, data.x.slice(0, 0, 18)));
 }
 
 TEST_F(ReportFolder, RefusesShapesThatDoNotFit) {

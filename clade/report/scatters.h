@@ -1,0 +1,21 @@
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "clade/report/report.h"
+
+namespace clade {
+
+// Scatter plots of latents, as the page of a run and that of several show them. Of the numbers that
+// page.js draws they have "latents" and "clusterings".
+
+/// Adds what the clusters of `one` are called, strongest first, to data["clusterings"].
+void add_clustering(const Clustering& one, nlohmann::json& data);
+
+/// The <figure> of `latent`, called `title`, whose numbers become one more of data["latents"].
+/// `of`: the run's, whose clusterings are those of data["clusterings"] from `first` on. It begins
+/// by label if there are any and it is asked for `by_label`, and with its own clusters otherwise.
+std::string scatter_figure(const Scatter& latent, const std::string& title, const Report& of,
+                           bool by_label, nlohmann::json& data, size_t first = 0);
+
+}  // namespace clade

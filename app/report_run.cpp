@@ -16,6 +16,7 @@
 #include "clade/models/evaluation_mode.h"
 #include "clade/report/collect.h"
 #include "clade/report/compare.h"
+#include "clade/report/density.h"
 #include "clade/report/sheet.h"
 
 namespace fs = std::filesystem;
@@ -40,6 +41,7 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
     report.start = clade::start_scatters(clade::read_starts(run.folder), data.train,
                                          report.clusterings.size(), run.seed());
   }
+  report.densities = clade::plane_densities(run.trained, data.train, unseen(data), run.seed());
   report.held_back =
       clade::held_back_shown(run.trained, data.labelled, clade::held_back(data), run.seed());
   report.title = run.trained.name + " on " + data_name;

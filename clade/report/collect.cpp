@@ -172,20 +172,23 @@ Clustering clustering_of(Model& model, size_t l, const Dataset& data, const torc
 }
 
 /// A grid over the units of the layer that is generated first of the continuous ones, if those are
-/// two. `strongest`: clusters of the first clustering, to hold.
-std::vector<Mesh> meshes_of(Model& model, std::vector<int64_t> strongest, Generator& generator) {
+/// two. `strongest`: clusters of the first clustering, to hold. Its lines, if they are the same for
+/// all clusters, are drawn over the layer among those `seen`.
+std::vector<Mesh> meshes_of(Model& model, std::vector<int64_t> strongest, Generator& generator,
+                            std::vector<Scatter>& seen) {
   const auto& latents = model.latents();
   const auto layer = std::find_if(latents.begin(), latents.end(),
                                   [](const LatentInfo& latent) { return !latent.is_cluster; });
   if (layer == latents.end() || layer->size != 2) return {};
   const bool first = layer == latents.begin();
   const auto at = ((torch::arange(kMeshSide, torch::kFloat64) + 0.5) / kMeshSide);
-  const auto grid_over = [&](const Given& given) {  // -> [side², 2], from the top left
+  const auto lines_over = [&](const Given& given) {  // -> [2, side], rising
     const auto z = model.draws(layer->name, kMeshDraws, given, generator).to(torch::kFloat64);
-    const auto lines = torch::quantile(z, at.to(z.device()), 0).to(torch::kFloat32);  // [side, 2]
-    const auto up = lines.select(1, 1).flip(0);
-    return torch::stack({lines.select(1, 0).repeat({kMeshSide}), up.repeat_interleave(kMeshSide)},
-                        1);
+    return torch::quantile(z, at.to(z.device()), 0).to(torch::kFloat32).t();
+  };
+  const auto grid_of = [](const torch::Tensor& lines) {  // -> [side², 2], from the top left
+    return torch::stack(
+        {lines[0].repeat({kMeshSide}), lines[1].flip(0).repeat_interleave(kMeshSide)}, 1);
   };
   const auto generated = [&](Given given, const torch::Tensor& grid) {  // -> [side, side, D]
     given[layer->name] = grid;
@@ -195,7 +198,11 @@ std::vector<Mesh> meshes_of(Model& model, std::vector<int64_t> strongest, Genera
   mesh.layer = layer->name;
   torch::Tensor over_all;
   if (first) {
-    over_all = grid_over({});
+    const auto lines = lines_over({});
+    over_all = grid_of(lines);
+    for (Scatter& scatter : seen) {
+      if (scatter.name == layer->name) scatter.grid = lines;
+    }
     mesh.random = generated({}, over_all);
   }
   if (strongest.empty()) return {mesh};
@@ -206,7 +213,7 @@ std::vector<Mesh> meshes_of(Model& model, std::vector<int64_t> strongest, Genera
   std::vector<torch::Tensor> of_clusters;
   for (const int64_t k : strongest) {
     const Given held = {{model.discrete()[l].name, torch::tensor(k)}};
-    of_clusters.push_back(generated(held, first ? over_all : grid_over(held)));
+    of_clusters.push_back(generated(held, first ? over_all : grid_of(lines_over(held))));
   }
   mesh.given_cluster = torch::stack(of_clusters);
   mesh.clusters = strongest;
@@ -547,7 +554,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     const auto strongest = report.clusterings.empty()
                                ? std::vector<int64_t>()
                                : strongest_first(report.clusterings.front().share);
-    report.meshes = meshes_of(model, strongest, generator);
+    report.meshes = meshes_of(model, strongest, generator, report.latents);
     return report;
   }
   if (data.features() == 2) report.plane = plane_of(trained, shown, report.latents, generator);

@@ -15,6 +15,7 @@
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/report/charts.h"
 #include "clade/report/clusters.h"
+#include "clade/report/density.h"
 #include "clade/report/features.h"
 #include "clade/report/html.h"
 #include "clade/report/scatters.h"
@@ -517,7 +518,9 @@ class Page {
           "A grid over " + escape(mesh.layer),
           "What the model generates at points of the plane of " + escape(mesh.layer) +
               "'s two units, columns and rows at quantiles of its prior, the first unit rising to "
-              "the right and the second upwards; between, where data points lie in that plane. "
+              "the right and the second upwards; between, where data points lie in that plane. " +
+              (has_points(mesh.random) ? "Where two lines cross there, a tile has its place. "
+                                       : "") +
               "With a cluster held the rest is drawn as before.");
       out_ << "<div class=\"charts square\">\n";
       if (has_points(mesh.random)) mesh_picture(mesh.random, "random");
@@ -549,6 +552,7 @@ class Page {
         "In the plane of the two features: points of the data, and as many drawn from the model, "
         "by the cluster it puts them into.",
         report_.plane);
+    for (const PlaneDensities& plane : report_.densities) densities(plane);
     scatters("The latent space",
              "Each dot is a data point, where the model puts it, seen along the two directions in "
              "which the points differ most.",
@@ -557,6 +561,36 @@ class Page {
              "Each dot is a training point among the codes that were clustered before the model "
              "learned, seen along their two main directions, by the cluster it was given.",
              report_.start);
+  }
+
+  void densities(const PlaneDensities& plane) {
+    std::ostringstream said;
+    said << "The density of points over the plane, the darker the higher, down to " << density_range
+         << " nats below the highest of all: the model's is a mean over " << plane.draws
+         << " draws of its latents";
+    if (plane.maps.size() > 1) {
+      said << ", beside it that of a plain mixture of Gaussians with full covariances, fitted to "
+              "the training points";
+    }
+    said << ". Means are of log p(x), a density in the data's units, of " << plane.points
+         << " of the points that the figures above are of, the model's importance-weighted with "
+         << plane.samples << " samples.";
+    begin("Density", said.str());
+    json maps = json::array();
+    out_ << "<div class=\"charts square\">\n";
+    for (size_t i = 0; i < plane.maps.size(); ++i) {
+      char mean[32];
+      std::snprintf(mean, sizeof mean, "mean %.3f nats", plane.maps[i].mean);
+      out_ << "<figure>\n<figcaption><h3>" << escape(plane.maps[i].name) << "</h3><span>" << mean
+           << "</span></figcaption>\n";
+      canvas("density", std::to_string(i), "Density of " + plane.maps[i].name, "even");
+      out_ << "</figure>\n";
+      maps.push_back(numbers((darkness(plane, i) * 255).round()));
+    }
+    out_ << "</div>\n";
+    data_["density"] = {
+        {"low", numbers(plane.low)}, {"high", numbers(plane.high)}, {"maps", std::move(maps)}};
+    end();
   }
 
   void curves() {

@@ -84,6 +84,26 @@
     return { min: low - margin, max: high + margin, ticks: { callback: value => +value.toPrecision(3) } };
   });
 
+  // Where a mesh has its columns and rows, each from the first of the others to the last.
+  const mesh_lines = ([columns, rows]) => ({
+    beforeDatasetsDraw({ ctx, scales: { x, y } }) {
+      ctx.save();
+      ctx.strokeStyle = css('--muted');
+      ctx.lineWidth = 0.5;
+      ctx.beginPath();
+      for (const at of columns) {
+        ctx.moveTo(x.getPixelForValue(at), y.getPixelForValue(rows[0]));
+        ctx.lineTo(x.getPixelForValue(at), y.getPixelForValue(rows.at(-1)));
+      }
+      for (const at of rows) {
+        ctx.moveTo(x.getPixelForValue(columns[0]), y.getPixelForValue(at));
+        ctx.lineTo(x.getPixelForValue(columns.at(-1)), y.getPixelForValue(at));
+      }
+      ctx.stroke();
+      ctx.restore();
+    },
+  });
+
   // A line a run; beyond ten of them the colours come again, dashed.
   const lines_of_runs = ({ lines, axis: values }, x, points) => ({
     data: {
@@ -180,7 +200,36 @@
           },
           plugins: { legend: { display: false }, tooltip: { callbacks: { label: item => item.dataset.label } } },
         },
+        plugins: latent.grid ? [mesh_lines(latent.grid)] : [],
         after: chart => legend(index, chart),
+      };
+    },
+
+    density(index) {
+      const { low, high, maps } = report.density;
+      const rows = maps[index], side = rows.length;
+      const picture = document.createElement('canvas');
+      picture.width = picture.height = side;
+      const context = picture.getContext('2d');
+      const image = context.createImageData(side, side);
+      const shade = [1, 3, 5].map(i => parseInt(report.palette[0].slice(i, i + 2), 16));
+      rows.toReversed().flat().forEach((dark, i) => image.data.set([...shade, dark], 4 * i));  // from the top
+      context.putImageData(image, 0, 0);
+      const ticks = { callback: value => +value.toPrecision(3) };
+      return {
+        type: 'scatter',
+        data: { datasets: [] },
+        options: {
+          scales: {
+            x: axis('first feature', { min: low[0], max: high[0], ticks }),
+            y: axis('second feature', { min: low[1], max: high[1], ticks }),
+          },
+          plugins: { legend: { display: false } },
+        },
+        plugins: [{
+          beforeDatasetsDraw: ({ ctx, chartArea: { left, top, width, height } }) =>
+            ctx.drawImage(picture, left, top, width, height),
+        }],
       };
     },
 

@@ -11,12 +11,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <iomanip>
 #include <map>
 #include <sstream>
 #include <string_view>
 
 #include "clade/core/files.h"
 #include "clade/report/clusters.h"
+#include "clade/report/density.h"
 #include "clade/report/page.h"
 
 namespace clade {
@@ -293,6 +295,22 @@ std::string histograms_script(const Report& report, const Clustering& one, int64
   return std::move(script).str();
 }
 
+/// gnuplot's data block called `name`: the columns and rows of a mesh, [2, n] rising, each from the
+/// first of the others to the last.
+std::string mesh_block(const torch::Tensor& grid, const std::string& name) {
+  const auto lines = grid.to(torch::kCPU, torch::kFloat64).contiguous();
+  const auto at = lines.accessor<double, 2>();
+  const int64_t last = lines.size(1) - 1;
+  std::ostringstream block;
+  block << name << " << EOD\n";
+  for (int64_t i = 0; i <= last; ++i) {
+    block << at[0][i] << " " << at[1][0] << "\n" << at[0][i] << " " << at[1][last] << "\n\n";
+    block << at[0][0] << " " << at[1][i] << "\n" << at[0][last] << " " << at[1][i] << "\n\n";
+  }
+  block << "EOD\n";
+  return std::move(block).str();
+}
+
 /// One scatter plot, a colour and symbol for each of `groups` in their order; points of none are
 /// called `none`. `group` is [n].
 std::string scatter_script(const Scatter& latent, const std::string& block, torch::Tensor group,
@@ -323,6 +341,11 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
           << " linecolor rgb '" << (rank < shown ? colour(rank) : "#c3c7cd") << "' title "
           << quoted(title);
   };
+  if (latent.grid.defined()) {
+    script << mesh_block(latent.grid, block + "_mesh");
+    plots << "plot " << block
+          << "_mesh using 1:2 with lines linewidth 0.5 linecolor rgb '#8a8f98' notitle";
+  }
   add(shown, shown < groups.size() ? "others" : none);
   for (size_t rank = 0; rank < shown; ++rank) add(rank, name(groups[rank]));
   const auto axis = [&](size_t component, const char* which) {
@@ -399,6 +422,39 @@ std::string scatter_panels(const Report& report, const Scatter& latent, int64_t 
   if (latent.clusters.empty() && !latent.label.defined()) {
     script << "unset key\nset title " << quoted(latent.name) << "\n"
            << by_nothing(latent, "$points");
+  }
+  return std::move(script).str();
+}
+
+/// A panel a density.
+std::string density_script(const PlaneDensities& plane) {
+  const auto border = [](const torch::Tensor& at, int64_t i) { return at[i].item<double>(); };
+  std::ostringstream script;
+  script << "set multiplot layout 1," << plane.maps.size()
+         << "\nunset colorbox\nunset grid\nunset key\nset cbrange [0:1]\n"
+         << "set palette defined (0 '#ffffff', 1 '" << palette[0] << "')\nset xrange ["
+         << border(plane.low, 0) << ":" << border(plane.high, 0) << "]\nset yrange ["
+         << border(plane.low, 1) << ":" << border(plane.high, 1)
+         << "]\nset xlabel 'first feature'\nset ylabel 'second feature'\n";
+  for (size_t map = 0; map < plane.maps.size(); ++map) {
+    const auto dark = darkness(plane, map).to(torch::kFloat64).contiguous();  // [n, n]
+    const auto cell = dark.accessor<double, 2>();
+    const int64_t n = dark.size(0);
+    const auto centre = [&](int64_t i, int64_t axis) {
+      const double low = border(plane.low, axis), high = border(plane.high, axis);
+      return low + (static_cast<double>(i) + 0.5) / static_cast<double>(n) * (high - low);
+    };
+    script << "$density" << map << " << EOD\n";
+    for (int64_t row = 0; row < n; ++row) {
+      for (int64_t i = 0; i < n; ++i) {
+        script << centre(i, 0) << " " << centre(row, 1) << " " << cell[row][i] << "\n";
+      }
+    }
+    std::ostringstream title;
+    title << plane.maps[map].name << ", mean log p(x) " << std::fixed << std::setprecision(3)
+          << plane.maps[map].mean << " nats";
+    script << "EOD\nset title " << quoted(title.str()) << "\nplot $density" << map
+           << " using 1:2:3 with image\n";
   }
   return std::move(script).str();
 }
@@ -591,6 +647,10 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
          scatter_panels(report, scatter, panels));
   };
   for (const Scatter& points : report.plane) plot_scatter("plane_", points);
+  for (const PlaneDensities& plane : report.densities) {
+    const auto panels = static_cast<int64_t>(plane.maps.size());
+    if (panels > 0) plot("density.png", {panels * 560, 520}, density_script(plane));
+  }
   for (const Scatter& latent : report.latents) plot_scatter("latent_", latent);
   return notes;
 }

@@ -115,6 +115,7 @@ void validate(const Report& report) {
       expect_shape("latents.clusters", cluster, {latent.points.size(0)});
     }
     expect_shape("latents.label", latent.label, {latent.points.size(0)});
+    expect_shape("latents.grid", latent.grid, {2, any});
   }
   for (const Mesh& mesh : report.meshes) {
     const int64_t n = mesh.random.defined()          ? mesh.random.size(0)

@@ -74,6 +74,7 @@ struct Scatter {
   torch::Tensor label;                  // [n] int64, negative where unknown; or undefined
   size_t own = 0;  ///< Which of those clusterings colours it at first: that of its own latent.
   std::string axis = "principal component";  ///< What an axis is; or "unit", or "feature".
+  torch::Tensor grid = {};  // [2, n] where a mesh has its columns and rows, rising; or undefined
 };
 
 /// What is generated on a grid over the two units of a layer that depends on no other: its columns
@@ -83,6 +84,22 @@ struct Mesh {
   torch::Tensor random;         // [n, n, D] with the rest drawn; missing if a cluster comes before
   torch::Tensor given_cluster;  // [M, n, n, D] with a cluster held; or missing
   std::vector<int64_t> clusters;  ///< Which M clusters, of the first clustering.
+};
+
+/// log p(x) over the plane of two features.
+struct PlaneDensity {
+  std::string name;           ///< Whose it is.
+  torch::Tensor log_density;  // [n, n] float64, in nats; rows of the second feature, rising
+  double mean;                ///< Of log p(x) of the points measured.
+};
+
+/// Densities over the same part of the plane, in the data's units.
+struct PlaneDensities {
+  torch::Tensor low, high;         // [2] float64, the borders; cells have their centres between
+  std::vector<PlaneDensity> maps;  ///< Of the model, and of what stands beside it.
+  int64_t draws = 0;               ///< Of the latents, which the model's density is a mean over.
+  int64_t points = 0;              ///< How many points the means are of.
+  int64_t samples = 0;             ///< Importance samples that the model's mean is measured with.
 };
 
 /// A continuous latent that moves while all else stays.
@@ -117,8 +134,9 @@ struct Report {
   /// Of images, a layer each: some points, what the model makes of them, and that with this layer
   /// drawn anew, all others kept.
   std::vector<Traversed> variations;
-  std::vector<HeldBack> held_back;  ///< One if the model learned from labels, or none.
-  std::vector<Scatter> plane;       ///< Of points of two features: real ones and drawn ones.
+  std::vector<HeldBack> held_back;        ///< One if the model learned from labels, or none.
+  std::vector<Scatter> plane;             ///< Of points of two features: real ones and drawn ones.
+  std::vector<PlaneDensities> densities;  ///< Over the same plane; one, or none.
   std::vector<Scatter> latents;
   std::vector<Mesh> meshes;     ///< Of images; one, or none.
   std::vector<Scatter> start;   ///< The codes training started from; one, or none.
@@ -130,13 +148,13 @@ struct Report {
 /// empty row, as many others as make 30), labels (drawn from each label's strongest clusters),
 /// reconstructions, samples, samples_uniform, traversal_NAME, variation_NAME, mesh_NAME and
 /// mesh_NAME_given_cluster where points are images; curves, q_y, q_y_given_label, confusion,
-/// histograms (points of one feature) and latent_NAME where gnuplot is installed.
-/// label_clusters.csv has each label's strongest clusters,
-/// cluster_features.csv what sets each cluster apart. Where there are several clusterings, files of
-/// one end in its name: clusters_y2.png. Returns notes for the reader, one line each, about what
-/// was left out and why. Every file is written completely or not at all. Throws Error when a
-/// tensor's shape does not fit the others, the folder cannot be written, or points are images and
-/// Clade was built without libpng.
+/// histograms (points of one feature), density (of two), and latent_NAME where gnuplot is
+/// installed. label_clusters.csv has each label's strongest clusters, cluster_features.csv what
+/// sets each cluster apart. Where there are several clusterings, files of one end in its name:
+/// clusters_y2.png. Returns notes for the reader, one line each, about what was left out and why.
+/// Every file is written completely or not at all. Throws Error when a tensor's shape does not fit
+/// the others, the folder cannot be written, or points are images and Clade was built without
+/// libpng.
 std::vector<std::string> write_report(const Report& report, const std::filesystem::path& folder);
 
 }  // namespace clade

@@ -11,6 +11,7 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "clade/core/error.h"
@@ -20,6 +21,7 @@
 #include "clade/models/two_levels_for_tests.h"
 #include "clade/report/clusters.h"
 #include "clade/report/collect.h"
+#include "clade/report/density.h"
 #include "clade/report/embedded.h"
 #include "clade/report/page.h"
 #include "clade/report/page_data_for_tests.h"
@@ -667,12 +669,19 @@ TEST_F(ReportFolder, DrawsAGridOverTheTwoUnitsOfTheTopLayer) {
     EXPECT_TRUE(mesh.random[row][column].allclose(expected, 0, 0.03)) << row << ", " << column;
   }
   EXPECT_EQ(plane.latents[0].axis, "unit");  // as they are, not turned
+  for (const int64_t i : {0, 3, 14}) {       // lines over the dots at the tiles' places
+    for (const int64_t unit : {0, 1}) {
+      EXPECT_NEAR(plane.latents[0].grid[unit][i].item<double>(), quantile(i), 0.06) << i;
+    }
+  }
+  EXPECT_EQ(data_of(render_page(plane))["latents"][0]["grid"][1].size(), 15u);
 
   // Where the layer is drawn given a cluster, its grid is that of the cluster.
   const TrainedModel clusters = model_of_pictures("cp_vae");
   const Report each = collected(clusters);
   ASSERT_EQ(each.meshes.size(), 1u);
   EXPECT_FALSE(each.meshes[0].random.defined());
+  EXPECT_FALSE(each.latents[0].grid.defined());  // each cluster has another
   ASSERT_EQ(each.meshes[0].given_cluster.sizes(), (std::vector<int64_t>{3, 15, 15, 4}));
   for (int64_t k = 0; k < 3; ++k) {
     const Given held = {{"y", torch::tensor(k)}};
@@ -739,6 +748,47 @@ TEST_F(ReportFolder, ShowsEachDiscreteLatentOfAModelByItself) {
   report.title = "two levels";
   write_report(report, folder_);
   EXPECT_EQ(files().count("label_clusters_y2.csv"), 1u);
+}
+
+TEST_F(ReportFolder, DensitiesOverThePlaneAreOnesOfTheDataInTheirUnits) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  trained.name = "cp_vae";
+  trained.options = small_options("cp_vae");
+  trained.options->likelihood = "gaussian";
+  trained.model = find_model("cp_vae").make(*trained.options, Parent{"x", 2}, generator);
+  trained.shape = {2};
+  trained.preprocessing.shift = torch::tensor({3.0, -1.0});
+  trained.preprocessing.scale = torch::tensor({2.0, 10.0});
+  // Two groups far enough apart for all of the untrained model's density to lie between.
+  Dataset data;
+  data.x = torch::randn({200, 2}, generator) + 8 * (2 * (torch::arange(200) % 2) - 1).unsqueeze(1);
+  EXPECT_TRUE(plane_densities(trained, data, data, 1).empty());  // no unit is known
+  trained.preprocessing.log_volume = std::log(20.0);
+  const auto planes = plane_densities(trained, data, data, 1);
+  ASSERT_EQ(planes.size(), 1u);
+  const PlaneDensities& plane = planes.front();
+  EXPECT_EQ(plane.points, 200);
+  ASSERT_EQ(plane.maps.size(), 2u);
+  const double cell = ((plane.high - plane.low) / 100).prod().item<double>();
+  for (const PlaneDensity& map : plane.maps) {
+    EXPECT_NEAR(map.log_density.exp().sum().item<double>() * cell, 1, 0.05) << map.name;
+    EXPECT_TRUE(std::isfinite(map.mean));
+  }
+  EXPECT_GT(plane.maps[1].mean, plane.maps[0].mean);  // one knows the data, the other does not
+  // The groups lie low and high in both features, nothing at the other corners.
+  const auto dark = darkness(plane, 1);
+  for (const auto& [row, column, at_least, at_most] :
+       {std::tuple{22, 22, 0.5, 1.0}, {78, 78, 0.5, 1.0}, {22, 78, 0.0, 0.0}, {78, 22, 0.0, 0.0}}) {
+    EXPECT_GE(dark[row][column].item<double>(), at_least) << row << " " << column;
+    EXPECT_LE(dark[row][column].item<double>(), at_most) << row << " " << column;
+  }
+  Report report = example(2, {2});
+  report.densities = planes;
+  const std::string page = render_page(report);
+  EXPECT_NE(page.find("<h2>Density</h2>"), std::string::npos);
+  EXPECT_EQ(data_of(page)["density"]["maps"][1][22][78], 0.0);
+  EXPECT_GT(data_of(page)["density"]["maps"][1][22][22], 127.0);
 }
 
 TEST_F(ReportFolder, CardsHaveWhatWasMeasured) {

@@ -48,6 +48,7 @@ json data_of(const Scatter& latent, const Report& of, bool by_label, size_t firs
   if (by_label) entry["by"] = "label";
   if (!by_label && latent.own > 0) entry["by"] = latent.own;
   for (const double part : latent.explained) entry["explained"].push_back(number(part));
+  if (latent.grid.defined()) entry["grid"] = numbers(latent.grid);
   for (const auto& cluster : latent.clusters) entry["clusters"].push_back(integers(cluster));
   if (latent.label.defined()) {
     entry["label"] = integers(latent.label);

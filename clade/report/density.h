@@ -1,0 +1,20 @@
+#pragma once
+#include "clade/data/dataset.h"
+#include "clade/report/report.h"
+#include "clade/training/trained_model.h"
+
+namespace clade {
+
+/// The density that a model of points of two features has over their plane (GMVAE, figure 2) and,
+/// if it has clusters, beside it that of a mixture of as many Gaussians of full covariance fitted
+/// to `train`; nothing for other data and for what is no density. Points are as the model reads
+/// them; `measured`: those whose mean log p(x) is taken, not empty.
+std::vector<PlaneDensities> plane_densities(const TrainedModel& trained, const Dataset& train,
+                                            const Dataset& measured, uint64_t seed);
+
+/// For drawing, how dark each cell is, from 0 to 1, [n, n], rows of the second feature rising:
+/// log p(x) over `density_range` nats below the highest of all the maps.
+inline constexpr double density_range = 4;
+torch::Tensor darkness(const PlaneDensities& plane, size_t map);
+
+}  // namespace clade

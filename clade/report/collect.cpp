@@ -368,6 +368,35 @@ std::vector<Traversed> traversals_of(Model& model, uint64_t seed) {
   return all;
 }
 
+/// The main clusters, strongest first, at zero of each latent drawn from N(0, I) that p(z | y)
+/// depends on beside y: one generated before z. Nothing if z is drawn given y alone.
+std::vector<AtZero> clusters_at_zero(Model& model, Generator& generator) {
+  const size_t main = model.main_discrete();
+  if (model.clusters() == 1) return {};
+  const Discrete& y = model.discrete()[main];
+  if (y.is_component || !y.layer.empty()) return {};  // whose z is drawn given y alone
+  const auto& latents = model.latents();
+  const auto shaped = std::find_if(latents.rbegin(), latents.rend(),
+                                   [](const LatentInfo& latent) { return !latent.is_cluster; });
+  auto strongest = strongest_first(model.aggregated_posterior(main));
+  strongest.resize(std::min(strongest.size(), static_cast<size_t>(shown_clusters)));
+  const auto clusterings = model.clusterings();
+  const auto place = static_cast<size_t>(std::find(clusterings.begin(), clusterings.end(), main) -
+                                         clusterings.begin());
+  std::vector<AtZero> all;
+  for (const LatentInfo& latent : latents) {
+    if (!latent.is_standard_normal || latent.name == shaped->name) continue;
+    std::vector<torch::Tensor> rows;
+    for (const int64_t k : strongest) {
+      Given given = model.given_cluster(k);
+      given[latent.name] = torch::zeros({latent.size});
+      rows.push_back(model.sample_means(kTiles, given, generator));
+    }
+    all.push_back({latent.name, place, strongest, torch::stack(rows)});
+  }
+  return all;
+}
+
 /// Of models with several layers, each of them drawn anew for some points while the others stay
 /// where the points have them (VLAC, figure 2): [points, 2 + draws, D], the points and their
 /// reconstructions first. Without layers that change nothing then.
@@ -554,6 +583,8 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     const auto strongest = report.clusterings.empty()
                                ? std::vector<int64_t>()
                                : strongest_first(report.clusterings.front().share);
+    auto zero = make_generator(derive_seed(seed, "clusters at zero"), data.x.device());
+    report.at_zero = clusters_at_zero(model, zero);
     report.meshes = meshes_of(model, strongest, generator, report.latents);
     return report;
   }

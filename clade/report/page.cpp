@@ -61,6 +61,7 @@ class Page {
       confusion(one);
       labels(one);
     }
+    for (const AtZero& one : report_.at_zero) at_zero(one);
     meshes();
     latents();
     curves();
@@ -504,6 +505,27 @@ class Page {
       if (some(latent)) scatter(latent);
     }
     out_ << "</div>\n";
+    end();
+  }
+
+  void at_zero(const AtZero& zero) {
+    if (!is_image(report_.shape)) return;
+    const std::string latent = escape(zero.name);
+    begin("Clusters at " + latent + " = 0",
+          "Drawn from each cluster, strongest first, with " + latent +
+              " at the middle of its prior, from which it otherwise varies what a cluster draws.");
+    for (size_t row = 0; row < zero.clusters.size(); ++row) {
+      const Clustering& one = report_.clusterings[zero.clustering];
+      const std::string name = cluster_name(one.classes, zero.clusters[row]);
+      const auto points = zero.points[static_cast<int64_t>(row)];  // [n, D]
+      out_ << "<article class=\"cluster\">\n<div class=\"who\"><h3>" << swatch(row) << " "
+           << escape(heading_of(one, zero.clusters[row])) << "</h3></div>\n<div class=\"strip\" "
+           << "style=\"--n:" << points.size(0) << "\">";
+      for (const auto& point : points.unbind(0)) {
+        image(point, "drawn from " + name + " at " + zero.name + " = 0");
+      }
+      out_ << "</div>\n</article>\n";
+    }
     end();
   }
 

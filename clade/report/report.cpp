@@ -94,6 +94,13 @@ void validate(const Report& report) {
   for (const Traversed& one : report.variations) {
     expect_shape("variations.points", one.points, {any, any, features});
   }
+  for (const AtZero& one : report.at_zero) {
+    if (one.clustering >= report.clusterings.size()) {
+      throw Error("report: clusters at " + one.name + " = 0 are of no clustering; leave them out");
+    }
+    expect_shape("at_zero.points", one.points,
+                 {static_cast<int64_t>(one.clusters.size()), any, features});
+  }
   for (const HeldBack& labels : report.held_back) {
     const auto K = static_cast<int64_t>(labels.classes.size());
     expect_shape("held_back.learned", labels.learned, {any});
@@ -230,6 +237,9 @@ void write_sheets(const Report& report, const std::filesystem::path& folder) {
     write("reconstructions", torch::stack({above, below}, 1).flatten(0, 1));
   }
   square("samples", report.samples);
+  for (const AtZero& one : report.at_zero) {
+    write("clusters_at_" + file_name(one.name) + "_0", one.points.cpu());
+  }
   for (const Traversed& one : report.traversals) {
     write("traversal_" + file_name(one.name), one.points.cpu());
   }

@@ -108,6 +108,14 @@ struct Traversed {
   torch::Tensor points;  // [rows, steps, D]
 };
 
+/// Each cluster with another latent at zero, the middle of its prior (GMVAE, figure 5a).
+struct AtZero {
+  std::string name;               ///< Of the latent that is zero: "w".
+  size_t clustering;              ///< Whose clusters, of the report's clusterings.
+  std::vector<int64_t> clusters;  ///< Which of them, one a row, strongest first.
+  torch::Tensor points;           // [rows, n, D]
+};
+
 /// One row of the table of details.
 struct Detail {
   std::string key;
@@ -134,6 +142,7 @@ struct Report {
   /// Of images, a layer each: some points, what the model makes of them, and that with this layer
   /// drawn anew, all others kept.
   std::vector<Traversed> variations;
+  std::vector<AtZero> at_zero;            ///< Of images.
   std::vector<HeldBack> held_back;        ///< One if the model learned from labels, or none.
   std::vector<Scatter> plane;             ///< Of points of two features: real ones and drawn ones.
   std::vector<PlaneDensities> densities;  ///< Over the same plane; one, or none.
@@ -146,10 +155,10 @@ struct Report {
 /// Writes `folder`/index.html, one page that opens from disk and needs no other file, and its
 /// pictures beside it as PNG files: clusters (those that hold 1/K of the data or more and, below an
 /// empty row, as many others as make 30), labels (drawn from each label's strongest clusters),
-/// reconstructions, samples, samples_uniform, traversal_NAME, variation_NAME, mesh_NAME and
-/// mesh_NAME_given_cluster where points are images; curves, q_y, q_y_given_label, confusion,
-/// histograms (points of one feature), density (of two), and latent_NAME where gnuplot is
-/// installed. label_clusters.csv has each label's strongest clusters, cluster_features.csv what
+/// reconstructions, samples, samples_uniform, clusters_at_NAME_0, traversal_NAME, variation_NAME,
+/// mesh_NAME and mesh_NAME_given_cluster where points are images; curves, q_y, q_y_given_label,
+/// confusion, histograms (points of one feature), density (of two), and latent_NAME where gnuplot
+/// is installed. label_clusters.csv has each label's strongest clusters, cluster_features.csv what
 /// sets each cluster apart. Where there are several clusterings, files of one end in its name:
 /// clusters_y2.png. Returns notes for the reader, one line each, about what was left out and why.
 /// Every file is written completely or not at all. Throws Error when a tensor's shape does not fit

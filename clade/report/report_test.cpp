@@ -791,6 +791,42 @@ TEST_F(ReportFolder, DensitiesOverThePlaneAreOnesOfTheDataInTheirUnits) {
   EXPECT_GT(data_of(page)["density"]["maps"][1][22][22], 127.0);
 }
 
+TEST_F(ReportFolder, ShowsClustersAtZeroOfWhatElseShapesThem) {
+  auto generator = make_generator(1);
+  Dataset data;
+  data.x = torch::empty({40, 4}).bernoulli_(0.5, generator);
+  const TrainedModel trained = model_of_pictures("gmvae");
+  Model& model = *trained.model;
+  const int64_t K = model.clusters();
+  const auto shares = torch::arange(1, K + 1) / (K * (K + 1) / 2.0);  // the last the strongest
+  model.set_aggregated_posterior(shares, model.main_discrete());
+  const Report report = collect_report(trained, data, folder_ / "none", json::object(), 1);
+  ASSERT_EQ(report.at_zero.size(), 1u);
+  const AtZero& zero = report.at_zero[0];
+  EXPECT_EQ(zero.name, "w");
+  ASSERT_EQ(zero.points.sizes(), (std::vector<int64_t>{K, 10, 4}));
+  EXPECT_EQ(zero.clusters.front(), K - 1);
+  for (int64_t row = 0; row < K; ++row) {
+    const auto w = torch::zeros({2});
+    const Given given = {{"y", torch::tensor(zero.clusters[static_cast<size_t>(row)])}, {"w", w}};
+    const auto expected = model.sample_means(20000, given, generator);  // [n, D]
+    const auto error = expected.std(0) / std::sqrt(10.0);
+    const auto mean = zero.points[row].mean(0);
+    EXPECT_TRUE(((mean - expected.mean(0)).abs() < 5 * error + 0.01).all().item<bool>()) << row;
+  }
+  const std::string page = render_page(report);
+  EXPECT_EQ(count(page, "<h2>Clusters at w = 0</h2>"), 1u);
+  EXPECT_EQ(unbalanced(markup(page)), "");
+#ifdef CLADE_WITH_PNG
+  write_report(report, folder_);
+  EXPECT_EQ(files().count("clusters_at_w_0.png"), 1u);
+#endif
+  for (const char* other : {"cp_vae", "m2", "vlac", "vae"}) {  // z given y alone, or no y
+    const auto of = collect_report(model_of_pictures(other), data, folder_ / "none", {}, 1);
+    EXPECT_TRUE(of.at_zero.empty()) << other;
+  }
+}
+
 TEST_F(ReportFolder, CardsHaveWhatWasMeasured) {
   auto generator = make_generator(1);
   TrainedModel trained;

@@ -8,6 +8,7 @@
 
 #include "clade/core/random.h"
 #include "clade/data/fingerprint.h"
+#include "clade/data/row_index.h"
 
 namespace clade {
 
@@ -39,6 +40,7 @@ struct Dataset {
   std::string note = {};                 ///< What their reader left out or found; may be empty.
   torch::Tensor rows = {};  // [N] int64, which point of its file each is, from 0; on the CPU
   PointNames names = {};
+  RowIndex index = {};  ///< What the table calls its rows: those of these points.
 
   int64_t size() const { return x.defined() ? x.size(0) : 0; }
   int64_t features() const { return x.size(1); }

@@ -123,6 +123,7 @@ Dataset take(const Points& points, const torch::Tensor& rows, const Preprocessin
   data.note = points.note;
   data.rows = points.rows.defined() ? points.rows.index_select(0, rows) : rows;
   data.names = points.names.of(rows);
+  data.index = points.index.of(rows);
   return data;
 }
 

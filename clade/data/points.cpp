@@ -16,6 +16,7 @@
 #include "clade/core/words.h"
 #include "clade/data/arrays.h"
 #include "clade/data/images.h"
+#include "clade/data/label_file.h"
 #include "clade/data/table.h"
 #include "clade/formats/csv.h"
 #include "clade/formats/data_file.h"
@@ -36,89 +37,40 @@ std::vector<std::string> spell_labels(std::vector<std::string> texts, const std:
   return words ? texts : spell_labels(Array{torch::tensor(numbers, torch::kFloat64)}, where);
 }
 
-/// A file of labels whose empty lines are empty cells.
-std::string with_empty_cells(const std::string& bytes) {
-  std::string text;
-  std::istringstream lines(bytes);
-  for (std::string line; std::getline(lines, line);) {
-    text += (line.empty() || line == "\r" ? "\"\"" : line) + "\n";
-  }
-  return text;
-}
-
-bool are_apart(const std::vector<std::string>& texts) {
-  return std::set<std::string>(texts.begin(), texts.end()).size() == texts.size();
-}
-
-/// How a file of labels is read: as it is written, and spaces stand in words.
-CsvReading label_reading(Header header) {
-  CsvReading reading;
-  reading.as_written = {"1", "2"};
-  reading.header = header;
-  reading.by_spaces = false;
-  return reading;
-}
-
-/// The labels of a table that holds them alone, or beside numbers or names of the rows; else null.
-const std::vector<std::string>* find_labels(const Table& table) {
-  const auto counts = [](const std::vector<std::string>& cells) {
-    for (size_t i = 0; i < cells.size(); ++i) {
-      if (cells[i] != std::to_string(i) && cells[i] != std::to_string(i + 1)) return false;
-    }
-    return true;
-  };
-  const auto& columns = table.columns;
-  if (columns.size() == 1) return &columns[0].words;
-  if (columns.size() != 2) return nullptr;
-  const bool unnamed = table.has_header && columns[0].written.empty();
-  const auto& first = columns[0].words;
-  return counts(first) || (unnamed && are_apart(first)) ? &columns[1].words : nullptr;
-}
-
-std::vector<std::string> labels_in(const Table& table, const std::string& where) {
-  if (const auto* labels = find_labels(table)) return *labels;
-  throw DataError(where + " has " + std::to_string(table.columns.size()) +
-                  " columns; a file of labels has one");
-}
-
-/// One a point of `n`, if the file has so many. What had to be done to read it is added to `note`.
-std::vector<std::string> read_label_file(const std::string& labels, int64_t n, std::string& note) {
+/// Those in a file of any format. What had to be done to read it is added to `note`.
+LabelFile read_label_file(const std::string& labels, const WantedLabels& wanted,
+                          std::string& note) {
   const ArrayPath path = split_array_path(labels);
   const DataFile file = read_data_file(path.file);
-  if (file.format != Format::kCsv) return read_array_labels(file, path, note);
-  const auto read = [&](const std::string& bytes, Header header) {
-    return labels_in(parse_csv(bytes, labels, label_reading(header)), labels);
-  };
-  // The first of words alone may be a header or a label, an empty line an unknown label or none:
-  // the count decides. pandas calls a column that has no name 0.
+  if (file.format != Format::kCsv) return {read_array_labels(file, path, note)};
   const auto [text, converted] = as_utf8(file.bytes, labels);
   if (!converted.empty()) add_note(labels + ": " + converted, note);
-  for (const std::string& bytes : {text, with_empty_cells(text)}) {
-    for (const Header header : {Header::kGuess, Header::kNo}) {
-      auto texts = read(bytes, header);
-      if (static_cast<int64_t>(texts.size()) == n + 1 && texts[0] == "0") {
-        texts.erase(texts.begin());
-      }
-      if (static_cast<int64_t>(texts.size()) == n) return spell_labels(std::move(texts), labels);
-    }
-  }
-  return spell_labels(read(text, Header::kGuess), labels);
+  LabelFile read = parse_labels(text, labels, wanted, note);
+  read.labels = spell_labels(std::move(read.labels), labels);
+  return read;
 }
 
-/// Whether a file holds labels that are words. Words of a table of its own, or names of points
-/// beside their codes, are none: labels come several times.
-bool holds_word_labels(const std::string& path) {
+bool holds_word_labels(const std::string& path, const RowIndex& rows) {
   const ArrayPath array = split_array_path(path);
   const DataFile file = read_data_file(array.file);
   if (file.format != Format::kCsv) return holds_words(file, array);
-  const Table as_points = parse_csv(file.bytes, path);
-  if (std::none_of(as_points.columns.begin(), as_points.columns.end(),
-                   std::mem_fn(&Column::of_words))) {
-    return false;
-  }
-  const Table table = parse_csv(file.bytes, path, label_reading(Header::kGuess));
-  const auto* labels = find_labels(table);
-  return labels != nullptr && !are_apart(*labels);
+  return are_word_labels(file.bytes, path, rows);
+}
+
+/// Throws DataError for a feature that varies by less than a float32 can hold.
+void check_spread(const Points& points) {
+  if (points.values.scalar_type() != torch::kFloat64) return;
+  const auto missing = points.values.isnan();
+  const auto spread = points.values.masked_fill(missing, -HUGE_VAL).amax(0) -
+                      points.values.masked_fill(missing, HUGE_VAL).amin(0);  // [D]
+  const auto tiny =
+      spread.gt(0).logical_and(spread.lt(std::numeric_limits<float>::min())).nonzero();
+  if (tiny.size(0) == 0) return;
+  const auto feature = tiny[0].item<int64_t>();
+  std::ostringstream value;
+  value << spread[feature].item<double>();
+  throw DataError(points.name + ": " + feature_text(points, feature) + " varies by no more than " +
+                  value.str() + ", too little for a float32; give it in a smaller unit");
 }
 
 void check_finite(const Points& points) {
@@ -220,12 +172,7 @@ void note_unknown(const std::vector<std::string>& texts, const std::vector<std::
   if (fresh.size() == texts.size() && texts.size() >= kMany) {
     add_note("every point has a label of its own; a column of names is data.id", points.note);
   }
-  for (const char* word : {"NA", "N/A", "NULL", "None", "?"}) {
-    if (std::find(fresh.begin(), fresh.end(), word) == fresh.end()) continue;
-    add_note("the label '" + std::string(word) +
-                 "' counts as a class; if it means unknown, leave it empty",
-             points.note);
-  }
+  add_note(said_of_marks(fresh), points.note);
 }
 
 /// Of an array of records, those a trained model reads, by their names.
@@ -312,14 +259,32 @@ LabelTexts read_folder(const LabelsInside& labels, const ImageReading& reading,
 }
 
 /// A label for each point, from a file of them for each row.
-std::vector<std::string> label_file_of(const std::string& labels, Points& points) {
-  if (!points.rows.defined()) return read_label_file(labels, points.values.size(0), points.note);
-  const auto of_rows = read_label_file(labels, points.rows_of_file, points.note);
-  if (static_cast<int64_t>(of_rows.size()) != points.rows_of_file) return of_rows;
-  return texts_of_rows(of_rows, points.rows);
+std::vector<std::string> label_file_of(const std::string& labels,
+                                       const std::vector<std::string>& known, Points& points) {
+  const bool all = !points.rows.defined();
+  const int64_t n = all ? points.values.size(0) : points.rows_of_file;
+  const LabelFile file = read_label_file(labels, {n, points.index, known}, points.note);
+  if (const auto rows = rows_by_name(points.index, file.index, labels)) {
+    add_note("labels are those of rows of the same name in " + labels, points.note);
+    return take_cells(file.labels, *rows);
+  }
+  if (all || static_cast<int64_t>(file.labels.size()) != n) return file.labels;
+  const auto* rows = points.rows.data_ptr<int64_t>();
+  return take_cells(file.labels, std::vector<int64_t>(rows, rows + points.rows.numel()));
 }
 
 }  // namespace
+
+std::string said_of_marks(const std::vector<std::string>& labels) {
+  std::string said;
+  for (const char* word : {"NA", "N/A", "NULL", "None", "?"}) {
+    if (std::find(labels.begin(), labels.end(), word) == labels.end()) continue;
+    add_note("the label '" + std::string(word) +
+                 "' counts as a class; if it means unknown, leave it empty",
+             said);
+  }
+  return said;
+}
 
 void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
                    Points& points) {
@@ -351,15 +316,19 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
 }
 
 std::optional<torch::Tensor> read_word_labels(const std::string& path,
-                                              const std::vector<int64_t>& counts) {
-  if (!holds_word_labels(path)) return std::nullopt;
+                                              const std::vector<int64_t>& counts,
+                                              const RowIndex& rows) {
+  if (!holds_word_labels(path, rows)) return std::nullopt;
   Points points;
-  std::vector<std::string> texts;
+  LabelFile file;
   for (const int64_t n : counts) {
-    texts = read_label_file(path, n, points.note);
-    if (static_cast<int64_t>(texts.size()) == n) break;
+    file = read_label_file(path, {n, rows}, points.note);
+    if (static_cast<int64_t>(file.labels.size()) == n) break;
   }
-  encode_labels(std::move(texts), {}, points);
+  if (const auto named = rows_by_name(rows, file.index, path)) {
+    file.labels = take_cells(file.labels, *named);
+  }
+  encode_labels(std::move(file.labels), {}, points);
   return points.labels;
 }
 
@@ -378,13 +347,16 @@ Points read_points(const std::string& path, const std::string& labels,
                          ? read_folder(inside, reading, expected, points)
                          : read_single_file(inside, table, known, points);
   check_finite(points);
-  if (labels_are_a_file) label_texts = label_file_of(labels, points);
+  check_spread(points);
+  if (labels_are_a_file) label_texts = label_file_of(labels, known_labels, points);
   if (label_texts) {
+    const bool one_more = static_cast<int64_t>(label_texts->size()) == points.values.size(0) + 1;
     if (static_cast<int64_t>(label_texts->size()) != points.values.size(0)) {
       throw DataError("there are " + std::to_string(label_texts->size()) + " labels (" +
                       (labels.empty() ? path : labels) + ") for " +
                       std::to_string(points.values.size(0)) + " points (" + path +
-                      "); give one label a point");
+                      "); give one label a point" +
+                      (labels_are_a_file && one_more ? ", and no header that is one of them" : ""));
     }
     encode_labels(*label_texts, known_labels, points);
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "clade/data/dataset.h"
+#include "clade/data/row_index.h"
 
 namespace clade {
 
@@ -28,6 +29,7 @@ struct Points {
   PointNames names = {};                 ///< Files of images, a table's data.id; may be none.
   torch::Tensor rows;        // [N] int64, which row of the table each is; undefined if all are here
   int64_t rows_of_file = 0;  ///< How many rows the table had, with those left out; 0 if undefined.
+  RowIndex index = {};       ///< What the table calls its points: data.id, or what it leaves out.
   TableReading table = {};   ///< As the table was read, with what became of its words.
   ImageReading images = {};  ///< As the folder of images was read, with the bits they have.
 };
@@ -39,6 +41,9 @@ struct KnownFeatures {
 
   bool any() const { return count > 0; }
 };
+
+/// Says which of `labels` are classes though such words mean unknown elsewhere; "" if none is.
+std::string said_of_marks(const std::vector<std::string>& labels);
 
 /// Numbers each of `texts`, sets points.labels and points.label_names: first `known`, a trained
 /// model's, then those not among them, numbers by size and words by alphabet. Where all known
@@ -54,9 +59,11 @@ void encode_labels(std::vector<std::string> texts, const std::vector<std::string
 /// The labels in `path` if they are words, [N] int64 by encode_labels(): a table of a column of
 /// them, and at most one beside it that numbers or names the rows; or an array. Whether the first
 /// of a table is a header follows from N, if that can be one of `counts`. Nothing if it holds no
-/// words, or more than labels. Throws DataError for a file that cannot be read.
+/// words, or names of rows beside numbers. Labels that name their rows are joined to `rows` by
+/// rows_by_name(). Throws DataError for a file that cannot be read, or words that are neither.
 std::optional<torch::Tensor> read_word_labels(const std::string& path,
-                                              const std::vector<int64_t>& counts);
+                                              const std::vector<int64_t>& counts,
+                                              const RowIndex& rows = {});
 
 /// Reads `path` (FILE, FILE.npz:ARRAY, FILE.mat:NAME, or a folder of images) and its labels.
 /// `labels` is a file of them (any format, one a point), a column of a table (its name, or its

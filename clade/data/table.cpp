@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -37,6 +38,8 @@ struct Reading {
   Table table;
   std::vector<bool> free;  ///< Columns that are not spoken for: features, of a table to train on.
   std::vector<std::string> said;
+  std::optional<size_t> id = {}, labels = {};  ///< Columns that were asked for.
+  std::optional<size_t> index = {};            ///< That which was left out as the rows' names.
 
   size_t size() const { return table.rows.size(); }
   std::string name_of(size_t column) const {
@@ -102,8 +105,17 @@ bool is_called_index(const std::string& name) {
   return kNames.count(small) == 1 || small.substr(0, 8) == "unnamed:";
 }
 
-bool is_index(const Column& column) {
-  return is_called_index(column.written) && names_rows(column);
+/// Whether a column has no name and counts from 0 or 1 again and again, as the index of data frames
+/// that were put one below the other does.
+bool counts_again(const Column& column) {
+  const auto& numbers = column.numbers;
+  const bool named =
+      !column.written.empty() && in_small_letters(column.written).substr(0, 8) != "unnamed:";
+  if (named || numbers.empty() || (numbers[0] != 0 && numbers[0] != 1)) return false;
+  for (size_t i = 1; i < numbers.size(); ++i) {
+    if (numbers[i] != numbers[i - 1] + 1 && numbers[i] != numbers[0]) return false;
+  }
+  return true;
 }
 
 bool ends_with_id(const std::string& name) {
@@ -119,10 +131,13 @@ void leave_out_row_numbers(Reading& reading) {
     if (!reading.free[i] || !others || column.missing > 0) continue;
     const std::string text = column_text(reading.table, i);
     const bool counts = counts_rows(column);
-    const bool index =
-        reading.table.has_header ? is_index(column) : i == 0 && counts && n >= kFewRows;
+    const bool many = n >= kFewRows;
+    const bool index = reading.table.has_header
+                           ? is_index(column) || (i == 0 && many && counts_again(column))
+                           : i == 0 && counts && many;
     if (index) {
       reading.free[i] = false;
+      if (!reading.index) reading.index = i;
       reading.said.push_back("left out " + text + ", which " +
                              (column.of_words() ? "names" : "numbers") + " the rows (data.id = \"" +
                              reading.name_of(i) + "\" carries it to what is written)");
@@ -145,48 +160,208 @@ std::vector<size_t> free_columns(const Reading& reading) {
   return columns;
 }
 
-bool is_percentage(const std::string& cell) {
-  return cell.ends_with('%') &&
-         kind_of_cell(trimmed(cell.substr(0, cell.size() - 1))) <= CellKind::kGrouped;
+/// Throws DataError if the last rows are sums or means of those above: if `column`, which only
+/// tells rows apart, calls them by words and all others by numbers.
+void refuse_summary(const Column& column, const Reading& reading) {
+  const auto& words = column.words;
+  const auto numbered = std::find_if(words.rbegin(), words.rend(), [](const std::string& cell) {
+                          return !is_word(cell);
+                        }).base();
+  const auto summaries = words.end() - numbered, above = numbered - words.begin();
+  if (summaries == 0 || above < 2 * summaries || above < 2) return;
+  const bool all = std::all_of(words.begin(), numbered, [](const std::string& cell) {
+    return kind_of_cell(cell) <= CellKind::kGrouped;
+  });
+  if (!all) return;
+  const auto line = [&](auto row) {
+    return std::to_string(reading.table.lines[static_cast<size_t>(row - words.begin())]);
+  };
+  const bool one = summaries == 1;
+  throw DataError(
+      reading.where + ": the last row" + (one ? " is" : "s are") + " called '" + *numbered +
+      (one ? "'" : "' and so on") + ", where all others are numbered; correct or remove line" +
+      (one ? " " + line(numbered) : "s " + line(numbered) + " to " + line(words.end() - 1)));
+}
+
+/// The same of all columns that only tell rows apart.
+void refuse_summaries(const Reading& reading) {
+  for (size_t i = 0; i < reading.free.size(); ++i) {
+    const Column& column = reading.table.columns[i];
+    const bool called = reading.table.has_header && is_called_index(column.written);
+    if (column.of_words() && (called || reading.id == i)) refuse_summary(column, reading);
+  }
+}
+
+/// Says which column may be one of labels, if nobody named any.
+void say_what_may_be_labels(Reading& reading) {
+  static const std::set<std::string> kNames = {"label",   "labels", "class",    "classes", "target",
+                                               "species", "y",      "category", "cluster", "kind"};
+  if (reading.labels) return;
+  for (const size_t i : free_columns(reading)) {
+    const Column& column = reading.table.columns[i];
+    if (column.of_words() || kNames.count(in_small_letters(column.written)) == 0) continue;
+    const std::set<double> values(column.numbers.begin(), column.numbers.end());
+    const bool whole = std::all_of(values.begin(), values.end(),
+                                   [](double value) { return value == std::floor(value); });
+    if (!whole || 2 * values.size() > column.numbers.size()) continue;
+    reading.said.push_back(column_text(reading.table, i) + " is a feature; if it holds labels: " +
+                           "--labels " + reading.name_of(i));
+  }
+}
+
+/// `cell` without `mark`, wherever it stands.
+std::string without(const std::string& mark, std::string cell) {
+  for (size_t at = cell.find(mark); at != std::string::npos; at = cell.find(mark, at)) {
+    cell.erase(at, mark.size());
+  }
+  return cell;
+}
+
+/// What keeps a cell from being a number: "%" of "45%", "$" of "$5", "'" of "4'694"; "" if nothing
+/// so short does. Letters stand behind numbers, as units; before them they make names.
+std::string mark_in(const std::string& cell) {
+  const auto is_number = [](const std::string& text) {
+    return kind_of_cell(text) <= CellKind::kGrouped;
+  };
+  const size_t last = cell.find_last_of("0123456789");
+  size_t first = cell.find_first_of("0123456789");
+  if (last == std::string::npos) return "";
+  while (first > 0 && std::string("+-.").find(cell[first - 1]) != std::string::npos) --first;
+  const std::string before = trimmed(cell.substr(0, first)),
+                    behind = trimmed(cell.substr(last + 1));
+  if (is_number(cell.substr(first, last + 1 - first))) {
+    constexpr size_t kLongest = 8;
+    const bool name = std::any_of(before.begin(), before.end(),
+                                  [](unsigned char c) { return std::isalpha(c) != 0; });
+    if (name || before.size() + behind.size() > kLongest) return "";
+    return before + (before.empty() || behind.empty() ? "" : " and ") + behind;
+  }
+  for (const char* mark : {"'", "\xe2\x80\x99", " ", "\xc2\xa0", "\xe2\x80\xaf"}) {
+    if (is_number(without(mark, cell))) return *mark == '\'' ? "'" : "marks between thousands";
+  }
+  const size_t exponent = cell.find_first_of("dD");
+  if (exponent == std::string::npos) return "";
+  return is_number(std::string(cell).replace(exponent, 1, "e")) ? "D of exponents" : "";
+}
+
+/// The mark that all cells of a column bear that are no numbers, or "".
+std::string mark_of(const Column& column) {
+  std::string mark;
+  for (const std::string& cell : column.words) {
+    if (!is_word(cell)) continue;
+    const std::string own = mark_in(cell);
+    if (own.empty() || (!mark.empty() && own != mark)) return "";
+    mark = own;
+  }
+  return mark;
+}
+
+/// Whether most of a column's cells are numbers.
+bool is_mostly_numbers(const Column& column) {
+  const auto cells = static_cast<int64_t>(column.words.size());
+  return cells >= kFewRows && 2 * (column.odd + column.missing) < cells;
+}
+
+/// Columns that hold words where numbers are needed, by what can be done.
+struct OddColumns {
+  std::string cells;               ///< Of each the first odd one.
+  std::vector<std::string> few;    ///< Names of those that are mostly numbers,
+  std::vector<std::string> words;  ///< and of those that are not.
+  std::set<std::string> marks;     ///< What stands beside all numbers of the others.
+  std::string apart;               ///< One that names the rows.
+  bool one_line = true;
+};
+
+OddColumns odd_columns(const std::vector<size_t>& columns, const Reading& reading) {
+  OddColumns odd;
+  const size_t line = reading.table.columns[columns[0]].first_odd.line;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const Column& column = reading.table.columns[columns[i]];
+    const bool few = is_mostly_numbers(column);
+    const std::string mark = mark_of(column), name = reading.name_of(columns[i]);
+    odd.one_line &= column.odd == 1 && column.first_odd.line == line;
+    if (!mark.empty()) odd.marks.insert(mark);
+    if (few) odd.few.push_back(name);
+    if (!few && mark.empty()) odd.words.push_back(name);
+    if (!few && mark.empty() && odd.apart.empty() && reading.size() >= kFewRows &&
+        all_apart(column.words)) {
+      odd.apart = name;
+    }
+    if (i >= kMostNamed) continue;
+    odd.cells += (odd.cells.empty() ? "" : ", ") + column_text(reading.table, columns[i]) + " (" +
+                 (few ? std::to_string(column.odd) + " of " + std::to_string(reading.size()) +
+                            " cells, first "
+                      : "") +
+                 cell_text(column.first_odd) + ")";
+  }
+  if (columns.size() > kMostNamed) {
+    odd.cells += " and " + std::to_string(columns.size() - kMostNamed) + " more";
+  }
+  return odd;
 }
 
 [[noreturn]] void refuse_words(const std::vector<size_t>& columns, const Reading& reading) {
+  const OddColumns odd = odd_columns(columns, reading);
+  std::vector<std::string> advice;
+  if (!odd.marks.empty()) {
+    std::string marks;
+    for (const std::string& mark : odd.marks) marks += (marks.empty() ? "the " : ", the ") + mark;
+    advice.push_back("write numbers without " + marks);
+  }
+  if (odd.one_line) {
+    const size_t line = reading.table.columns[columns[0]].first_odd.line;
+    advice.push_back("correct or remove line " + std::to_string(line));
+  } else if (!odd.few.empty()) {
+    advice.emplace_back("correct such cells of " + names_text(odd.few) +
+                        ", or empty them and set data.missing");
+  }
+  if (reading.known.any()) {
+    advice.emplace_back(
+        "give it numbers, as the training data had, or if it is the column of labels, name it by "
+        "--labels");
+  } else if (!odd.words.empty()) {
+    advice.push_back("leave them out: " + drop_advice(odd.words));
+    advice.emplace_back("make features of 0 and 1 of them: --set data.categories=onehot");
+  }
+  if (!reading.known.any() && !odd.apart.empty()) {
+    advice.push_back("carry what names the rows to what is written: --set data.id=" + odd.apart);
+  }
+  std::string message =
+      reading.where + ": words stand where numbers are needed: " + odd.cells + "; ";
+  for (size_t i = 0; i < advice.size(); ++i) message += (i > 0 ? ", or " : "") + advice[i];
+  const bool labels = !reading.known.any() && !odd.words.empty();
+  throw DataError(message +
+                  (labels ? "; a column of labels is named by --labels (data.labels)" : ""));
+}
+
+/// Throws DataError for a column of measurements some of whose cells are words.
+void refuse_words_among_numbers(size_t i, const Reading& reading) {
+  constexpr size_t kFewClasses = 20;
+  const Column& column = reading.table.columns[i];
+  if (!is_mostly_numbers(column)) return;
+  const std::set<std::string> cells(column.words.begin(), column.words.end());
+  if (cells.size() > kFewClasses) refuse_words({i}, reading);
+}
+
+/// Throws DataError for columns that hold nothing, naming all.
+void refuse_empty(const Reading& reading) {
   std::vector<std::string> names;
-  std::string cells, apart;
-  const CsvCell& first = reading.table.columns[columns[0]].first_odd;
-  bool one_line = true, percentages = false;
-  for (const size_t i : columns) {
+  std::string first;
+  for (const size_t i : free_columns(reading)) {
     const Column& column = reading.table.columns[i];
+    if (static_cast<size_t>(column.missing) < reading.size()) continue;
+    if (names.empty()) first = cell_text(column.first_missing);
     names.push_back(reading.name_of(i));
-    one_line &= column.odd == 1 && column.first_odd.line == first.line;
-    percentages |= is_percentage(column.first_odd.text);
-    if (apart.empty() && reading.size() >= kFewRows && all_apart(column.words)) {
-      apart = reading.name_of(i);
-    }
-    if (names.size() > kMostNamed) continue;
-    cells += (cells.empty() ? "" : ", ") + column_text(reading.table, i) + " (" +
-             cell_text(column.first_odd) + ")";
   }
-  if (names.size() > kMostNamed) {
-    cells += " and " + std::to_string(names.size() - kMostNamed) + " more";
-  }
-  std::string message = reading.where + ": words stand where numbers are needed: " + cells + "; ";
-  if (percentages) message += "write percentages as numbers, without the %, ";
-  if (one_line) message += "correct or remove line " + std::to_string(first.line) + ", ";
-  if (reading.known.any())
-    throw DataError(message +
-                    "give it numbers, as the training data had, or if it is the column of labels, "
-                    "name it by --labels");
-  message += "leave them out: " + drop_advice(names) +
-             ", or make features of 0 and 1 of them: --set data.categories=onehot";
-  if (!apart.empty()) {
-    message += ", or carry what names the rows to what is written: --set data.id=" + apart;
-  }
-  throw DataError(message + "; a column of labels is named by --labels (data.labels)");
+  if (names.empty()) return;
+  throw DataError(reading.where + ": " + names_text(names) +
+                  (names.size() == 1 ? " has" : " have") + " no finite number in any row (first " +
+                  first + "); leave out what is empty: " + drop_advice(names));
 }
 
 /// The words of a column, by alphabet.
 std::vector<std::string> classes_of(size_t i, const Reading& reading) {
+  refuse_words_among_numbers(i, reading);
   const Column& column = reading.table.columns[i];
   std::set<std::string> words;
   for (const std::string& word : column.words) {
@@ -204,6 +379,8 @@ std::vector<std::string> classes_of(size_t i, const Reading& reading) {
 
 std::vector<Source> features_to_train_on(Reading& reading) {
   leave_out_row_numbers(reading);
+  refuse_empty(reading);
+  say_what_may_be_labels(reading);
   std::vector<Source> sources;
   std::vector<size_t> of_words;
   int64_t feature = 0;
@@ -241,6 +418,7 @@ std::vector<Source> features_by_place(Reading& reading) {
   }
   if (static_cast<int64_t>(columns.size()) == wanted + 1 &&
       counts_rows(reading.table.columns[columns[0]])) {
+    reading.index = columns[0];
     reading.said.push_back("left out " + column_text(reading.table, columns[0]) +
                            ", which numbers the rows");
     columns.erase(columns.begin());
@@ -305,6 +483,11 @@ std::vector<Source> features_by_name(Reading& reading) {
       lacking.push_back(name);
       continue;
     }
+    if (reading.labels == place->second || reading.id == place->second) {
+      throw DataError(reading.where + ": column '" + name +
+                      "' is a feature the model was trained " +
+                      "on, and cannot be the labels or names of the rows as well; name another");
+    }
     sources.push_back({place->second, {}});
     if (words != nullptr) sources.back().words = *words;
     reading.free[place->second] = false;
@@ -317,7 +500,9 @@ std::vector<Source> features_by_name(Reading& reading) {
   }
   std::vector<std::string> extra;
   for (const size_t i : free_columns(reading)) {
-    if (!is_called_index(reading.table.columns[i].written)) extra.push_back(reading.name_of(i));
+    const Column& column = reading.table.columns[i];
+    if (!is_called_index(column.written)) extra.push_back(reading.name_of(i));
+    if (!reading.index && is_index(column)) reading.index = i;
   }
   if (!extra.empty()) {
     reading.said.push_back("left out what the model was not trained on: " + names_text(extra));
@@ -336,6 +521,7 @@ void check_known(const std::vector<Source>& sources, const Reading& reading) {
 }
 
 std::vector<Source> features_of(Reading& reading) {
+  refuse_summaries(reading);
   if (!reading.known.any()) return features_to_train_on(reading);
   const bool by_name = reading.table.has_header && !reading.known.names.empty();
   auto sources = by_name ? features_by_name(reading) : features_by_place(reading);
@@ -452,13 +638,6 @@ torch::Tensor values_of(const std::vector<Source>& sources, const std::vector<si
   return values;  // [n, D]
 }
 
-std::vector<std::string> take_cells(const std::vector<std::string>& cells,
-                                    const std::vector<size_t>& rows) {
-  std::vector<std::string> taken;
-  for (const size_t row : rows) taken.push_back(cells[row]);
-  return taken;
-}
-
 void name_features(const std::vector<Source>& sources, const Reading& reading, Points& points) {
   bool named = false;
   for (const Source& source : sources) {
@@ -541,7 +720,24 @@ std::optional<size_t> take_id(Reading& reading) {
   return std::nullopt;
 }
 
+/// What names the rows, of which `kept` are points.
+RowIndex index_of(const std::vector<size_t>& kept, const Reading& reading) {
+  const auto column = reading.id ? reading.id : reading.index;
+  if (!column) return {};
+  std::vector<std::string> cells = reading.table.columns[*column].words;
+  for (const double number : reading.table.columns[*column].numbers) {
+    cells.push_back(std::to_string(static_cast<int64_t>(number)));
+  }
+  RowIndex index = row_index(std::move(cells));
+  index.names = take_cells(index.names, kept);
+  return index;
+}
+
 }  // namespace
+
+bool is_index(const Column& column) {
+  return is_called_index(column.written) && names_rows(column);
+}
 
 std::optional<std::vector<std::string>> read_table(std::string_view bytes,
                                                    const std::string& labels,
@@ -553,8 +749,9 @@ std::optional<std::vector<std::string>> read_table(std::string_view bytes,
                   {},          {}};
   reading.said = reading.table.said;
   reading.free.assign(reading.table.columns.size(), true);
-  const auto id = take_id(reading);
-  const auto label = take_labels(labels, reading);
+  reading.id = take_id(reading);
+  reading.labels = take_labels(labels, reading);
+  const auto &id = reading.id, &label = reading.labels;
 
   points.table = options;
   points.table.encoded.clear();
@@ -573,6 +770,7 @@ std::optional<std::vector<std::string>> read_table(std::string_view bytes,
   std::vector<int64_t> places;
   for (const size_t row : rows) places.push_back(reading.table.rows[row]);
   points.rows = torch::tensor(places, torch::kInt64);
+  points.index = index_of(rows, reading);
   if (id) {
     points.names = {reading.name_of(*id), take_cells(reading.table.columns[*id].words, rows)};
   }

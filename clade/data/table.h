@@ -9,9 +9,14 @@
 
 namespace clade {
 
-/// Reads a table, `bytes` of the file points.name, into points.values, columns, names, rows, table
-/// and note. Returns the cells of the column `labels` for the rows kept; if that is "", those of
-/// reading.labels, if there is such a column; else nothing.
+struct Column;
+
+/// Whether a column is called as those are that only tell rows apart ("", "id", "index"), and does.
+bool is_index(const Column& column);
+
+/// Reads a table, `bytes` of the file points.name, into points.values, columns, names, index, rows,
+/// table and note. Returns the cells of the column `labels` for the rows kept; if that is "", those
+/// of reading.labels, if there is such a column; else nothing.
 ///
 /// Of a table to train on every column is a feature but `labels`, those `reading` names, and such
 /// as only number or name the rows; what is left out is said. A trained model's features are found
@@ -20,8 +25,9 @@ namespace clade {
 /// feature of 0 and 1 a word, called COLUMN=WORD, words by alphabet.
 ///
 /// Throws DataError for cells that are no numbers, naming all their columns and what to do with
-/// them, and for missing ones if reading.missing is "refuse" (if it is "mean" they are NaN); for
-/// features that are not there, naming all.
+/// them, for last rows that are called by a word where all others are numbered, for empty columns,
+/// and for missing ones if reading.missing is "refuse" (if it is "mean" they are NaN); for features
+/// that are not there, naming all.
 std::optional<std::vector<std::string>> read_table(std::string_view bytes,
                                                    const std::string& labels,
                                                    const TableReading& reading,

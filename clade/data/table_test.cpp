@@ -340,5 +340,191 @@ TEST(Table, LabelFilesMayHaveAHeaderOfPandasOrRowNumbers) {
                           {"labels", "2 columns"});
 }
 
+TEST(Table, RefusesSumsBelowNumberedRows) {
+  for (const char* name : {"", "id"}) {
+    const std::string header = std::string(name) + ",a\n";
+    refuse(numbered(20, 0, header, ",5") + "Total,100\n", {"'Total'", "correct or remove line 22"});
+    refuse(numbered(20, 0, header, ",5") + "mean,5\nstd,0\n", {"'mean'", "lines 22 to 23"});
+    refuse(numbered(20, 0, header, ",5") + "Total,100\n", {"line 22"}, {}, {{"a"}, 1});
+  }
+  TableReading reading;
+  reading.id = "code";
+  refuse(numbered(20, 7, "code,a\n", ",5") + "Total,100\n", {"remove line 22"}, reading);
+  // Rows that are named by words, or by both.
+  EXPECT_EQ(read(",a\nx,5\ny,6\nTotal,11\n").values.size(0), 3);
+  EXPECT_EQ(read(",a\n1,5\n2,6\n3a,7\n4,6\nTotal,11\n").values.size(0), 5);
+}
+
+TEST(Table, LeavesOutAnIndexThatCountsAgain) {
+  const std::string twice = numbered(6, 0, ",a\n", ",5") + numbered(6, 0, "", ",6");
+  EXPECT_EQ(read(twice).columns, Names{"a"});
+  EXPECT_TRUE(has(read(twice).note, "numbers the rows"));
+  EXPECT_EQ(read("n" + twice).columns, (Names{"n", "a"}));
+  EXPECT_EQ(read(twice + "3,7\n").columns, (Names{"unnamed", "a"}));
+}
+
+TEST(Table, SaysWhatMayBeLabels) {
+  std::string text = "a,Class,b\n", distinct = text;
+  for (int i = 0; i < 12; ++i) {
+    const std::string a = std::to_string(i * 7 % 12) + ".5,";
+    text += a + std::to_string(i % 3) + ",1.5\n";
+    distinct += a + std::to_string(i * 5) + ",1.5\n";
+  }
+  EXPECT_EQ(read(text).columns, (Names{"a", "Class", "b"}));
+  EXPECT_TRUE(has(read(text).note, "column 'Class' is a feature")) << read(text).note;
+  EXPECT_TRUE(has(read(text).note, "--labels Class"));
+  EXPECT_FALSE(has(read(text, {}, {}, "3").note, "is a feature"));
+  EXPECT_FALSE(has(read(distinct).note, "is a feature"));
+}
+
+TEST(Table, SaysOfAFewWordsAmongNumbersToCorrectThem) {
+  std::string text = "a,b\n";
+  for (int i = 0; i < 30; ++i) {
+    text += (i % 10 == 3 ? "n.d." : std::to_string(i) + ".25") + std::string(",") +
+            std::to_string(i * 11 % 30) + "\n";
+  }
+  const auto message = [&](const TableReading& reading) -> std::string {
+    try {
+      read(text, reading);
+    } catch (const DataError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  TableReading onehot;
+  onehot.categories = "onehot";
+  for (const TableReading& reading : {TableReading(), onehot}) {
+    const std::string said = message(reading);
+    EXPECT_TRUE(has(said, "column 'a' (3 of 30 cells, first line 5: 'n.d.')")) << said;
+    EXPECT_TRUE(has(said, "empty them and set data.missing")) << said;
+    EXPECT_FALSE(has(said, "onehot")) << said;
+    EXPECT_FALSE(has(said, "data.id")) << said;
+  }
+  // Numbers of classes are words like others.
+  std::string classes = "a,b\n";
+  for (int i = 0; i < 30; ++i) classes += (i % 5 == 3 ? "x" : std::to_string(i % 5)) + ",1.5\n";
+  EXPECT_EQ(read(classes, onehot).values.size(1), 6);
+}
+
+TEST(Table, SaysWhatStandsBesideNumbers) {
+  const auto refuse_mark = [](const std::string& before, const std::string& behind,
+                              const char* said) {
+    std::string text = "a,b\n";
+    for (int i = 0; i < 12; ++i) {
+      const std::string digit = std::to_string(i * 5 % 12);
+      text += before + digit + behind + ",-" + before + digit + ".5" + behind + "\n";
+    }
+    refuse(text, {said});
+    try {
+      read(text);
+    } catch (const DataError& error) {
+      EXPECT_FALSE(has(error.what(), "data.drop")) << error.what();
+      EXPECT_FALSE(has(error.what(), "data.id")) << error.what();
+    }
+  };
+  refuse_mark("", " cm", "without the cm");
+  refuse_mark("\xe2\x82\xac", "", "without the");
+  refuse_mark("", "'000", "without the '");
+  std::string dollars = "a\n", names = "a,b\n";
+  for (int i = 0; i < 12; ++i) {
+    dollars += "$-" + std::to_string(i) + ".5\n";
+    names += "s" + std::to_string(i) + ",1\n";
+  }
+  refuse(dollars, {"write numbers without the $"});
+  refuse(names, {"data.drop=[\"a\"]", "data.id=a"});
+  refuse("a\n1.5D+00\n2.5D+01\n", {"without the D of exponents"});
+}
+
+TEST(Table, AnEmptyColumnCanOnlyBeLeftOut) {
+  for (const char* missing : {"refuse", "drop", "mean"}) {
+    TableReading reading;
+    reading.missing = missing;
+    refuse("a,b,c\n1,,2\n3,,4\n", {"column 'b'", "in any row", "data.drop=[\"b\"]"}, reading);
+  }
+}
+
+TEST(Table, AFeatureOfATrainedModelIsNoColumnOfLabels) {
+  Points points;
+  points.name = "a.csv";
+  expect_error<DataError>(
+      [&] {
+        read_table("a,b\n1,2\n", "a", {}, {{"a", "b"}, 2}, points);
+      },
+      {"column 'a' is a feature the model was trained on", "name another"});
+}
+
+TEST(Table, RefusesNumbersThatAreZeroInFloat32) {
+  const TestFolder folder;
+  const auto x = [&](const char* power) {
+    const std::string e = power;
+    return folder.write("a.csv", "a,b\n1,2" + e + "\n2,3" + e + "\n3,5" + e + "\n");
+  };
+  expect_error<DataError>([&] { read_points(x("e-100"), ""); }, {"a.csv", "column 'b'", "3e-100"});
+  EXPECT_EQ(read_points(x("e-30"), "").values.size(0), 3);
+}
+
+/// The labels of "x.csv" by `text`, "" unknown, by one space apart.
+std::string labels_of(const TestFolder& folder, const std::string& x, const std::string& text,
+                      const TableReading& reading = {}) {
+  const Points points =
+      read_points(folder.write("x.csv", x), folder.write("labels", text), {}, {}, {}, reading);
+  std::string labels;
+  for (int64_t i = 0; i < points.labels.size(0); ++i) {
+    const auto label = points.labels[i].item<int64_t>();
+    labels += (label < 0 ? "-" : points.label_names[static_cast<size_t>(label)]) + " ";
+  }
+  return labels;
+}
+
+TEST(LabelFiles, WhatOccursBelowIsNoHeader) {
+  const TestFolder folder;
+  const std::string x = "1.5\n2\n3\n4\n";
+  for (const char* text : {"p\nq\np\nq\np\n", "0\n1\n1\n0\n1\n", "p\nq\nq\np\nq\n\n"}) {
+    expect_error<DataError>([&] { labels_of(folder, x, text); },
+                            {"there are 5 labels", "for 4 points"});
+  }
+  EXPECT_EQ(labels_of(folder, x, "kind\np\nq\nq\np\n"), "p q q p ");
+  EXPECT_EQ(labels_of(folder, x, "0\n1\n2\n2\n1\n"), "1 2 2 1 ");
+  EXPECT_EQ(labels_of(folder, x, ",0\n0,0\n1,1\n2,1\n3,0\n"), "0 1 1 0 ");
+  // A word above numbers is no label: one too few are there.
+  expect_error<DataError>([&] { labels_of(folder, x, "kind\n1\n2\n1\n"); }, {"3 labels"});
+}
+
+TEST(LabelFiles, MayHaveAHeaderAndUnknownLabels) {
+  const TestFolder folder;
+  const std::string x = "1.5\n2\n3\n4\n";
+  EXPECT_EQ(labels_of(folder, x, "kind\np\n\nq\np\n"), "p - q p ");
+  EXPECT_EQ(labels_of(folder, x, "kind\n\np\nq\np\n"), "- p q p ");
+  EXPECT_EQ(labels_of(folder, x, "kind\np\nq\np\n\n"), "p q p - ");
+  EXPECT_EQ(labels_of(folder, x, "kind\n1\n\n2\n1\n"), "1 - 2 1 ");
+  EXPECT_EQ(labels_of(folder, x, "kind\n1\n\n2\n1\n\n\n"), "1 - 2 1 ");
+  EXPECT_EQ(labels_of(folder, x, "p\n\nq\np\n"), "p - q p ");
+  EXPECT_EQ(labels_of(folder, x, "kind\n\np\n\nq\n\nq\n\np\n"), "p q q p ");
+}
+
+TEST(LabelFiles, AreJoinedByNamesOfRows) {
+  const TestFolder folder;
+  const std::string shuffled = ",a\n40,1\n7,2\n23,3\n";
+  EXPECT_EQ(labels_of(folder, shuffled, ",kind\n7,p\n23,q\n40,r\n"), "r p q ");
+  EXPECT_EQ(labels_of(folder, shuffled, ",kind\n7,p\n8,x\n23,q\n9,x\n40,r\n"), "r p q ");
+  EXPECT_EQ(labels_of(folder, shuffled, ",kind\n0,p\n1,q\n2,r\n"), "p q r ");
+  TableReading reading;
+  reading.id = "code";
+  const std::string named = "code,a\nc,1\na,\nb,3\n";
+  reading.missing = "drop";
+  EXPECT_EQ(labels_of(folder, named, "cell,kind\na,p\nb,q\nc,r\n", reading), "r q ");
+  // Nobody knows which order is meant.
+  expect_error<DataError>(
+      [&] { labels_of(folder, ",a\n2,1\n0,2\n1,3\n", ",kind\n0,p\n1,q\n2,r\n"); },
+      {"labels", "in order, where the points are not"});
+  expect_error<DataError>(
+      [&] { labels_of(folder, ",a\n0,1\n1,2\n2,3\n", ",kind\n2,p\n1,q\n0,r\n"); },
+      {"in another order"});
+  expect_error<DataError>([&] { labels_of(folder, shuffled, ",kind\n7,p\n24,q\n40,r\n"); },
+                          {"no row '23'"});
+  expect_error<DataError>([&] { labels_of(folder, "1.5\n2\n3\n", "id,kind\na,p\nb,q\nc,p\n"); },
+                          {"2 columns ('id', 'kind')", "data.id"});
+}
+
 }  // namespace
 }  // namespace clade

@@ -102,6 +102,22 @@ std::vector<int64_t> counts_of_file(const Splits& data) {
   return {all};
 }
 
+/// What the table of the points calls its rows, if all of them are points.
+RowIndex index_of_file(const Splits& data) {
+  RowIndex index = data.train.index;
+  const auto n = static_cast<size_t>(counts_of_file(data).front());
+  std::vector<std::string> names(index.names.empty() ? 0 : n);
+  for (const Dataset* part : {&data.train, &data.validation, &data.test}) {
+    for (size_t i = 0; i < part->index.names.size(); ++i) {
+      const auto row = static_cast<size_t>(part->rows.data_ptr<int64_t>()[i]);
+      if (row >= n) return {};
+      names[row] = part->index.names[i];
+    }
+  }
+  index.names = std::move(names);
+  return index;
+}
+
 /// The rows of `values`, one for each point of the file, that are the training points.
 torch::Tensor of_training_points(const torch::Tensor& values, const std::string& path,
                                  const Splits& data) {
@@ -236,12 +252,20 @@ torch::Tensor numbers_of(const torch::Tensor& labels, const std::string& path) {
   return labels.unsqueeze(1).to(torch::kFloat32);
 }
 
+/// The numbers of a file, [points of it, D], in the order of `rows` if they name theirs.
+torch::Tensor numbers_in(const std::string& path, const RowIndex& rows) {
+  const Points points = read_points(path, "");
+  const auto values = points.values.to(torch::kFloat32);
+  const auto named = rows_by_name(rows, points.index, path);
+  return named ? values.index_select(0, torch::tensor(*named, torch::kInt64)) : values;
+}
+
 }  // namespace
 
 StartFile read_start_file(const std::string& path, const Splits& data, int64_t clusters) {
-  const auto words = read_word_labels(path, counts_of_file(data));
-  const auto all = words ? numbers_of(*words, path)
-                         : read_points(path, "").values.to(torch::kFloat32);  // [points of it, D]
+  const RowIndex rows = index_of_file(data);
+  const auto words = read_word_labels(path, counts_of_file(data), rows);
+  const auto all = words ? numbers_of(*words, path) : numbers_in(path, rows);  // [points of it, D]
   const auto values = of_training_points(all, path, data);
   if (are_labels(all)) return {{}, of_training_points(one_hot(all, path, clusters), path, data)};
   if (!are_shares(all)) return {values, {}};

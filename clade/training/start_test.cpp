@@ -121,6 +121,24 @@ TEST_F(StartFiles, MayHoldLabelsThatAreWords) {
   EXPECT_EQ(read_start_file(codes, data, 3).codes.size(1), 2);
 }
 
+TEST_F(StartFiles, AreJoinedByTheNamesOfRows) {
+  Splits data = shuffled_kinds();
+  for (Dataset* part : {&data.train, &data.validation, &data.test}) {
+    for (int64_t i = 0; i < part->size(); ++i) {
+      part->index.names.push_back("p" + std::to_string(part->rows[i].item<int64_t>()));
+    }
+  }
+  const auto name = [](int64_t i) { return "p" + std::to_string(59 - i) + ","; };
+  const auto words = file(
+      60, [&](int64_t i) { return name(i) + "type " + std::to_string((59 - i) % 3); }, ",kind\n");
+  const auto r = read_start_file(words, data, 3).responsibilities;
+  EXPECT_TRUE(torch::equal(r.argmax(1), data.train.labels));
+  const auto codes = file(
+      60, [&](int64_t i) { return name(i) + std::to_string(59 - i) + ",-0.5"; }, ",u,v\n");
+  const auto read = read_start_file(codes, data, 3).codes;
+  EXPECT_TRUE(torch::equal(read.select(1, 0).to(torch::kInt64), data.train.rows));
+}
+
 TEST_F(StartFiles, ThatDoNotFitAreRefusedInALine) {
   const Splits data = shuffled_kinds();
   const auto refusal = [&](const std::string& path, int64_t clusters) -> std::string {
@@ -139,6 +157,10 @@ TEST_F(StartFiles, ThatDoNotFitAreRefusedInALine) {
   EXPECT_NE(refusal(labels, 3).find("set model.clusters"), std::string::npos);
   const auto holes = file(60, [](int64_t i) { return i == 4 ? "nan,1" : "0.5,0.25"; });
   EXPECT_NE(refusal(holes, 2), "");
+  const auto ids = file(
+      60, [](int64_t i) { return "p" + std::to_string(i) + (i % 2 ? ",B" : ",T"); }, "cell,kind\n");
+  EXPECT_NE(refusal(ids, 2).find("has 2 columns ('cell', 'kind')"), std::string::npos);
+  EXPECT_NE(refusal(ids, 2).find("give one label a row"), std::string::npos);
   const auto unknown = file(60, [](int64_t i) { return i == 4 ? "" : i % 2 ? "B" : "T"; });
   EXPECT_NE(refusal(unknown, 2).find("row 4 (counted from 0) has no label"), std::string::npos);
 }

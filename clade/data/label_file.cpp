@@ -1,0 +1,167 @@
+#include "clade/data/label_file.h"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include "clade/core/error.h"
+#include "clade/core/words.h"
+#include "clade/data/table.h"
+#include "clade/formats/csv_cells.h"
+#include "clade/formats/numbers.h"
+
+namespace clade {
+namespace {
+
+bool are_apart(const std::vector<std::string>& texts) {
+  return std::set<std::string>(texts.begin(), texts.end()).size() == texts.size();
+}
+
+/// `text` with its empty lines as empty cells; those at its end are left out or not.
+std::string with_empty_cells(const std::string& text, bool at_end) {
+  std::string cells, empty;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line == "\r") {
+      empty += "\"\"\n";
+      continue;
+    }
+    cells += empty + line + "\n";
+    empty.clear();
+  }
+  return at_end ? cells + empty : cells;
+}
+
+/// How a file of labels is read: as it is written, and spaces stand in words.
+Table parse(std::string_view text, const std::string& where, Header header) {
+  CsvReading reading;
+  reading.as_written = {"1", "2"};
+  reading.header = header;
+  reading.by_spaces = false;
+  return parse_csv(text, where, reading);
+}
+
+/// The column of labels of a table that holds them alone, or beside an index; else null.
+const Column* find_labels(const Table& table, const RowIndex& rows) {
+  const auto& columns = table.columns;
+  if (columns.size() == 1) return &columns[0];
+  if (columns.size() != 2) return nullptr;
+  const RowIndex index = row_index(columns[0].words);
+  const bool unnamed = table.has_header && columns[0].written.empty();
+  const bool is_index =
+      index.counts || (unnamed && are_apart(index.names)) || names_all(index, rows);
+  return is_index ? &columns[1] : nullptr;
+}
+
+[[noreturn]] void refuse_columns(const Table& table, const std::string& where) {
+  std::vector<std::string> names;
+  for (const Column& column : table.columns) {
+    if (!column.written.empty()) names.push_back(column.written);
+  }
+  throw DataError(where + " has " + std::to_string(table.columns.size()) + " columns" +
+                  (names.empty() ? "" : " (" + quoted(names) + ")") +
+                  "; a file of labels has one: give one label a row, beside nothing but the rows' "
+                  "names if data.id has the same for the points");
+}
+
+/// One way to read a file of labels.
+struct LabelReading {
+  LabelFile file;
+  std::string first;  ///< The header, or the first label.
+  bool has_header;
+  bool unnamed;  ///< Whether the header has no name for what is beside the labels.
+
+  bool first_occurs_below() const {
+    const auto& labels = file.labels;
+    return std::find(labels.begin() + (has_header ? 0 : 1), labels.end(), first) != labels.end();
+  }
+
+  /// Whether the first line may be what it is taken for.
+  bool is_possible(const std::vector<std::string>& known) const {
+    if (has_header) return unnamed || !first_occurs_below();
+    const auto& labels = file.labels;
+    return !is_word(first) || labels.size() == 1 ||
+           std::find(known.begin(), known.end(), first) != known.end() ||
+           std::any_of(labels.begin() + 1, labels.end(), is_word);
+  }
+};
+
+/// Nothing if the columns of `table` are others.
+std::optional<LabelReading> read_labels(const Table& table, const RowIndex& rows) {
+  const Column* labels = find_labels(table, rows);
+  if (labels == nullptr) return std::nullopt;
+  const bool alone = table.columns.size() == 1;
+  const RowIndex index = alone ? RowIndex() : row_index(table.columns[0].words);
+  return LabelReading{{labels->words, index},
+                      table.has_header ? labels->written : labels->words[0],
+                      table.has_header,
+                      !alone && table.has_header && table.columns[0].written.empty()};
+}
+
+/// The readings that are possible, or else any, the likeliest first. Throws DataError if there is
+/// none.
+std::vector<LabelReading> readings_of(const std::string& text, const std::string& where,
+                                      const WantedLabels& wanted) {
+  std::vector<std::string> texts = {text};
+  const Table table = parse(text, where, Header::kGuess);
+  if (table.columns.size() == 1) {
+    texts = {with_empty_cells(text, false), with_empty_cells(text, true), text};
+  }
+  std::vector<LabelReading> readings;
+  for (const Header header : {Header::kGuess, Header::kNo}) {
+    for (const std::string& bytes : texts) {
+      auto reading = read_labels(parse(bytes, where, header), wanted.rows);
+      if (reading && reading->is_possible(wanted.known)) readings.push_back(std::move(*reading));
+    }
+  }
+  if (!readings.empty()) return readings;
+  if (auto reading = read_labels(table, wanted.rows)) return {std::move(*reading)};
+  refuse_columns(table, where);
+}
+
+/// pandas calls a column that has no name 0.
+bool has_header_of_pandas(const LabelReading& reading) {
+  return !reading.has_header && reading.first == "0" && !reading.first_occurs_below();
+}
+
+}  // namespace
+
+LabelFile parse_labels(const std::string& text, const std::string& where,
+                       const WantedLabels& wanted, std::string& note) {
+  constexpr int64_t kMany = 20;
+  auto readings = readings_of(text, where, wanted);
+  for (LabelReading& reading : readings) {
+    const auto size = static_cast<int64_t>(reading.file.labels.size());
+    if (size == wanted.n + 1 && reading.file.index.names.empty() && has_header_of_pandas(reading)) {
+      reading.file.labels.erase(reading.file.labels.begin());
+      return reading.file;
+    }
+    if (size != wanted.n && !names_all(reading.file.index, wanted.rows)) continue;
+    if (!reading.has_header && size >= kMany && is_word(reading.first) &&
+        !reading.first_occurs_below()) {
+      add_note("'" + reading.first + "' in the first line of " + where +
+                   " is taken for a label and not for a header",
+               note);
+    }
+    return reading.file;
+  }
+  return readings.front().file;
+}
+
+bool are_word_labels(std::string_view bytes, const std::string& where, const RowIndex& rows) {
+  const Table points = parse_csv(bytes, where);
+  const auto is_of_words = std::mem_fn(&Column::of_words);
+  if (std::none_of(points.columns.begin(), points.columns.end(), is_of_words)) return false;
+  const Table table = parse(bytes, where, Header::kGuess);
+  const Column* labels = find_labels(table, rows);
+  if (labels != nullptr) return !are_apart(labels->words);
+  const bool only_names =
+      std::all_of(points.columns.begin(), points.columns.end(),
+                  [](const Column& column) { return !column.of_words() || is_index(column); });
+  if (!only_names) refuse_columns(table, where);
+  return false;
+}
+
+}  // namespace clade

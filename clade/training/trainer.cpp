@@ -8,6 +8,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
+#include "clade/data/points.h"
 #include "clade/models/evaluation_mode.h"
 #include "clade/training/found_clusters.h"
 #include "clade/training/provenance.h"
@@ -109,9 +110,10 @@ void Trainer::check_labels() {
   const int64_t K = model_.discrete().front().clusters;
   const auto classes = data_.labelled.labels.max().item<int64_t>() + 1;
   if (classes <= K) return;
+  const std::string marks = said_of_marks(data_.labelled.label_names);
   throw ConfigError("the labels know " + std::to_string(classes) + " classes and " + trained_.name +
-                    " has " + std::to_string(K) +
-                    " clusters, one of which each class needs; set model.clusters to " +
+                    " has " + std::to_string(K) + " clusters, one of which each class needs; " +
+                    (marks.empty() ? "" : marks + ", or ") + "set model.clusters to " +
                     std::to_string(classes) + " or more");
 }
 

@@ -548,6 +548,24 @@ TEST_F(Labels, TeachWhichClusterIsWhichClass) {
   EXPECT_GT(right.item<double>(), 0.8);
 }
 
+TEST_F(Labels, OfMoreClassesThanClustersAreRefusedAndMarksForUnknownOnesNamed) {
+  Splits data = partly_labelled();
+  data.labelled.labels[0] = 3;
+  const auto refusal = [&](const char* last) -> std::string {
+    data.labelled.label_names = {"a", "b", "c", last};
+    auto trained = labelled_model(data);
+    try {
+      train(trained, data, quick(1));
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(refusal("d").find("each class needs; set model.clusters to 4"), std::string::npos);
+  EXPECT_NE(refusal("?").find("'?' counts as a class; if it means unknown, leave it empty"),
+            std::string::npos);
+}
+
 /// Points of a square on both sides of its diagonal, with a gap between; the side is the label.
 Splits two_sides() {
   auto generator = make_generator(2);

@@ -39,6 +39,7 @@ enum class Use { kLook, kAsWritten, kLeaveOut };
 struct Survey {
   std::vector<CellCounts> columns;
   std::vector<int64_t> rows;
+  std::vector<size_t> lines;
   int64_t rows_of_file = 0;
   size_t comments = 0;
 };
@@ -77,31 +78,59 @@ void see_cell(const std::string& cell, size_t line, CellCounts& counts) {
   }
 }
 
+/// Rows that have too many cells, or too few.
+struct RaggedRows {
+  int64_t count = 0;
+  size_t first_line = 0;
+  CsvRow first;
+
+  void add(const CsvRow& row, size_t line) {
+    if (count++ > 0) return;
+    first_line = line;
+    first = row;
+  }
+  bool is_text() const {
+    return std::none_of(first.begin(), first.end(), [](const std::string& cell) {
+      return kind_of_cell(cell) <= CellKind::kGrouped;
+    });
+  }
+};
+
+/// `last_line`: of the rows that have `width` cells.
+[[noreturn]] void refuse_ragged(const RaggedRows& rows, size_t width, size_t last_line,
+                                const std::string& where) {
+  const std::string line = "line " + std::to_string(rows.first_line);
+  std::string message = where + ": " + line + " has " + std::to_string(rows.first.size()) +
+                        " columns where the others have " + std::to_string(width);
+  if (rows.count > 1) message += " (" + std::to_string(rows.count) + " such lines)";
+  if (rows.first_line > last_line && rows.first.size() < width && rows.is_text()) {
+    throw DataError(message + ": '" + rows.first[0] + "' is no row of the table; remove " + line +
+                    (rows.count > 1 ? " and what is below it" : ""));
+  }
+  throw DataError(message + "; complete the row or quote cells with separators");
+}
+
 Survey survey_of(const CsvLayout& layout, const std::vector<Use>& uses, const std::string& where) {
   Survey survey;
   survey.columns.resize(layout.width);
   CsvRows rows = layout.rows;
   CsvRow row;
-  int64_t ragged = 0;
-  std::string first_ragged;
+  RaggedRows ragged;
+  size_t last_line = 0;
   for (int64_t index = 0; rows.next(row); ++index) {
     if (layout.width > 1 && is_empty(row)) continue;
     survey.rows.push_back(index);
+    survey.lines.push_back(rows.line());
     if (!fits(row, layout.width)) {
-      if (ragged++ > 0) continue;
-      first_ragged = "line " + std::to_string(rows.line()) + " has " + std::to_string(row.size());
+      ragged.add(row, rows.line());
       continue;
     }
+    last_line = rows.line();
     for (size_t i = 0; i < layout.width; ++i) {
       if (uses[i] == Use::kLook) see_cell(row[i], rows.line(), survey.columns[i]);
     }
   }
-  if (ragged > 0) {
-    throw DataError(where + ": " + first_ragged + " columns where the others have " +
-                    std::to_string(layout.width) +
-                    (ragged > 1 ? " (" + std::to_string(ragged) + " such lines)" : "") +
-                    "; complete the row or quote cells with separators");
-  }
+  if (ragged.count > 0) refuse_ragged(ragged, layout.width, last_line, where);
   if (survey.rows.empty()) {
     throw DataError(where + " has zero rows" + (layout.header.empty() ? "" : " below its header") +
                     "; give it points");
@@ -267,6 +296,7 @@ Table parse_csv(std::string_view bytes, const std::string& where, const CsvReadi
   const bool decimal_comma = has_decimal_commas(survey, table, where);
   read_cells(layout, uses, survey, decimal_comma, table);
   table.rows = survey.rows;
+  table.lines = survey.lines;
   table.rows_of_file = survey.rows_of_file;
   say(layout, survey, decimal_comma, utf8.note, table);
   return table;

@@ -31,6 +31,7 @@ struct Table {
   std::vector<Column> columns;  ///< C of them, of N cells each.
   bool has_header = false;
   std::vector<int64_t> rows;      ///< [N], which row of the file each is, from 0; empty rows count.
+  std::vector<size_t> lines;      ///< [N], in which line each begins, from 1.
   int64_t rows_of_file = 0;       ///< Those up to the last that is not empty.
   std::vector<std::string> said;  ///< How the file was read, and what of it was left out.
 };
@@ -55,7 +56,8 @@ struct CsvReading {
 /// True, false, yes and no are 1 and 0 in a column of nothing else.
 ///
 /// The first row is a header if it holds no number, or an expected name, or numbers that count
-/// columns (0, 1, 2; 2001, 2002, 2003) and no point. A header one cell short is one of R's, whose
+/// columns (0, 1, 2; 2001, 2002, 2003; 400.5, 401.0, 401.5) and no point, or numbers that rise far
+/// outside what stands below them. A header one cell short is one of R's, whose
 /// first column has no name. Of columns of one name the second is NAME.1, the third NAME.2; those
 /// of none are "unnamed", "unnamed.1".
 ///

@@ -73,6 +73,10 @@ CellKind kind_of_cell(const std::string& cell) {
   return truth ? CellKind::kTruth : CellKind::kWord;
 }
 
+bool is_word(const std::string& cell) {
+  return kind_of_cell(cell) > CellKind::kMissing;
+}
+
 std::optional<double> number_in_cell(const std::string& cell, bool decimal_comma) {
   auto number = parse_number(cell);
   if (!number && decimal_comma) number = with_decimal_comma(cell);

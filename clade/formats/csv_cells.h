@@ -17,6 +17,9 @@ enum class CellKind {
 /// What a cell looks like, whatever stands around it.
 CellKind kind_of_cell(const std::string& cell);
 
+/// Whether a cell is neither a number nor missing.
+bool is_word(const std::string& cell);
+
 /// Of a cell of the kind kNumber, or, if commas are decimal marks, kComma or kThousandOrComma.
 std::optional<double> number_in_cell(const std::string& cell, bool decimal_comma);
 

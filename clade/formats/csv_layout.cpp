@@ -111,15 +111,45 @@ std::vector<double> numbers_in(const CsvRow& row) {
 }
 
 /// Whether `numbers` are 0, 1, 2, … or 1, 2, 3, …, as tools name columns that have no names, or
-/// three or more that rise in other steps, as years and wavelengths do.
+/// three or more that rise in equal steps, as years and wavelengths do.
 bool name_columns(const std::vector<double>& numbers) {
+  constexpr double kRounding = 1e-9;
   if (numbers.empty()) return false;
   const double step = numbers.size() > 1 ? numbers[1] - numbers[0] : 1;
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    if (numbers[i] != std::floor(numbers[i])) return false;
-    if (i > 0 && numbers[i] - numbers[i - 1] != step) return false;
+  for (size_t i = 1; i < numbers.size(); ++i) {
+    const double most = std::max(std::abs(numbers[i]), std::abs(numbers[i - 1]));
+    if (std::abs(numbers[i] - numbers[i - 1] - step) > kRounding * most) return false;
   }
   return (step == 1 && (numbers[0] == 0 || numbers[0] == 1)) || (step > 0 && numbers.size() > 2);
+}
+
+/// Whether row `first` has three numbers or more, which rise, each of them farther from all in its
+/// column below than those lie apart: measured values do not, wavelengths and masses above them do.
+bool rise_outside_columns(const Sample& sample, size_t first) {
+  constexpr size_t kFewest = 3, kRows = 5;
+  const CsvRow& row = sample[first].cells;
+  double before = -HUGE_VAL;
+  size_t count = 0;
+  for (size_t column = 0; column < row.size(); ++column) {
+    const auto number = number_in_cell(row[column], /*decimal_comma=*/true);
+    if (!number) continue;
+    double least = HUGE_VAL, most = -HUGE_VAL;
+    size_t rows = 0;
+    for (size_t i = first + 1; i < sample.size(); ++i) {
+      if (sample[i].cells.size() <= column) continue;
+      const auto below = number_in_cell(sample[i].cells[column], /*decimal_comma=*/true);
+      if (!below) continue;
+      least = std::min(least, *below);
+      most = std::max(most, *below);
+      ++rows;
+    }
+    const double range = most - least;
+    const bool outside = *number < least - range || *number > most + range;
+    if (rows < kRows || !outside || *number <= before) return false;
+    before = *number;
+    ++count;
+  }
+  return count >= kFewest;
 }
 
 bool holds(const CsvRow& row, const std::string& name) {
@@ -168,6 +198,7 @@ bool differs_from_next(const Sample& sample, size_t first, const std::vector<Cel
     if (kinds[i] != CellKind::kNumber && parse_number(below[i])) ++above_numbers;
   }
   if (2 * above_numbers > row.size()) return true;
+  if (rise_outside_columns(sample, first)) return true;
   if (!name_columns(numbers)) return false;
   return above_numbers > 0 || (numbers.size() > 2 && !name_columns(numbers_in(below)));
 }
@@ -181,11 +212,12 @@ bool is_header(const Sample& sample, size_t first, const CsvReading& reading) {
   const auto count = [&](CellKind kind) { return std::count(kinds.begin(), kinds.end(), kind); };
   const auto words = count(CellKind::kWord), numbers = count(CellKind::kNumber);
   if (count(CellKind::kComma) + count(CellKind::kThousandOrComma) + count(CellKind::kGrouped) > 0) {
-    return false;
+    return rise_outside_columns(sample, first);
   }
   if (numbers == 0) return words > 0;
   if (static_cast<size_t>(numbers) < row.size()) return differs_from_next(sample, first, kinds);
-  return name_columns(numbers_in(row)) && counts_above_points(sample, first);
+  return (name_columns(numbers_in(row)) && counts_above_points(sample, first)) ||
+         rise_outside_columns(sample, first);
 }
 
 /// Whether the first cells of the rows from `first` on are names of rows: words, or whole numbers,
@@ -222,7 +254,8 @@ void leave_out_above(const Sample& sample, size_t first, CsvLayout& layout, char
                     "; complete the row or quote cells with separators");
   }
   const SampledRow& last = sample[first - 1];
-  const bool may_be_a_header = last.cells.size() > 1 || (separator == ',' && layout.width == 2);
+  const bool may_be_a_header =
+      !is_empty(last.cells) && (last.cells.size() > 1 || (separator == ',' && layout.width == 2));
   if (may_be_a_header && layout.header.empty()) {
     throw DataError(where + ": " + width_text(last, layout.width) +
                     "; if it is the header, name every column, else remove it" +
@@ -254,7 +287,8 @@ void take_names_of_comment(const Sample& sample, size_t first, char separator, C
 
 void say_numbered_header(const SampledRow& row, bool header, CsvLayout& layout) {
   const auto numbers = numbers_in(row.cells);
-  if (numbers.size() != layout.width || layout.width < 2 || !name_columns(numbers)) return;
+  if (numbers.size() != layout.width || layout.width < 2) return;
+  if (!header && !name_columns(numbers)) return;
   layout.said.push_back("line " + std::to_string(row.line) + " (" + row.cells[0] + ", " +
                         row.cells[1] + (layout.width > 2 ? ", …" : "") + ") is taken for " +
                         (header ? "the names of the columns" : "a point and not for a header"));

@@ -1,11 +1,33 @@
 #include "clade/formats/csv_rows.h"
 
 #include <algorithm>
+#include <array>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
 
 namespace clade {
+namespace {
+
+// In UTF-8, as word processors and web pages write them.
+constexpr std::array<std::string_view, 2> kBlanks = {"\xc2\xa0", "\xe2\x80\xaf"};
+constexpr std::string_view kMinus = "\xe2\x88\x92";
+
+/// Takes blanks that do not break lines off the ends of `cell`, and writes the minus sign of a
+/// number in ASCII.
+void take_off_typography(std::string& cell) {
+  const auto is_ascii = [](unsigned char c) { return c < 0x80; };
+  if (cell.empty() || (is_ascii(cell.front()) && is_ascii(cell.back()))) return;
+  for (const std::string_view blank : kBlanks) {
+    while (cell.starts_with(blank)) cell.erase(0, blank.size());
+    while (cell.ends_with(blank)) cell.resize(cell.size() - blank.size());
+  }
+  if (!cell.starts_with(kMinus) || cell.size() == kMinus.size()) return;
+  const char next = cell[kMinus.size()];
+  if (next == '.' || (next >= '0' && next <= '9')) cell.replace(0, kMinus.size(), "-");
+}
+
+}  // namespace
 
 void CsvRows::refuse(const std::string& what) const {
   throw DataError(*where_ + ": line " + std::to_string(line_) + ": " + what);
@@ -74,11 +96,13 @@ void CsvRows::read_cell(std::string& cell) {
   if (start < text_.size() && text_[start] == '"') {
     at_ = start + 1;
     read_quoted_cell(cell);
+    take_off_typography(cell);
     return;
   }
   start = at_;
   while (!at_line_end() && !at_separator()) ++at_;
   cell = trimmed(text_.substr(start, at_ - start));
+  take_off_typography(cell);
 }
 
 void CsvRows::read_quoted_cell(std::string& cell) {

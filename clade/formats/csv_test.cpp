@@ -141,6 +141,52 @@ TEST(Csv, TellsAHeaderFromARow) {
   EXPECT_FALSE(parse_csv("1,0\n5,6\n", "a", reading).has_header);
 }
 
+TEST(Csv, NumbersFarAboveTheirColumnsAreAHeader) {
+  const auto table = [](const std::string& first, const std::string& before,
+                        const std::string& behind) {
+    std::string text = first + "\n";
+    for (int i = 0; i < 8; ++i) {
+      const std::string tenth = std::to_string(i * 3 % 8);
+      text += before + "-0." + tenth + ",1." + tenth + ",0.0" + tenth + behind + "\n";
+    }
+    return parse_csv(text, "a");
+  };
+  using Names = std::vector<std::string>;
+  for (const char* first : {"400.5,401.5,402.5", "100.0832,101.0911,150.2231", "450,512,600",
+                            "\"400.5\",\"401.25\",\"408.5\""}) {
+    EXPECT_TRUE(table(first, "", "").has_header) << first;
+    EXPECT_EQ(table(first, "", "").rows.size(), 8) << first;
+    EXPECT_EQ(names_of(table(std::string(first) + ",kind", "", ",x"))[3], "kind") << first;
+    EXPECT_EQ(names_of(table("sample," + std::string(first), "s,", ""))[0], "sample") << first;
+    EXPECT_EQ(names_of(table("," + std::string(first), "7,", "")).size(), 4) << first;
+  }
+  EXPECT_EQ(names_of(parse_csv("400,5;401,7;403,5\n0,1;0,2;0,3\n0,2;0,1;0,3\n0,1;0,1;0,1\n"
+                               "0,2;0,2;0,3\n0,2;0,1;0,4\n",
+                               "a")),
+            (Names{"400,5", "401,7", "403,5"}));
+  // A large first point, falling numbers, one that stands among its column.
+  for (const char* first : {"400.5,300.5,500.5", "403.5,402.5,401.5", "400.5,401.5,0.05"}) {
+    EXPECT_FALSE(table(first, "", "").has_header) << first;
+  }
+  // Equal steps are enough where many columns are.
+  EXPECT_TRUE(parse_csv("0.1,0.2,0.3,0.4\n0.5,0.1,0.2,0.9\n", "a").has_header);
+  EXPECT_FALSE(parse_csv("0.1,0.2,0.3,0.4\n0.5,0.6,0.7,0.8\n", "a").has_header);
+}
+
+TEST(Csv, AHeaderOfNoNamesIsLeftOut) {
+  const Table table = parse_csv(",,\n1,2,3\n4,5,6\n", "a");
+  EXPECT_EQ(rows_of(table), (Rows{{1, 2, 3}, {4, 5, 6}}));
+  EXPECT_FALSE(table.has_header);
+}
+
+TEST(Csv, ReadsBlanksAndMinusSignsOfWordProcessors) {
+  const Table table = parse_csv(
+      "a,b\n\xc2\xa0\x31.5,\xe2\x88\x92\x32\n3\xe2\x80\xaf,\"\xe2\x88\x92.5\xc2\xa0\"\n", "a");
+  EXPECT_EQ(rows_of(table), (Rows{{1.5, -2}, {3, -0.5}}));
+  EXPECT_EQ(table.lines, (std::vector<size_t>{2, 3}));
+  EXPECT_EQ(parse_csv("a,b\n1,\xe2\x88\x92x\n", "a").columns[1].words[0], "\xe2\x88\x92x");
+}
+
 TEST(Csv, ReadsAHeaderOneShort) {
   for (const char* text : {"\"a\" \"b\"\n\"1\" 5.5 6\n\"2\" 7 8\n", "a,b\nx,5.5,6\ny,7,8\n",
                            "a\tb\n17\t5.5\t6\n4\t7\t8\n"}) {
@@ -236,6 +282,9 @@ TEST(Csv, NamesTheLineOfWhatIsWrong) {
   refuse("a,b\n1,2\n3\n", {"a.csv", "line 3", "1 columns", "2"});
   refuse("a,b\n1,2\n3,4,5\n", {"a.csv", "line 3", "3 columns"});
   refuse("a,b\n1,2\n3,4,5\n6\n7,8\n9,1\n", {"line 3", "2 such lines"});
+  refuse("a,b\n1,2\n3,4\n\nExported today\n", {"line 5", "'Exported today'", "remove line 5"});
+  refuse("a,b\n1,2\n3,4\nSum: 4\nEnd\n", {"2 such lines", "remove line 4 and what is below"});
+  refuse("a,b\n1,2\n3,4\nword\n5,6\n", {"line 4", "complete the row"});
   refuse("a,b\n\n\n1,\"2\n", {"a.csv", "line 4", "quote"});
   refuse("a,b\n1,\"2\"3\n", {"a.csv", "line 2", "quote"});
   refuse("a,b\n", {"a.csv", "zero rows"});

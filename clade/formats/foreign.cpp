@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <cstdint>
+#include <sstream>
 
 #include "clade/formats/bytes.h"
 
@@ -101,6 +102,21 @@ bool is_json(std::string_view start) {
   return start[first] == '{' ? next == '"' : start[first] == '[' && (next == '[' || next == '{');
 }
 
+/// LIBSVM's: lines of a number, and then INDEX:VALUE, indices rising from line to line's end.
+bool is_svmlight(std::string_view start) {
+  const std::string_view line = start.substr(0, start.find_first_of("\r\n"));
+  std::istringstream words{std::string(line)};
+  double label = 0, value = 0;
+  long index = 0, before = -1;
+  char colon = 0;
+  if (!(words >> label)) return false;
+  while (words >> index >> colon >> value) {
+    if (colon != ':' || index <= before) return false;
+    before = index;
+  }
+  return before >= 0 && words.eof();
+}
+
 /// A MATLAB file of version 4 has no mark. It begins with a matrix: its type, MOPT, of machine M, 0
 /// or 1 of big-endian numbers, precision P, kind T; rows, columns, whether it is complex; the bytes
 /// of its name, and the name. (MATLAB's "MAT-File Format", version 4.)
@@ -151,6 +167,11 @@ std::optional<std::string> foreign_format(std::string_view start) {
                       "scipy.io.loadmat(FILE)['X'])");
   }
   if (auto text = found_in(kText, start)) return text;
+  if (is_svmlight(start)) {
+    return sentence("LIBSVM's (svmlight) format",
+                    "in Python: x, y = sklearn.datasets.load_svmlight_file(FILE); "
+                    "scipy.sparse.save_npz(path, x)");
+  }
   if (is_json(start)) return sentence("JSON", "save its numbers as CSV");
   return std::nullopt;
 }

@@ -76,5 +76,14 @@ TEST(Foreign, ArchivesAreToldByWhatTheyHold) {
 }
 #endif
 
+TEST(Foreign, KnowsFilesOfLibsvm) {
+  const auto found = foreign_format("1 1:-0.803 2:2.310 7:1e-3\n-1 2:4\n");
+  ASSERT_TRUE(found.has_value());
+  EXPECT_NE(found->find("load_svmlight_file"), std::string::npos) << *found;
+  for (const char* other : {"1 2 3\n", "1 10:30 9:30\n", "1 1:2 x\n", "1\n", "a 1:2\n"}) {
+    EXPECT_FALSE(foreign_format(other).has_value()) << other;
+  }
+}
+
 }  // namespace
 }  // namespace clade

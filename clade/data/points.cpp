@@ -192,17 +192,15 @@ torch::Tensor columns_among(const Array& array, const std::vector<std::string>& 
 }
 
 [[noreturn]] void refuse_columns(const std::string& path) {
-  throw DataError(
-      path + " has no columns with names; remove data.id and data.drop, which are for " + "tables");
+  throw DataError(path +
+                  " has no columns with names; remove data.id and data.drop, which are for tables");
 }
 
 std::vector<std::string> texts_of_rows(const std::vector<std::string>& all,
                                        const torch::Tensor& rows) {  // [n] int64
-  std::vector<std::string> texts;
-  for (int64_t i = 0; i < rows.size(0); ++i) {
-    texts.push_back(all[static_cast<size_t>(rows[i].item<int64_t>())]);
-  }
-  return texts;
+  const auto packed = rows.contiguous();
+  const auto* row = packed.data_ptr<int64_t>();
+  return take_cells(all, std::vector<int64_t>(row, row + packed.numel()));
 }
 
 /// Leaves out the points of an array that hold NaN, as the rows of a table.
@@ -269,8 +267,7 @@ std::vector<std::string> label_file_of(const std::string& labels,
     return take_cells(file.labels, *rows);
   }
   if (all || static_cast<int64_t>(file.labels.size()) != n) return file.labels;
-  const auto* rows = points.rows.data_ptr<int64_t>();
-  return take_cells(file.labels, std::vector<int64_t>(rows, rows + points.rows.numel()));
+  return texts_of_rows(file.labels, points.rows);
 }
 
 }  // namespace

@@ -196,6 +196,7 @@ void generate(const GenerateArguments& arguments) {
   const bool in_grid = !arguments.grid.empty();
   const bool means = arguments.means || kind == ".png" || in_grid;
   const TrainedRun run = open_run(arguments.run, arguments.device);
+  run.require_own_file(arguments.out);
   clade::Model& model = *run.trained.model;
   if (kind == ".png" && !clade::is_image(run.trained.shape)) {
     throw clade::ConfigError(
@@ -243,7 +244,9 @@ void generate(const GenerateArguments& arguments) {
   } else {
     write_points(out, sheet.cpu().flatten(0, 1), run.trained, means);
   }
-  say(std::to_string(sheet.size(0) * sheet.size(1)) + " points: " + out.string());
+  const std::string order =
+      each_cluster ? ", " + std::to_string(sheet.size(1)) + " of each cluster in turn" : "";
+  say(std::to_string(sheet.size(0) * sheet.size(1)) + " points" + order + ": " + out.string());
 }
 
 }  // namespace

@@ -302,8 +302,8 @@ std::string said_of_labels(const clade::Experiment& experiment, const clade::Tra
   const bool given = !asked.empty() && asked != clade::kNoLabels;
   return "; " + trained.name + " has no labels to learn from: " +
          (data.train.labelled() ? "set data.label_budget"
-          : given               ? "those given are all unknown, and its clusters are found without"
-                  : "its clusters are found without; --labels names a column or file");
+          : given               ? "those given are all unknown, so no label shapes its clusters"
+                                : "no label shapes its clusters; --labels names a column or file");
 }
 
 Prepared prepare_resumed(const TrainArguments& arguments, clade::Splits& data) {

@@ -30,9 +30,30 @@ void move_to(const torch::Device& device, clade::Splits& data) {
   }
 }
 
+void TrainedRun::require_own_file(const std::string& out,
+                                  const std::vector<std::string>& inputs) const {
+  const auto is_out = [&](const std::filesystem::path& file) {
+    std::error_code missing;
+    return std::filesystem::equivalent(out, file, missing);
+  };
+  std::vector<std::string> data = inputs;
+  data.insert(data.end(), {experiment.data.path, experiment.data.labels});
+  for (const std::string& file : data) {
+    if (!is_out(clade::split_array_path(file).file)) continue;
+    throw clade::ConfigError("--out " + out + " is the data themselves; give another name");
+  }
+  for (const char* file :
+       {"experiment.toml", "log.jsonl", "model.safetensors", "model.json", "checkpoint.safetensors",
+        "checkpoint.json", "start.safetensors", "metrics.json", "run.json"}) {
+    if (!is_out(folder / file)) continue;
+    throw clade::ConfigError("--out " + out + " is a file of the run; give another name");
+  }
+}
+
 clade::Dataset TrainedRun::points(const std::string& data, const std::string& labels,
                                   const std::string& out) const {
   clade::require_no_folder(out);  // before minutes go into what it is to hold
+  require_own_file(out, {data, labels});
   auto dataset = clade::with_memory_for("read " + data, [&] {
     return clade::load_points(data, labels, trained.preprocessing, trained.shape,
                               trained.label_names);

@@ -15,6 +15,10 @@ struct TrainedRun {
 
   uint64_t seed() const { return static_cast<uint64_t>(experiment.run.seed); }
 
+  /// Throws ConfigError if `out`, where a command writes, is what the run was trained on, a file of
+  /// the run itself, or one of `inputs`.
+  void require_own_file(const std::string& out, const std::vector<std::string>& inputs = {}) const;
+
   /// Points in a file or named set, as the model reads them, on its device. What their reader left
   /// out or found is said on standard output, unless `out`, where the command writes, is that.
   clade::Dataset points(const std::string& data, const std::string& labels,

@@ -155,6 +155,20 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   EXPECT_EQ(run({"embed", "run", "points.csv", "--out", "z.csv"}).code, 0);
   EXPECT_EQ(read(folder_ / "z.csv").find("index,label,z_0,z_1\n0,x,"), 0u);
   EXPECT_EQ(lines_of(read(folder_ / "z.csv")), 151);
+  // Nothing that is there for another purpose is written over.
+  const std::string data = read(folder_ / "points.csv"), model = read(folder_ / "run/model.json");
+  const auto refused = [&](const std::vector<std::string>& words, const std::string& why) {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_NE(outcome.err.find(why), std::string::npos) << outcome.err;
+  };
+  for (const char* command : {"cluster", "embed", "score"}) {
+    refused({command, "run", "points.csv", "--out", "points.csv"}, "is the data themselves");
+  }
+  refused({"generate", "run", "--out", "./points.csv"}, "is the data themselves");
+  refused({"cluster", "run", "points.csv", "--out", "run/model.json"}, "is a file of the run");
+  EXPECT_EQ(read(folder_ / "points.csv"), data);
+  EXPECT_EQ(read(folder_ / "run/model.json"), model);
   EXPECT_EQ(run({"generate", "run", "--cluster", "1", "--count", "7", "--out", "x.npy"}).code, 0);
   EXPECT_EQ(fs::file_size(folder_ / "x.npy"), 128 + 7 * 4 * 8u);
   EXPECT_EQ(run({"evaluate", "run", "--split", "validation", "--importance-samples", "4"}).code, 0);

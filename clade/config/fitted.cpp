@@ -13,6 +13,7 @@ constexpr int64_t kFewestEpochs = 10, kMostEpochs = 1000;
 constexpr int64_t kMostBatch = 100, kLeastBatch = 20, kLeastSteps = 20;  // the last an epoch
 constexpr int64_t kMostWidth = 500, kLeastWidth = 64, kMostLatent = 20;
 constexpr double kRate = 1e-3;
+constexpr double kLeastAlpha = 5;  // below it many labels would say next to nothing
 constexpr double kCooldown = 0.4, kWarmup = 0.375, kStart = 0.06;  // shares of all epochs
 
 // Of a ladder with clusters on several levels, which first learns what each level says.
@@ -129,6 +130,9 @@ std::string said_of(const Splits& data, ModelOptions& model, const TrainOptions&
        << train.learning_rate << ", warm-up " << train.warmup << ", cooldown " << train.cooldown
        << ", start " << train.start;
   if (train.hold > 0) said << " held by " << train.hold;
+  if (train.label_weight != TrainOptions().label_weight) {
+    said << ", labels weighed by " << train.alpha(data.train.size(), data.labelled.size());
+  }
   return said.str();
 }
 
@@ -145,6 +149,11 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   model.validate();
   const bool ladder = is_ladder_of_clusters(model);
   fit_length(points, ladder, train);
+  if (learns) {
+    const double labelled = static_cast<double>(data.labelled.size());
+    train.label_weight =
+        std::max(train.label_weight, kLeastAlpha * labelled / static_cast<double>(points));
+  }
   file.read("train", train);
   const int64_t K = clusters_of(model);
   if (ladder && K <= points && share(kLadderStart, train.epochs) >= 2) {

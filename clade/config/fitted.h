@@ -8,11 +8,11 @@ namespace clade {
 /// Gives what `file` leaves open of the model and its training values that fit the data: widths,
 /// latent sizes and batch by the number of values and points, epochs by a budget of steps, rate,
 /// warm-up and cooldown by the epochs, clusters that start from the graph of neighbours, those of a
-/// ladder from what each level says, and as many of them as there are classes if the model learns
-/// from labels. The
-/// defaults of the settings are those of papers, for 50,000 images: a warm-up of 100 epochs is not
-/// over when a table of a few thousand rows has been learned. What `file` says always wins. Returns
-/// what was chosen, for people.
+/// ladder from what each level says. If the model learns from labels it has as many clusters as
+/// there are classes, and many labels weigh no less than few. The defaults of the settings are
+/// those of papers, for 50,000 images: a warm-up of 100 epochs is not over when a table of a few
+/// thousand rows has been learned. What `file` says always wins. Returns what was chosen, for
+/// people.
 std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& experiment);
 
 }  // namespace clade

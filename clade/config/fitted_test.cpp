@@ -101,6 +101,24 @@ TEST(Fitted, StartIsNoneWhereThereIsNothingToStart) {
   EXPECT_EQ(taught.train.start, "neighbours");
 }
 
+TEST(Fitted, ManyLabelsWeighNoLessThanFive) {
+  Splits data = points_of(1000, 16);
+  const auto weight = [&](int64_t labels, const std::string& setting = "seed=1") {
+    data.labelled = data.train;
+    data.labelled.x = data.train.x.slice(0, 0, labels);
+    ExperimentFile file;
+    file.override("data.path=points.csv");
+    file.override(setting);
+    Experiment taught = load_experiment(file, "m2");
+    fit_to_data(file, data, taught);
+    return taught.train.alpha(1000, labels);
+  };
+  EXPECT_DOUBLE_EQ(weight(1000), 5);  // 0.1 by the default of the setting
+  EXPECT_DOUBLE_EQ(weight(200), 5);
+  EXPECT_DOUBLE_EQ(weight(10), 10);
+  EXPECT_DOUBLE_EQ(weight(1000, "train.label_weight=0.5"), 0.5);
+}
+
 TEST(Fitted, LaddersOfClustersLearnTheirLevelsFirst) {
   const Experiment ladder = fitted(5000, 16, {}, "vlac");
   EXPECT_EQ(ladder.train.start, "autoencoder+neighbours");

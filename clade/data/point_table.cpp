@@ -37,11 +37,19 @@ PointTable::PointTable(const Dataset& points) : points_(points.size()) {
 
 void PointTable::add(const std::string& title, const torch::Tensor& numbers) {
   const auto type = numbers.is_floating_point() ? torch::kFloat64 : torch::kInt64;
-  columns_.push_back({title, numbers.to(torch::kCPU, type).contiguous(), {}});
+  add(Column{title, numbers.to(torch::kCPU, type).contiguous(), {}});
 }
 
 void PointTable::add(const std::string& title, std::vector<std::string> texts) {
-  columns_.push_back({title, {}, std::move(texts)});
+  add(Column{title, {}, std::move(texts)});
+}
+
+void PointTable::add(Column added) {
+  // Our own columns keep their names, whatever the data call that of the points' names.
+  for (Column& column : columns_) {
+    if (column.title == added.title) (column.title == "index" ? added : column).title += ".1";
+  }
+  columns_.push_back(std::move(added));
 }
 
 std::string PointTable::Column::cell(int64_t point) const {

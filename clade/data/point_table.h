@@ -40,6 +40,8 @@ class PointTable {
     std::string cell(int64_t point) const;
   };
 
+  void add(Column added);
+
   int64_t points_;
   std::vector<Column> columns_;
 };

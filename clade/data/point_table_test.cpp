@@ -34,6 +34,18 @@ TEST(PointTable, BeginsWithWhatJoinsItToTheInput) {
             "7,3,well\n");
 }
 
+TEST(PointTable, KeepsItsOwnTitlesWhateverThePointsNamesAreCalled) {
+  for (const auto& [title, header] : {std::pair{"index", "index,index.1,cluster"},
+                                      {"cluster", "index,cluster.1,cluster"},
+                                      {"id", "index,id,cluster"}}) {
+    Dataset points = three_points();
+    points.names = {title, {"a", "b", "c"}};
+    PointTable table(points);
+    table.add("cluster", torch::tensor({1, 2, 3}));
+    EXPECT_EQ(written(table), std::string(header) + "\n4,a,1\n0,b,2\n7,c,3\n");
+  }
+}
+
 TEST(PointTable, NamesNumberedThings) {
   EXPECT_EQ(clade::names_of(torch::tensor({int64_t{1}, kUnknownLabel, int64_t{0}}), {"a", "b"}),
             (std::vector<std::string>{"b", "", "a"}));

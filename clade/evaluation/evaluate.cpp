@@ -25,8 +25,8 @@ std::vector<Option> EvaluateOptions::options() {
        "S of the importance-weighted bound F_S; the cost grows with it, 5000 is customary, 1 is "
        "the bound itself"},
       {"importance_points", &importance_points,
-       "points, drawn once and the same for every seed, whose gain of F_S over the bound is taken "
-       "for that of all, where F_S of every point would take too long; 0 for all points"},
+       "points that F_S is measured on if all would take too long, the same for every seed: what "
+       "they gain over their bound is added to the bound of all; 0 for all points"},
       {"sum_clusters", &sum_clusters,
        "in F_S, sum every cluster inside each weight in place of drawing one: a tighter bound, at "
        "K times the cost"},

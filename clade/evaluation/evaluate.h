@@ -40,8 +40,8 @@ struct EvaluateOptions : Options {
 /// TrainedModel); labels below have their numbers. "classification" has the share of the points
 /// with such a label that each classifier gets wrong, by its name.
 /// If F_S is of more than kFewSamples, F_S of so many stands beside it. Of `importance_points`
-/// drawn points alone, F_S is the bound of all points and what those gain over theirs: a mean as
-/// right as it is wrong, whose error is a small part of that of their mean log p(x).
+/// drawn points alone, F_S is the bound of all points and what those gain over theirs. Its error is
+/// that of the mean gain, much smaller than that of the mean log p(x).
 /// "features_at_least_deviation" counts those that the model would copy more narrowly if it might.
 /// `data` is not empty and on the model's device.
 nlohmann::json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options,

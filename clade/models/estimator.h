@@ -29,7 +29,7 @@ struct ClusterDraws {
   torch::Tensor weight;  // [C, 1 or (S,) B]
   /// log q(y|x) of the sampled cluster (the last row of y), whose weight stands for all clusters
   /// that are not summed. Undefined if every cluster is summed.
-  torch::Tensor log_q_drawn;  // [(S,) B]
+  torch::Tensor log_q_drawn;  // [(K…,) (S,) B]
 
   /// E_q[f(y)], or its estimate: unbiased, in value and gradient, but for relaxed draws. An f that
   /// does not depend on y, of fewer dimensions than the weights or one of size 1 there, is its own.

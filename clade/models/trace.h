@@ -152,7 +152,7 @@ class Trace {
 
 /// Which clusters a Posterior goes on with.
 enum class Clusters {
-  estimated,       ///< As the model's estimator has it in training, else every one.
+  estimated,       ///< As the model's estimator has it.
   every,           ///< Every one, along a new leading dimension.
   every_at_means,  ///< Every one, and the means of the continuous latents with it.
   drawn,           ///< One draw a point and sample.

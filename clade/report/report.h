@@ -148,7 +148,7 @@ struct Report {
   std::vector<PlaneDensities> densities;  ///< Over the same plane; one, or none.
   std::vector<Scatter> latents;
   std::vector<Mesh> meshes;     ///< Of images; one, or none.
-  std::vector<Scatter> start;   ///< The codes training started from; one, or none.
+  std::vector<Scatter> start;   ///< The codes training started from; one a latent with some.
   std::vector<Detail> details;  ///< Resolved experiment, seed, command, machine.
 };
 

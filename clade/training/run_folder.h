@@ -9,8 +9,8 @@ namespace clade {
 /// A training kept in a folder as it goes on:
 ///   model.safetensors, model.json            the best weights so far (see save_model)
 ///   checkpoint.safetensors, checkpoint.json  the last state (see write_checkpoint)
-///   restart/                                 the state of the best restart so far, if there are
-///   more start.safetensors                        the clusters it started from (see write_start)
+///   restart/                                 the best of several restarts so far
+///   start.safetensors                        the clusters it started from (see write_starts)
 ///   log.jsonl                                one JSON object an epoch
 class RunFolder : public TrainingObserver {
  public:

@@ -85,8 +85,8 @@ std::vector<Option> TrainOptions::options() {
        "draws of the latents for each data point of a step, whose cost grows with them: elbo takes "
        "their mean, iwae the logarithm of their mean weight"},
       {"gradient", &gradient,
-       "of iwae: standard; or doubly_reparameterised, which has less variance for q, the more "
-       "samples the less (Tucker et al. 2019)"},
+       "of iwae: standard; or doubly_reparameterised, which has less variance for q, and still "
+       "less with more samples (Tucker et al. 2019)"},
       {"label_weight", &label_weight,
        "of models that learn from labels: what the losses on labels weigh, see label_scale"},
       {"label_scale", &label_scale,

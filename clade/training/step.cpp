@@ -61,7 +61,7 @@ void StepWatch::record(const Bound& bound, const Bound& labelled, const torch::T
   const auto values = torch::stack(watched).to(torch::kFloat64);  // [terms + 1]
   if (!totals_.defined()) begin(torch::zeros_like(values));
   if (totals_.sizes() != values.sizes()) {
-    throw Error("the checkpoint's sums are of other terms than this model's; train anew");
+    throw Error("the checkpoint holds other terms of the bound than this model has; train anew");
   }
   if (terms_.empty()) {
     terms_ = without_values(bound.terms);

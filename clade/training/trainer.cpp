@@ -112,7 +112,7 @@ void Trainer::check_labels() {
   if (classes <= K) return;
   const std::string marks = said_of_marks(data_.labelled.label_names);
   throw ConfigError("the labels know " + std::to_string(classes) + " classes and " + trained_.name +
-                    " has " + std::to_string(K) + " clusters, one of which each class needs; " +
+                    " has " + std::to_string(K) + " clusters, and each class needs one; " +
                     (marks.empty() ? "" : marks + ", or ") + "set model.clusters to " +
                     std::to_string(classes) + " or more");
 }

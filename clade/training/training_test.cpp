@@ -931,8 +931,8 @@ TEST_F(Failure, NamesAFadeInThatTheEpochsDoNotEnd) {
     FAIL();
   } catch (const ConfigError& error) {
     EXPECT_STREQ(error.what(),
-                 "model.fade_in = 2 takes 2 levels as many epochs each, and train.epochs is 3; "
-                 "lower it to 1, or raise those");
+                 "model.fade_in = 2 needs that many epochs for each of 2 levels, 4 in all, and "
+                 "train.epochs is 3; lower it to 1 or raise train.epochs");
   }
 }
 

@@ -38,7 +38,8 @@ struct Dataset {
   std::vector<int64_t> shape;  ///< Of one point: {D}, {H, W} a grey image, {H, W, 3} a colour one.
   std::vector<std::string> label_names;  ///< label_names[label]; empty where there are no labels.
   std::string note = {};                 ///< What their reader left out or found; may be empty.
-  torch::Tensor rows = {};  // [N] int64, which point of its file each is, from 0; on the CPU
+  torch::Tensor rows = {};   // [N] int64, which point of its file each is, from 0; on the CPU
+  int64_t rows_of_file = 0;  ///< How many it has if some are no points; else 0.
   PointNames names = {};
   RowIndex index = {};  ///< What the table calls its rows: those of these points.
 

@@ -122,6 +122,7 @@ Dataset take(const Points& points, const torch::Tensor& rows, const Preprocessin
   data.label_names = points.label_names;
   data.note = points.note;
   data.rows = points.rows.defined() ? points.rows.index_select(0, rows) : rows;
+  data.rows_of_file = points.rows_of_file == points.values.size(0) ? 0 : points.rows_of_file;
   data.names = points.names.of(rows);
   data.index = points.index.of(rows);
   return data;

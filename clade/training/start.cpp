@@ -96,6 +96,7 @@ std::string said_of_empty(const torch::Tensor& responsibilities) {
 /// How many points a user's own file may be of: all, or those of a named set without its test
 /// points, which come last.
 std::vector<int64_t> counts_of_file(const Splits& data) {
+  if (data.train.rows_of_file > 0) return {data.train.rows_of_file};
   const int64_t learned_from = data.train.size() + data.validation.size();
   const int64_t all = learned_from + data.test.size();
   if (data.train.rows.max().item<int64_t>() < learned_from) return {all, learned_from};
@@ -124,9 +125,11 @@ torch::Tensor of_training_points(const torch::Tensor& values, const std::string&
   const auto counts = counts_of_file(data);
   const int64_t n = values.size(0);
   if (std::find(counts.begin(), counts.end(), n) == counts.end()) {
-    throw DataError(path + " has " + std::to_string(n) + " rows for " +
-                    std::to_string(counts.front()) +
-                    " points; give one row a point, in the order of the data");
+    throw DataError(
+        path + " has " + std::to_string(n) + " rows for " + std::to_string(counts.front()) +
+        (data.train.rows_of_file > 0
+             ? " rows of the data, those left out among them; give one line a row, in their order"
+             : " points; give one row a point, in the order of the data"));
   }
   return values.index_select(0, data.train.rows);
 }

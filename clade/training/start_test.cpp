@@ -89,6 +89,24 @@ TEST_F(StartFiles, AreReadInTheOrderOfTheFileWhateverTheSplit) {
   EXPECT_FALSE(read_start_file(kinds_file(), data, 3).codes.defined());
 }
 
+TEST_F(StartFiles, HaveALineForEveryRowThoughSomeAreNoPoints) {
+  Splits data = shuffled_kinds();
+  for (Dataset* part : {&data.train, &data.validation, &data.test}) {
+    part->rows = 2 * part->rows + 1;  // every other row was left out
+    part->rows_of_file = 121;
+  }
+  const auto kind = [](int64_t i) { return std::to_string((i - 1) / 2 % 3); };
+  const auto r = read_start_file(file(121, kind), data, 3).responsibilities;
+  EXPECT_TRUE(torch::equal(r.argmax(1), data.train.labels));
+  try {
+    read_start_file(file(60, kind), data, 3);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("60 rows for 121 rows of the data"),
+              std::string::npos);
+  }
+}
+
 TEST_F(StartFiles, MayHoldLabelsOfAnyNumbersOrCodes) {
   const Splits data = shuffled_kinds();
   const auto labels = file(60, [](int64_t i) { return std::to_string(40 + 10 * (i % 3)); });

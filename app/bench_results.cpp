@@ -73,6 +73,7 @@ json settings_of(clade::Experiment told, const clade::Experiment& given) {
   told.data.path = given.data.path;
   told.data.labels = given.data.labels;
   told.train.start_file = given.train.start_file;
+  told.train.label_weight = given.train.label_weight;  // else it may follow from how many there are
   clade::Experiment defaults;
   return {{"data", changed(told.data, defaults.data)},
           {"model", changed(*told.model, *clade::find_model(told.model_name).options())},

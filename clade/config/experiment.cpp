@@ -128,8 +128,14 @@ Experiment experiment_of(const std::filesystem::path& run) {
                 " is not a run folder (no experiment.toml); give the folder that "
                 "`clade train` wrote");
   }
-  Experiment experiment =
-      naming(path, [&] { return load_experiment(ExperimentFile::parse(path)); });
+  Experiment experiment = naming(path, [&] {
+    ExperimentFile file = ExperimentFile::parse(path);
+    Experiment read = load_experiment(file);
+    read.model = find_model(read.model_name).options();
+    read.model->take_former_defaults();
+    file.read("model", *read.model);
+    return read;
+  });
   follow(run, experiment.data.path);
   follow(run, experiment.train.start_file);
   // What is no path is the name of a column.

@@ -16,6 +16,7 @@ struct CagemOptions : ModelOptions {
   /// Pairs that q(y | x) never uses would rule the batch norms, and y fall out of use.
   EstimatorOptions estimator{.weigh_statistics = true};
 
+  void take_former_defaults() override { estimator.weigh_statistics = false; }
   std::vector<Option> options() override;
   void validate() const override;
 };

@@ -87,6 +87,10 @@ enum class Guidance {
 
 /// What every model's settings share.
 struct ModelOptions : Options, LikelihoodOptions {
+  /// Gives settings whose defaults have changed the ones that 0.1.0 had: what a run folder says
+  /// nothing of.
+  virtual void take_former_defaults() {}
+
   double least_deviation = 0;  ///< Under a Gaussian; see LikelihoodImpl::limit().
 
   /// The shared settings, to which a model adds its own.

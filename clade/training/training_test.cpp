@@ -561,7 +561,7 @@ TEST_F(Labels, OfMoreClassesThanClustersAreRefusedAndMarksForUnknownOnesNamed) {
     }
     return "";
   };
-  EXPECT_NE(refusal("d").find("each class needs; set model.clusters to 4"), std::string::npos);
+  EXPECT_NE(refusal("d").find("each class needs one; set model.clusters to 4"), std::string::npos);
   EXPECT_NE(refusal("?").find("'?' counts as a class; if it means unknown, leave it empty"),
             std::string::npos);
 }

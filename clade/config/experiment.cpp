@@ -131,8 +131,7 @@ Experiment experiment_of(const std::filesystem::path& run) {
   Experiment experiment = naming(path, [&] {
     ExperimentFile file = ExperimentFile::parse(path);
     Experiment read = load_experiment(file);
-    read.model = find_model(read.model_name).options();
-    read.model->take_former_defaults();
+    read.model = options_of_run(read.model_name);
     file.read("model", *read.model);
     return read;
   });

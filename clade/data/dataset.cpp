@@ -16,11 +16,7 @@ torch::Tensor labelled_rows(const torch::Tensor& labels) {
 }
 
 PointNames PointNames::of(const torch::Tensor& rows) const {
-  PointNames chosen{title, {}};
-  for (int64_t i = 0; !names.empty() && i < rows.size(0); ++i) {
-    chosen.names.push_back(names.at(static_cast<size_t>(rows.data_ptr<int64_t>()[i])));
-  }
-  return chosen;
+  return names.empty() ? *this : PointNames{title, take_cells(names, rows)};
 }
 
 bool Dataset::labelled() const {

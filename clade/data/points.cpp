@@ -196,13 +196,6 @@ torch::Tensor columns_among(const Array& array, const std::vector<std::string>& 
                   " has no columns with names; remove data.id and data.drop, which are for tables");
 }
 
-std::vector<std::string> texts_of_rows(const std::vector<std::string>& all,
-                                       const torch::Tensor& rows) {  // [n] int64
-  const auto packed = rows.contiguous();
-  const auto* row = packed.data_ptr<int64_t>();
-  return take_cells(all, std::vector<int64_t>(row, row + packed.numel()));
-}
-
 /// Leaves out the points of an array that hold NaN, as the rows of a table.
 void drop_missing(LabelTexts& labels, Points& points) {
   const int64_t n = points.values.size(0);
@@ -214,7 +207,7 @@ void drop_missing(LabelTexts& labels, Points& points) {
   points.values = points.values.index_select(0, kept);
   points.rows = kept;
   points.rows_of_file = n;
-  if (labels && static_cast<int64_t>(labels->size()) == n) labels = texts_of_rows(*labels, kept);
+  if (labels && static_cast<int64_t>(labels->size()) == n) labels = take_cells(*labels, kept);
   add_note("left out " + std::to_string(n - kept.size(0)) + " of " + std::to_string(n) +
                " points, in which values are missing",
            points.note);
@@ -267,7 +260,7 @@ std::vector<std::string> label_file_of(const std::string& labels,
     return take_cells(file.labels, *rows);
   }
   if (all || static_cast<int64_t>(file.labels.size()) != n) return file.labels;
-  return texts_of_rows(file.labels, points.rows);
+  return take_cells(file.labels, points.rows);
 }
 
 }  // namespace

@@ -49,12 +49,15 @@ bool are_numbers(const std::vector<std::string>& names) {
 
 }  // namespace
 
+std::vector<std::string> take_cells(const std::vector<std::string>& cells,
+                                    const torch::Tensor& rows) {
+  const auto packed = rows.contiguous();
+  const auto* row = packed.data_ptr<int64_t>();
+  return take_cells(cells, std::vector<int64_t>(row, row + packed.numel()));
+}
+
 RowIndex RowIndex::of(const torch::Tensor& rows) const {
-  RowIndex chosen{{}, counts};
-  for (int64_t i = 0; !names.empty() && i < rows.size(0); ++i) {
-    chosen.names.push_back(names.at(static_cast<size_t>(rows.data_ptr<int64_t>()[i])));
-  }
-  return chosen;
+  return names.empty() ? *this : RowIndex{take_cells(names, rows), counts};
 }
 
 RowIndex row_index(std::vector<std::string> cells) {

@@ -30,7 +30,9 @@ bool names_all(const RowIndex& index, const RowIndex& rows);
 std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, const RowIndex& index,
                                                  const std::string& where);
 
-/// Of these rows, from 0.
+/// Of these rows, from 0, [n] int64.
+std::vector<std::string> take_cells(const std::vector<std::string>& cells,
+                                    const torch::Tensor& rows);
 template <class Rows>
 std::vector<std::string> take_cells(const std::vector<std::string>& cells, const Rows& rows) {
   std::vector<std::string> taken;

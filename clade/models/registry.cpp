@@ -102,4 +102,10 @@ const ModelEntry& find_model(const std::string& name) {
   throw ConfigError("there is no model \"" + name + "\"; " + suggest(name, names));
 }
 
+std::shared_ptr<ModelOptions> options_of_run(const std::string& name) {
+  auto options = find_model(name).options();
+  options->take_former_defaults();
+  return options;
+}
+
 }  // namespace clade

@@ -31,4 +31,8 @@ const std::vector<ModelEntry>& models();
 /// Throws ConfigError with the nearest known name.
 const ModelEntry& find_model(const std::string& name);
 
+/// The settings of a model for a run folder to fill in: what it says nothing of is as 0.1.0 had it.
+/// Throws ConfigError with the nearest known name.
+std::shared_ptr<ModelOptions> options_of_run(const std::string& name);
+
 }  // namespace clade

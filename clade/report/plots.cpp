@@ -63,6 +63,20 @@ struct Size {
   int64_t width, height;
 };
 
+/// Panels in rows of at most so many.
+struct PanelGrid {
+  PanelGrid(size_t count, int64_t most)
+      : panels(static_cast<int64_t>(count)), columns(std::min(panels, most)) {}
+
+  int64_t rows() const { return (panels + columns - 1) / columns; }
+  Size of(Size panel) const { return {columns * panel.width, rows() * panel.height}; }
+  std::string layout() const {
+    return "set multiplot layout " + std::to_string(rows()) + "," + std::to_string(columns) + "\n";
+  }
+
+  int64_t panels, columns;
+};
+
 /// Whether these are all bytes of a PNG: gnuplot also leaves half of one, and says nothing, where
 /// what it writes to is full.
 bool is_whole_png(const std::string& bytes) {
@@ -135,11 +149,10 @@ std::string values_block(const std::string& name, const std::vector<double>& x,
   return std::move(block).str();
 }
 
-std::string curves_script(const std::vector<Curve>& curves, int64_t columns) {
-  const auto rows = (static_cast<int64_t>(curves.size()) + columns - 1) / columns;
+std::string curves_script(const std::vector<Curve>& curves, const PanelGrid& grid) {
   std::ostringstream script;
-  script << "set datafile missing 'nan'\nset multiplot layout " << rows << "," << columns << "\n"
-         << "set xlabel 'epoch'\nset key outside top right horizontal\n"
+  script << "set datafile missing 'nan'\n"
+         << grid.layout() << "set xlabel 'epoch'\nset key outside top right horizontal\n"
          << "set yrange [*:*]\nset xtics autofreq\n";
   for (size_t i = 0; i < curves.size(); ++i) {
     const Curve& curve = curves[i];
@@ -230,15 +243,14 @@ std::string confusion_script(const Report& report, const Clustering& one,
 }
 
 /// A panel of q(y | label) for each label.
-std::string given_label_script(const Report& report, const Clustering& one, int64_t columns,
-                               int64_t panels) {
+std::string given_label_script(const Report& report, const Clustering& one, const PanelGrid& grid) {
   const auto q = one.given_label.to(torch::kCPU, torch::kFloat64).contiguous();  // [C, K]
   const int64_t K = q.size(1);
   std::ostringstream script;
-  script << "set multiplot layout " << (panels + columns - 1) / columns << "," << columns
-         << "\nunset key\nset boxwidth 0.9\nset style fill solid noborder\nset xrange [-0.7:" << K
+  script << grid.layout()
+         << "unset key\nset boxwidth 0.9\nset style fill solid noborder\nset xrange [-0.7:" << K
          << "-0.3]\nset yrange [0:*]\nset format y '%g %%'\nset xtics scale 0\n";
-  for (int64_t label = 0; label < panels; ++label) {
+  for (int64_t label = 0; label < grid.panels; ++label) {
     script << "$label" << label << " << EOD\n";
     for (int64_t k = 0; k < K; ++k) {
       script << k << " " << 100 * q.data_ptr<double>()[label * K + k] << "\n";
@@ -478,12 +490,9 @@ std::string plane_ranges(const std::vector<RunScatter>& scatters) {
 }
 
 /// A panel a run.
-std::string run_scatters_script(const std::vector<RunScatter>& scatters, int64_t columns) {
-  const auto panels = static_cast<int64_t>(scatters.size());
+std::string run_scatters_script(const std::vector<RunScatter>& scatters, const PanelGrid& grid) {
   std::ostringstream script;
-  script << "set multiplot layout " << (panels + columns - 1) / columns << "," << columns
-         << "\nset key outside right top samplen 0.5\n"
-         << plane_ranges(scatters);
+  script << grid.layout() << "set key outside right top samplen 0.5\n" << plane_ranges(scatters);
   for (size_t i = 0; i < scatters.size(); ++i) {
     const Scatter& scatter = *scatters[i].scatter;
     const Report& report = *scatters[i].report;
@@ -497,11 +506,11 @@ std::string run_scatters_script(const std::vector<RunScatter>& scatters, int64_t
 }
 
 /// A panel a quantity, a line a run.
-std::string compared_curves_script(const std::vector<ComparedCurve>& curves, int64_t columns) {
-  const auto panels = static_cast<int64_t>(curves.size());
+std::string compared_curves_script(const std::vector<ComparedCurve>& curves,
+                                   const PanelGrid& grid) {
   std::ostringstream script;
-  script << "set datafile missing 'nan'\nset multiplot layout " << (panels + columns - 1) / columns
-         << "," << columns << "\nset xlabel 'epoch'\nset key outside bottom center horizontal\n";
+  script << "set datafile missing 'nan'\n"
+         << grid.layout() << "set xlabel 'epoch'\nset key outside bottom center horizontal\n";
   for (size_t i = 0; i < curves.size(); ++i) {
     std::string plots;
     for (size_t j = 0; j < curves[i].lines.size(); ++j) {
@@ -567,18 +576,14 @@ std::vector<std::string> write_label_curves(const std::vector<LabelCurve>& curve
 
 std::vector<std::string> write_compared_curves(const std::vector<ComparedCurve>& curves,
                                                const std::filesystem::path& file) {
-  const auto panels = static_cast<int64_t>(curves.size());
-  const int64_t columns = std::min<int64_t>(panels, 3);
-  const Size size{columns * 460, (panels + columns - 1) / columns * 340};
-  return drawn_alone(file, size, compared_curves_script(curves, columns));
+  const PanelGrid grid(curves.size(), 3);
+  return drawn_alone(file, grid.of({460, 340}), compared_curves_script(curves, grid));
 }
 
 std::vector<std::string> write_run_scatters(const std::vector<RunScatter>& scatters,
                                             const std::filesystem::path& file) {
-  const auto panels = static_cast<int64_t>(scatters.size());
-  const int64_t columns = std::min<int64_t>(panels, 3);
-  const Size size{columns * 620, (panels + columns - 1) / columns * 520};
-  return drawn_alone(file, size, run_scatters_script(scatters, columns));
+  const PanelGrid grid(scatters.size(), 3);
+  return drawn_alone(file, grid.of({620, 520}), run_scatters_script(scatters, grid));
 }
 
 std::vector<std::string> write_plots(const Report& report, const std::filesystem::path& folder) {
@@ -599,10 +604,8 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
     if (any_known(curve.train) || any_known(curve.validation)) curves.push_back(curve);
   }
   if (!curves.empty()) {
-    const auto count = static_cast<int64_t>(curves.size());
-    const int64_t columns = std::min<int64_t>(count, 3);
-    plot("curves.png", {columns * 420, (count + columns - 1) / columns * 300},
-         curves_script(curves, columns));
+    const PanelGrid grid(curves.size(), 3);
+    plot("curves.png", grid.of({420, 300}), curves_script(curves, grid));
   }
   const bool histograms = report.shape == std::vector<int64_t>{1} && report.originals.defined() &&
                           report.samples.defined();
@@ -626,17 +629,14 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
            confusion_script(report, one, shown));
     }
     if (one.given_label.defined()) {
-      const int64_t panels = std::min(one.given_label.size(0), shown_labels);
-      const int64_t columns = std::min<int64_t>(panels, 5);
-      plot(name("q_y_given_label"), {columns * 300, (panels + columns - 1) / columns * 190},
-           given_label_script(report, one, columns, panels));
+      const PanelGrid grid(static_cast<size_t>(std::min(one.given_label.size(0), shown_labels)), 5);
+      plot(name("q_y_given_label"), grid.of({300, 190}), given_label_script(report, one, grid));
     }
     if (histograms) {
       const auto clusters = one.samples.defined() ? first(8) : std::vector<int64_t>();
-      const auto panels = static_cast<int64_t>(clusters.size()) + 2;
-      const int64_t columns = std::min<int64_t>(panels, 5);
-      plot(name("histograms"), {columns * 320, (panels + columns - 1) / columns * 260},
-           histograms_script(report, one, columns, clusters));
+      const PanelGrid grid(clusters.size() + 2, 5);
+      plot(name("histograms"), grid.of({320, 260}),
+           histograms_script(report, one, grid.columns, clusters));
     }
   }
   const auto plot_scatter = [&](const std::string& stem, const Scatter& scatter) {

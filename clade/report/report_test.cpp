@@ -153,6 +153,16 @@ class ReportFolder : public testing::Test {
   std::filesystem::path folder_;
 };
 
+/// A model that reads bits as they are.
+TrainedModel of_bits(const std::shared_ptr<TwoLevels>& model) {
+  TrainedModel trained;
+  trained.model = model;
+  trained.shape = {TwoLevels::D};
+  trained.preprocessing.shift = torch::zeros({TwoLevels::D});
+  trained.preprocessing.scale = torch::ones({TwoLevels::D});
+  return trained;
+}
+
 TEST(Page, RefersToNothingOutsideItself) {
   const std::string page = render_page(example(10, picture()));
   const std::string html = markup(page);
@@ -707,14 +717,10 @@ TEST_F(ReportFolder, DrawsAGridOverTheTwoUnitsOfTheTopLayer) {
 
 TEST_F(ReportFolder, ShowsEachDiscreteLatentOfAModelByItself) {
   auto generator = make_generator(1);
-  TrainedModel trained;
   const auto model = std::make_shared<TwoLevels>(generator);
   model->set_aggregated_posterior(torch::tensor({0.2, 0.3, 0.5}), 0);
   model->set_aggregated_posterior(torch::tensor({0.1, 0.2, 0.3, 0.4}), 1);
-  trained.model = model;
-  trained.shape = {TwoLevels::D};
-  trained.preprocessing.shift = torch::zeros({TwoLevels::D});
-  trained.preprocessing.scale = torch::ones({TwoLevels::D});
+  TrainedModel trained = of_bits(model);
   Dataset data;
   data.x = torch::empty({40, TwoLevels::D}).bernoulli_(0.5, generator);
   data.labels = torch::arange(40).remainder(3);
@@ -829,11 +835,7 @@ TEST_F(ReportFolder, ShowsClustersAtZeroOfWhatElseShapesThem) {
 
 TEST_F(ReportFolder, CardsHaveWhatWasMeasured) {
   auto generator = make_generator(1);
-  TrainedModel trained;
-  trained.model = std::make_shared<TwoLevels>(generator);
-  trained.shape = {TwoLevels::D};
-  trained.preprocessing.shift = torch::zeros({TwoLevels::D});
-  trained.preprocessing.scale = torch::ones({TwoLevels::D});
+  TrainedModel trained = of_bits(std::make_shared<TwoLevels>(generator));
   Dataset data;
   data.x = torch::empty({40, TwoLevels::D}).bernoulli_(0.5, generator);
   json metrics;
@@ -865,13 +867,9 @@ TEST_F(ReportFolder, CardsHaveWhatWasMeasured) {
 
 TEST_F(ReportFolder, CollectsWhatStandsBesideOtherRuns) {
   auto generator = make_generator(1);
-  TrainedModel trained;
   const auto model = std::make_shared<TwoLevels>(generator);
   model->set_aggregated_posterior(torch::tensor({0.2, 0.3, 0.5}), 0);
-  trained.model = model;
-  trained.shape = {TwoLevels::D};
-  trained.preprocessing.shift = torch::zeros({TwoLevels::D});
-  trained.preprocessing.scale = torch::ones({TwoLevels::D});
+  TrainedModel trained = of_bits(model);
   Dataset data;
   data.x = torch::empty({40, TwoLevels::D}).bernoulli_(0.5, generator);
   data.labels = torch::arange(40).remainder(3);

@@ -190,8 +190,7 @@ TrainedModel described(const json& description, const TensorFile& file) {
   }
   TrainedModel trained;
   trained.name = description.at("model");
-  trained.options = find_model(trained.name).options();
-  trained.options->take_former_defaults();
+  trained.options = options_of_run(trained.name);
   from_json(description.at("options"), *trained.options);
   trained.options->validate();
   require_believable(to_json(*trained.options), file);

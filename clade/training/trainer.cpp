@@ -187,8 +187,7 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
 /// Throws Error if the state is of another model or of other data.
 void Trainer::check_state(const TrainingState& state, const std::string& source) const {
   // Settings that came later have their defaults in a state of before.
-  const auto options = find_model(trained_.name).options();
-  options->take_former_defaults();
+  const auto options = options_of_run(trained_.name);
   if (state.model == trained_.name) from_json(state.options, *options, source);
   if (state.model != trained_.name || to_json(*options) != to_json(*trained_.options)) {
     throw Error(source +

@@ -1,7 +1,8 @@
 // Times what users wait for: a training step, importance-weighted evaluation, clustering; and the
 // matrix products of a step alone, which nothing built on them can beat. Models with convolutions
 // take training steps only. benchmarks/run puts eager PyTorch beside it.
-// `clade_benchmark --first_step=CASE` takes one step and ends; `--threads=N` comes before all else.
+// `clade_benchmark --first_step=CASE` takes one step and ends; `--threads=N` comes before all else,
+// or `--device=cuda`, on which training steps alone are timed.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
 #include <torch/torch.h>
@@ -13,6 +14,7 @@
 
 #include "clade/core/memory.h"
 #include "clade/evaluation/log_likelihood.h"
+#include "clade/models/evaluation_mode.h"
 #include "clade/ops/gemm.h"
 #include "clade/ops/threads.h"
 #include "clade/training/trainer.h"
@@ -21,6 +23,8 @@ namespace clade {
 namespace {
 
 constexpr int64_t kBatch = 100;
+
+torch::Device device = torch::kCPU;
 
 /// A product of a step: rows [n, in] by weights [in, out], and whether gradients go on to the rows.
 struct Layer {
@@ -116,6 +120,7 @@ const Splits& images(const Case& c, int64_t points) {
   data.train.name = "noise";
   data.train.x = torch::empty({points, features}).uniform_(0, 1, generator).square_();
   data.train.shape = c.image;
+  data.train = data.train.to(device);
   data.preprocessing = {torch::zeros({features}), torch::ones({features}), /*binarise=*/is_grey};
   return data;
 }
@@ -125,7 +130,7 @@ TrainedModel make(const Case& c, const Splits& data, const std::string& estimato
   auto settings = c.settings;
   if (estimator != "exact") settings["estimator"] = estimator;
   from_json(settings, *options);
-  return make_model(c.model, options, data, /*seed=*/1, torch::kCPU);
+  return make_model(c.model, options, data, /*seed=*/1, device);
 }
 
 double peak_mib() {
@@ -158,8 +163,15 @@ void train(const Case& c, const std::string& precision, const std::string& estim
 
 void train_step(benchmark::State& state, const Case& c, const std::string& precision,
                 const std::string& estimator) {
-  int warm = 3;
-  train(c, precision, estimator, [&] { return warm-- > 0 || state.KeepRunning(); });
+  // A GPU's steps are only asked for: it is waited for once in a hundred, not after each.
+  const int64_t between = device.is_cuda() ? 100 : 1;
+  int64_t left = 3 * between;
+  train(c, precision, estimator, [&] {
+    if (--left > 0) return true;
+    if (device.is_cuda()) torch::cuda::synchronize();
+    left = between;
+    return state.KeepRunningBatch(between);
+  });
   state.counters["peak_mib"] = peak_mib();
 }
 
@@ -228,6 +240,12 @@ void add(const std::string& what, Measured f, const Case& c, const std::string& 
 
 void add_all() {
   for (const Case& c : cases()) {
+    if (device.is_cuda()) {
+      for (const char* precision : {"fp32", "tf32", "bf16"}) {
+        add("train_step", train_step, c, precision);
+      }
+      continue;
+    }
     for (const std::string precision : {"fp32", "bf16"}) {
       add("train_step", train_step, c, precision);
       if (has_convolutions(c)) continue;
@@ -252,6 +270,12 @@ int main(int argc, char** argv) {
     --argc;
   } else {
     clade::use_threads(0);
+  }
+  if (argc > 1 && std::string_view(argv[1]) == "--device=cuda") {
+    clade::device = torch::Device(torch::kCUDA, 0);
+    argv[1] = argv[0];
+    ++argv;
+    --argc;
   }
   const std::string first = argc > 1 ? argv[1] : "";
   const std::string flag = "--first_step=";

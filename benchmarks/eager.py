@@ -16,7 +16,9 @@ on 784 features under a Bernoulli likelihood.
   cluster     q(y|x) of 10,000 points; of 1000 points over 100 draws of z1 for cagem.
   setup       from the start of the process to the end of its first train step, once.
 
-bf16 is torch.autocast over the forward pass: parameters, densities and sums stay in float32. Of the
+bf16 is torch.autocast over the forward pass: parameters, densities and sums stay in float32. On a GPU
+(--device cuda, from PyTorch 2 on) only steps are timed, a hundred between two waits for it; tf32 is its
+float32 for matrix units. Of the
 environment only OPENBLAS_CORETYPE and OMP_NUM_THREADS are set; the allocator is the caller's.
 """
 import argparse
@@ -36,13 +38,18 @@ parser.add_argument("case", choices=["vae", "cp_vae_10", "cp_vae_150", "cp_vae_5
                                      *CONVOLUTIONAL])
 parser.add_argument("what", choices=["train_step", "evaluate", "cluster", "setup"])
 parser.add_argument("--threads", type=int, default=1)
-parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], default="fp32")
 parser.add_argument("--seconds", type=float, default=3, help="of repeats; there are three at least")
 OPTIONS = parser.parse_args()
 if OPTIONS.case == "vae" and OPTIONS.what == "cluster":
   parser.error("vae has no clusters")
 if OPTIONS.case in CONVOLUTIONAL and OPTIONS.what in ("evaluate", "cluster"):
   parser.error(f"{OPTIONS.case} has only train_step and setup")
+if (OPTIONS.device, OPTIONS.precision) == ("cpu", "tf32"):
+  parser.error("tf32 is a GPU's")
+if OPTIONS.device == "cuda" and OPTIONS.what != "train_step":
+  parser.error("on a GPU there is only train_step")
 os.environ.pop("OPENBLAS_CORETYPE", None)  # it may hold OpenBLAS to older kernels than the CPU's
 os.environ["OMP_NUM_THREADS"] = str(OPTIONS.threads)  # OpenMP and OpenBLAS read it as they load
 
@@ -357,7 +364,7 @@ class Vlac(nn.Module):
       above = self.f[level](torch.cat([self.map_of_z[level](z[level]), above], 1))
     location = above.float().sigmoid()
     log_p_x = levels_log_prob(location, self.log_scale.clamp(-8, 1), x).flatten(1).sum(-1)
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast(OPTIONS.device, enabled=False):
       p_z = Gaussian(y @ self.p_z_mean, (y @ self.p_z_log_variance).clamp(-6, 2))  # [B, d]
     kl_y = (log_q_y.exp() * log_q_y).sum(-1) + math.log(log_q_y.shape[-1])
     kl_z = kl(q_z[2], p_z) + sum(kl_to_standard(q_z[level]) for level in (0, 1, 3))
@@ -456,15 +463,24 @@ def seconds_since_process_start() -> float:
 
 
 def time_of(run: Callable[[], Tensor]) -> float:
+  repeats = 100 if OPTIONS.device == "cuda" else 1
   start = time.perf_counter()
-  run()
-  return time.perf_counter() - start
+  for _ in range(repeats):
+    run()
+  if OPTIONS.device == "cuda":
+    torch.cuda.synchronize()
+  return (time.perf_counter() - start) / repeats
 
 
 def main() -> None:
   torch.set_num_threads(OPTIONS.threads)
   torch.manual_seed(1)
-  autocast = functools.partial(torch.autocast, "cpu", torch.bfloat16, OPTIONS.precision == "bf16")
+  if OPTIONS.device == "cuda":
+    torch.set_default_device("cuda")
+    torch.backends.cuda.matmul.allow_tf32 = OPTIONS.precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = OPTIONS.precision == "tf32"
+  autocast = functools.partial(torch.autocast, OPTIONS.device, torch.bfloat16,
+                               OPTIONS.precision == "bf16")
   work = {"evaluate": evaluate, "cluster": cluster}.get(OPTIONS.what, train_step)
   run = work(MODELS[OPTIONS.case](), autocast)
   run()

@@ -9,6 +9,9 @@ function(clade_compile_options target)
     # GCC 12 warns of overflows in its own std::string (GCC bugs 105329 and 105651).
     target_compile_options(${target} PRIVATE
       -Wno-array-bounds -Wno-stringop-overflow -Wno-restrict)
+  elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC 13 takes any temporary among the arguments for what a returned reference refers to.
+    target_compile_options(${target} PRIVATE -Wno-dangling-reference)
   endif()
   if(CLADE_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)

@@ -178,6 +178,51 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   EXPECT_EQ(run({"report", "run"}).code, 0);
 }
 
+TEST_F(Command, TrainsOnCountsAndDrawsThem) {
+  std::mt19937 random(1);
+  std::ostringstream csv;
+  csv << "apples,pears,plums,kind\n";
+  for (int i = 0; i < 150; ++i) {
+    for (int d = 0; d < 3; ++d)
+      csv << std::poisson_distribution<int>((i % 3) == d ? 40 : 2)(random) << ",";
+    csv << "xyz"[i % 3] << "\n";
+  }
+  write(folder_ / "baskets.csv", csv.str());
+  const Outcome trained =
+      run(train("baskets.csv", {"--labels", "kind", "--out", "run", "--set", "data.values=counts",
+                                "--set", "train.epochs=30"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_NE(trained.out.find("read as log(1 + count), for a Negative binomial"), std::string::npos)
+      << trained.out;
+  EXPECT_EQ(trained.out.find("in the data's units"), std::string::npos) << trained.out;
+  const auto test = nlohmann::json::parse(read(folder_ / "run/metrics.json")).at("test");
+  EXPECT_GT(test.at("clustering").at("acc_hungarian"), 0.8);  // of 15 points, after 180 steps
+  EXPECT_LT(test.at("elbo"), 0);                              // of a probability
+
+  ASSERT_EQ(run({"generate", "run", "--random", "--count", "60", "--out", "more.csv"}).code, 0);
+  std::istringstream more(read(folder_ / "more.csv"));
+  std::string line;
+  std::getline(more, line);
+  double sum = 0;
+  while (std::getline(more, line)) {
+    std::istringstream cells(line);
+    for (std::string cell; std::getline(cells, cell, ',');) {
+      const double value = std::stod(cell);
+      EXPECT_EQ(value, std::round(value)) << line;
+      EXPECT_GE(value, 0) << line;
+      sum += value;
+    }
+  }
+  EXPECT_NEAR(sum / 180, 44.0 / 3, 5);  // counts a column
+  for (const char* command : {"cluster", "embed", "score"}) {
+    EXPECT_EQ(run({command, "run", "baskets.csv"}).code, 0) << command;
+  }
+  write(folder_ / "odd.csv", "apples,pears,plums\n1,2,0.5\n");
+  const Outcome odd = run({"cluster", "run", "odd.csv"});
+  EXPECT_EQ(odd.code, 2);
+  EXPECT_NE(odd.err.find("column 'plums' is 0.5, no count"), std::string::npos) << odd.err;
+}
+
 TEST_F(Command, ScoresSayWhichPointsAreUnusual) {
   write_points("points.csv");
   ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "run"})).code, 0);

@@ -44,12 +44,13 @@ torch::Tensor Preprocessing::apply(const torch::Tensor& raw) const {
       const auto value = constant.to(rows.options());
       rows = torch::where(value.isnan(), rows, value);
     }
-    x.slice(0, start, start + kRowsAtATime).copy_((rows - m) / s);
+    x.slice(0, start, start + kRowsAtATime).copy_(counts ? rows.log1p() : (rows - m) / s);
   }
   return x;
 }
 
 torch::Tensor Preprocessing::restore(const torch::Tensor& x) const {
+  if (counts) return x.to(shift.scalar_type()).expm1();
   return x.to(shift.scalar_type()) * scale.to(x.device()) + shift.to(x.device());
 }
 

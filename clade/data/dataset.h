@@ -79,8 +79,9 @@ struct TableReading {
                             ///< named it: those of another table are read of it, if it is there.
 };
 
-/// How raw values become what the model reads: (raw - shift) / scale, then binarised or not. Stored
-/// with a trained model and applied to every data set it is given later.
+/// How raw values become what the model reads: (raw - shift) / scale, then binarised or not; or, of
+/// counts, log(1 + raw). Stored with a trained model and applied to every data set it is given
+/// later.
 ///
 /// Both are computed in the type of shift and scale and rounded to float32 only then: in float64 a
 /// time or a coordinate keeps the digits in which points differ, of which float32 has none left.
@@ -89,6 +90,7 @@ struct Preprocessing {
   torch::Tensor shift;    // [D] float64 or float32
   torch::Tensor scale;    // [D] likewise, > 0
   bool binarise = false;  ///< Values are probabilities of a one, drawn anew at each presentation.
+  bool counts = false;    ///< Read as log(1 + raw); shift is then 0, scale 1.
   ImageReading images = {};  ///< What comes before all this where the points are an image folder.
   std::vector<std::string> columns = {};  ///< Names of the features of a table; or empty.
   TableReading table = {};                ///< What comes before all this if they are a table.

@@ -246,8 +246,9 @@ std::vector<Option> DataOptions::options() {
        "counted, or mean: the "
        "mean of the column over the training points stands for them"},
       {"values", &values,
-       "what the values are: auto (looked at, and said), binary, grey (0 to 1 or 0 to 255), "
-       "standardised (each feature to mean 0, deviation 1) or raw"},
+       "what the values are: auto (looked at, and said), binary, grey (0 to 1 or 0 to 255), counts "
+       "(whole numbers from 0 on, of which networks read log(1 + count)), standardised (each "
+       "feature to mean 0, deviation 1) or raw"},
       {"binarise", &binarise,
        "levels as bits drawn at each presentation: dynamic does, none does not, auto does but for "
        "colours, and for those under a Bernoulli likelihood"},
@@ -258,7 +259,8 @@ std::vector<Option> DataOptions::options() {
 }
 
 void DataOptions::validate() const {
-  require_one_of("data.values", values, {"auto", "binary", "grey", "standardised", "raw"});
+  require_one_of("data.values", values,
+                 {"auto", "binary", "grey", "counts", "standardised", "raw"});
   require_one_of("data.binarise", binarise, {"auto", "dynamic", "none"});
   require_one_of("data.categories", table.categories, {"refuse", "onehot"});
   require_one_of("data.missing", table.missing, {"refuse", "drop", "mean"});
@@ -403,6 +405,7 @@ Dataset load_points(const std::string& path, const std::string& labels,
   if (const int64_t others = points_that_differ(points, preprocessing); others > 0) {
     add_note(said_of_constants(points, preprocessing, others), points.note);
   }
+  if (preprocessing.counts) check_counts(points);
   if (reads_fractions(preprocessing)) put_back_rounding(points);
   check_levels(preprocessing, points);
   if (preprocessing.binarise) cap_levels(preprocessing, points);
@@ -413,15 +416,25 @@ Dataset load_points(const std::string& path, const std::string& labels,
 
 std::string suggested_likelihood(const Splits& splits) {
   if (splits.preprocessing.binarise || are_bits(splits)) return "bernoulli";
+  if (splits.preprocessing.counts) return "negative_binomial";
   const bool levels = is_colour(splits.train.shape) && are_levels(splits.train.x);
   return levels ? kColourLikelihood : "gaussian";
 }
 
 void check_likelihood(const DataOptions& options, const Splits& splits,
                       const std::string& likelihood) {
-  if (likelihood == "bernoulli") return;
+  if (is_of_counts(likelihood) && !splits.preprocessing.counts) {
+    throw ConfigError("model.likelihood is \"" + likelihood + "\", and data.values is \"" +
+                      options.values + "\"; set data.values = \"counts\", or leave it out");
+  }
+  if (likelihood == "bernoulli" && !splits.preprocessing.counts) return;
   const std::string given = "model.likelihood is \"" + likelihood + "\", but the values of " +
                             splits.train.name + " are ";
+  if (splits.preprocessing.counts) {
+    if (is_of_counts(likelihood)) return;
+    throw ConfigError(given +
+                      "read as counts; leave it out, or set data.values = \"standardised\"");
+  }
   if (splits.preprocessing.binarise) {
     throw ConfigError(given +
                       "drawn as bits, of which it is no probability; leave it out, or set "
@@ -434,7 +447,7 @@ void check_likelihood(const DataOptions& options, const Splits& splits,
 }
 
 void check_values(const Dataset& data, const std::string& likelihood, const std::string& advice) {
-  if (likelihood == "gaussian" || likelihood == "laplace") return;
+  if (likelihood == "gaussian" || likelihood == "laplace" || is_of_counts(likelihood)) return;
   Points points;
   points.name = data.name;
   points.shape = data.shape;

@@ -64,16 +64,17 @@ Dataset load_points(const std::string& path, const std::string& labels,
                     const std::vector<std::string>& label_names = {});
 
 /// The likelihood for these values: "bernoulli" where they are bits or binarised, kColourLikelihood
-/// for colours in 256 levels, else "gaussian".
+/// for colours in 256 levels, "negative_binomial" for counts, else "gaussian".
 std::string suggested_likelihood(const Splits& splits);
 
 /// Throws ConfigError for a likelihood of numbers or levels where the values are bits, or drawn as
-/// such: what it gives them is no probability, and grows without bound.
+/// such: what it gives them is no probability, and grows without bound. Likewise for one of counts
+/// where the values are not read as such, and the other way round.
 void check_likelihood(const DataOptions& options, const Splits& splits,
                       const std::string& likelihood);
 
 /// Throws DataError, naming row and feature, where `data` hold a value the likelihood cannot take:
-/// outside [0, 1] under all but "gaussian" and "laplace". `advice` is what to do about it.
+/// outside [0, 1] under those of bits and levels. `advice` is what to do about it.
 void check_values(const Dataset& data, const std::string& likelihood, const std::string& advice);
 
 }  // namespace clade

@@ -547,6 +547,74 @@ TEST(LoadSplits, RefusesValuesThatAreNotWhatIsSaid) {
   expect_error<ConfigError>([&] { load_splits(options, 1); }, {"data.binarise", "grey"});
 }
 
+TEST(LoadSplits, ReadsCountsAsTheirLogarithms) {
+  const TestFolder folder;
+  std::string text = "visits,calls\n";
+  for (int i = 0; i < 30; ++i)
+    text += std::to_string(i * i * 117) + "," + std::to_string(i % 3) + "\n";
+  DataOptions options = file_options(folder.write("a.csv", text));
+  EXPECT_FALSE(load_splits(options, 1).preprocessing.counts);  // a few columns may be anything
+  options.values = "counts";
+  const Splits splits = load_splits(options, 1);
+  EXPECT_NE(splits.said.find("counts from 0 to 98397"), std::string::npos) << splits.said;
+  EXPECT_EQ(suggested_likelihood(splits), "negative_binomial");
+  const auto raw = splits.preprocessing.restore(splits.train.x);
+  const auto row = splits.train.rows.to(torch::kFloat32);
+  EXPECT_TRUE(torch::equal(raw.select(1, 0).round(), row * row * 117));
+  EXPECT_TRUE(torch::allclose(splits.train.x.select(1, 1), (row % 3).log1p()));
+  EXPECT_EQ(splits.preprocessing.log_volume, 0);
+  const auto points = load_points(options.path, "", splits.preprocessing, {2});
+  EXPECT_TRUE(torch::equal(points.x.index_select(0, splits.train.rows), splits.train.x));
+
+  // A likelihood of counts takes nothing else, and counts no other.
+  check_likelihood(options, splits, "poisson");
+  for (const char* other : {"gaussian", "bernoulli"}) {
+    expect_error<ConfigError>([&] { check_likelihood(options, splits, other); },
+                              {other, "read as counts", "standardised"});
+  }
+  options.values = "auto";
+  EXPECT_TRUE(load_splits(options, 1, "poisson").preprocessing.counts);
+  options.values = "standardised";
+  expect_error<ConfigError>(
+      [&] { check_likelihood(options, load_splits(options, 1, "poisson"), "poisson"); },
+      {"poisson", "data.values = \"counts\""});
+}
+
+TEST(LoadSplits, RefusesWhatIsNoCount) {
+  const TestFolder folder;
+  for (const auto& [cell, says] : std::map<std::string, const char*>{
+           {"-1", "outside 0 to 100000"}, {"2.5", "no count"}, {"100001", "outside 0 to 100000"}}) {
+    DataOptions options = file_options(folder.write("a.csv", "height,age\n0,1\n1," + cell + "\n"));
+    options.values = "counts";
+    expect_error<DataError>([&] { load_splits(options, 1); },
+                            {"a.csv", "row 1", "column 'age'", says, "standardised"});
+    const auto how = Preprocessing{torch::zeros({2}), torch::ones({2}), false, /*counts=*/true};
+    expect_error<DataError>([&] { load_points(options.path, "", how, {2}); },
+                            {"column 'age'", says});
+  }
+}
+
+TEST(LoadSplits, TakesManyColumnsOfFewCountsForCounts) {
+  const TestFolder folder;
+  // 20 rows of 300 numbers: every other is 0, the rest 1 and 2; and one that the test says.
+  const auto read = [&](const std::string& first, const std::string& zero = "0",
+                        const std::string& likelihood = "") {
+    std::string text;
+    for (int i = 0; i < 20; ++i) {
+      text += i == 0 ? first : "2";
+      for (int d = 1; d < 300; ++d) text += d % 2 == 0 ? "," + zero : d % 3 == 1 ? ",1" : ",2";
+      text += "\n";
+    }
+    const DataOptions options = file_options(folder.write("a.csv", text));
+    return load_splits(options, 1, likelihood).preprocessing.counts;
+  };
+  EXPECT_TRUE(read("0"));
+  EXPECT_FALSE(read("0", "0", "gaussian"));
+  EXPECT_FALSE(read("0.5"));
+  EXPECT_FALSE(read("-1"));
+  EXPECT_FALSE(read("0", "1"));  // no zeros but one
+}
+
 TEST(LoadSplits, NamesTheRowAndPixelOfANaN) {
   const TestFolder folder;
   const std::string bytes = npy_bytes(npy_header("<f4", "(2, 2, 2)"),

@@ -18,6 +18,7 @@ namespace clade {
 namespace {
 
 constexpr double kBrightest = 255;
+constexpr double kMostCounted = 100000;
 constexpr const char* kRescale =
     "the model was trained on levels in that range; rescale the values to it";
 
@@ -145,7 +146,7 @@ torch::Tensor whole_features(const torch::Tensor& x, const torch::Tensor& fill) 
 /// not chosen yet, bits and the levels of colours will not.
 bool have_density(const Points& points, const std::string& kind, const Preprocessing& how,
                   const std::string& likelihood) {
-  if (how.binarise || kind == "binary") return false;
+  if (how.binarise || how.counts || kind == "binary") return false;
   if (!likelihood.empty()) return likelihood == "gaussian";
   return kind == "standardised" || !(is_colour(points.shape) || all_bits(points.values));
 }
@@ -266,6 +267,7 @@ void refuse_channels(const Points& points) {
 
 /// Black and white of what reads all features alike; nothing if each has a scale of its own.
 std::optional<Levels> levels_read_by(const Preprocessing& how) {
+  if (how.counts) return std::nullopt;
   const Range shift = range_of(how.shift), scale = range_of(how.scale);
   if (shift.least != shift.most || scale.least != scale.most) return std::nullopt;
   return Levels{shift.least, shift.least + scale.least};
@@ -316,6 +318,37 @@ void check_levels(const Preprocessing& how, const Points& points) {
                          : "rescale the values to that"));
   }
   if (agreed || moved) check_range(points.values, levels->black, levels->white, points, kRescale);
+}
+
+bool is_of_counts(const std::string& likelihood) {
+  return likelihood == "negative_binomial" || likelihood == "poisson";
+}
+
+bool are_counts_of_many(const torch::Tensor& raw, const std::vector<int64_t>& shape) {
+  constexpr int64_t kFewest = 200;
+  constexpr double kZeros = 1.0 / 3, kRounding = 0.1;  // of those restored from logarithms
+  if (shape.size() != 1 || raw.size(1) < kFewest) return false;
+  const Range range = range_of(raw);
+  if (range.least < -kRounding || range.most <= 1.5 || range.most > kMostCounted) return false;
+  int64_t zeros = 0;
+  for (int64_t start = 0; start < raw.size(0); start += kRows) {
+    const auto rows = raw.slice(0, start, start + kRows).to(torch::kFloat64);
+    const auto whole = rows.round();
+    if (rows.sub(whole).abs_().max().item<double>() > kRounding) return false;
+    zeros += whole.eq(0).sum().item<int64_t>();
+  }
+  return static_cast<double>(zeros) >= kZeros * static_cast<double>(raw.numel());
+}
+
+void check_counts(const Points& points) {
+  check_range(
+      points.values, 0, kMostCounted, points,
+      "counts are whole numbers in that range: set data.values = \"standardised\" for other "
+      "numbers");
+  const auto whole = points.values.eq(points.values.round());
+  if (whole.all().item<bool>()) return;
+  refuse(whole.logical_not(), points.values, points,
+         ", no count; set data.values = \"standardised\" for numbers that are not whole");
 }
 
 torch::Tensor means_of_present(const Points& points, const torch::Tensor& train) {
@@ -395,9 +428,15 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                                          const std::string& likelihood, const torch::Tensor& fill) {
   const int64_t features = points.values.size(1);
   const Range range = range_of(points.values);
-  const bool binary = values == "auto" && all_bits(points.values);
-  const auto seen = values == "auto" && !binary ? levels_of(points, range) : std::nullopt;
+  const bool counted =
+      values == "auto" && (likelihood.empty() ? !fill.defined() && all_whole(points.values) &&
+                                                    are_counts_of_many(points.values, points.shape)
+                                              : is_of_counts(likelihood));
+  const bool binary = values == "auto" && !counted && all_bits(points.values);
+  const auto seen =
+      values == "auto" && !counted && !binary ? levels_of(points, range) : std::nullopt;
   const std::string kind = values != "auto" ? values
+                           : counted        ? "counts"
                            : binary         ? "binary"
                            : seen           ? "grey"
                                             : "standardised";
@@ -429,6 +468,11 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
     preprocessing.binarise = (!levels.two_only || binarise == "dynamic") &&
                              as_bits(binarise, is_colour(points.shape), likelihood);
     what = levels_text(points.shape, levels, preprocessing.binarise, likelihood);
+  } else if (kind == "counts") {
+    check_counts(points);
+    preprocessing.counts = true;
+    what = "counts from " + number_text(range.least) + " to " + number_text(range.most) +
+           ", read as log(1 + count)" + for_likelihood("negative_binomial", likelihood);
   } else if (kind == "standardised") {
     const Moments moments = moments_of(points.values.index_select(0, train));
     standardise(moments, preprocessing);

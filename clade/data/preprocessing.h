@@ -24,6 +24,17 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                                          const std::string& likelihood,
                                          const torch::Tensor& fill = {});
 
+/// Whether the likelihood of this name is of counts.
+bool is_of_counts(const std::string& likelihood);
+
+/// Whether raw values of points of this shape, [N, D], are counts of many things, few of each:
+/// whole numbers of 200 columns or more, a third of them zeros.
+bool are_counts_of_many(const torch::Tensor& raw, const std::vector<int64_t>& shape);
+
+/// Throws DataError where a value is no whole number from 0 to 100,000, up to which float32 tells
+/// log(1 + count) of one count from that of the next.
+void check_counts(const Points& points);
+
 /// What is to stand for missing cells, NaN: the mean of the others of their feature over the rows
 /// `train`, [n] int64. [D] float64. Throws DataError for a feature that has none there.
 torch::Tensor means_of_present(const Points& points, const torch::Tensor& train);

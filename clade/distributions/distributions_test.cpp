@@ -6,6 +6,7 @@
 
 #include "clade/distributions/bernoulli.h"
 #include "clade/distributions/categorical.h"
+#include "clade/distributions/counts.h"
 #include "clade/distributions/discretised_logistic.h"
 #include "clade/distributions/gaussian.h"
 #include "clade/distributions/laplace.h"
@@ -230,6 +231,77 @@ TEST(DiscretisedLogistic, DrawsLevelsWithTheirProbabilities) {
   const auto probs = logistic(0.1, -2.5).log_prob(kLevels.unsqueeze(1)).exp();
   EXPECT_GT(value(probs[0]), 0.2);  // all below the first level are drawn as it
   EXPECT_LT(value((share - probs).abs().max()), 0.005);
+}
+
+// Every count that matters of the ones below, as networks read them.
+const auto kCounts = torch::arange(2000, kDouble).log1p().unsqueeze(1);  // [2000, 1]
+
+TEST(Counts, ProbabilitiesSumToOneAndHaveTheMomentsTheyAreOf) {
+  const auto n = kCounts.expm1().squeeze(1);
+  for (const double mean : {0.01, 1.0, 30.0}) {
+    const auto log_mean = torch::full({2000, 1}, std::log(mean), kDouble);
+    const auto expect_moments = [&](const Distribution& p, double variance) {
+      const auto probs = p.log_prob(kCounts).exp();  // [2000]
+      EXPECT_NEAR(value(probs.sum()), 1, 1e-6);
+      EXPECT_NEAR(value((probs * n).sum()), mean, 1e-4 * mean);
+      EXPECT_NEAR(value((probs * (n - mean).square()).sum()), variance, 1e-3 * variance);
+      EXPECT_NEAR(value(p.mean()[0].expm1()), mean, 1e-9);
+    };
+    expect_moments(Poisson(log_mean), mean);
+    for (const double alpha : {0.001, 0.3, 2.0}) {
+      const auto log_scale = torch::full({1}, std::log(alpha), kDouble);
+      expect_moments(NegativeBinomial(log_mean, log_scale), mean + alpha * mean * mean);
+    }
+  }
+}
+
+TEST(Counts, ANegativeBinomialWithoutSpreadIsPoisson) {
+  const auto log_mean = torch::full({20, 1}, 1.1, kDouble), few = kCounts.slice(0, 0, 20);
+  const auto narrow = NegativeBinomial(log_mean, torch::full({1}, std::log(1e-7), kDouble));
+  EXPECT_TRUE(torch::allclose(narrow.log_prob(few), Poisson(log_mean).log_prob(few), 1e-5, 1e-5));
+  // n successes of a fair coin before the first failure, α = 1 and μ = 1: 1/2, 1/4, 1/8, …
+  const auto fair = NegativeBinomial(torch::zeros({20, 1}, kDouble), torch::zeros({1}, kDouble));
+  const auto halves = -(torch::arange(20, kDouble) + 1) * std::log(2.0);
+  EXPECT_TRUE(torch::allclose(fair.log_prob(few), halves));
+}
+
+TEST(Counts, HaveTheGradientsOfTheirDifferences) {
+  auto mean = torch::full({1}, 0.7, kDouble).requires_grad_();
+  auto scale = torch::full({1}, -0.4, kDouble).requires_grad_();
+  for (const double n : {0.0, 1.0, 17.0}) {
+    const auto x = torch::full({1}, std::log1p(n), kDouble);
+    const auto log_prob = [&](double by_mean, double by_scale) {
+      return NegativeBinomial(mean + by_mean, scale + by_scale).log_prob(x) +
+             Poisson(mean + by_mean).log_prob(x);
+    };
+    const auto gradients = torch::autograd::grad({log_prob(0, 0)}, {mean, scale});
+    const double h = 1e-6;
+    EXPECT_NEAR(value(gradients[0]), (value(log_prob(h, 0)) - value(log_prob(-h, 0))) / (2 * h),
+                1e-6);
+    EXPECT_NEAR(value(gradients[1]), (value(log_prob(0, h)) - value(log_prob(0, -h))) / (2 * h),
+                1e-6);
+  }
+}
+
+TEST(Counts, DrawsHaveTheirProbabilities) {
+  auto generator = make_generator(6);
+  const auto log_mean = torch::full({200000, 1}, std::log(2.0)), log_scale = torch::zeros({1});
+  const auto expect_shares = [&](const Distribution& p) {
+    const auto x = p.sample(generator);
+    const auto n = x.expm1().squeeze(1);
+    EXPECT_LT((n - n.round()).abs().max().item<double>(), 1e-4);
+    const auto share = n.round().to(torch::kInt64).bincount({}, 2000).to(kDouble) / 200000;
+    const auto few = kCounts.slice(0, 0, 2000).to(torch::kFloat32).repeat({100, 1});
+    const auto probs = p.log_prob(few).slice(0, 0, 2000).exp();
+    EXPECT_LT((share.slice(0, 0, 2000) - probs).abs().max().item<double>(), 0.004);
+  };
+  expect_shares(Poisson(log_mean));
+  expect_shares(NegativeBinomial(log_mean, log_scale));
+}
+
+TEST(Counts, Float32TellsThemApartUpToAHundredThousand) {
+  const auto n = torch::arange(100001, torch::kFloat32);
+  EXPECT_TRUE(torch::equal(n.log1p().expm1().round(), n));
 }
 
 TEST(Categorical, EntropyKlAndSamplesMatchTheProbabilities) {

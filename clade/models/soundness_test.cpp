@@ -1,6 +1,6 @@
 // One suite judges every model in the registry under every kind of likelihood: on points of four
-// bits and on a grid over the real line, where p(x) can be had for every x by drawing from the
-// generative model alone.
+// bits, on a grid over the real line and on counts, where p(x) can be had for every x by drawing
+// from the generative model alone.
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -34,6 +34,7 @@ Points every_x(const std::string& likelihood) {
     const auto code = torch::arange(16).unsqueeze(1);
     return {code.bitwise_right_shift(torch::arange(4)).bitwise_and(1).to(torch::kFloat32)};
   }
+  if (likelihood != "gaussian") return {torch::arange(41.0).log1p().unsqueeze(1)};  // counts
   // A sum over steps narrower than the density is its integral but for a part in 10⁸.
   constexpr double kStep = 0.75;
   return {torch::arange(-10, 11).unsqueeze(1) * kStep, kStep};  // [21, 1]
@@ -72,18 +73,38 @@ std::shared_ptr<Model> small_model(const Case& of, int64_t clusters = 3,
   return model;
 }
 
+/// Of every count from 0 on, [N, n], for means [n, 1] of a negative binomial, α > 0, or a Poisson
+/// distribution, α = 0: each from the one before.
+torch::Tensor probabilities_of_counts(int64_t counts, const torch::Tensor& means, double alpha) {
+  const auto mean = means.squeeze(1);  // [n]
+  std::vector<torch::Tensor> p = {alpha > 0 ? (1 + alpha * mean).pow(-1 / alpha) : (-mean).exp()};
+  while (static_cast<int64_t>(p.size()) < counts) {
+    const auto n = static_cast<double>(p.size());
+    p.push_back(p.back() * mean * (1 + alpha * (n - 1)) / (n * (1 + alpha * mean)));
+  }
+  return torch::stack(p);
+}
+
+/// The spread of p(x | ...), one number of that name.
+double spread(Model& model, const std::string& name) {
+  for (const auto& item : model.named_parameters()) {
+    if (item.key().rfind("p_x", 0) != 0 || item.value().dim() > 1) continue;
+    if (item.key().find(name) != std::string::npos) return item.value().item<double>();
+  }
+  throw std::logic_error("no " + name + " of p(x | latents)");
+}
+
 /// p(x | E[x | latents]), written down once more.
 torch::Tensor density(Model& model, const std::string& likelihood, const torch::Tensor& x,
                       const torch::Tensor& mean) {
   if (likelihood == "bernoulli") return (x * mean + (1 - x) * (1 - mean)).prod(-1);
-  for (const auto& item : model.named_parameters()) {
-    if (item.key().rfind("p_x", 0) != 0 || item.value().dim() > 1) continue;
-    if (item.key().find("log_variance") == std::string::npos) continue;
-    const double variance = std::exp(item.value().item<double>());
-    return ((x - mean).square() / (-2 * variance)).exp().squeeze(-1) /
-           std::sqrt(2 * M_PI * variance);
+  if (likelihood == "poisson") return probabilities_of_counts(x.size(0), mean.expm1(), 0);
+  if (likelihood == "negative_binomial") {
+    const double alpha = std::exp(spread(model, "log_scale"));
+    return probabilities_of_counts(x.size(0), mean.expm1(), alpha);
   }
-  throw std::logic_error("no variance of p(x | latents)");
+  const double variance = std::exp(spread(model, "log_variance"));
+  return ((x - mean).square() / (-2 * variance)).exp().squeeze(-1) / std::sqrt(2 * M_PI * variance);
 }
 
 /// log p(x) of every x from draws of the generative model, without the inference network.
@@ -403,9 +424,10 @@ INSTANTIATE_TEST_SUITE_P(
     Registry, Soundness, testing::ValuesIn([] {
       std::vector<std::string> names = {"indp with vampprior", "hvae with mixture"};
       for (const auto& entry : models()) names.push_back(entry.name);
-      std::vector<Case> cases = {{"gmvae with convolutions", "bernoulli"},
-                                 {"vlac with convolutions", "bernoulli"},
-                                 {"vlac in closed form", "bernoulli"}};
+      std::vector<Case> cases = {
+          {"gmvae with convolutions", "bernoulli"}, {"vlac with convolutions", "bernoulli"},
+          {"vlac in closed form", "bernoulli"},     {"cp_vae", "negative_binomial"},
+          {"cagem", "negative_binomial"},           {"lvae", "poisson"}};
       for (const auto& name : names) {
         for (const char* likelihood : {"bernoulli", "gaussian"})
           cases.push_back({name, likelihood});

@@ -8,6 +8,7 @@
 #include "clade/core/error.h"
 #include "clade/core/require.h"
 #include "clade/distributions/bernoulli.h"
+#include "clade/distributions/counts.h"
 #include "clade/distributions/discretised_logistic.h"
 #include "clade/distributions/laplace.h"
 #include "clade/distributions/partial_gaussian.h"
@@ -38,6 +39,16 @@ bool are_maps(const Parents& parents) {
 constexpr double kFirstLogScale = -2.3;
 constexpr double kMinLogScale = -8;
 constexpr double kMaxLogScale = 1;
+
+// Of counts: rates up to e^13, more than is counted; and α of a negative binomial from a Poisson
+// distribution, but for a thousandth, to one that is mostly zeros.
+constexpr double kMaxLogRate = 13;
+constexpr double kMinLogAlpha = -7;
+constexpr double kMaxLogAlpha = 7;
+
+bool is_of_counts(const std::string& kind) {
+  return kind == "poisson" || kind == "negative_binomial";
+}
 
 const std::vector<std::string>& scales() {
   static const std::vector<std::string> names = {"learned", "network", "fixed"};
@@ -124,8 +135,8 @@ Categorical CategoricalConditionalImpl::given(const std::vector<torch::Tensor>& 
 }
 
 const std::vector<std::string>& likelihoods() {
-  static const std::vector<std::string> names = {"bernoulli", "gaussian", "laplace",
-                                                 "discretised_logistic"};
+  static const std::vector<std::string> names = {
+      "bernoulli", "gaussian", "laplace", "discretised_logistic", "poisson", "negative_binomial"};
   return names;
 }
 
@@ -133,15 +144,20 @@ bool is_bounded(const std::string& kind) {
   return kind == "bernoulli" || kind == "discretised_logistic";
 }
 
+bool is_density(const std::string& kind) {
+  return kind == "gaussian" || kind == "laplace";
+}
+
 std::vector<Option> LikelihoodOptions::likelihood_options() {
   return {
       {"likelihood", &likelihood,
        "p(x | ...): bernoulli for bits and grey levels, gaussian or laplace for real values, "
-       "discretised_logistic (256 levels) for colour images"},
+       "discretised_logistic (256 levels) for colour images, negative_binomial or poisson for "
+       "counts"},
       {"scale", &scale,
-       "deviation of a gaussian, scale of a laplace or discretised_logistic likelihood: learned "
-       "(one a feature), network (one for each feature of each point, from the network that "
-       "makes the mean) or fixed"},
+       "deviation of a gaussian, scale of a laplace or discretised_logistic likelihood, alpha of a "
+       "negative_binomial, whose variance is mean + alpha mean^2: learned (one a feature), network "
+       "(one for each feature of each point, from the network that makes the mean) or fixed"},
       {"fixed_scale", &fixed_scale, "the one of model.scale = \"fixed\", in units of x"}};
 }
 
@@ -155,10 +171,10 @@ LikelihoodImpl::LikelihoodImpl(const LikelihoodOptions& options, const Parents& 
                                const TrunkOptions& trunk, const Parent& x, Generator& generator,
                                const HeadInit& init)
     : kind_(options.likelihood), features_(x.width) {
-  if (kind_ == "bernoulli" && options.scale != "learned") {
-    throw ConfigError("model.scale is \"" + options.scale +
-                      "\", and a bernoulli likelihood has none: leave it out, or set "
-                      "model.likelihood");
+  const bool has_spread = kind_ != "bernoulli" && kind_ != "poisson";
+  if (!has_spread && options.scale != "learned") {
+    throw ConfigError("model.scale is \"" + options.scale + "\", and a " + kind_ +
+                      " likelihood has none: leave it out, or set model.likelihood");
   }
   const Mirror mirror = mirrored(trunk.layers, x);
   TrunkOptions own = trunk;
@@ -168,8 +184,8 @@ LikelihoodImpl::LikelihoodImpl(const LikelihoodOptions& options, const Parents& 
     return register_module(name, Join(head_parents(trunk_, parents), mirror.last, generator,
                                       JoinInit{init.deviation, 0}));
   };
-  output_ = head(is_bounded(kind_) ? "logits" : "mean");
-  if (kind_ == "bernoulli") return;
+  output_ = head(is_bounded(kind_) ? "logits" : is_of_counts(kind_) ? "log_mean" : "mean");
+  if (!has_spread) return;
   const std::string name = kind_ == "gaussian" ? "log_variance" : "log_scale";
   if (options.scale == "network") {
     spread_of_x_ = head(name);
@@ -198,6 +214,12 @@ std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Ten
   if (kind_ == "discretised_logistic") {
     return std::make_unique<DiscretisedLogistic>(output_(inputs).sigmoid(),
                                                  spread(inputs).clamp(kMinLogScale, kMaxLogScale));
+  }
+  if (is_of_counts(kind_)) {
+    const auto log_mean = output_(inputs).clamp_max(kMaxLogRate);
+    if (kind_ == "poisson") return std::make_unique<Poisson>(log_mean);
+    return std::make_unique<NegativeBinomial>(log_mean,
+                                              spread(inputs).clamp(kMinLogAlpha, kMaxLogAlpha));
   }
   // The widest numbers of a step: kept as narrow as they were computed where they must be kept.
   const auto type = torch::GradMode::is_enabled() ? activation_type() : torch::kFloat32;
@@ -233,6 +255,13 @@ void LikelihoodImpl::limit(const torch::Tensor& constant, double least_deviation
 }
 
 void LikelihoodImpl::start_from(const torch::Tensor& x) {
+  if (is_of_counts(kind_)) {
+    torch::NoGradGuard no_grad;
+    auto sum = torch::ones({features_}, x.options());  // as if there were one count more
+    for (const auto& rows : x.split(1000)) sum += rows.expm1().sum(0);
+    output_->named_parameters()["bias"].copy_((sum / x.size(0)).log());
+    return;
+  }
   if (!least_log_variance_.defined()) return;
   least_log_variance_.copy_(least_deviations(x, least_deviation_).log().mul(2));
 }

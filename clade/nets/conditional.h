@@ -95,6 +95,10 @@ const std::vector<std::string>& likelihoods();
 /// Whether x lies in [0, 1] under the likelihood called `kind`.
 bool is_bounded(const std::string& kind);
 
+/// Whether log p(x) is the logarithm of a density under it, which has a unit, and of no
+/// probability.
+bool is_density(const std::string& kind);
+
 /// Which p(x | parents), but for its layers.
 struct LikelihoodOptions {
   // It may be written as its word.
@@ -102,22 +106,23 @@ struct LikelihoodOptions {
   LikelihoodOptions(const char* kind) : likelihood(kind) {}                           // NOLINT
 
   std::string likelihood;
-  /// The spread of every kind but "bernoulli": "learned", one a feature; "network", one for each
-  /// feature of each point, from the network beside the mean; or "fixed".
+  /// The spread of every kind but "bernoulli" and "poisson": "learned", one a feature; "network",
+  /// one for each feature of each point, from the network beside the mean; or "fixed".
   std::string scale = "learned";
-  double fixed_scale = 0.3;  ///< Of "fixed": deviation of a Gaussian, scale of the other kinds.
+  /// Of "fixed": deviation of a Gaussian, α of a negative binomial, scale of the other kinds.
+  double fixed_scale = 0.3;
 
   /// The settings as they stand in an experiment file, for a model's own list.
   std::vector<Option> likelihood_options();
   void validate_likelihood() const;
 };
 
-/// p(x | parents): "bernoulli" (logits), "gaussian", "laplace", or "discretised_logistic", over 256
-/// levels.
+/// p(x | parents): "bernoulli" (logits), "gaussian", "laplace", "discretised_logistic", over 256
+/// levels, or, of counts, "poisson" and "negative_binomial".
 ///
 /// `trunk` says what leads from x to its latents; the likelihood's own layers are the way back, see
 /// mirrored(). If all parents are maps, it begins with the first transposed convolution. Throws
-/// ConfigError for a "bernoulli" with a scale.
+/// ConfigError for a scale where there is none.
 class LikelihoodImpl : public torch::nn::Module {
  public:
   LikelihoodImpl(const LikelihoodOptions& options, const Parents& parents,
@@ -132,7 +137,8 @@ class LikelihoodImpl : public torch::nn::Module {
   /// `least_deviation`; 0 for none.
   void limit(const torch::Tensor& constant, double least_deviation);
 
-  /// Takes the least deviations from training points x, [N, D].
+  /// Takes the least deviations from training points x, [N, D]; of counts their means, at which a
+  /// network whose rates are exponentials would arrive late.
   void start_from(const torch::Tensor& x);
 
   /// How many features have a deviation less than a tenth above their least one; nothing if there

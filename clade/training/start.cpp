@@ -14,6 +14,7 @@
 #include "clade/core/json_file.h"
 #include "clade/core/random.h"
 #include "clade/data/points.h"
+#include "clade/data/preprocessing.h"
 #include "clade/formats/safetensors.h"
 
 namespace clade {
@@ -43,22 +44,17 @@ constexpr double kRepeated = 0.5;
 
 constexpr double kAgreement = 0.9;  // of labels with the clusters that hold them
 
-constexpr int64_t kFewestCounted = 200;  // columns of a table of counts
-constexpr double kZerosOfCounts = 1.0 / 3;
-
 /// Raw values if they are counts of many things, few of each; else undefined.
 torch::Tensor counts_of(const Splits& data) {  // [N, D]
-  const Preprocessing& how = data.preprocessing;
-  const bool table = data.train.shape.size() == 1 && data.train.features() >= kFewestCounted;
-  if (!table || how.binarise) return {};
-  const auto& x = data.train.x;
-  const auto raw = how.restore(x);
-  const auto whole = raw.round();
-  const auto zeros = whole.eq(0).to(torch::kFloat32).mean().item<double>();
-  const bool counts = whole.sub(raw).abs().max().item<double>() < 1e-2 &&
-                      whole.min().item<double>() >= 0 && whole.max().item<double>() > 1 &&
-                      zeros >= kZerosOfCounts;
-  return counts ? whole : torch::Tensor();
+  if (data.preprocessing.binarise) return {};
+  const auto raw = data.preprocessing.restore(data.train.x);
+  return are_counts_of_many(raw, data.train.shape) ? raw.round() : torch::Tensor();
+}
+
+/// Each feature by its mean and deviation, [N, D].
+torch::Tensor standardised(const torch::Tensor& x) {
+  const auto [deviation, mean] = torch::std_mean(x, {0}, /*unbiased=*/false, /*keepdim=*/true);
+  return (x - mean) / deviation.where(deviation > 0, torch::ones_like(deviation));
 }
 
 /// log(1 + x / total · median total), [N, D].
@@ -278,7 +274,9 @@ StartFile read_start_file(const std::string& path, const Splits& data, int64_t c
 
 torch::Tensor layout_features(const Splits& data, Generator& generator) {
   const auto counts = counts_of(data);
-  return principal_features(counts.defined() ? log_normalised(counts) : data.train.x, generator);
+  if (counts.defined()) return principal_features(log_normalised(counts), generator);
+  const auto& x = data.train.x;
+  return principal_features(data.preprocessing.counts ? standardised(x) : x, generator);
 }
 
 torch::Tensor principal_features(const torch::Tensor& x, Generator& generator) {

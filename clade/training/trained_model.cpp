@@ -75,6 +75,7 @@ Preprocessing preprocessing_in(const TensorFile& file, const json& description) 
   Preprocessing how;
   how.binarise = description.at("binarise");
   // Of what follows older files say nothing.
+  how.counts = description.value("counts", false);
   how.images.resize = description.value("resize", how.images.resize);
   how.images.greyscale = description.value("greyscale", how.images.greyscale);
   how.images.bits = description.value("bits", int64_t{8});
@@ -205,7 +206,7 @@ TrainedModel described(const json& description, const TensorFile& file) {
 }  // namespace
 
 std::optional<double> TrainedModel::log_volume() const {
-  if (is_bounded(options->likelihood)) return std::nullopt;
+  if (!is_density(options->likelihood)) return std::nullopt;
   return preprocessing.log_volume;
 }
 
@@ -293,6 +294,7 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
                       {"options", to_json(*trained.options)},
                       {"shape", trained.shape},
                       {"binarise", trained.preprocessing.binarise},
+                      {"counts", trained.preprocessing.counts},
                       {"resize", trained.preprocessing.images.resize},
                       {"greyscale", trained.preprocessing.images.greyscale},
                       {"bits", trained.preprocessing.images.bits},

@@ -420,7 +420,7 @@ void add_train(CLI::App& app) {
   command->add_option(
       "EXPERIMENT|DATA", arguments->what,
       "an experiment file (.toml), or a row of one, FILE:ROW or FILE:ROW+VARIANT; "
-      "or data: a file (.npy, .npz, .mat, .csv, .tsv, IDX), a folder of PNG and JPEG "
+      "or data: a file (.npy, .npz, .mat, .h5ad, .csv, .tsv, IDX), a folder of PNG and JPEG "
       "images or a named set (see clade data)");
   command->add_option("--model", arguments->model, "model to train (see clade models)");
   command->add_option(

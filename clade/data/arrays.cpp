@@ -9,6 +9,7 @@
 #include "clade/core/error.h"
 #include "clade/core/words.h"
 #include "clade/data/svhn.h"
+#include "clade/formats/h5ad.h"
 #include "clade/formats/idx.h"
 #include "clade/formats/mat.h"
 #include "clade/formats/npy.h"
@@ -34,6 +35,11 @@ bool is_usual_label(const std::string& name) {
 
 Names names_in(const DataFile& file, const std::string& where) {
   if (file.format == Format::kNpz) return npz_names(file.bytes, where);
+  if (file.format == Format::kH5ad) {
+    Names names = h5ad_matrices(where);
+    for (auto& column : h5ad_columns(where)) names.push_back(std::move(column));
+    return names;
+  }
   Names names;
   for (const MatVariable& variable : mat_variables(where)) names.push_back(variable.name);
   return names;
@@ -42,6 +48,7 @@ Names names_in(const DataFile& file, const std::string& where) {
 /// {"X (32x32x3x100 uint8)", "settings (1x1 struct)"}.
 Names contents_of(const DataFile& file, const std::string& where) {
   if (file.format == Format::kNpz) return npz_contents(file.bytes, where);
+  if (file.format == Format::kH5ad) return names_in(file, where);
   Names contents;
   for (const MatVariable& variable : mat_variables(where)) {
     contents.push_back(variable.name + " (" + shape_text(variable.sizes) + " " + variable.kind +
@@ -60,6 +67,7 @@ Names contents_of(const DataFile& file, const std::string& where) {
 /// beside them, numbers in more than one row, or else any numbers.
 Names other_points(const DataFile& file, const Names& names, const std::string& where) {
   Names others, rows;
+  if (file.format == Format::kH5ad) return h5ad_matrices(where);
   if (file.format == Format::kNpz) {
     std::copy_if(names.begin(), names.end(), std::back_inserter(others),
                  [](const auto& name) { return !is_usual_label(name); });
@@ -118,6 +126,10 @@ Array read_array(const DataFile& file, const ArrayPath& path) {
       return parse_npy(file.bytes, path.file);
     case Format::kMat:
       return read_mat_points(path.file, path.entry);
+    case Format::kH5ad:
+      return path.entry == "X" || path.entry.find('/') != std::string::npos
+                 ? read_h5ad_matrix(path.file, path.entry)
+                 : read_h5ad_column(path.file, path.entry);
     default:
       return parse_npz(file.bytes, path.entry, path.file);
   }

@@ -21,15 +21,16 @@ struct ArrayPoints {
   LabelTexts labels;
 };
 
-/// Reads an IDX, .npy, .npz or .mat file. Of an archive, as the last two are, the array `path`
-/// names; else its "x", "X", "images" or "data", a sparse matrix of SciPy's, or the only array that
-/// is not labels, of a .mat file the only one of numbers in several rows. Labels in a file of
-/// SVHN's, 1 to 10, are digits (see svhn_digits()).
+/// Reads an IDX, .npy, .npz, .mat or .h5ad file. Of an archive, as the last three are, the array
+/// `path` names; else its "x", "X", "images" or "data", a sparse matrix of SciPy's, or the only
+/// array that is not labels, of a .mat file the only one of numbers in several rows. Labels in a
+/// file of SVHN's, 1 to 10, are digits (see svhn_digits()).
 ///
-/// `labels` names an array of the archive. If it is "", its own, those beside the points are taken:
-/// "y" of "x", "y_train" of "x_train", "train_labels" of "train_images", or "y", "labels" or
-/// "target"; but nobody asked for them, so if they are no labels, or not one a point, a note says
-/// so instead. Throws DataError if there is no such array, or several and none is named.
+/// `labels` names an array of the archive, of an .h5ad a column of obs. If it is "", its own, those
+/// beside the points are taken: "y" of "x", "y_train" of "x_train", "train_labels" of
+/// "train_images", or "y", "labels" or "target"; but nobody asked for them, so if they are no
+/// labels, or not one a point, a note says so instead. Throws DataError if there is no such array,
+/// or several and none is named.
 ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
                               const LabelsInside& labels);
 

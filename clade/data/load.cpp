@@ -218,16 +218,14 @@ std::vector<Option> DataOptions::options() {
   return {
       {"name", &name, "a set known by name: " + known_names()},
       {"path", &path,
-       "your data: .npy, .npz, .mat, IDX, CSV or TSV, but for .mat also gzipped, or a folder of "
-       "PNG "
-       "and JPEG images; with name, the folder of that set"},
+       "your data: .npy, .npz, .mat, .h5ad, IDX, CSV or TSV, but for .mat and .h5ad also gzipped, "
+       "or a folder of PNG and JPEG images; with name, the folder of that set"},
       {"labels", &labels,
        "labels for scores, and label_budget of them for training: a file, a column of the table "
-       "(name, or number from 1), an array of the .npz or .mat, or one of the kinds a named set "
-       "has; a "
-       "folder of images has its subfolders. An empty cell, NaN or -1 is an unknown label; none "
-       "leaves "
-       "out those that the data bring"},
+       "(name, or number from 1), an array of the .npz or .mat, a column of the .h5ad's obs, or "
+       "one of the kinds a named set has; a folder of images has its subfolders. An empty cell, "
+       "NaN "
+       "or -1 is an unknown label; none leaves out those that the data bring"},
       {"label_budget", &label_budget,
        "how many labels of training points a model that learns from labels may see, drawn by the "
        "seed, evenly over the classes; 0 for none; -1 for all that are known but those held back, "

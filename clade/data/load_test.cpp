@@ -12,6 +12,7 @@
 #include "clade/data/label_budget.h"
 #include "clade/data/named_sets.h"
 #include "clade/data/points.h"
+#include "clade/formats/h5ad_for_tests.h"
 #include "clade/formats/test_files.h"
 
 namespace clade {
@@ -579,6 +580,41 @@ TEST(LoadSplits, ReadsCountsAsTheirLogarithms) {
       [&] { check_likelihood(options, load_splits(options, 1, "poisson"), "poisson"); },
       {"poisson", "data.values = \"counts\""});
 }
+
+#ifdef CLADE_WITH_HDF5
+TEST(LoadSplits, ReadsCellsByTheNamesOfTheirGenes) {
+  const TestFolder folder;
+  const auto cells = [&](const std::string& name, const std::vector<std::string>& genes,
+                         const torch::Tensor& x) {
+    testing::Hdf5Writer file(folder.path(name));
+    file.group("obs");
+    file.words("obs/_index", {"a", "b", "c", "d"});
+    file.words("obs/type", {"B", "T", "T", ""});
+    file.group("var");
+    file.words("var/_index", genes);
+    file.numbers("X", x.to(torch::kFloat32));
+    return folder.path(name);
+  };
+  const auto x = torch::arange(12).view({4, 3});
+  DataOptions options = file_options(cells("a.h5ad", {"g1", "g2", "g3"}, x));
+  options.labels = "type";
+  const Splits splits = load_splits(options, 1);
+  EXPECT_EQ(splits.preprocessing.columns, (std::vector<std::string>{"g1", "g2", "g3"}));
+  EXPECT_EQ(splits.train.names.title, "cell");
+  EXPECT_EQ(splits.train.label_names, (std::vector<std::string>{"B", "T"}));
+
+  const auto more = torch::cat({torch::full({4, 1}, 99), x.flip(1)}, 1);
+  const auto other = cells("b.h5ad", {"g0", "g3", "g2", "g1"}, more);
+  const auto same = load_points(options.path, "type", splits.preprocessing, {3});
+  EXPECT_TRUE(torch::equal(load_points(other, "", splits.preprocessing, {3}).x, same.x));
+  EXPECT_EQ(same.names.names, (std::vector<std::string>{"a", "b", "c", "d"}));
+  const auto fewer = cells("c.h5ad", {"g1", "g2"}, x.slice(1, 0, 2));
+  expect_error<DataError>([&] { load_points(fewer, "", splits.preprocessing, {3}); },
+                          {"c.h5ad", "'g3'"});
+  options.labels = "typ";
+  expect_error<DataError>([&] { load_splits(options, 1); }, {"no column 'typ'", "type"});
+}
+#endif
 
 TEST(LoadSplits, RefusesWhatIsNoCount) {
   const TestFolder folder;

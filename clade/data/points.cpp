@@ -205,6 +205,8 @@ void drop_missing(LabelTexts& labels, Points& points) {
     throw DataError(points.name + ": every point holds NaN; set data.missing = \"mean\"");
   }
   points.values = points.values.index_select(0, kept);
+  points.names = points.names.of(kept);
+  points.index = points.index.of(kept);
   points.rows = kept;
   points.rows_of_file = n;
   if (labels && static_cast<int64_t>(labels->size()) == n) labels = take_cells(*labels, kept);
@@ -231,6 +233,10 @@ LabelTexts read_single_file(const LabelsInside& labels, const TableReading& tabl
   points.columns =
       known.names.empty() || read.array.columns.empty() ? read.array.columns : known.names;
   points.note = read.array.note;
+  if (!read.array.rows.empty()) {
+    points.index = row_index(read.array.rows);
+    points.names = {"cell", std::move(read.array.rows)};
+  }
   if (points.values.is_floating_point()) points.table.missing = table.missing;
   if (points.table.missing == "drop") drop_missing(read.labels, points);
   return std::move(read.labels);

@@ -16,6 +16,7 @@ struct Array {
   std::vector<std::string> columns = {};  ///< Names of the D columns of records; else none.
   std::vector<std::string> words = {};    ///< Of an array of words, whose values are undefined.
   std::string note = {};                  ///< What its reader found; may be empty.
+  std::vector<std::string> rows = {};     ///< Names of the N rows, if the file has them.
 };
 
 }  // namespace clade

@@ -6,6 +6,7 @@
 #include "clade/core/files.h"
 #include "clade/formats/foreign.h"
 #include "clade/formats/gzip.h"
+#include "clade/formats/h5ad.h"
 #include "clade/formats/idx.h"
 #include "clade/formats/jpeg.h"
 #include "clade/formats/mat.h"
@@ -52,18 +53,24 @@ std::optional<Format> format_of_name(std::string name) {
   return std::nullopt;
 }
 
+/// Whether a reader takes the path: a library reads the file.
+bool is_read_by_path(Format format) {
+  return format == Format::kMat || format == Format::kH5ad;
+}
+
 /// `start`: the first bytes of `path`, unpacked.
 Format format_of(std::string_view start, const std::string& path) {
   if (is_png(start) || is_jpeg(start)) {
     throw DataError(path + " is one image; give the folder of images that it is in");
   }
+  if (is_hdf5(start)) return Format::kH5ad;
   if (const auto foreign = foreign_format(start)) throw DataError(path + " is " + *foreign);
   // What looks like text but is called .npy is a broken .npy, and its reader says so best.
   const auto content = format_of_content(start);
   const auto name = format_of_name(path);
   if (content && (*content != Format::kCsv || !name)) return *content;
   if (name) return *name;
-  throw DataError(path + " is of no known format; give .npy, .npz, .mat, IDX, CSV, TSV " +
+  throw DataError(path + " is of no known format; give .npy, .npz, .mat, .h5ad, IDX, CSV, TSV " +
                   "or a folder of PNG or JPEG images");
 }
 
@@ -82,9 +89,10 @@ void check_announced(Format format, std::string_view start, uint64_t size,
                   std::to_string(size) + ", too many; it is damaged: copy or write it again");
 }
 
-[[noreturn]] void refuse_packed_mat(const std::string& path) {
-  throw DataError(path + " is a MATLAB file in a pipe or gzipped, which is not read; give the " +
-                  "file itself, unpacked");
+void refuse_packed(Format format, const std::string& path) {
+  if (!is_read_by_path(format)) return;
+  throw DataError(path + " is " + (format == Format::kMat ? "a MATLAB" : "an HDF5") +
+                  " file in a pipe or gzipped, which is not read; give the file itself, unpacked");
 }
 
 }  // namespace
@@ -103,8 +111,8 @@ DataFile read_data_file(const std::string& path) {
       throw DataError(path + " is not a gzip file; copy or download it again, or drop the .gz");
     }
     const Format format = format_of(bytes, path);
-    if (format == Format::kMat && !again) refuse_packed_mat(path);
-    if (again && format != Format::kMat) {
+    if (!again) refuse_packed(format, path);
+    if (again && !is_read_by_path(format)) {
       check_announced(format, bytes, std::filesystem::file_size(path, ignored), path);
       bytes = read_file(path);
     }
@@ -117,7 +125,7 @@ DataFile read_data_file(const std::string& path) {
     throw DataError(path + " unpacks to nothing; copy or download it again");
   }
   const Format format = format_of(start, path);
-  if (format == Format::kMat) refuse_packed_mat(path);
+  refuse_packed(format, path);
   return {format, gunzip(packed, path, announced(format, start, path))};
 }
 
@@ -132,10 +140,11 @@ std::optional<std::filesystem::path> find_data_file(const std::filesystem::path&
 }
 
 ArrayPath split_array_path(const std::string& path) {
-  for (const char* archive : {".npz:", ".mat:"}) {
-    const size_t colon = path.rfind(archive);
-    if (colon == std::string::npos) continue;
-    return {path.substr(0, colon + 4), path.substr(colon + 5)};
+  for (const std::string archive : {".npz:", ".mat:", ".h5ad:"}) {
+    const size_t found = path.rfind(archive);
+    if (found == std::string::npos) continue;
+    const size_t colon = found + archive.size() - 1;
+    return {path.substr(0, colon), path.substr(colon + 1)};
   }
   return {path, ""};
 }

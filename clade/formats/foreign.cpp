@@ -27,9 +27,6 @@ using namespace std::string_view_literals;
 
 // Of binary files: the first that fits counts.
 constexpr std::array kBinary = {
-    Foreign{0, "\x89HDF\r\n\x1a\n"sv, "HDF5 (.h5, .h5ad, .hdf5)",
-            "in Python save its matrix: numpy.save(path, array), or of an AnnData "
-            "scipy.sparse.save_npz(path, scipy.sparse.csr_matrix(adata.X))"},
     Foreign{0, "MATLAB 7.3 MAT-file"sv, "a MATLAB file of version 7.3",
             "save it in MATLAB with -v7, or in Python as .npy: numpy.save(path, "
             "h5py.File(FILE)['X'][:].T), of an array whose last dimension counts the points, as of "

@@ -8,6 +8,7 @@
 #include "clade/formats/csv.h"
 #include "clade/formats/data_file.h"
 #include "clade/formats/gzip.h"
+#include "clade/formats/h5ad.h"
 #include "clade/formats/idx.h"
 #include "clade/formats/mat.h"
 #include "clade/formats/mat_for_tests.h"
@@ -282,8 +283,6 @@ TEST(DataFile, TellsTheFormatByContentThenName) {
   expect_error<DataError>([&] { read_data_file(folder.write("g.npy", "")); }, {"g.npy", "empty"});
   expect_error<DataError>([&] { read_data_file(folder.write("h.gz", "text")); },
                           {"h.gz", "not a gzip file"});
-  expect_error<DataError>([&] { read_data_file(folder.write("i", "\x89HDF\r\n\x1a\n")); },
-                          {"HDF5", "numpy.save"});
   expect_error<DataError>([&] { read_data_file(folder.write("j", "\x80\x07\x01")); },
                           {"no known format", ".npy"});
   expect_error<Error>([&] { read_data_file("/dev/zero"); }, {"/dev/zero is a device"});
@@ -308,6 +307,10 @@ void read_anything(const std::string& path) {
       for (const MatVariable& variable : mat_variables(path)) {
         read_mat_points(path, variable.name);
       }
+      break;
+    case Format::kH5ad:
+      for (const std::string& matrix : h5ad_matrices(path)) read_h5ad_matrix(path, matrix);
+      for (const std::string& column : h5ad_columns(path)) read_h5ad_column(path, column);
       break;
     case Format::kCsv:
       parse_csv(file.bytes, path);

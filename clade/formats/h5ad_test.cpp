@@ -1,0 +1,136 @@
+#include "clade/formats/h5ad.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "clade/core/error.h"
+#include "clade/core/files.h"
+#include "clade/formats/h5ad_for_tests.h"
+#include "clade/formats/test_files.h"
+
+namespace clade {
+namespace {
+
+using testing::expect_error;
+using testing::TestFolder;
+
+#ifdef CLADE_WITH_HDF5
+
+using testing::Hdf5Writer;
+
+const auto kCells = torch::tensor({{0, 2, 0}, {1, 0, 0}, {0, 0, 3}, {4, 5, 0}});
+
+/// Four cells of three genes as anndata 0.8 writes them: dense X, layers of rows and of columns.
+void write_cells(const std::string& path) {
+  Hdf5Writer file(path);
+  file.group("obs");
+  file.attribute("obs", "_index", "barcode");
+  file.words("obs/barcode", {"a", "b", "c", "d"});
+  file.words("obs/patient", {"p", "q", "p", ""});
+  file.numbers("obs/depth", torch::tensor({2, 1, 3, 9}, torch::kInt32));
+  file.group("obs/type");
+  file.numbers("obs/type/codes", torch::tensor({1, 0, -1, 1}, torch::kInt8));
+  file.words("obs/type/categories", {"B cell", "T cell"});
+  file.group("var");
+  file.words("var/_index", {"g1", "g2", "g3"});
+  file.numbers("X", kCells.to(torch::kFloat32));
+  file.group("layers");
+  file.group("layers/rows");
+  file.attribute("layers/rows", "encoding-type", "csr_matrix");
+  file.shape("layers/rows", 4, 3);
+  file.numbers("layers/rows/data", torch::tensor({2, 1, 3, 4, 5}, torch::kInt32));
+  file.numbers("layers/rows/indices", torch::tensor({1, 0, 2, 0, 1}, torch::kInt32));
+  file.numbers("layers/rows/indptr", torch::tensor({0, 1, 2, 3, 5}, torch::kInt32));
+  file.group("layers/columns");
+  file.attribute("layers/columns", "encoding-type", "csc_matrix");
+  file.shape("layers/columns", 4, 3);
+  file.numbers("layers/columns/data", torch::tensor({1, 4, 2, 5, 3}, torch::kInt32));
+  file.numbers("layers/columns/indices", torch::tensor({1, 3, 0, 3, 2}, torch::kInt32));
+  file.numbers("layers/columns/indptr", torch::tensor({0, 2, 4, 5}, torch::kInt32));
+  file.group("obsm");
+  file.numbers("obsm/X_pca", torch::ones({4, 2}));
+}
+
+TEST(H5ad, ReadsMatricesDenseByRowsAndByColumns) {
+  const TestFolder folder;
+  const std::string path = folder.path("cells.h5ad");
+  write_cells(path);
+  EXPECT_EQ(h5ad_matrices(path),
+            (std::vector<std::string>{"X", "layers/columns", "layers/rows", "obsm/X_pca"}));
+  for (const char* name : {"X", "layers/rows", "layers/columns"}) {
+    const Array array = read_h5ad_matrix(path, name);
+    EXPECT_TRUE(torch::equal(array.values.to(torch::kInt64), kCells)) << name << array.values;
+    EXPECT_EQ(array.columns, (std::vector<std::string>{"g1", "g2", "g3"}));
+    EXPECT_EQ(array.rows, (std::vector<std::string>{"a", "b", "c", "d"}));
+  }
+  EXPECT_TRUE(read_h5ad_matrix(path, "obsm/X_pca").columns.empty());
+  for (const char* name : {"layers/none", "Y/X", "obs", "layers", "obs/depth"}) {
+    expect_error<DataError>([&] { read_h5ad_matrix(path, name); },
+                            {"cells.h5ad", "layers/rows or obsm/X_pca"});
+  }
+}
+
+TEST(H5ad, ReadsWhatIsKnownOfEachCell) {
+  const TestFolder folder;
+  const std::string path = folder.path("cells.h5ad");
+  write_cells(path);
+  EXPECT_EQ(h5ad_columns(path), (std::vector<std::string>{"depth", "patient", "type"}));
+  EXPECT_EQ(read_h5ad_column(path, "patient").words, (std::vector<std::string>{"p", "q", "p", ""}));
+  EXPECT_EQ(read_h5ad_column(path, "type").words,
+            (std::vector<std::string>{"T cell", "B cell", "", "T cell"}));
+  EXPECT_TRUE(torch::equal(read_h5ad_column(path, "depth").values.to(torch::kInt64),
+                           torch::tensor({2, 1, 3, 9})));
+  expect_error<DataError>([&] { read_h5ad_column(path, "typ"); },
+                          {"no column 'typ'", "did you mean type?"});
+}
+
+TEST(H5ad, RefusesWhatIsBrokenOrNoAnnData) {
+  const TestFolder folder;
+  const std::string path = folder.path("cells.h5ad");
+  write_cells(path);
+  const std::string bytes = read_file(path);
+  for (const size_t size : {9UL, 500UL, bytes.size() / 2, bytes.size() - 100}) {
+    const std::string cut = folder.write("cut.h5ad", bytes.substr(0, size));
+    expect_error<DataError>([&] { read_h5ad_matrix(cut, "X"); }, {"cut.h5ad"});
+  }
+  const std::string plain = folder.path("plain.h5");
+  { Hdf5Writer(plain).numbers("X", torch::ones({2, 2})); }
+  expect_error<DataError>([&] { h5ad_matrices(plain); }, {"plain.h5", "obs and var", "numpy.save"});
+
+  // Indices beyond the matrix, and fewer of them than numbers.
+  const auto with = [&](const torch::Tensor& indices, const torch::Tensor& starts, int64_t rows) {
+    const std::string odd = folder.path("odd.h5ad");
+    Hdf5Writer file(odd);
+    file.group("obs");
+    file.words("obs/_index", {"a", "b"});
+    file.group("var");
+    file.group("X");
+    file.attribute("X", "encoding-type", "csr_matrix");
+    file.shape("X", rows, 3);
+    file.numbers("X/data", torch::ones({2}));
+    file.numbers("X/indices", indices.to(torch::kInt32));
+    file.numbers("X/indptr", starts.to(torch::kInt32));
+    return odd;
+  };
+  const auto fine = torch::tensor({0, 2}), starts = torch::tensor({0, 1, 2});
+  EXPECT_EQ(read_h5ad_matrix(with(fine, starts, 2), "X").values.sum().item<double>(), 2);
+  for (const std::string& odd :
+       {with(torch::tensor({0, 3}), starts, 2), with(torch::tensor({0, -1}), starts, 2),
+        with(torch::tensor({0}), starts, 2), with(fine, torch::tensor({0, 2}), 2),
+        with(fine, torch::tensor({0, 3, 2}), 2), with(fine, torch::tensor({1, 1, 2}), 2)}) {
+    expect_error<DataError>([&] { read_h5ad_matrix(odd, "X"); }, {"odd.h5ad", "do not fit"});
+  }
+  const std::string huge = with(fine, starts, int64_t{1} << 60);
+  expect_error<DataError>([&] { read_h5ad_matrix(huge, "X"); }, {"odd.h5ad"});
+}
+
+#else
+
+TEST(H5ad, SaysThatTheBuildReadsNone) {
+  expect_error<Error>([] { h5ad_matrices("cells.h5ad"); }, {"cells.h5ad", "CLADE_WITH_HDF5"});
+}
+
+#endif
+
+}  // namespace
+}  // namespace clade

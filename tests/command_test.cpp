@@ -1306,7 +1306,7 @@ TEST_F(Command, RefusesBadExperiments) {
   refuse({"--set", "train.batch=-1"}, {"train.batch"});
   refuse({"--set", "trian.batch=10"}, {"trian"});
   refuse({"--set", "model.likelihood=poison"},
-         {"poison", "bernoulli, gaussian, laplace or discretised_logistic"});
+         {"poison", "bernoulli, gaussian", "poisson or negative_binomial"});
   refuse({"--set", "model.likelihood=bernoulli"}, {"points.csv", "outside 0 to 1", "gaussian"});
   refuse({"--model", "m2", "--set", "data.label_budget=2"},
          {"data.label_budget is 2", "3 classes", "set it to 3"});

@@ -262,21 +262,17 @@ void add_all() {
 
 int main(int argc, char** argv) {
   clade::keep_freed_memory();
-  const std::string_view threads = "--threads=";
-  if (argc > 1 && std::string_view(argv[1]).starts_with(threads)) {
-    clade::use_threads(std::atoll(argv[1] + threads.size()));
+  const auto take = [&](std::string_view flag) -> const char* {  // what follows it, or null
+    if (argc < 2 || !std::string_view(argv[1]).starts_with(flag)) return nullptr;
+    const char* value = argv[1] + flag.size();
     argv[1] = argv[0];
     ++argv;
     --argc;
-  } else {
-    clade::use_threads(0);
-  }
-  if (argc > 1 && std::string_view(argv[1]) == "--device=cuda") {
-    clade::device = torch::Device(torch::kCUDA, 0);
-    argv[1] = argv[0];
-    ++argv;
-    --argc;
-  }
+    return value;
+  };
+  const char* threads = take("--threads=");
+  clade::use_threads(threads != nullptr ? std::atoll(threads) : 0);
+  if (take("--device=cuda") != nullptr) clade::device = torch::Device(torch::kCUDA, 0);
   const std::string first = argc > 1 ? argv[1] : "";
   const std::string flag = "--first_step=";
   if (first.rfind(flag, 0) == 0) {

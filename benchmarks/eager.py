@@ -16,10 +16,9 @@ on 784 features under a Bernoulli likelihood.
   cluster     q(y|x) of 10,000 points; of 1000 points over 100 draws of z1 for cagem.
   setup       from the start of the process to the end of its first train step, once.
 
-bf16 is torch.autocast over the forward pass: parameters, densities and sums stay in float32. On a GPU
-(--device cuda, from PyTorch 2 on) only steps are timed, a hundred between two waits for it; tf32 is its
-float32 for matrix units. Of the
-environment only OPENBLAS_CORETYPE and OMP_NUM_THREADS are set; the allocator is the caller's.
+bf16 is torch.autocast over the forward pass: parameters, densities and sums stay in float32. On a
+GPU (--device cuda, from PyTorch 2 on) only steps are timed, a hundred between two waits for it; tf32
+is its float32 for matrix units. Of the environment only OPENBLAS_CORETYPE and OMP_NUM_THREADS are set; the allocator is the caller's.
 """
 import argparse
 import functools

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -40,6 +41,19 @@ class CommandFolder : public testing::Test {
     ::unsetenv("CLADE_DATA");
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  /// Three groups in four dimensions, with a header and a label column.
+  void write_points(const std::string& name, int rows = 150) const {
+    std::mt19937 random(1);
+    std::normal_distribution<double> noise;
+    std::ostringstream csv;
+    csv << "a,b,c,d,kind\n";
+    for (int i = 0; i < rows; ++i) {
+      for (int d = 0; d < 4; ++d) csv << 3 * ((i % 3) == d) + 0.3 * noise(random) << ",";
+      csv << "xyz"[i % 3] << "\n";
+    }
+    write(folder_ / name, csv.str());
+  }
 
   /// Starts a program, found as a shell would find it, in the folder; its streams in files.
   pid_t start_program(std::vector<std::string> words) const {

@@ -33,19 +33,6 @@ class Command : public CommandFolder {
 
   Outcome run(const std::vector<std::string>& arguments) const { return finish(start(arguments)); }
 
-  /// Three groups in four dimensions, with a header and a label column.
-  void write_points(const std::string& name, int rows = 150) const {
-    std::mt19937 random(1);
-    std::normal_distribution<double> noise;
-    std::ostringstream csv;
-    csv << "a,b,c,d,kind\n";
-    for (int i = 0; i < rows; ++i) {
-      for (int d = 0; d < 4; ++d) csv << 3 * ((i % 3) == d) + 0.3 * noise(random) << ",";
-      csv << "xyz"[i % 3] << "\n";
-    }
-    write(folder_ / name, csv.str());
-  }
-
   static std::vector<std::string> train(const std::string& data, std::vector<std::string> more) {
     std::vector<std::string> arguments = {"train", data, "--threads", "1"};
     for (const char* setting : {"train.epochs=3", "train.batch=20", "train.warmup=1",

@@ -1,8 +1,6 @@
 // Every model on a GPU, from the command line; skipped where there is none.
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "tests/command_folder.h"
 
 namespace {
@@ -11,15 +9,7 @@ class OnCuda : public CommandFolder {
  protected:
   void SetUp() override {
     CommandFolder::SetUp();
-    std::mt19937 random(1);
-    std::normal_distribution<double> noise;
-    std::ostringstream csv;
-    csv << "a,b,c,d,kind\n";
-    for (int i = 0; i < 300; ++i) {
-      for (int d = 0; d < 4; ++d) csv << 3 * ((i % 3) == d) + 0.3 * noise(random) << ",";
-      csv << "xyz"[i % 3] << "\n";
-    }
-    write(folder_ / "points.csv", csv.str());
+    write_points("points.csv", 300);
     const Outcome first = clade({"train", "points.csv", "--labels", "kind", "--out", "first",
                                  "--set", "train.epochs=1", "--device", "cuda"});
     if (first.err.find("no CUDA device") != std::string::npos) GTEST_SKIP() << first.err;

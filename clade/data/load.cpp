@@ -421,15 +421,15 @@ std::string suggested_likelihood(const Splits& splits) {
 
 void check_likelihood(const DataOptions& options, const Splits& splits,
                       const std::string& likelihood) {
-  if (is_of_counts(likelihood) && !splits.preprocessing.counts) {
+  const bool counts = splits.preprocessing.counts;
+  if (is_of_counts(likelihood) && !counts) {
     throw ConfigError("model.likelihood is \"" + likelihood + "\", and data.values is \"" +
                       options.values + "\"; set data.values = \"counts\", or leave it out");
   }
-  if (likelihood == "bernoulli" && !splits.preprocessing.counts) return;
+  if (counts ? is_of_counts(likelihood) : likelihood == "bernoulli") return;
   const std::string given = "model.likelihood is \"" + likelihood + "\", but the values of " +
                             splits.train.name + " are ";
-  if (splits.preprocessing.counts) {
-    if (is_of_counts(likelihood)) return;
+  if (counts) {
     throw ConfigError(given +
                       "read as counts; leave it out, or set data.values = \"standardised\"");
   }

@@ -324,10 +324,13 @@ bool is_of_counts(const std::string& likelihood) {
   return likelihood == "negative_binomial" || likelihood == "poisson";
 }
 
-bool are_counts_of_many(const torch::Tensor& raw, const std::vector<int64_t>& shape) {
+bool may_be_counts_of_many(const std::vector<int64_t>& shape) {
   constexpr int64_t kFewest = 200;
+  return shape.size() == 1 && shape[0] >= kFewest;
+}
+
+bool are_counts_of_many(const torch::Tensor& raw) {
   constexpr double kZeros = 1.0 / 3, kRounding = 0.1;  // of those restored from logarithms
-  if (shape.size() != 1 || raw.size(1) < kFewest) return false;
   const Range range = range_of(raw);
   if (range.least < -kRounding || range.most <= 1.5 || range.most > kMostCounted) return false;
   int64_t zeros = 0;
@@ -345,9 +348,8 @@ void check_counts(const Points& points) {
       points.values, 0, kMostCounted, points,
       "counts are whole numbers in that range: set data.values = \"standardised\" for other "
       "numbers");
-  const auto whole = points.values.eq(points.values.round());
-  if (whole.all().item<bool>()) return;
-  refuse(whole.logical_not(), points.values, points,
+  if (all_whole(points.values)) return;
+  refuse(points.values.ne(points.values.round()), points.values, points,
          ", no count; set data.values = \"standardised\" for numbers that are not whole");
 }
 
@@ -429,9 +431,10 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
   const int64_t features = points.values.size(1);
   const Range range = range_of(points.values);
   const bool counted =
-      values == "auto" && (likelihood.empty() ? !fill.defined() && all_whole(points.values) &&
-                                                    are_counts_of_many(points.values, points.shape)
-                                              : is_of_counts(likelihood));
+      values == "auto" &&
+      (likelihood.empty() ? !fill.defined() && may_be_counts_of_many(points.shape) &&
+                                all_whole(points.values) && are_counts_of_many(points.values)
+                          : is_of_counts(likelihood));
   const bool binary = values == "auto" && !counted && all_bits(points.values);
   const auto seen =
       values == "auto" && !counted && !binary ? levels_of(points, range) : std::nullopt;

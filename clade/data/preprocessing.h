@@ -27,9 +27,12 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
 /// Whether the likelihood of this name is of counts.
 bool is_of_counts(const std::string& likelihood);
 
-/// Whether raw values of points of this shape, [N, D], are counts of many things, few of each:
-/// whole numbers of 200 columns or more, a third of them zeros.
-bool are_counts_of_many(const torch::Tensor& raw, const std::vector<int64_t>& shape);
+/// Whether points of this shape, which are rows of 200 columns or more, may be counts of many
+/// things, few of each.
+bool may_be_counts_of_many(const std::vector<int64_t>& shape);
+
+/// Whether the raw values of points that may be such, [N, D], are: whole numbers, a third zeros.
+bool are_counts_of_many(const torch::Tensor& raw);
 
 /// Throws DataError where a value is no whole number from 0 to 100,000, up to which float32 tells
 /// log(1 + count) of one count from that of the next.

@@ -1,5 +1,6 @@
 #include "clade/distributions/counts.h"
 
+#include <ATen/ExpandUtils.h>
 #include <torch/torch.h>
 
 namespace clade {
@@ -37,8 +38,8 @@ torch::Tensor NegativeBinomial::log_prob(const torch::Tensor& x) const {
 }
 
 torch::Tensor NegativeBinomial::mean() const {
-  const auto mean = torch::log1p(log_mean_.exp());
-  return mean.expand(torch::broadcast_tensors({mean, log_scale_}).front().sizes());
+  return torch::log1p(log_mean_.exp())
+      .expand(at::infer_size(log_mean_.sizes(), log_scale_.sizes()));
 }
 
 torch::Tensor NegativeBinomial::sample(Generator& generator) const {

@@ -366,7 +366,7 @@ Array read_h5ad_column(const std::string& path, const std::string& column) {
   const auto of = cells.whole_numbers(codes);
   Array array;
   for (int64_t i = 0; i < of.size(0); ++i) {
-    const auto code = of[i].item<int64_t>();
+    const int64_t code = of.data_ptr<int64_t>()[i];
     if (code >= static_cast<int64_t>(words.size())) cells.broken(codes);
     array.words.push_back(code < 0 ? "" : words[static_cast<size_t>(code)]);
   }

@@ -47,7 +47,7 @@ constexpr double kMinLogAlpha = -7;
 constexpr double kMaxLogAlpha = 7;
 
 bool is_of_counts(const std::string& kind) {
-  return kind == "poisson" || kind == "negative_binomial";
+  return !is_bounded(kind) && !is_density(kind);
 }
 
 const std::vector<std::string>& scales() {

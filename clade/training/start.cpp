@@ -46,9 +46,9 @@ constexpr double kAgreement = 0.9;  // of labels with the clusters that hold the
 
 /// Raw values if they are counts of many things, few of each; else undefined.
 torch::Tensor counts_of(const Splits& data) {  // [N, D]
-  if (data.preprocessing.binarise) return {};
+  if (data.preprocessing.binarise || !may_be_counts_of_many(data.train.shape)) return {};
   const auto raw = data.preprocessing.restore(data.train.x);
-  return are_counts_of_many(raw, data.train.shape) ? raw.round() : torch::Tensor();
+  return are_counts_of_many(raw) ? raw.round() : torch::Tensor();
 }
 
 /// Each feature by its mean and deviation, [N, D].

@@ -123,9 +123,29 @@ std::string progress_text(const clade::TrainingProgress& progress) {
 /// Shows how training comes along, and stops it on Ctrl-C.
 class Watcher : public clade::TrainingObserver {
  public:
+  Watcher(int64_t train_points, int64_t validation_points)
+      : train_points_(train_points), validation_points_(validation_points) {}
+
   bool after_step(const clade::TrainingProgress& progress) override {
+    epochs_ = progress.epochs;
     line_.show(progress_text(progress));
     return !StopOnInterrupt::asked();
+  }
+
+  // Once, if judging epochs takes longer than training in them and will take minutes.
+  void after_epoch(const clade::EpochLog& log) override {
+    const double steps = static_cast<double>(train_points_) / log.samples_per_second;
+    const double judging = log.seconds - steps;
+    const double to_come = judging * static_cast<double>(epochs_ - log.epoch);
+    if (advised_ || validation_points_ <= 1000 || judging < steps || to_come < 120) return;
+    advised_ = true;
+    line_.clear();
+    char text[192];
+    std::snprintf(text, sizeof text,
+                  "the bound of %lld validation points takes %.0f %% of an epoch; "
+                  "--set train.validation_points=1000 would judge epochs by fewer",
+                  static_cast<long long>(validation_points_), 100 * judging / log.seconds);
+    say(text);
   }
 
   bool during_start(const std::string& what, int64_t done, int64_t total) override {
@@ -148,13 +168,16 @@ class Watcher : public clade::TrainingObserver {
   }
 
  private:
+  int64_t train_points_, validation_points_;
+  int64_t epochs_ = 0;
+  bool advised_ = false;
   StopOnInterrupt stop_;
   clade::ProgressLine line_;
 };
 
 clade::TrainingSummary train_in(const fs::path& folder, clade::RunFolder& run,
-                                clade::ClusterCurve& clusters, clade::Trainer& trainer) {
-  Watcher watcher;
+                                clade::ClusterCurve& clusters, Watcher& watcher,
+                                clade::Trainer& trainer) {
   try {
     return trainer.run({&clusters, &run, &watcher});
   } catch (const clade::NumericalError& error) {
@@ -392,7 +415,9 @@ void train(const TrainArguments& arguments) {
   }
   clade::ClusterCurve clusters(*trained.model, data.validation, experiment.evaluate.epoch_points,
                                seed);
-  const clade::TrainingSummary summary = train_in(folder, run_folder, clusters, trainer);
+  const int64_t asked = experiment.train.validation_points;
+  Watcher watcher(data.train.size(), asked > 0 ? asked : data.validation.size());
+  const clade::TrainingSummary summary = train_in(folder, run_folder, clusters, watcher, trainer);
   if (summary.interrupted) {
     throw clade::Interrupted("stopped at epoch " + std::to_string(summary.epochs + 1) + ", step " +
                              std::to_string(summary.steps) + "; go on with: clade train --resume " +

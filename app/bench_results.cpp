@@ -57,16 +57,6 @@ clade::Experiment told_of(const BenchRow& row, const std::vector<BenchRun>& runs
   return row.experiment;
 }
 
-/// Those of one section that are not as they are if nobody sets them.
-json changed(clade::Options& options, clade::Options& defaults) {
-  json all = clade::to_json(options);
-  const json left = clade::to_json(defaults);
-  for (const auto& [key, value] : left.items()) {
-    if (all.at(key) == value) all.erase(key);
-  }
-  return all;
-}
-
 /// How the row, `told` so by its runs, is trained and measured.
 json settings_of(clade::Experiment told, const clade::Experiment& given) {
   // Paths as they were given, wherever the runs are.
@@ -74,11 +64,7 @@ json settings_of(clade::Experiment told, const clade::Experiment& given) {
   told.data.labels = given.data.labels;
   told.train.start_file = given.train.start_file;
   told.train.label_weight = given.train.label_weight;  // else it may follow from how many there are
-  clade::Experiment defaults;
-  return {{"data", changed(told.data, defaults.data)},
-          {"model", changed(*told.model, *clade::find_model(told.model_name).options())},
-          {"train", changed(told.train, defaults.train)},
-          {"evaluate", changed(told.evaluate, defaults.evaluate)}};
+  return told.set();
 }
 
 /// How many labels a row that is told so learns from, as far as that is known: of all that there

@@ -10,10 +10,9 @@
 #include "app/metrics.h"
 #include "app/run_record.h"
 #include "app/say.h"
-#include "clade/config/results.h"
+#include "clade/config/label_curves.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
-#include "clade/models/evaluation_mode.h"
 #include "clade/report/collect.h"
 #include "clade/report/compare.h"
 #include "clade/report/density.h"
@@ -120,22 +119,23 @@ clade::Report compared(const TrainedRun& run) {
 }
 
 // Puts a run among the rows of results (see clade::label_curves) if its model learns from labels:
-// one row for all that learned from as many in the same way.
-void add_by_labels(const TrainedRun& run, const nlohmann::json& metrics, nlohmann::json& rows) {
-  const clade::Experiment& experiment = run.experiment;
+// in one row with those that were trained and measured in the same way.
+void add_by_labels(const std::string& name, const TrainedRun& run, const nlohmann::json& metrics,
+                   nlohmann::json& rows) {
+  clade::Experiment experiment = run.experiment;
   if (!clade::find_model(experiment.model_name).takes_labels) return;
-  const auto clusters = run.trained.model->clusters();
-  const int64_t labels = experiment.data.label_budget;
-  nlohmann::json& row = rows[experiment.model_name + " " + experiment.data_name() + " " +
-                             std::to_string(clusters) + " " + std::to_string(labels)];
-  if (row.is_null()) {
-    row = {{"model", experiment.model_name},
-           {"data", experiment.data_name()},
-           {"clusters", clusters},
-           {"labels", labels},
-           {"runs", nlohmann::json::array()}};
-  }
-  row["runs"].push_back({{"seed", run.seed()}, {"metrics", metrics}});
+  nlohmann::json row = {{"model", experiment.model_name},
+                        {"data", experiment.data_name()},
+                        {"clusters", run.trained.model->clusters()},
+                        {"labels", experiment.data.label_budget},
+                        {"settings", experiment.set()},
+                        {"runs", nlohmann::json::array()}};
+  const auto same = std::find_if(rows.begin(), rows.end(), [&](nlohmann::json other) {
+    other["runs"] = nlohmann::json::array();
+    return other == row;
+  });
+  nlohmann::json& into = same == rows.end() ? rows[name] = std::move(row) : *same;
+  into["runs"].push_back({{"seed", run.seed()}, {"metrics", metrics}});
 }
 
 }  // namespace
@@ -148,10 +148,10 @@ void compare_runs(const std::vector<std::string>& folders, const std::string& ou
   for (size_t i = 0; i < folders.size(); ++i) {
     const TrainedRun run = open_run(folders[i]);
     runs.push_back({names[i], compared(run), read_metrics(run.folder), run.trained.provenance});
-    add_by_labels(run, runs.back().metrics, by_labels);
+    add_by_labels(names[i], run, runs.back().metrics, by_labels);
   }
   if (const auto said = clade::said_of_data(runs); !said.empty()) {
-    say("note: " + said);
+    note(said);
   }
   for (const std::string& text :
        clade::write_comparison(runs, out, clade::label_curves(by_labels))) {

@@ -71,7 +71,7 @@ void begin_record(const std::filesystem::path& run, const clade::RunOptions& opt
 std::string said_of_threads(const std::filesystem::path& run) {
   const int64_t now = clade::threads(), then = read_record(run).value("threads", now);
   if (then == now) return "";
-  return "note: threads: " + std::to_string(then) + " at its beginning, " + std::to_string(now) +
+  return "threads: " + std::to_string(then) + " at its beginning, " + std::to_string(now) +
          " now; sums are taken in another order, so it does not go on bit for bit, as threads = " +
          std::to_string(then) + " in experiment.toml would";
 }

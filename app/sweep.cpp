@@ -164,7 +164,8 @@ void show_sweep(const Sweep& sweep, const std::vector<std::vector<fs::path>>& fo
   clade::write_atomically(out / "sweep.md", table);
   std::printf("%s\n", table.c_str());
   say("sweep: " + (out / "sweep.md").string());
-  for (const std::string& note :
-       clade::write_sweep_plot(axis_of(sweep), clade::sweep_figures(results), out))
-    say(note);
+  for (const std::string& text :
+       clade::write_sweep_plot(axis_of(sweep), clade::sweep_figures(results), out)) {
+    note(text);
+  }
 }

@@ -410,7 +410,7 @@ void train(const TrainArguments& arguments) {
   say("run folder: " + folder.string());
 
   if (!trainer.finished()) {
-    if (const auto note = said_of_threads(folder); !note.empty()) say(note);
+    if (const auto said = said_of_threads(folder); !said.empty()) note(said);
     begin_record(folder, experiment.run);
   }
   clade::ClusterCurve clusters(*trained.model, data.validation, experiment.evaluate.epoch_points,

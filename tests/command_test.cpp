@@ -275,7 +275,11 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
            std::string::npos;
   };
   EXPECT_TRUE(learned("with", "2"));
+  EXPECT_TRUE(learned("more", "20"));
   EXPECT_FALSE(learned("without", "0"));
+  ASSERT_EQ(run({"report", "without", "with", "more", "--out", "by-labels"}).code, 0);
+  const std::string page = read(folder_ / "by-labels/index.html");
+  EXPECT_NE(page.find("Log-likelihood by labels"), std::string::npos);
 
   write(folder_ / "numbers.csv", "1,2\n3,4\n");
   expect_refusal(train("numbers.csv", {"--out", "run", "--set", "data.label_budget=10"}),

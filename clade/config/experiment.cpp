@@ -175,6 +175,23 @@ std::string Experiment::difference(Experiment other) const {
   return "";
 }
 
+nlohmann::json Experiment::set() {
+  Experiment usual;
+  usual.model = find_model(model_name).options();
+  const auto changed = [](Options& mine, Options& left) {
+    nlohmann::json all = to_json(mine);
+    const nlohmann::json unset = to_json(left);
+    for (const auto& [key, value] : unset.items()) {
+      if (all.at(key) == value) all.erase(key);
+    }
+    return all;
+  };
+  return {{"data", changed(data, usual.data)},
+          {"model", changed(*model, *usual.model)},
+          {"train", changed(train, usual.train)},
+          {"evaluate", changed(evaluate, usual.evaluate)}};
+}
+
 std::string Experiment::toml() {
   return to_toml({{"", &run},
                   {"data", &data},

@@ -50,6 +50,10 @@ struct Experiment {
   /// The data in a word: the named set, or the file without folder and ending.
   std::string data_name() const;
 
+  /// Settings that are not as they are if nobody sets them, by section and name, of what trains and
+  /// measures: seed, device, threads and published figures do not count.
+  nlohmann::json set();
+
   /// How `other` would train or be measured differently, "train.epochs is 3, not 5", or "". Seed,
   /// device, threads and published figures do not count.
   std::string difference(Experiment other) const;

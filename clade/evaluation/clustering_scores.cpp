@@ -23,12 +23,13 @@ std::string shape_of(const torch::Tensor& tensor) {
   return text.str();
 }
 
-void check_indices(const std::string& what, const torch::Tensor& indices,  // [N] int64
+/// indices: [n] int64, of the points in `rows`, [n].
+void check_indices(const std::string& what, const torch::Tensor& indices, const torch::Tensor& rows,
                    int64_t count) {
   const torch::Tensor wrong = ((indices < 0) | (indices >= count)).nonzero();  // [wrong ones, 1]
   if (wrong.size(0) == 0) return;
   const int64_t at = wrong[0].item<int64_t>();
-  throw Error(what + " of point " + std::to_string(at) + " is " +
+  throw Error(what + " of point " + std::to_string(rows[at].item<int64_t>()) + " is " +
               std::to_string(indices[at].item<int64_t>()) + "; it must be 0 to " +
               std::to_string(count - 1));
 }
@@ -60,8 +61,8 @@ torch::Tensor confusion(const torch::Tensor& clusters, const torch::Tensor& labe
   const torch::Tensor rows = labelled_rows(labels);  // [n]
   const torch::Tensor cluster = clusters.index_select(0, rows),
                       label = labels.index_select(0, rows);
-  check_indices("cluster", cluster, cluster_count);
-  check_indices("label", label, label_count);
+  check_indices("cluster", cluster, rows, cluster_count);
+  check_indices("label", label, rows, label_count);
   return torch::bincount(cluster * label_count + label, {}, cluster_count * label_count)
       .view({cluster_count, label_count});
 }
@@ -80,7 +81,7 @@ ClusteringScores score_clusters(const torch::Tensor& all_probabilities,
   const torch::Tensor not_finite = (~torch::isfinite(probabilities)).any(1).nonzero();
   if (not_finite.size(0) > 0) {
     throw NumericalError("cluster probabilities of point " +
-                         std::to_string(not_finite[0].item<int64_t>()) +
+                         std::to_string(rows[not_finite[0].item<int64_t>()].item<int64_t>()) +
                          " are not finite; train the model again from its last good checkpoint");
   }
   const int64_t cluster_count = probabilities.size(1);

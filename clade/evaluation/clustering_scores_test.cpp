@@ -123,6 +123,23 @@ TEST(ClusteringScores, WorseThanChanceIsNegative) {
   EXPECT_NEAR(scores.nmi, 0, 1e-12);
 }
 
+TEST(ClusteringScores, NameThePointThatIsWrongWhateverIsUnknownBeforeIt) {
+  auto q = certain(indices({0, 1, 0, 1}), 2);
+  q[3][0] = std::nan("");
+  try {
+    score_clusters(q, indices({kUnknownLabel, 0, kUnknownLabel, 1}));
+    FAIL();
+  } catch (const NumericalError& error) {
+    EXPECT_NE(std::string(error.what()).find("point 3"), std::string::npos) << error.what();
+  }
+  try {
+    confusion(indices({0, 0, 5}), indices({kUnknownLabel, 0, 1}), 2, 2);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("point 2"), std::string::npos) << error.what();
+  }
+}
+
 TEST(ClusteringScores, SurestPointOfAllNamesItsCluster) {
   // Points 0 and 1 are in cluster 0, whose surest point is 1 (label 1); points 2 and 3 in cluster
   // 1, surest 2 (label 0). Cluster 2 has no points of its own.

@@ -148,21 +148,23 @@ WeightedBound weighted_bound(Model& model, const Dataset& data, const EvaluateOp
   const auto x = of_all ? data.x : some_rows(data.x, options.importance_points);  // [n, D]
   double apart = 0;  // the bound of all points less theirs
   double f_s = elbo;
+  json figures = {{"importance_samples", S}};
   if (S > 1 || sum_clusters) {
     const PrecisionScope scope(
         precision_for("evaluate.precision", options.precision, data.x.device()));
     if (x.size(0) < data.x.size(0)) apart = elbo - bound_of_few(model, x, generator);
     f_s = apart + log_likelihood(model, x, S, generator, sum_clusters, progress);
     require_finite(f_s, "the log-likelihood", data);
+    if (S > kFewSamples) {
+      auto of_few = make_generator(derive_seed(seed, "few samples"), data.x.device());
+      const double f_few =
+          apart + log_likelihood(model, x, kFewSamples, of_few, sum_clusters, progress);
+      figures["few"] = {{"value", f_few - log_volume}, {"importance_samples", kFewSamples}};
+    }
   }
-  json figures = {{"value", f_s - log_volume}, {"importance_samples", S}};
+  figures["value"] = f_s - log_volume;
   if (sum_clusters) figures["sum_clusters"] = true;
   if (!of_all) figures["points"] = x.size(0);
-  if (S > kFewSamples) {
-    auto of_few = make_generator(derive_seed(seed, "few samples"), data.x.device());
-    const double f_few = apart + log_likelihood(model, x, kFewSamples, of_few, sum_clusters);
-    figures["few"] = {{"value", f_few - log_volume}, {"importance_samples", kFewSamples}};
-  }
   return {f_s, figures};
 }
 

@@ -74,17 +74,21 @@ void Estimator::begin_epoch(int64_t epoch) {
 torch::Tensor ClusterDraws::expectation(const torch::Tensor& f, int64_t trailing) const {
   if (f.dim() - trailing < weight.dim()) return f;
   if (f.size(0) == 1 && weight.size(0) > 1) return f.squeeze(0);
-  auto weights = weight;
-  for (int64_t i = 0; i < trailing; ++i) weights = weights.unsqueeze(-1);
+  const auto over_all = [trailing](torch::Tensor of_points) {  // as wide as f
+    for (int64_t i = 0; i < trailing; ++i) of_points = of_points.unsqueeze(-1);
+    return of_points;
+  };
+  const auto weights = over_all(weight);
   if (!log_q_drawn.defined()) return (weights * f).sum(0);
   const int64_t last = weight.size(0) - 1;
-  const auto summed = (weight.slice(0, 0, last) * f.slice(0, 0, last)).sum(0);  // [B]
-  const auto rest = weight[last];                                               // q(not summed)
+  const auto summed = (weights.slice(0, 0, last) * f.slice(0, 0, last)).sum(0);  // [B, ...]
+  const auto rest = weights[last];                                               // q(not summed)
   const auto rest_now = rest.detach();
   // Σ_rest ∇q_k f_k = E_rest[q(rest) ∇log q_k f_k]; what the summed clusters give on average stands
   // in for f as far as it can, b ∇q(rest) + E_rest[q(rest) ∇log q_k (f_k − b)], for less variance.
-  const auto baseline = (summed / weight.slice(0, 0, last).sum(0)).detach();
-  const auto score = log_q_drawn - log_q_drawn.detach();  // zero, with the gradient of log q
+  const auto baseline = (summed / weights.slice(0, 0, last).sum(0)).detach();
+  const auto log_q = over_all(log_q_drawn);
+  const auto score = log_q - log_q.detach();  // zero, with the gradient of log q
   return summed + rest_now * f[last] + baseline * (rest - rest_now) +
          rest_now * (f[last].detach() - baseline) * score;
 }

@@ -35,6 +35,9 @@ Estimate estimate(const std::string& kind, int64_t rows, int64_t summed) {
                      .expand({draws.y.size(0), rows});  // [C, B]
   const auto value = draws.expectation(f);
   EXPECT_EQ(value.sizes(), (std::vector<int64_t>{rows}));
+  // Of each of several values a point has.
+  const auto both = draws.expectation(torch::stack({f, 2 * f}, -1), /*trailing=*/1);  // [B, 2]
+  EXPECT_TRUE(torch::allclose(both, torch::stack({value, 2 * value}, -1)));
   value.sum().backward();
   return {value.mean().item<double>(), logits.grad().mean(0), f_of.grad() / rows,
           value.std().item<double>(), logits.grad().std(0).max().item<double>()};

@@ -205,15 +205,16 @@ Bound TrainingStep::labelled_terms() {
 
 void TrainingStep::take_gradient(const Bound& bound, const Bound& labelled) {
   const auto with_labels = [&](const torch::Tensor& of_all) {
-    return labelled.terms.empty() ? of_all : of_all + cost(labelled, weights_);
+    const auto all = labelled.terms.empty() ? of_all : of_all + cost(labelled, weights_);
+    all.backward();
   };
   switch (objective()) {
     case Objective::elbo:
-      return with_labels(cost(bound, weights_)).backward();
+      return with_labels(cost(bound, weights_));
     case Objective::iwae:
-      return with_labels(importance_weighted_cost(bound, weights_)).backward();
+      return with_labels(importance_weighted_cost(bound, weights_));
     case Objective::doubly_reparameterised_iwae:
-      return doubly_reparameterised_cost(bound, weights_, path_scale_).backward();
+      return with_labels(doubly_reparameterised_cost(bound, weights_, path_scale_));
   }
 }
 

@@ -312,9 +312,12 @@ void Trainer::end_restart(const EpochLog& log) {
     for (TrainingObserver* observer : observers_) observer->keep_restart(*best_restart_);
   }
   if (!restarts_are_over()) return begin_restart(standing_.restart + 1);
+  // Of all restarts, unlike what the best one is resumed with.
   const std::vector<double> bounds = restart_bounds_;
+  const double seconds = seconds_;
   resume(*best_restart_, "the best restart");
   restart_bounds_ = bounds;
+  seconds_ = seconds;
   const double highest = *std::max_element(bounds.begin(), bounds.end());
   for (TrainingObserver* observer : observers_) {
     observer->choose_restart(standing_.restart + 1, highest, starts_);

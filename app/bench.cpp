@@ -183,8 +183,10 @@ void add_bench(CLI::App& app) {
           "train with each of several values of a setting, and say which to take: how high "
           "the bound is, how many clusters are told apart, how far seeds agree on them")
       ->type_name("KEY=V1,V2,...");
-  command->add_option("--labels", arguments->labels,
-                      "labels to compare clusters with: a file, or a column of the table");
+  command->add_option(
+      "--labels", arguments->labels,
+      "labels to compare clusters with, or to learn from: a file, or a column of the "
+      "table");
   command->add_option("--seeds", arguments->seeds, "seeds 1 to this, whatever the files say")
       ->check(counts())
       ->capture_default_str();

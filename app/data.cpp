@@ -18,8 +18,8 @@ void add_data(CLI::App& app) {
       }
       clade::DataOptions options;
       std::printf(
-          "\nOwn data: .npy, .npz, .mat, .h5ad, .csv, .tsv and IDX files, but for .mat and .h5ad\n"
-          "also .gz, and folders of PNG and JPEG images.\nClusters start from the graph of "
+          "\nOwn data: .npy, .npz, .mat, .h5ad, .csv, .tsv and IDX files (all but .mat and .h5ad\n"
+          "also gzipped), and folders of PNG and JPEG images.\nClusters start from the graph of "
           "nearest neighbours, for tables, digits, cells. --start\nautoencoder+neighbours is for "
           "photographs, whose raw values say little; --start none for the bound\nalone, as papers "
           "have it. k-means is faster, and enough for round groups. Figures of each:\n"

@@ -72,8 +72,9 @@ void add_evaluate(CLI::App& app) {
       ->check(counts());
   command->add_flag("--sum-clusters", arguments->sum_clusters,
                     "sum every cluster inside each weight: a tighter bound, at K times the cost");
-  auto* split = command->add_option("--split", arguments->split, "test, validation or train")
-                    ->check(CLI::IsMember({"test", "validation", "train"}));
+  auto* split =
+      command->add_option("--split", arguments->split, "test (default), validation or train")
+          ->check(CLI::IsMember({"test", "validation", "train"}));
   auto* data = command
                    ->add_option("--data", arguments->data,
                                 "other points: a file, a folder of images or a named set")

@@ -267,13 +267,13 @@ void add_generate(CLI::App& app) {
       ->allow_extra_args(false);
   command->add_option(
       "--grid", arguments->grid,
-      "a latent, drawn from N(0, I), that moves from left to right, in a row for each "
-      "cluster or --count rows, with all else alike; of two units, in one row asked "
-      "for, both move. Shows means");
+      "NAME of a latent with p = N(0, I): each row moves it from low to high and keeps all else "
+      "(a row a cluster, or --count rows); with --count 1 a latent of two units becomes a "
+      "plane. Writes means");
   command->add_flag("--fix-others,!--vary-others", arguments->fix_others,
-                    "draw what is not given once for all points: only the layers that clusters "
-                    "given shape differ from point to point, as they do by default if a cluster of "
-                    "a ladder (vlac) is given; or draw it anew for each");
+                    "draw latents that are not given once for all points, so that only the layer "
+                    "of a given cluster varies (the default on a ladder, vlac); or anew for each "
+                    "point");
   command
       ->add_flag("--random", arguments->random,
                  "from the whole model; without a cluster or this, from each cluster")

@@ -22,8 +22,10 @@ void add_models(CLI::App& app) {
     clade::TrainOptions train;
     clade::EvaluateOptions evaluate;
     std::printf(
-        "%s: %s\nSettings of [model], with their defaults:\n\n%s\nof [train]:\n\n%s\nof "
-        "[evaluate]:\n\n%s",
+        "%s: %s\nDefaults are those of experiment files. clade train DATA chooses sizes, epochs, "
+        "rate, "
+        "warm-up, start and\nhold to fit the data, and says which; --set wins.\n\nSettings of "
+        "[model]:\n\n%s\nof [train]:\n\n%s\nof [evaluate]:\n\n%s",
         model.name.c_str(), model.summary.c_str(), clade::describe(*model.options()).c_str(),
         clade::describe(train).c_str(), clade::describe(evaluate).c_str());
   });

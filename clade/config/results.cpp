@@ -306,8 +306,11 @@ std::string table_of_bounds(const json& results) {
 std::string table_of_clusters(const json& results) {
   std::string text =
       "\nClusters of the test points against their labels, which no choice depends on. Told apart: "
-      "e to the mutual information\nof point and cluster, 1 if every point belongs to all alike. † "
-      "Trained to `train.epochs`, not stopped early.\n\n";
+      "e to the mutual information\nof point and cluster, 1 if every point belongs to all alike. "
+      "In "
+      "use: that hold a point. Above an even share: with q(y) ≥ 1/K.\nShared by labels: among the "
+      "five most probable of more than one label. † Trained to `train.epochs`, not stopped "
+      "early.\n\n";
   text += heading({"experiment", "accuracy one-to-one / majority / most confident", "NMI",
                    "clusters in use", "told apart", "above an even share", "shared by labels",
                    "epochs", "training", "machine", "date", "version"});

@@ -344,8 +344,9 @@ TEST(Gmvae, NetworksOfImagesAreThoseOfTheAppendix) {
   const Gmvae svhn(options, data_parent({32, 32, 3}), generator);
   EXPECT_EQ(sizes_of(svhn, "hidden_given_x"),
             (Sizes{{64, 3, 4, 4}, {128, 64, 4, 4}, {256, 128, 4, 4}, {500, 256 * 4 * 4}}));
-  EXPECT_EQ(sizes_of(svhn, "p_x_given_z"),
-            (Sizes{{500, 200}, {256 * 4 * 4, 500}, {128, 256, 4, 4}, {64, 128, 4, 4}, {3, 64, 4, 4}}));
+  EXPECT_EQ(
+      sizes_of(svhn, "p_x_given_z"),
+      (Sizes{{500, 200}, {256 * 4 * 4, 500}, {128, 256, 4, 4}, {64, 128, 4, 4}, {3, 64, 4, 4}}));
 }
 
 }  // namespace

@@ -11,7 +11,11 @@ namespace clade {
 std::vector<Option> HvaeOptions::options() {
   const std::vector<Option> own = {{"latent1", &latent1, "size of z1, the layer next to the data"},
                                    {"latent2", &latent2, "size of z2, the layer above it"}};
-  return joined({ModelOptions::options(), own, trunk.options(), prior.options()});
+  auto hidden = trunk.options();
+  for (Option& option : hidden) {
+    if (option.name == "layers") option.help = "widths of the hidden layers, from the data on";
+  }
+  return joined({ModelOptions::options(), own, hidden, prior.options()});
 }
 
 void HvaeOptions::validate() const {

@@ -38,7 +38,8 @@ std::vector<Option> TrunkOptions::options() {
       {"layers", &layers,
        "hidden layers, from the data on: widths, before which images may have convolutions, as in "
        "[\"16c5\", \"64c4s2p1\", 500]: 16 channels of 5 x 5 pixels, then 64 of 4 x 4 with stride 2 "
-       "and padding 1; what decodes images has them backwards",
+       "and padding 1 (16c5same: padded so that the map keeps its size); what decodes images has "
+       "them backwards",
        "hidden"},
       {"activation", &activation, "of layers that are not gated: " + one_of(activations())},
       {"batch_norm", &batch_norm, "batch normalisation between a layer's sum and its activation"},

@@ -86,7 +86,8 @@ std::vector<Option> TrainOptions::options() {
        "their mean, iwae the logarithm of their mean weight"},
       {"gradient", &gradient,
        "of iwae: standard; or doubly_reparameterised, which has less variance for q, and still "
-       "less with more samples (Tucker et al. 2019)"},
+       "less with more samples (Tucker et al. 2019); refused if p and q share parameters (lvae, "
+       "vampprior) and for relaxed clusters"},
       {"label_weight", &label_weight,
        "of models that learn from labels: what the losses on labels weigh, see label_scale"},
       {"label_scale", &label_scale,

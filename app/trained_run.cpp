@@ -119,7 +119,7 @@ void evaluate_split(const TrainedRun& run, const std::string& name, const clade:
   if (data.size() == 0) return;
   const StopOnInterrupt stop;
   clade::ProgressLine line;
-  auto metrics = clade::evaluate(
+  nlohmann::json metrics = clade::evaluate(
       *run.trained.model, data, options, run.seed(),
       [&](int64_t done, int64_t total) {
         line.show(name + ", points", done, total);

@@ -65,30 +65,21 @@ std::vector<double> numbers(const torch::Tensor& of_units) {  // [d] float64
   return {here.data_ptr<double>(), here.data_ptr<double>() + here.numel()};
 }
 
-// What one discrete latent is measured by. q_y: [N, K]; assigned: the same as `clade cluster`
-// draws it, where it depends on draws.
-json cluster_figures(const torch::Tensor& q_y, const torch::Tensor& assigned, const Dataset& data) {
-  const ClusterUse use = cluster_use(q_y.mean(0));
-  json figures = {{"clusters", q_y.size(1)},
-                  {"confidence", std::get<0>(q_y.max(1)).mean().item<double>()},
-                  {"clusters_in_use", clusters_in_use(assigned)},
-                  {"clusters_above_even_share", use.above_even_share},
-                  {"cluster_entropy", use.cluster_entropy},
-                  {"effective_clusters", use.effective_clusters},
-                  {"clusters_told_apart", clusters_told_apart(q_y)},
-                  {"largest_cluster", use.largest_cluster}};
-  if (!data.labelled() || q_y.size(1) == 1) return figures;
-  const ClusteringScores scores = score_clusters(q_y, data.labels);
+// q_y: [N, K]; assigned: the same as `clade cluster` draws it, where it depends on draws.
+ClusterMetrics cluster_metrics(const torch::Tensor& q_y, const torch::Tensor& assigned,
+                               const Dataset& data) {
+  ClusterMetrics metrics;
+  metrics.clusters = q_y.size(1);
+  metrics.confidence = std::get<0>(q_y.max(1)).mean().item<double>();
+  metrics.in_use = clusters_in_use(assigned);
+  metrics.use = cluster_use(q_y.mean(0));
+  metrics.told_apart = clusters_told_apart(q_y);
+  if (!data.labelled() || metrics.clusters == 1) return metrics;
+  metrics.labelled = labelled_rows(data.labels).size(0);
+  metrics.scores = score_clusters(q_y, data.labels);
   const auto strongest = strongest_of_label(posterior_given_label(q_y, data.labels));
-  figures["clustering"] = {{"acc_hungarian", scores.acc_hungarian},
-                           {"acc_majority", scores.acc_majority},
-                           {"acc_most_confident", scores.acc_most_confident},
-                           {"nmi", scores.nmi},
-                           {"ari", scores.ari},
-                           {"label_shared_clusters", shared_by_labels(strongest).size()}};
-  const int64_t labelled = labelled_rows(data.labels).size(0);
-  if (labelled < data.size()) figures["clustering"]["points"] = labelled;
-  return figures;
+  metrics.label_shared = static_cast<int64_t>(shared_by_labels(strongest).size());
+  return metrics;
 }
 
 // The points whose label is one of the `classes` that the model learned, [n] int64.
@@ -98,14 +89,14 @@ torch::Tensor rows_of_classes(const Dataset& data, int64_t classes) {
 }
 
 // How often the classifiers are wrong about the points `rows`, [n] int64, of `data`.
-json classification(Model& model, const Dataset& data, const torch::Tensor& rows,
-                    Generator& generator) {
+Classification classification(Model& model, const Dataset& data, const torch::Tensor& rows,
+                              Generator& generator) {
   const auto labels = data.labels.index_select(0, rows);
-  json figures = {{"points", rows.size(0)}};
+  Classification figures = {rows.size(0), {}};
   for (const auto& [name, probabilities] :
        classifiers(model, data.x.index_select(0, rows), generator)) {
     const auto wrong = probabilities.argmax(1).ne(labels).to(torch::kFloat64);
-    figures["error"][name] = wrong.mean().item<double>();
+    figures.error.emplace_back(name, wrong.mean().item<double>());
   }
   return figures;
 }
@@ -132,120 +123,95 @@ double bound_of_few(Model& model, const torch::Tensor& x, Generator& generator) 
   return bound;
 }
 
-/// The importance-weighted bound F_S, nats per data point.
-struct WeightedBound {
-  double value;  // of standardised values
-  json figures;  // in the data's units
-};
-
-/// Of all points; or what some gain over their bound, added to that of all, `elbo`.
-WeightedBound weighted_bound(Model& model, const Dataset& data, const EvaluateOptions& options,
-                             double elbo, double log_volume, uint64_t seed, Generator& generator,
+/// F_S of what the model reads: of all points; or what some gain over their bound, added to that of
+/// all, `elbo`.
+LogLikelihood weighted_bound(Model& model, const Dataset& data, const EvaluateOptions& options,
+                             double elbo, uint64_t seed, Generator& generator,
                              const Progress& progress) {
   const int64_t S = options.importance_samples;
-  const bool sum_clusters = options.sum_clusters && model.decodings() > 1;  // if there are any
+  LogLikelihood f_s;
+  f_s.value = elbo;
+  f_s.importance_samples = S;
+  f_s.sum_clusters = options.sum_clusters && model.decodings() > 1;  // if there are any
   const bool of_all = options.importance_points == 0;
   const auto x = of_all ? data.x : some_rows(data.x, options.importance_points);  // [n, D]
-  double apart = 0;  // the bound of all points less theirs
-  double f_s = elbo;
-  json figures = {{"importance_samples", S}};
-  if (S > 1 || sum_clusters) {
-    const PrecisionScope scope(
-        precision_for("evaluate.precision", options.precision, data.x.device()));
-    if (x.size(0) < data.x.size(0)) apart = elbo - bound_of_few(model, x, generator);
-    f_s = apart + log_likelihood(model, x, S, generator, sum_clusters, progress);
-    require_finite(f_s, "the log-likelihood", data);
-    if (S > kFewSamples) {
-      auto of_few = make_generator(derive_seed(seed, "few samples"), data.x.device());
-      const double f_few =
-          apart + log_likelihood(model, x, kFewSamples, of_few, sum_clusters, progress);
-      figures["few"] = {{"value", f_few - log_volume}, {"importance_samples", kFewSamples}};
-    }
+  if (!of_all) f_s.points = x.size(0);
+  if (S == 1 && !f_s.sum_clusters) return f_s;
+  const PrecisionScope scope(
+      precision_for("evaluate.precision", options.precision, data.x.device()));
+  // The bound of all points less theirs.
+  const double apart = x.size(0) < data.x.size(0) ? elbo - bound_of_few(model, x, generator) : 0;
+  f_s.value = apart + log_likelihood(model, x, S, generator, f_s.sum_clusters, progress);
+  require_finite(f_s.value, "the log-likelihood", data);
+  if (S > kFewSamples) {
+    auto of_few = make_generator(derive_seed(seed, "few samples"), data.x.device());
+    f_s.few = apart + log_likelihood(model, x, kFewSamples, of_few, f_s.sum_clusters, progress);
   }
-  figures["value"] = f_s - log_volume;
-  if (sum_clusters) figures["sum_clusters"] = true;
-  if (!of_all) figures["points"] = x.size(0);
-  return {f_s, figures};
+  return f_s;
 }
 
 /// Of the layers, and of the clusters against the labels.
-json posterior_figures(Model& model, const Dataset& data, uint64_t seed, Generator& generator) {
-  json figures;
+void measure_posteriors(Model& model, const Dataset& data, uint64_t seed, Generator& generator,
+                        Metrics& metrics) {
   const Posteriors q = posteriors(model, data.x, generator);
   for (const LayerSummary& layer : q.layers) {
-    figures["active_units"][layer.name] = layer.active_units;
-    figures["units"][layer.name] = layer.means.size(1);
-    figures["layer_kl"][layer.name] = layer.divergence;
-    figures["unit_kl"][layer.name] = numbers(layer.unit_divergence);
+    metrics.layers.push_back(
+        {layer.name, layer.divergence, numbers(layer.unit_divergence), layer.active_units});
   }
   const auto assigned = assignment(model, data.x, seed);
   const size_t main = model.main_discrete();
-  figures.update(cluster_figures(q.clusters[main], assigned[main], data));
-  if (const auto several = model.clusterings(); several.size() > 1) {
-    for (const size_t l : several) {
-      figures["latents"][model.discrete()[l].name] =
-          cluster_figures(q.clusters[l], assigned[l], data);
-    }
+  metrics.clusters = cluster_metrics(q.clusters[main], assigned[main], data);
+  const auto several = model.clusterings();
+  if (several.size() < 2) return;
+  for (const size_t l : several) {
+    metrics.latents.emplace_back(model.discrete()[l].name,
+                                 cluster_metrics(q.clusters[l], assigned[l], data));
   }
-  return figures;
 }
 
 }  // namespace
 
-json evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
-              const Progress& progress, std::optional<double> log_volume, int64_t classes) {
+Metrics evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
+                 const Progress& progress, std::optional<double> log_volume, int64_t classes) {
   const auto start = std::chrono::steady_clock::now();
   Generator generator = make_generator(derive_seed(seed, "evaluation"), data.x.device());
-  json metrics;
+  Metrics metrics;
+  metrics.points = data.size();
+  metrics.log_volume = log_volume;
+  const double volume = log_volume.value_or(0);
 
   const MeanBound mean = mean_bound(model, data.x, generator);
   require_finite(mean.elbo, "the bound", data);
-  const double volume = log_volume.value_or(0);
-  const MeanBound in_units = mean.less(volume);
-  metrics["elbo"] = in_units.elbo;
+  metrics.bound = mean.less(volume);
   if (data.shape.size() > 1) {
-    const double bits = in_units.elbo / std::numbers::ln2;
-    metrics["bits_per_dimension"] = -bits / static_cast<double>(data.features());
+    const double bits = metrics.bound.elbo / std::numbers::ln2;
+    metrics.bits_per_dimension = -bits / static_cast<double>(data.features());
   }
-  for (const auto& [name, value] : in_units.terms) metrics["terms"][name] = value;
-  const WeightedBound weighted =
-      weighted_bound(model, data, options, mean.elbo, volume, seed, generator, progress);
-  metrics["log_likelihood"] = weighted.figures;
-  if (log_volume) {
-    metrics["log_volume"] = volume;
-    metrics["standardised"] = {{"elbo", mean.elbo}, {"log_likelihood", weighted.value}};
-  }
-  if (const auto features = model.features_at_least_deviation()) {
-    metrics["features_at_least_deviation"] = *features;
-  }
+  LogLikelihood& f_s = metrics.log_likelihood;
+  f_s = weighted_bound(model, data, options, mean.elbo, seed, generator, progress);
+  if (log_volume) metrics.standardised = {mean.elbo, f_s.value};
+  f_s.value -= volume;
+  if (f_s.few) *f_s.few -= volume;
+  metrics.features_at_least_deviation = model.features_at_least_deviation();
 
-  metrics.update(posterior_figures(model, data, seed, generator));
+  measure_posteriors(model, data, seed, generator, metrics);
   const auto known = rows_of_classes(data, classes);  // [n]
-  if (known.size(0) > 0) {
-    metrics["classification"] = classification(model, data, known, generator);
-  }
+  if (known.size(0) > 0) metrics.classification = classification(model, data, known, generator);
   if (const auto relaxed = mean_relaxed_bound(model, data.x, generator)) {
-    metrics["relaxed_elbo"] = relaxed->elbo - volume;
+    metrics.relaxed_elbo = relaxed->elbo - volume;
   }
   // By the same draws, for their difference is often less than the noise of either.
   Generator same = make_generator(derive_seed(seed, "evaluation"), data.x.device());
   if (const auto looser = mean_looser_bound(model, data.x, same)) {
-    metrics["looser_elbo"] = looser->elbo - volume;
+    metrics.looser_elbo = looser->elbo - volume;
   }
-  if (const auto parts = information_of(model, data.x, generator)) {
-    metrics["information"] = {{"mutual_information", parts->mutual_information},
-                              {"aggregated_kl", parts->aggregated_kl},
-                              {"cluster_entropy", parts->cluster_entropy},
-                              {"log_clusters", parts->log_clusters}};
-  }
+  metrics.information = information_of(model, data.x, generator);
   if (data.features() == 1) {
     // Of one feature the volume is its unit.
-    metrics["generation"] = one_dimension(model, data, generator, std::exp(volume));
+    metrics.generation = one_dimension(model, data, generator, std::exp(volume));
   }
   require_finite(metrics, "", data);
-  metrics["points"] = data.size();
-  metrics["seconds"] =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  metrics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return metrics;
 }
 

@@ -36,7 +36,7 @@ double wasserstein_1(const torch::Tensor& a, const torch::Tensor& b) {
       .item<double>();
 }
 
-nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& generator, double unit) {
+OneDimension one_dimension(Model& model, const Dataset& data, Generator& generator, double unit) {
   const EvaluationMode evaluation(model);
   const auto truth = data.x.squeeze(1);  // [N]
   const int64_t N = data.size(), draws = N * std::max<int64_t>(1, kDraws / N);
@@ -45,14 +45,13 @@ nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& gener
         ->sample(generator)
         .squeeze(1);  // [n]
   };
-  nlohmann::json figures;
-  figures["wasserstein_1"] = unit * wasserstein_1(truth, draw(draws, {}));
-  double floor = 0;
+  OneDimension figures;
+  figures.wasserstein_1 = unit * wasserstein_1(truth, draw(draws, {}));
   for (int64_t i = 0; i < kResamplings; ++i) {
     const auto rows = random_rows(N, N, truth.device(), generator);
-    floor += unit * wasserstein_1(truth, truth.index_select(0, rows)) / kResamplings;
+    figures.wasserstein_1_floor +=
+        unit * wasserstein_1(truth, truth.index_select(0, rows)) / kResamplings;
   }
-  figures["wasserstein_1_floor"] = floor;
   const int64_t K = model.clusters();
   if (K == 1) return figures;
 
@@ -73,10 +72,10 @@ nlohmann::json one_dimension(Model& model, const Dataset& data, Generator& gener
     const auto chosen =
         torch::randperm(K * of_each, generator, torch::dtype(torch::kInt64).device(truth.device()))
             .slice(0, 0, draws);
-    figures["wasserstein_1_uniform"] =
+    figures.wasserstein_1_uniform =
         unit * wasserstein_1(truth, torch::cat(of_clusters).index_select(0, chosen));
   }
-  if (modes.defined()) figures["wrong_mode_share"] = wrong;
+  if (modes.defined()) figures.wrong_mode_share = wrong;
   return figures;
 }
 

@@ -56,17 +56,17 @@ TEST(OneDimension, WeighsWrongModesAsTheModelDrawsClusters) {
   auto generator = make_generator(2);
   TwoModes by_q_y(true), by_p_z(false);
   auto figures = one_dimension(by_q_y, data, generator);
-  EXPECT_NEAR(figures.at("wrong_mode_share"), 0.75 * 0.5, 1e-3);
+  EXPECT_NEAR(*figures.wrong_mode_share, 0.75 * 0.5, 1e-3);
   // 3/8 of the draws are at 1 where 4/10 of the data are; with every cluster alike, 1/4.
-  EXPECT_NEAR(figures.at("wasserstein_1"), 2 * (0.4 - 0.375), 0.01);
-  EXPECT_NEAR(figures.at("wasserstein_1_uniform"), 2 * (0.4 - 0.25), 0.01);
+  EXPECT_NEAR(figures.wasserstein_1, 2 * (0.4 - 0.375), 0.01);
+  EXPECT_NEAR(*figures.wasserstein_1_uniform, 2 * (0.4 - 0.25), 0.01);
   // Twice the mean distance of a binomial share from its mean.
-  EXPECT_NEAR(figures.at("wasserstein_1_floor"), 2 * std::sqrt(2 * 0.24 / (M_PI * 1000)), 0.01);
+  EXPECT_NEAR(figures.wasserstein_1_floor, 2 * std::sqrt(2 * 0.24 / (M_PI * 1000)), 0.01);
 
   figures = one_dimension(by_p_z, data, generator);
-  EXPECT_NEAR(figures.at("wrong_mode_share"), 0.5 * 0.5, 1e-3);
-  EXPECT_NEAR(figures.at("wasserstein_1"), 2 * (0.4 - 0.25), 0.01);
-  EXPECT_FALSE(figures.contains("wasserstein_1_uniform"));
+  EXPECT_NEAR(*figures.wrong_mode_share, 0.5 * 0.5, 1e-3);
+  EXPECT_NEAR(figures.wasserstein_1, 2 * (0.4 - 0.25), 0.01);
+  EXPECT_FALSE(figures.wasserstein_1_uniform);
 }
 
 TEST(OneDimension, ModesAreOfLabelsThatArePresentAndKnown) {
@@ -78,9 +78,9 @@ TEST(OneDimension, ModesAreOfLabelsThatArePresentAndKnown) {
   data.labels.slice(0, 500, 700).fill_(kUnknownLabel);
   auto generator = make_generator(2);
   TwoModes model(true);
-  EXPECT_NEAR(one_dimension(model, data, generator).at("wrong_mode_share"), 0.75 * 0.5, 1e-3);
+  EXPECT_NEAR(*one_dimension(model, data, generator).wrong_mode_share, 0.75 * 0.5, 1e-3);
   data.labels.fill_(kUnknownLabel);
-  EXPECT_FALSE(one_dimension(model, data, generator).contains("wrong_mode_share"));
+  EXPECT_FALSE(one_dimension(model, data, generator).wrong_mode_share);
 }
 
 }  // namespace

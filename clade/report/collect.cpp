@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <sstream>
 
@@ -12,6 +13,7 @@
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/contrasts.h"
 #include "clade/evaluation/label_posteriors.h"
+#include "clade/evaluation/metrics.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/models/evaluation_mode.h"
 #include "clade/models/traversal.h"
@@ -41,14 +43,6 @@ constexpr int64_t kMisnamed = 40;
 constexpr int64_t kMeshSide = 15;
 constexpr int64_t kMeshDraws = 20000;  // whose quantiles are taken for the prior's
 constexpr size_t kMeshClusters = 10;
-
-std::string figure(double value, int decimals) {
-  std::ostringstream text;
-  text.setf(std::ios::fixed);
-  text.precision(decimals);
-  text << value;
-  return text.str();
-}
 
 /// The epochs of a log; of restarts, those of the one that went on, whose epochs are the last.
 std::vector<json> read_epochs(const std::filesystem::path& log) {
@@ -220,98 +214,19 @@ std::vector<Mesh> meshes_of(Model& model, std::vector<int64_t> strongest, Genera
   return {mesh};
 }
 
-/// `points`: of the split; `of` tells the discrete latent from others, ", y2".
-void add_scores(std::vector<Headline>& all, const json& scores, int64_t points,
-                const std::string& of) {
-  const auto percent = [&](const char* key) {
-    return figure(100 * scores.at(key).get<double>(), 1) + " %";
-  };
-  const int64_t labelled = scores.value("points", points);
-  const std::string among =
-      labelled < points ? ", of the " + std::to_string(labelled) + " points with a label" : "";
-  all.push_back({"Accuracy, one-to-one" + of, percent("acc_hungarian"),
-                 "Each cluster takes a label of its own, in the best way" + among + "."});
-  all.push_back({"Accuracy, majority" + of, percent("acc_majority"),
-                 "Each cluster takes the label most frequent in it" + among + "."});
-  if (scores.contains("acc_most_confident")) {
-    all.push_back(
-        {"Accuracy, most confident" + of, percent("acc_most_confident"),
-         "Each cluster takes the label of the point most sure to be in it" + among + "."});
-  }
-  all.push_back({"NMI" + of, figure(scores.at("nmi"), 3),
-                 "Shared information of clusters and labels" + among + ": 0 none, 1 all."});
-  if (scores.contains("ari")) {
-    all.push_back({"ARI" + of, figure(scores.at("ari"), 3),
-                   "Pairs of points that clusters and labels both put together" + among +
-                       ": 0 as many as by chance, 1 all."});
-  }
-}
-
-/// `figures`: of a discrete latent. Runs of earlier versions have no such figure.
-void add_told_apart(std::vector<Headline>& all, const json& figures, const std::string& of) {
-  const double clusters = figures.value("clusters", 0.0);
-  if (!figures.contains("clusters_told_apart") || clusters == 1) return;
-  all.push_back({"Clusters told apart" + of, figure(figures.at("clusters_told_apart"), 1),
-                 "Of " + figure(clusters, 0) +
-                     ": how many clusters of equal size the model tells apart for certain, in "
-                     "effect."});
-}
-
-/// `split`: what the figures are of.
-void add_errors(std::vector<Headline>& all, const json& figures, const std::string& split) {
-  const auto points = figures.at("points").get<int64_t>();
-  for (const auto& [name, error] : figures.at("error").items()) {
-    const auto share = error.get<double>();
-    const auto wrong = std::llround(share * static_cast<double>(points));
-    all.push_back({"Error of " + name, figure(100 * share, 2) + " %",
-                   "Of " + std::to_string(points) + " " + split + " points whose class is known, " +
-                       std::to_string(wrong) + (wrong == 1 ? " is" : " are") + " named wrongly."});
-  }
-}
-
+/// Figures with a sentence to them; of classes learned from labels their errors, in place of what
+/// their clusters are measured by.
 std::vector<Headline> headlines(const json& metrics) {
   std::vector<Headline> all;
-  const auto test = metrics.find(metrics.contains("test") ? "test" : "validation");
-  if (test == metrics.end()) return all;
-  const std::string where =
-      " on " + std::to_string(test->at("points").get<int64_t>()) + " " + test.key() + " points";
-  const std::string unit = test->contains("log_volume") ? ", a density in the data's units" : "";
-  all.push_back(
-      {"Bound", figure(test->at("elbo"), 2) + " nats",
-       "Lower bound on the log-likelihood of a point" + unit + where + "; higher is better."});
-  const auto& likelihood = test->at("log_likelihood");
-  if (const int64_t samples = likelihood.at("importance_samples"); samples > 1) {
-    all.push_back(
-        {"Log-likelihood", figure(likelihood.at("value"), 2) + " nats",
-         "Importance-weighted with " + std::to_string(samples) + " samples: a tighter bound."});
+  const auto split = metrics.find(metrics.contains("test") ? "test" : "validation");
+  if (split == metrics.end()) return all;
+  const bool classes = split->contains("classification");
+  for (const Figure& figure : figures_of(*split, split.key())) {
+    if (figure.says.empty() || (classes && figure.of == Figure::Of::clusters)) continue;
+    std::string label = figure.name;
+    label[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(label[0])));
+    all.push_back({label, figure.said(), figure.says});
   }
-  if (likelihood.contains("few")) {
-    const json& few = likelihood.at("few");
-    const auto samples = few.at("importance_samples").get<int64_t>();
-    all.push_back(
-        {"Log-likelihood, " + std::to_string(samples) + " samples",
-         figure(few.at("value"), 2) + " nats",
-         "The same with " + std::to_string(samples) + ": between the bound and that of many."});
-  }
-  if (test->contains("bits_per_dimension")) {
-    all.push_back({"Bits per dimension", figure(test->at("bits_per_dimension"), 3),
-                   "The bound in bits a number of an image, negative; lower is better."});
-  }
-  if (test->contains("classification")) {
-    add_errors(all, test->at("classification"), test.key());
-    return all;
-  }
-  const auto add = [&](const json& figures, const std::string& of) {
-    if (figures.contains("clustering")) {
-      add_scores(all, figures.at("clustering"), test->at("points"), of);
-    }
-    add_told_apart(all, figures, of);
-  };
-  if (!test->contains("latents")) {
-    add(*test, "");
-    return all;
-  }
-  for (const auto& [name, figures] : test->at("latents").items()) add(figures, ", " + name);
   return all;
 }
 

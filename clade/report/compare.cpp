@@ -11,7 +11,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/words.h"
-#include "clade/evaluation/evaluate.h"
+#include "clade/evaluation/metrics.h"
 #include "clade/formats/png.h"
 #include "clade/report/charts.h"
 #include "clade/report/clusters.h"
@@ -25,48 +25,6 @@ namespace {
 
 using nlohmann::json;
 
-struct Figure {
-  std::string name;
-  std::string pointer;
-  int decimals;
-};
-
-constexpr const char* kLogLikelihood = "/log_likelihood/value";
-
-const Figure kOfRun[] = {
-    {"bound", "/elbo", 2},
-    {"bound, of standardised values", "/standardised/elbo", 2},
-    {"bits per dimension", "/bits_per_dimension", 3},
-    {"log-likelihood, " + std::to_string(kFewSamples) + " samples", "/log_likelihood/few/value", 2},
-    {"log-likelihood", kLogLikelihood, 2},
-    {"error of q(y|x)", "/classification/error/q(y|x)", 4},
-    {"error of p(y|x)", "/classification/error/p(y|x)", 4},
-};
-
-/// Of a discrete latent: the main one, or, where there are several, each.
-const Figure kOfClusters[] = {
-    {"accuracy, one-to-one", "/clustering/acc_hungarian", 3},
-    {"accuracy, majority label", "/clustering/acc_majority", 3},
-    {"accuracy, most confident", "/clustering/acc_most_confident", 3},
-    {"NMI", "/clustering/nmi", 3},
-    {"ARI", "/clustering/ari", 3},
-    {"clusters in use", "/clusters_in_use", 0},
-    {"effective number of clusters", "/effective_clusters", 1},
-    {"clusters told apart", "/clusters_told_apart", 1},
-    {"clusters shared by labels", "/clustering/label_shared_clusters", 0},
-    {"largest cluster", "/largest_cluster", 3},
-};
-
-const Figure kOfGenerations[] = {
-    {"mutual information", "/information/mutual_information", 2},
-    {"aggregated KL", "/information/aggregated_kl", 2},
-    {"entropy of q(y)", "/cluster_entropy", 2},
-    {"Wasserstein-1", "/generation/wasserstein_1", 4},
-    {"Wasserstein-1 of a perfect model", "/generation/wasserstein_1_floor", 4},
-    {"Wasserstein-1, clusters alike", "/generation/wasserstein_1_uniform", 4},
-    {"wrong-mode share", "/generation/wrong_mode_share", 4},
-};
-
 /// What was measured on unseen points, or on whatever there is.
 const json& measured(const json& metrics) {
   static const json nothing = json::object();
@@ -76,58 +34,32 @@ const json& measured(const json& metrics) {
   return nothing;
 }
 
-/// The discrete latents of runs that have several, by name.
-std::set<std::string> latents_of(const std::vector<ComparedRun>& runs) {
-  std::set<std::string> names;
-  for (const ComparedRun& run : runs) {
-    const json& metrics = measured(run.metrics);
-    if (!metrics.contains("latents")) continue;
-    for (const auto& latent : metrics.at("latents").items()) names.insert(latent.key());
-  }
-  return names;
+bool has_several_latents(const ComparedRun& run) {
+  return measured(run.metrics).contains("latents");
 }
 
-/// The rows that a table of these runs may have.
-std::vector<Figure> figures_of(const std::vector<ComparedRun>& runs) {
-  std::vector<Figure> all(std::begin(kOfRun), std::end(kOfRun));
-  all.insert(all.end(), std::begin(kOfClusters), std::end(kOfClusters));
-  for (const std::string& latent : latents_of(runs)) {
-    const auto at = json::json_pointer("/latents") / latent;
-    for (const Figure& figure : kOfClusters) {
-      all.push_back(
-          {figure.name + ", " + latent, at.to_string() + figure.pointer, figure.decimals});
-    }
-  }
-  all.insert(all.end(), std::begin(kOfGenerations), std::end(kOfGenerations));
+/// The figures of a run beside others'. Of several discrete latents the one with most clusters is
+/// also there without a name, to be compared with that of runs that have one.
+std::vector<Figure> compared_figures(const ComparedRun& run) {
+  json metrics = measured(run.metrics);
+  if (metrics.empty()) return {};
+  std::vector<Figure> of_latents;
+  if (has_several_latents(run)) of_latents = figures_of(metrics, "");
+  std::erase_if(of_latents, [](const Figure& one) { return one.of != Figure::Of::clusters; });
+  metrics.erase("latents");
+  std::vector<Figure> all = figures_of(metrics, "");
+  all.insert(all.end(), of_latents.begin(), of_latents.end());
+  std::erase_if(all, [](const Figure& one) { return one.detail; });
   return all;
 }
 
-bool of_clusters(const Figure& figure) {
-  return std::any_of(std::begin(kOfClusters), std::end(kOfClusters),
-                     [&](const Figure& one) { return one.pointer == figure.pointer; });
+FigureTable compared_figures(const std::vector<ComparedRun>& runs) {
+  std::vector<std::vector<Figure>> columns;
+  for (const ComparedRun& run : runs) columns.push_back(compared_figures(run));
+  return side_by_side(columns);
 }
 
-/// "" where the run has no such figure.
-std::string value_of(const ComparedRun& run, const Figure& figure) {
-  const json& metrics = measured(run.metrics);
-  const json::json_pointer at(figure.pointer);
-  if (!metrics.contains(at) || !metrics.at(at).is_number()) return "";
-  if (figure.pointer == kLogLikelihood &&
-      metrics.at("/log_likelihood/importance_samples"_json_pointer) == 1) {
-    return "";  // the bound again
-  }
-  if (metrics.value("clusters", 2) == 1 && of_clusters(figure)) return "";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", figure.decimals, metrics.at(at).get<double>());
-  return text;
-}
-
-bool any_has(const std::vector<ComparedRun>& runs, const Figure& figure) {
-  return std::any_of(runs.begin(), runs.end(),
-                     [&](const ComparedRun& run) { return !value_of(run, figure).empty(); });
-}
-
-std::string table(const std::vector<ComparedRun>& runs) {
+std::string table(const std::vector<ComparedRun>& runs, const FigureTable& figures) {
   std::ostringstream html;
   html << "<section>\n<div class=\"scroll\" tabindex=\"0\">\n<table class=\"comparison\">\n<thead>"
           "<tr><th></th>";
@@ -135,24 +67,22 @@ std::string table(const std::vector<ComparedRun>& runs) {
     html << "<th scope=\"col\">" << escape(run.name) << "</th>";
   }
   html << "</tr></thead>\n<tbody>\n";
-  for (const Figure& figure : figures_of(runs)) {
-    if (!any_has(runs, figure)) continue;
-    html << "<tr><th scope=\"row\">" << escape(figure.name) << "</th>";
-    for (const ComparedRun& run : runs) html << "<td>" << value_of(run, figure) << "</td>";
+  for (const std::string& row : figures.rows) {
+    html << "<tr><th scope=\"row\">" << escape(row) << "</th>";
+    for (size_t i = 0; i < runs.size(); ++i) html << "<td>" << figures.cell(row, i, "") << "</td>";
     html << "</tr>\n";
   }
   html << "</tbody>\n</table>\n</div>\n</section>\n";
   return std::move(html).str();
 }
 
-std::string csv(const std::vector<ComparedRun>& runs) {
-  const std::vector<Figure> figures = figures_of(runs);
+std::string csv(const std::vector<ComparedRun>& runs, const FigureTable& figures) {
   std::ostringstream text;
   text << "run";
-  for (const Figure& figure : figures) text << "," << csv_text(figure.name);
-  for (const ComparedRun& run : runs) {
-    text << "\n" << csv_text(run.name);
-    for (const Figure& figure : figures) text << "," << value_of(run, figure);
+  for (const std::string& row : figures.rows) text << "," << csv_text(row);
+  for (size_t i = 0; i < runs.size(); ++i) {
+    text << "\n" << csv_text(runs[i].name);
+    for (const std::string& row : figures.rows) text << "," << figures.cell(row, i, "");
   }
   text << "\n";
   return std::move(text).str();
@@ -265,12 +195,12 @@ class ComparisonPage {
         << page_head("Runs side by side")
         << "<p class=\"summary\">Figures on test points, bounds in nats a point; samples are drawn "
            "from each model and not chosen."
-        << (latents_of(runs_).empty()
+        << (std::none_of(runs_.begin(), runs_.end(), has_several_latents)
                 ? ""
                 : " Of a run with several discrete latents each has its figures; those without a "
                   "name are of the one with most clusters.")
         << (said.empty() ? "" : " " + escape(said)) << "</p>\n</header>\n"
-        << table(runs_);
+        << table(runs_, compared_figures(runs_));
     curves();
     labels();
     scatters("Latents",
@@ -433,7 +363,7 @@ std::vector<std::string> write_comparison(const std::vector<ComparedRun>& runs,
   for (const ComparedRun& run : runs) {
     if (is_image(run.report.shape)) write_png(folder / sheet_name(run), sheet_of(run.report));
   }
-  write_atomically(folder / "comparison.csv", csv(runs));
+  write_atomically(folder / "comparison.csv", csv(runs, compared_figures(runs)));
   write_atomically(folder / "index.html", page);
   return write_charts(runs, by_labels, folder);
 }

@@ -39,6 +39,7 @@ torch::Tensor points_to_rank_among(const TrainedRun& run) {
 }
 
 void score(const ScoreArguments& arguments) {
+  require_csv(arguments.out);
   const TrainedRun run = open_run(arguments.run, arguments.device);
   const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
   const auto among =

@@ -265,6 +265,7 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
   EXPECT_EQ(metrics.at("data points.csv").at("clustering").at("points"), 120);
   EXPECT_EQ(run({"report", "some"}).code, 0);
   EXPECT_EQ(run({"cluster", "some", "points.csv", "--out", "c.csv"}).code, 0);
+  expect_refusal({"cluster", "some", "points.csv", "--out", "c.npy"}, {"c.npy", ".csv"});
   EXPECT_EQ(lines_of(read(folder_ / "c.csv")), 161);
 
   const auto learned = [&](const std::string& out, const std::string& budget) {

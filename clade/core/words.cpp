@@ -1,6 +1,7 @@
 #include "clade/core/words.h"
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 
 namespace clade {
@@ -132,6 +133,12 @@ std::string one_line(std::string_view text) {
     text.remove_prefix(length);
   }
   return without_middle(line);
+}
+
+std::string in_small_letters(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
 }
 
 void add_note(const std::string& note, std::string& notes) {

@@ -30,6 +30,9 @@ std::string one_line(std::string_view text);
 /// Adds one more note to others, "a; b"; an empty one adds nothing.
 void add_note(const std::string& note, std::string& notes);
 
+/// With the letters of ASCII small.
+std::string in_small_letters(std::string text);
+
 /// "'a', 'b'"; of more than `most` "'a', 'b' and 59 more".
 std::string quoted(const std::vector<std::string>& words, size_t most = 12);
 

@@ -18,12 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string in_small_letters(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 bool is_image_name(const fs::path& name) {
   const std::string end = in_small_letters(name.extension().string());
   return end == ".png" || end == ".jpg" || end == ".jpeg" || end == ".jpe" || end == ".jfif";

@@ -3,7 +3,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <optional>
 #include <set>
@@ -85,9 +84,8 @@ bool are_grey_colours(const torch::Tensor& values) {
 }
 
 /// The part that a folder of this name holds, if it is one of those that people call so.
-std::optional<Part> part_called(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+std::optional<Part> part_called(const std::string& folder) {
+  const std::string name = in_small_letters(folder);
   if (name == "train" || name == "training") return Part::kTrain;
   if (name == "val" || name == "valid" || name == "validation") return Part::kValidation;
   if (name == "test" || name == "testing") return Part::kTest;
@@ -125,7 +123,8 @@ std::vector<Place> places_of(const std::vector<fs::path>& files, const fs::path&
   }
   if (parts.size() < 2 || parts.count(Part::kTrain) == 0) {
     images.parts.clear();
-    return places;
+    // A part by itself is no class.
+    return folders.size() == 1 && divided.size() == places.size() ? divided : places;
   }
   add_note(names + " are its parts", images.note);
   if (divided.size() < places.size()) {

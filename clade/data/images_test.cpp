@@ -61,6 +61,41 @@ std::string flat(int width, int height, char level) {
                   std::string(static_cast<size_t>(width * height), level));
 }
 
+TEST(ImageFolder, APartByItselfIsNoClass) {
+  const TestFolder folder;
+  for (const char* name : {"train/a/1.png", "train/b/2.png"}) folder.write(name, flat(2, 1, '\5'));
+  const ImageFolder images = read_image_folder(folder.path(), {}, {});
+  EXPECT_EQ(images.classes, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(images.parts.empty());
+}
+
+TEST(ImageFolder, HasLabelsByTheNamesOfFiles) {
+  const TestFolder folder;
+  for (int i = 0; i < 12; ++i) {
+    folder.write("photos/" + std::to_string(i) + ".png", flat(2, 1, static_cast<char>(i)));
+  }
+  const auto labels = [&](const std::string& text) {
+    const Points points = read_points(folder.path("photos"), folder.write("labels.csv", text));
+    std::string said;
+    for (int64_t i = 0; i < 12; ++i) {
+      const auto label = points.labels[i].item<int64_t>();
+      said += label < 0 ? "-" : points.label_names[static_cast<size_t>(label)];
+    }
+    return said;
+  };
+  std::string by_file = "file,label\n", by_number = "id,label\n", some = "file,label\n";
+  for (int i = 11; i >= 0; --i) {
+    const std::string label = std::string(1, "xyz"[i % 3]) + "\n";
+    by_file += "photos/" + std::to_string(i) + ".png," + label;
+    by_number += std::to_string(i) + "," + label;
+    if (i < 3) some += std::to_string(i) + ".png," + label;
+  }
+  // In the order of their names: 0, 1, 10, 11, 2, …
+  EXPECT_EQ(labels(by_file), "xyyzzxyzxyzx");
+  EXPECT_EQ(labels(by_number), "xyyzzxyzxyzx");
+  EXPECT_EQ(labels(some), "xy--z-------");
+}
+
 TEST(ImageFolder, TakesItsFilesInOrderAndSubfoldersForClasses) {
   const TestFolder folder;
   for (const char* name :

@@ -51,7 +51,7 @@ const Column* find_labels(const Table& table, const RowIndex& rows) {
   const RowIndex index = row_index(columns[0].words);
   const bool unnamed = table.has_header && columns[0].written.empty();
   const bool is_index =
-      index.counts || (unnamed && are_apart(index.names)) || names_all(index, rows);
+      index.counts || (unnamed && are_apart(index.names)) || names_rows(index, rows);
   return is_index ? &columns[1] : nullptr;
 }
 
@@ -138,7 +138,7 @@ LabelFile parse_labels(const std::string& text, const std::string& where,
       reading.file.labels.erase(reading.file.labels.begin());
       return reading.file;
     }
-    if (size != wanted.n && !names_all(reading.file.index, wanted.rows)) continue;
+    if (size != wanted.n && !names_rows(reading.file.index, wanted.rows)) continue;
     if (!reading.has_header && size >= kMany && is_word(reading.first) &&
         !reading.first_occurs_below()) {
       add_note("'" + reading.first + "' in the first line of " + where +

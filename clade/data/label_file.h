@@ -23,7 +23,7 @@ struct WantedLabels {
 };
 
 /// Reads labels of `text`, a table of a column of them, and at most one before it that numbers or
-/// names the rows: all of `wanted.rows`, or by an empty header.
+/// names the rows: those of `wanted.rows` (see names_rows()), or by an empty header.
 ///
 /// The first line of words alone may be a header or a label, an empty line an unknown label or
 /// none: the number of labels wanted decides. What occurs below as a label is no header, but

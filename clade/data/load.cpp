@@ -398,6 +398,12 @@ Dataset load_points(const std::string& path, const std::string& labels,
                          ? ", or name the column of labels with --labels if there is one"
                          : ""));
   }
+  // Rows of as many numbers may be such points written flat; images of other sides are others.
+  if (points.shape.size() > 1 && shape.size() > 1 && points.shape != shape) {
+    throw DataError(path + ": points of size " + shape_text(points.shape) +
+                    ", the model was trained on " + shape_text(shape) + "; give such points" +
+                    (is_colour(shape) ? ", the colours last" : ""));
+  }
   points.shape = shape;
   if (preprocessing.fill.defined()) fill_missing(preprocessing.fill, points);
   if (const int64_t others = points_that_differ(points, preprocessing); others > 0) {
@@ -409,6 +415,7 @@ Dataset load_points(const std::string& path, const std::string& labels,
   if (preprocessing.binarise) cap_levels(preprocessing, points);
   Dataset data = take(points, all_indices(0, points.values.size(0)), preprocessing);
   if (preprocessing.binarise) data.x = binarised_once(data.x);
+  add_note(said_of_other_scale(points, data.x, preprocessing), data.note);
   return data;
 }
 

@@ -1067,6 +1067,66 @@ TEST(LoadPoints, AppliesTheModelsPreprocessing) {
       {"c.csv", "have 3 features", "trained on 2", "labels"});
 }
 
+TEST(LoadPoints, RefusesImagesOfOtherSidesThoughTheirNumbersAreAsMany) {
+  const TestFolder folder;
+  const Preprocessing levels{torch::zeros({8}), torch::full({8}, 255.0F), false};
+  const auto file = [&](std::initializer_list<uint32_t> shape) {
+    return folder.write("a.idx", idx_bytes(8, shape, std::string(16, '\7')));
+  };
+  EXPECT_EQ(load_points(file({2, 2, 4}), "", levels, {2, 4}).size(), 2);
+  EXPECT_EQ(load_points(file({2, 8}), "", levels, {2, 4}).size(), 2);  // written flat
+  expect_error<DataError>(
+      [&] {
+        load_points(file({2, 4, 2}), "", levels, {2, 4});
+      },
+      {"points of size 4x2", "trained on 2x4"});
+}
+
+TEST(LoadPoints, SaysThatAColumnIsInAnotherUnit) {
+  const TestFolder folder;
+  const Preprocessing how{torch::tensor({1.0F, 2.0F}), torch::tensor({2.0F, 4.0F}), false};
+  std::string metres = "a,b\n", millimetres = "a,b\n";
+  for (int i = 0; i < 12; ++i) {
+    metres += std::to_string(i % 3) + "," + std::to_string(i % 5) + "\n";
+    millimetres += std::to_string(i % 3) + "," + std::to_string(1000 + 1000 * (i % 5)) + "\n";
+  }
+  EXPECT_EQ(load_points(folder.write("a.csv", metres), "", how, {2}).note.find("deviations"),
+            std::string::npos);
+  EXPECT_NE(load_points(folder.write("b.csv", millimetres), "", how, {2})
+                .note.find("column 'b' lies over twenty deviations"),
+            std::string::npos);
+}
+
+TEST(LoadSplits, SaysWhatMayMeanMissing) {
+  const TestFolder folder;
+  const auto said = [&](const std::string& odd, int times) {
+    std::string text = "a,b\n";
+    for (int i = 0; i < 40; ++i) {
+      text += std::to_string(0.1 * i) + "," + (i < times ? odd : std::to_string(0.2 * i)) + "\n";
+    }
+    return load_splits(file_options(folder.write("a.csv", text)), 1).said;
+  };
+  EXPECT_NE(said("-999", 4).find("column 'b' is -999 in 4 of 40 rows"), std::string::npos)
+      << said("-999", 4);
+  for (const auto& [odd, times] : {std::pair{"-999", 1}, {"-998", 4}, {"9", 4}}) {
+    EXPECT_EQ(said(odd, times).find("missing"), std::string::npos) << odd;
+  }
+}
+
+TEST(LoadSplits, SaysThatPointsMayComeLast) {
+  const TestFolder folder;
+  const auto said = [&](std::initializer_list<uint32_t> shape) {
+    uint32_t size = 1;
+    for (const uint32_t side : shape) size *= side;
+    std::string bytes;
+    for (uint32_t i = 0; i < size; ++i) bytes += static_cast<char>(i * 7);
+    return load_splits(file_options(folder.write("a.idx", idx_bytes(8, shape, bytes))), 1).said;
+  };
+  EXPECT_NE(said({4, 4, 30}).find("30 images of 4x4, put the images first"), std::string::npos);
+  EXPECT_NE(said({3, 150}).find("150 points of 3 numbers, transpose"), std::string::npos);
+  EXPECT_EQ(said({30, 4, 4}).find(" if "), std::string::npos) << said({30, 4, 4});
+}
+
 TEST(LoadPoints, BinarisesAsTestDataAre) {
   const TestFolder folder;
   const auto all = [](double value) { return torch::full({4}, value); };

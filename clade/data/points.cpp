@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -92,6 +93,40 @@ void check_finite(const Points& points) {
                   (std::isnan(points.values[row][feature].item<double>())
                        ? " (data.missing = \"mean\" or \"drop\")"
                        : ""));
+}
+
+/// Says of the first feature whose least or largest value is -999 or the like, several times and
+/// far from all its others, and of how many more that is so.
+std::string said_of_marks_of_missing(const Points& points) {
+  constexpr std::array kMarks = {99, 999, 9999, 99999};
+  if (points.shape.size() > 1 || points.values.size(0) < 10) return "";
+  std::string said;
+  int64_t features = 0;
+  for (const bool least : {true, false}) {
+    const auto extreme =  // [D], NaN if a value is
+        (least ? points.values.amin(0) : points.values.amax(0)).to(torch::kFloat64);
+    auto marked = torch::zeros_like(extreme, torch::kBool);
+    for (const int mark : kMarks) marked.logical_or_(extreme.eq(least ? -mark : mark));
+    const auto candidates = marked.nonzero().squeeze(1).contiguous();  // [n]
+    for (int64_t i = 0; i < candidates.size(0); ++i) {
+      const auto feature = candidates[i].item<int64_t>();
+      const double mark = extreme[feature].item<double>();
+      const auto column = points.values.select(1, feature).to(torch::kFloat64);
+      const auto others = column.masked_select(column.ne(mark));
+      const int64_t count = column.eq(mark).sum().item<int64_t>();
+      if (count < 2 || others.numel() < 2) continue;
+      const double low = others.min().item<double>(), high = others.max().item<double>();
+      if ((least ? low - mark : mark - high) <= 2 * (high - low) || low == high) continue;
+      if (features++ > 0) continue;
+      std::ostringstream text;
+      text << feature_text(points, feature) << " is " << mark << " in " << count << " of "
+           << column.size(0) << " rows and far from that in all others";
+      said = text.str();
+    }
+  }
+  if (features == 0) return "";
+  if (features > 1) said += ", as " + std::to_string(features - 1) + " more are";
+  return said + "; if it means missing, leave such cells empty and set data.missing";
 }
 
 void flatten(const torch::Tensor& array, Points& points) {
@@ -237,7 +272,13 @@ LabelTexts read_single_file(const LabelsInside& labels, const TableReading& tabl
     points.index = row_index(read.array.rows);
     points.names = {"cell", std::move(read.array.rows)};
   }
-  if (points.values.is_floating_point()) points.table.missing = table.missing;
+  if (points.values.is_floating_point()) {
+    points.table.missing = table.missing;
+    // As in tables: no infinity is a number.
+    if (table.missing != "refuse") {
+      points.values = points.values.masked_fill(points.values.isinf(), std::nan(""));
+    }
+  }
   if (points.table.missing == "drop") drop_missing(read.labels, points);
   return std::move(read.labels);
 }
@@ -247,6 +288,7 @@ LabelTexts read_folder(const LabelsInside& labels, const ImageReading& reading,
   if (labels && !labels->empty()) refuse_labels(*labels);
   ImageFolder images = read_image_folder(points.name, reading, expected);
   flatten(images.values, points);
+  points.index = file_index(images.files);
   points.names = {"file", std::move(images.files)};
   points.note = images.note;
   points.images = reading;
@@ -261,9 +303,18 @@ std::vector<std::string> label_file_of(const std::string& labels,
   const bool all = !points.rows.defined();
   const int64_t n = all ? points.values.size(0) : points.rows_of_file;
   const LabelFile file = read_label_file(labels, {n, points.index, known}, points.note);
-  if (const auto rows = rows_by_name(points.index, file.index, labels)) {
-    add_note("labels are those of rows of the same name in " + labels, points.note);
-    return take_cells(file.labels, *rows);
+  if (const auto rows = rows_by_name(points.index, file.index, labels, /*some=*/true)) {
+    const bool files = points.index.of_what != RowIndex::Of::rows;
+    add_note("labels are those of " + std::string(files ? "files" : "rows") +
+                 " of the same name in " + labels,
+             points.note);
+    const auto lost = std::count(rows->begin(), rows->end(), kNoRow);
+    if (lost > 0) add_note(std::to_string(lost) + " points are not in it", points.note);
+    std::vector<std::string> texts;
+    for (const int64_t row : *rows) {
+      texts.push_back(row == kNoRow ? "" : file.labels.at(static_cast<size_t>(row)));
+    }
+    return texts;
   }
   if (all || static_cast<int64_t>(file.labels.size()) != n) return file.labels;
   return take_cells(file.labels, points.rows);
@@ -273,10 +324,12 @@ std::vector<std::string> label_file_of(const std::string& labels,
 
 std::string said_of_marks(const std::vector<std::string>& labels) {
   std::string said;
-  for (const char* word : {"NA", "N/A", "NULL", "None", "?"}) {
-    if (std::find(labels.begin(), labels.end(), word) == labels.end()) continue;
-    add_note("the label '" + std::string(word) +
-                 "' counts as a class; if it means unknown, leave it empty",
+  constexpr std::array kMarks = {"na",        "n/a",        "null",    "none",      "?",
+                                 "unlabeled", "unlabelled", "unknown", "unassigned"};
+  for (const std::string& label : labels) {
+    const std::string small = in_small_letters(label);
+    if (std::find(kMarks.begin(), kMarks.end(), small) == kMarks.end()) continue;
+    add_note("the label '" + label + "' counts as a class; if it means unknown, leave it empty",
              said);
   }
   return said;
@@ -344,6 +397,7 @@ Points read_points(const std::string& path, const std::string& labels,
                          : read_single_file(inside, table, known, points);
   check_finite(points);
   check_spread(points);
+  add_note(said_of_marks_of_missing(points), points.note);
   if (labels_are_a_file) label_texts = label_file_of(labels, known_labels, points);
   if (label_texts) {
     const bool one_more = static_cast<int64_t>(label_texts->size()) == points.values.size(0) + 1;

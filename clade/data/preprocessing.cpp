@@ -249,6 +249,21 @@ std::string levels_text(const std::vector<int64_t>& shape, const Levels& levels,
   return text;
 }
 
+/// What points come last in, if it looks like it: [H, W, N] with H = W, or far more features than
+/// points. "" otherwise.
+std::string said_of_order(const Points& points) {
+  constexpr int64_t kFew = 10, kManyTimes = 10;
+  const int64_t n = points.values.size(0), D = points.values.size(1);
+  const auto& shape = points.shape;
+  if (shape.size() == 2 && shape[0] == n && shape[1] > n) {
+    return " (if they are " + std::to_string(shape[1]) + " images of " + shape_text(std::vector<int64_t>{n, n}) +
+           ", put the images first: numpy.moveaxis(array, -1, 0))";
+  }
+  if (shape.size() != 1 || n >= kFew || D < kManyTimes * n) return "";
+  return " (if they are " + std::to_string(D) + " points of " + std::to_string(n) +
+         " numbers, transpose them)";
+}
+
 /// A fourth channel, or a second, is neither drawn nor meant to be learnt from; of more, as of
 /// MATLAB's [H, W, 3, N], the points may not even be points. Of colours that come first it is said.
 void refuse_channels(const Points& points) {
@@ -402,6 +417,22 @@ std::string said_of_constants(const Points& points, const Preprocessing& how, in
   return text;
 }
 
+std::string said_of_other_scale(const Points& points, const torch::Tensor& x,
+                                const Preprocessing& how) {
+  constexpr int64_t kPoints = 10;
+  constexpr double kDeviations = 20;
+  if (points.shape.size() > 1 || x.size(0) < kPoints || levels_read_by(how) || how.counts)
+    return "";
+  const auto far = std::get<0>(x.abs().median(0)).gt(kDeviations).nonzero().squeeze(1);  // [n]
+  const int64_t n = far.size(0);
+  if (n == 0) return "";
+  return feature_text(points, far[0].item<int64_t>()) +
+         (n > 1 ? " and " + std::to_string(n - 1) + (n > 2 ? " others lie" : " other lie")
+                : " lies") +
+         " over twenty deviations from where the training points have " + (n > 1 ? "them" : "it") +
+         ", in most points; give the same units";
+}
+
 void cap_levels(const Preprocessing& preprocessing, Points& points) {
   const double black = preprocessing.shift.max().item<double>();
   const double white = black + preprocessing.scale.max().item<double>();
@@ -506,7 +537,7 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
   preprocessing.fill = fill;
   preprocessing.log_volume = log_volume_of(preprocessing);
   chosen.said = std::to_string(points.values.size(0)) + " points of size " +
-                shape_text(points.shape) + ": " + what;
+                shape_text(points.shape) + said_of_order(points) + ": " + what;
   return chosen;
 }
 

@@ -48,6 +48,11 @@ void fill_missing(const torch::Tensor& fill, Points& points);
 /// How many points differ in a feature that was the same at all training points.
 int64_t points_that_differ(const Points& points, const Preprocessing& how);
 
+/// Says of the first feature that in most points lies far from where it lay in training, as of
+/// another unit, and of how many more do. x: the points as the model reads them, [N, D].
+std::string said_of_other_scale(const Points& points, const torch::Tensor& x,
+                                const Preprocessing& how);
+
 /// "3 features are constant …" and that `others` differ there, points_that_differ(); or "".
 std::string said_of_constants(const Points& points, const Preprocessing& how, int64_t others);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <unordered_map>
 
 #include "clade/core/error.h"
@@ -28,12 +29,10 @@ bool count_from(int64_t first, const std::vector<std::string>& names) {
   return true;
 }
 
-/// Where each name stands; empty if one stands twice.
+/// Where each name stands first.
 Places places_of(const std::vector<std::string>& names) {
   Places places;
-  for (const std::string& name : names) {
-    if (!places.emplace(name, places.size()).second) return {};
-  }
+  for (size_t i = 0; i < names.size(); ++i) places.emplace(names[i], static_cast<int64_t>(i));
   return places;
 }
 
@@ -41,6 +40,36 @@ Places places_of(const std::vector<std::string>& names) {
 auto first_lost(const std::vector<std::string>& names, const Places& places) {
   return std::find_if(names.begin(), names.end(),
                       [&](const std::string& name) { return places.count(name) == 0; });
+}
+
+/// Whether at least half of `names` have a place.
+bool mostly_placed(const std::vector<std::string>& names, const Places& places) {
+  const auto placed = std::count_if(
+      names.begin(), names.end(), [&](const std::string& name) { return places.count(name) == 1; });
+  return 2 * static_cast<size_t>(placed) >= names.size();
+}
+
+/// "3" of "a/3.png", or with its folders "a/3".
+std::string without_ending(const std::string& name, bool folders) {
+  const std::filesystem::path path(name);
+  return ((folders ? path.parent_path() : std::filesystem::path()) / path.stem())
+      .lexically_normal()
+      .string();
+}
+
+/// `index` as the names of `rows` are written.
+RowIndex spelled_like(const RowIndex& rows, RowIndex index) {
+  if (rows.of_what == RowIndex::Of::rows) return index;
+  for (std::string& name : index.names) {
+    name = in_one_spelling(without_ending(name, rows.of_what == RowIndex::Of::paths));
+  }
+  return index;
+}
+
+/// Whether `index` has all of these rows, or half of its own names or more are among them.
+bool is_of_rows(const RowIndex& index, const RowIndex& rows) {
+  return first_lost(rows.names, places_of(index.names)) == rows.names.end() ||
+         mostly_placed(index.names, places_of(rows.names));
 }
 
 bool are_numbers(const std::vector<std::string>& names) {
@@ -57,7 +86,7 @@ std::vector<std::string> take_cells(const std::vector<std::string>& cells,
 }
 
 RowIndex RowIndex::of(const torch::Tensor& rows) const {
-  return names.empty() ? *this : RowIndex{take_cells(names, rows), counts};
+  return names.empty() ? *this : RowIndex{take_cells(names, rows), counts, of_what};
 }
 
 RowIndex row_index(std::vector<std::string> cells) {
@@ -67,34 +96,59 @@ RowIndex row_index(std::vector<std::string> cells) {
   return index;
 }
 
-bool names_all(const RowIndex& index, const RowIndex& rows) {
-  if (index.counts || rows.names.empty()) return false;
-  const Places places = places_of(index.names);
-  return !places_of(rows.names).empty() && first_lost(rows.names, places) == rows.names.end();
+RowIndex file_index(const std::vector<std::string>& files) {
+  RowIndex index;
+  for (const bool folders : {false, true}) {
+    index.of_what = folders ? RowIndex::Of::paths : RowIndex::Of::files;
+    index.names.clear();
+    for (const std::string& file : files) {
+      index.names.push_back(in_one_spelling(without_ending(file, folders)));
+    }
+    if (places_of(index.names).size() == files.size()) break;
+  }
+  return index;
 }
 
-std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, const RowIndex& index,
-                                                 const std::string& where) {
+bool names_rows(const RowIndex& index, const RowIndex& rows) {
+  return !index.counts && !rows.names.empty() && is_of_rows(spelled_like(rows, index), rows);
+}
+
+std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, RowIndex index,
+                                                 const std::string& where, bool some) {
   if (rows.counts && index.counts) return std::nullopt;
+  if (rows.names.empty() || index.names.empty()) return std::nullopt;
+  index = spelled_like(rows, std::move(index));
+  if (rows.names == index.names) return std::nullopt;
   const Places places = places_of(index.names);
-  if (places.empty() || places_of(rows.names).empty()) return std::nullopt;
   const auto lost = first_lost(rows.names, places);
-  if (rows.counts || index.counts) {
+  // Files are no numbers of rows, whatever they are called.
+  if (rows.of_what == RowIndex::Of::rows && (rows.counts || index.counts)) {
     if (lost != rows.names.end() || rows.names.size() != index.names.size()) return std::nullopt;
     throw DataError(
         where + ": its rows are numbered as the points are, but " +
         (rows.counts ? "in another order" : "in order, where the points are not") +
         "; put both in one order, or leave the numbers out of one if it is one already");
   }
-  if (lost == rows.names.end()) {
-    std::vector<int64_t> found;
-    for (const std::string& name : rows.names) found.push_back(places.at(name));
-    return found;
+  const bool of_others = first_lost(index.names, places_of(rows.names)) != index.names.end();
+  if (lost != rows.names.end() && (of_others || !some)) {
+    if (!is_of_rows(index, rows) && are_numbers(rows.names) != are_numbers(index.names)) {
+      return std::nullopt;
+    }
+    throw DataError(where + " names its rows, but has no row '" + *lost +
+                    "', as the points have; give it their rows, or leave the names out if its "
+                    "order is theirs");
   }
-  if (are_numbers(rows.names) != are_numbers(index.names)) return std::nullopt;
-  throw DataError(where + " names its rows, but has no row '" + *lost +
-                  "', as the points have; give it their rows, or leave the names out if its order "
-                  "is theirs");
+  for (size_t i = 0; i < index.names.size(); ++i) {
+    if (places.at(index.names[i]) == static_cast<int64_t>(i)) continue;
+    throw DataError(where + " has several rows called '" + index.names[i] +
+                    "', by which rows are told apart; leave one of each");
+  }
+  std::vector<int64_t> found;
+  for (const std::string& name : rows.names) {
+    const auto place = places.find(name);
+    found.push_back(place == places.end() ? kNoRow : place->second);
+  }
+  return found;
 }
 
 }  // namespace clade

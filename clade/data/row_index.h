@@ -8,10 +8,13 @@
 
 namespace clade {
 
-/// What a column of a table says to tell its rows apart, as the index of a data frame.
+/// What a column of a table says to tell its rows apart, as the index of a data frame; or the files
+/// of images.
 struct RowIndex {
   std::vector<std::string> names;  ///< One a row, numbers in one spelling; empty if there is none.
   bool counts = false;             ///< Whether they are 0, 1, 2, … or 1, 2, 3, … of all rows.
+  /// Whether they are files without their ending, and, if each has another name, without folders.
+  enum class Of { rows, files, paths } of_what = Of::rows;
 
   /// Of these rows, [n] int64.
   RowIndex of(const torch::Tensor& rows) const;
@@ -20,15 +23,24 @@ struct RowIndex {
 /// The index whose cells these are.
 RowIndex row_index(std::vector<std::string> cells);
 
-/// Whether `index`, which does not count, has all rows of `rows`, and none twice.
-bool names_all(const RowIndex& index, const RowIndex& rows);
+/// That of images, by their files relative to the folder.
+RowIndex file_index(const std::vector<std::string>& files);
+
+/// Whether `index`, which does not count, is of rows that `rows` names: it has all of those, or
+/// half of its own names or more are among them. Names of files are compared as those of `rows` are
+/// written, "a/3.png" being "3".
+bool names_rows(const RowIndex& index, const RowIndex& rows);
+
+/// A row that a file does not have.
+inline constexpr int64_t kNoRow = -1;
 
 /// For each of `rows` the row of `index`, that of the file `where`, that bears its name; nothing if
-/// the names say nothing against the order: one of them has none, or has them twice, or counts.
-/// Throws DataError where they do: rows that `index` does not have, or the same numbers in order in
-/// one and not in the other, of which nobody knows which order is the points'.
-std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, const RowIndex& index,
-                                                 const std::string& where);
+/// the names say nothing against the order: one of them has none, or counts, or they are the same.
+/// If `some` is enough, kNoRow stands for those that `index`, of nothing but rows, does not have.
+/// Throws DataError where they do: rows that `index` does not have, or has twice, or the same
+/// numbers in order in one and not in the other, of which nobody knows which order is the points'.
+std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, RowIndex index,
+                                                 const std::string& where, bool some = false);
 
 /// Of these rows, from 0, [n] int64.
 std::vector<std::string> take_cells(const std::vector<std::string>& cells,

@@ -513,6 +513,14 @@ TEST(LabelFiles, AreJoinedByNamesOfRows) {
   const std::string named = "code,a\nc,1\na,\nb,3\n";
   reading.missing = "drop";
   EXPECT_EQ(labels_of(folder, named, "cell,kind\na,p\nb,q\nc,r\n", reading), "r q ");
+  // Of some rows, of more points than one, and twice.
+  EXPECT_EQ(labels_of(folder, shuffled, ",kind\n23,q\n40,r\n"), "r - q ");
+  reading.missing = "refuse";
+  EXPECT_EQ(labels_of(folder, "code,a\nc,1\nb,2\nc,3\na,4\n", "id,kind\na,p\nc,q\n", reading),
+            "q - q p ");
+  expect_error<DataError>(
+      [&] { labels_of(folder, "code,a\nc,1\nb,2\na,3\n", "id,kind\nb,p\na,q\nb,q\n", reading); },
+      {"labels", "several rows called 'b'"});
   // Nobody knows which order is meant.
   expect_error<DataError>(
       [&] { labels_of(folder, ",a\n2,1\n0,2\n1,3\n", ",kind\n0,p\n1,q\n2,r\n"); },

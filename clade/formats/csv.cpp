@@ -4,6 +4,7 @@
 #include <cmath>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
@@ -25,6 +26,15 @@ struct CellCounts {
   int64_t numbers = 0, missing = 0, truths = 0, yes_or_no = 0, words = 0;
   CsvCell first_missing, first_odd;
   NumberStyle style;
+  // Of numbers, those that may be thousands by a point, 4.194; those without one, below 1000; and
+  // the others.
+  int64_t point_in_thousands = 0, below_a_thousand = 0, no_thousands = 0;
+
+  /// Whether every number may be a whole one with points between thousands, and some must have been
+  /// written without a fraction.
+  bool may_have_points_in_thousands() const {
+    return point_in_thousands > 1 && below_a_thousand > 0 && no_thousands == 0;
+  }
 
   bool is_of_truths() const {
     return truths > 0 && numbers + words == 0 && (yes_or_no == 0 || yes_or_no == truths);
@@ -48,12 +58,33 @@ void see_first(const CsvCell& cell, CsvCell& first) {
   if (first.line == 0) first = cell;
 }
 
+/// How many digits stand before the point and behind it, of a number of nothing else but a sign.
+std::pair<size_t, size_t> digits_of(std::string_view number) {
+  if (!number.empty() && number[0] == '-') number.remove_prefix(1);
+  const size_t point = std::min(number.find('.'), number.size());
+  if (number.find_first_not_of("0123456789.") != std::string_view::npos) return {0, 0};
+  return {point, point == number.size() ? 0 : number.size() - point - 1};
+}
+
+void see_points(const std::string& cell, CellCounts& counts) {
+  const auto [before, behind] = digits_of(cell);
+  const bool short_number = before >= 1 && before <= 3;
+  if (short_number && behind == 3 && cell[cell[0] == '-' ? 1 : 0] != '0') {
+    ++counts.point_in_thousands;
+  } else if (short_number && behind == 0 && cell.back() != '.') {
+    ++counts.below_a_thousand;
+  } else {
+    ++counts.no_thousands;
+  }
+}
+
 void see_cell(const std::string& cell, size_t line, CellCounts& counts) {
   const CellKind kind = kind_of_cell(cell);
   switch (kind) {
     case CellKind::kNumber:
       ++counts.numbers;
       if (cell.find('.') != std::string::npos) see_first({cell, line}, counts.style.dot);
+      see_points(cell, counts);
       break;
     case CellKind::kComma:
       ++counts.numbers;
@@ -151,8 +182,24 @@ std::string find_written(CsvCell NumberStyle::*way, const Survey& survey, const 
   return "";
 }
 
+/// Where semicolons separate, commas are decimal marks, and points stand between thousands.
+void refuse_points_in_thousands(const Survey& survey, const Table& table,
+                                const std::string& where) {
+  for (size_t i = 0; i < survey.columns.size(); ++i) {
+    const CellCounts& counts = survey.columns[i];
+    if (counts.is_of_words() || !counts.may_have_points_in_thousands()) continue;
+    const CsvCell& cell = counts.style.dot;
+    throw DataError(where + ": line " + std::to_string(cell.line) + ", " + column_text(table, i) +
+                    " is '" + cell.text +
+                    "', a thousand or a fraction; write it without a point, or separate the "
+                    "cells by commas if it is a fraction");
+  }
+}
+
 /// Whether a comma is the decimal mark. Throws DataError if a number can be read in two ways.
-bool has_decimal_commas(const Survey& survey, const Table& table, const std::string& where) {
+bool has_decimal_commas(const Survey& survey, const Table& table, char separator,
+                        const std::string& where) {
+  if (separator == ';') refuse_points_in_thousands(survey, table, where);
   const std::string grouped = find_written(&NumberStyle::grouped, survey, table);
   const std::string comma = find_written(&NumberStyle::comma, survey, table);
   const std::string dot = find_written(&NumberStyle::dot, survey, table);
@@ -293,7 +340,7 @@ Table parse_csv(std::string_view bytes, const std::string& where, const CsvReadi
     column.odd = counts.truths + counts.words;
     column.first_odd = counts.first_odd;
   }
-  const bool decimal_comma = has_decimal_commas(survey, table, where);
+  const bool decimal_comma = has_decimal_commas(survey, table, layout.separator, where);
   read_cells(layout, uses, survey, decimal_comma, table);
   table.rows = survey.rows;
   table.lines = survey.lines;

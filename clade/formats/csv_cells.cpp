@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cmath>
 
+#include "clade/core/words.h"
 #include "clade/formats/numbers.h"
 
 namespace clade {
@@ -52,12 +53,6 @@ std::optional<double> with_decimal_comma(std::string cell) {
 }
 
 }  // namespace
-
-std::string in_small_letters(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 CellKind kind_of_cell(const std::string& cell) {
   if (const auto number = parse_number(cell)) {

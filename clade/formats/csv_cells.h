@@ -29,7 +29,4 @@ bool is_true(const std::string& cell);
 /// Whether a cell of the kind kTruth is "yes" or "no".
 bool is_yes_or_no(const std::string& cell);
 
-/// In small letters.
-std::string in_small_letters(std::string text);
-
 }  // namespace clade

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "clade/core/error.h"
+#include "clade/core/words.h"
 #include "clade/formats/csv_cells.h"
 #include "clade/formats/numbers.h"
 
@@ -152,6 +154,75 @@ bool rise_outside_columns(const Sample& sample, size_t first) {
   return count >= kFewest;
 }
 
+/// How many digits a number has after its point; with an exponent, many.
+int64_t decimals_of(const std::string& number) {
+  if (number.find_first_of("eE") != std::string::npos) return 9;
+  const size_t point = number.find_first_of(".,");
+  return point == std::string::npos ? 0 : static_cast<int64_t>(number.size() - point) - 1;
+}
+
+bool are_apart(const CsvRow& row) {
+  return std::set<std::string>(row.begin(), row.end()).size() == row.size();
+}
+
+/// Whether the numbers of row `first`, all of them others, have fewer decimals than any number in
+/// their columns below, as those have that a data frame calls its columns by.
+bool is_coarser_than_below(const Sample& sample, size_t first) {
+  constexpr size_t kRows = 3;
+  const CsvRow& row = sample[first].cells;
+  if (row.size() < 2 || sample.size() - first <= kRows || !are_apart(row)) return false;
+  int64_t most = 0;
+  std::vector<size_t> columns;
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (!number_in_cell(row[i], /*decimal_comma=*/true)) continue;
+    most = std::max(most, decimals_of(row[i]));
+    columns.push_back(i);
+  }
+  size_t rows = 0;
+  for (size_t i = first + 1; i < sample.size(); ++i) {
+    const CsvRow& below = sample[i].cells;
+    bool any = false;
+    for (const size_t column : columns) {
+      if (column >= below.size()) continue;
+      if (!number_in_cell(below[column], /*decimal_comma=*/true)) continue;
+      if (decimals_of(below[column]) <= most) return false;
+      any = true;
+    }
+    rows += any ? 1 : 0;
+  }
+  return !columns.empty() && rows >= kRows;
+}
+
+/// Whether the whole numbers of row `first` rise, many of them, and those of no row below do.
+bool rises_above_points(const Sample& sample, size_t first) {
+  constexpr size_t kMany = 6, kRows = 5;
+  const auto rises = [](const CsvRow& row) {
+    const auto numbers = numbers_in(row);
+    return numbers.size() == row.size() &&
+           std::adjacent_find(numbers.begin(), numbers.end(), std::greater_equal<>()) ==
+               numbers.end();
+  };
+  const auto below = sample.begin() + static_cast<std::ptrdiff_t>(first) + 1;
+  return sample[first].cells.size() >= kMany && sample.size() - first > kRows &&
+         rises(sample[first].cells) &&
+         std::none_of(below, sample.end(), [&](const SampledRow& one) { return rises(one.cells); });
+}
+
+/// Whether row `first` has no name for its first column, in which the rows below count from 0 or 1,
+/// as data frames are written with their index.
+bool is_above_an_index(const Sample& sample, size_t first) {
+  const CsvRow& row = sample[first].cells;
+  if (row.size() < 2 || !row[0].empty() || first + 2 > sample.size() || !are_apart(row))
+    return false;
+  const auto start = parse_number(sample[first + 1].cells[0]);
+  if (!start || (*start != 0 && *start != 1)) return false;
+  for (size_t i = first + 1; i < sample.size(); ++i) {
+    const auto number = parse_number(sample[i].cells[0]);
+    if (!number || *number != *start + static_cast<double>(i - first - 1)) return false;
+  }
+  return true;
+}
+
 bool holds(const CsvRow& row, const std::string& name) {
   return std::find(row.begin(), row.end(), name) != row.end();
 }
@@ -215,9 +286,10 @@ bool is_header(const Sample& sample, size_t first, const CsvReading& reading) {
     return rise_outside_columns(sample, first);
   }
   if (numbers == 0) return words > 0;
+  if (is_coarser_than_below(sample, first) || is_above_an_index(sample, first)) return true;
   if (static_cast<size_t>(numbers) < row.size()) return differs_from_next(sample, first, kinds);
   return (name_columns(numbers_in(row)) && counts_above_points(sample, first)) ||
-         rise_outside_columns(sample, first);
+         rise_outside_columns(sample, first) || rises_above_points(sample, first);
 }
 
 /// Whether the first cells of the rows from `first` on are names of rows: words, or whole numbers,
@@ -309,7 +381,7 @@ bool is_empty(const CsvRow& row) {
 CsvLayout find_layout(std::string_view text, const CsvReading& reading, const std::string& where) {
   const auto announced = announced_separator(text);
   const char separator = announced ? *announced : find_separator(text, reading.by_spaces, where);
-  CsvLayout layout{{}, 0, CsvRows(text, separator, where), {}};
+  CsvLayout layout{{}, 0, CsvRows(text, separator, where), separator, {}};
   CsvRow ignored;
   if (announced) layout.rows.next(ignored);
   Sample sample = sample_of(layout.rows);

@@ -124,8 +124,21 @@ TEST(Csv, TellsAHeaderFromARow) {
   EXPECT_EQ(names("0,1\n0.5,0.1\n0.3,1.5\n0.2,1e-3\n"), (Names{"0", "1"}));
   EXPECT_EQ(names("name,2001,2002,2003\nx,5,6,8\n"), (Names{"name", "2001", "2002", "2003"}));
   EXPECT_EQ(names("400,410,420,430\n0.1,0.2,0.2,0.1\n"), (Names{"400", "410", "420", "430"}));
+  // Of columns that were dropped or put in another order.
+  EXPECT_EQ(names("3,1,0\n0.51,0.12,0.40\n1.51,0.22,2.40\n2.51,0.02,1.40\n"),
+            (Names{"3", "1", "0"}));
+  EXPECT_EQ(names("0.0,2.0\n0.51,0.12\n1.51,0.22\n2.51,0.02\n"), (Names{"0.0", "2.0"}));
+  EXPECT_EQ(names("0;5\n0,5;0,1\n1,5;0,2\n2,5;0,2\n"), (Names{"0", "5"}));
+  EXPECT_EQ(names("0,2,kind\n0.5,0.1,a\n1.5,0.2,b\n2.5,0.2,a\n"), (Names{"0", "2", "kind"}));
+  EXPECT_EQ(names(",0,2\n0,5,6\n1,7,8\n2,7,7\n"), (Names{"", "0", "2"}));
+  EXPECT_EQ(names("0,1,2,5,6,9\n3,0,1,0,2,2\n0,0,1,0,2,5\n1,0,1,3,2,0\n0,4,1,0,0,2\n3,3,1,0,2,2\n"),
+            (Names{"0", "1", "2", "5", "6", "9"}));
   for (const char* points :
-       {"1,2,3,4\n4,5,6,7\n", "0,1\n1,0\n1,1\n0,0\n", "0,1,1,0\n1,0,0,1\n", "1,2\n0.5,0.5\n",
+       {"0,0\n0.5,0.1\n0.3,1.5\n0.2,0.3\n", "1.5,2\n0.52,0.1\n0.35,1.53\n0.25,0.35\n",
+        ",2,4\n5,1,3\n6,2,2\n7,1,1\n",
+        "0,1,2,5,6,9\n3,4,5,6,7,8\n0,0,1,0,2,5\n1,0,1,3,2,0\n"
+        "0,4,1,0,0,2\n3,3,1,0,2,2\n",
+        "1,2,3,4\n4,5,6,7\n", "0,1\n1,0\n1,1\n0,0\n", "0,1,1,0\n1,0,0,1\n", "1,2\n0.5,0.5\n",
         "5.1,setosa\n6.2,virginica\n", "True,no\nFalse,yes\n", "NA,NA\n1,2\n", "5,x,7\n1,2,3\n",
         "0,5;1\n1,5;2\n"}) {
     EXPECT_FALSE(parse_csv(points, "a").has_header) << points;
@@ -139,6 +152,18 @@ TEST(Csv, TellsAHeaderFromARow) {
   EXPECT_FALSE(parse_csv("1,2\n5,6\n", "a", reading).has_header);
   reading.header = Header::kNo;
   EXPECT_FALSE(parse_csv("1,0\n5,6\n", "a", reading).has_header);
+}
+
+TEST(Csv, PointsBetweenThousandsAreNoFractions) {
+  const auto read = [](const std::string& text) { return parse_csv(text, "a"); };
+  expect_error<DataError>([&] { read("turnover;n\n4.194;7\n366;9\n4.103;5\n372;3\n"); },
+                          {"line 2, column 'turnover' is '4.194'", "a thousand or a fraction"});
+  // Fractions, by what else there is, or by what separates.
+  for (const char* text : {"a;n\n4.194;7\n366.5;9\n4.103;5\n372;3\n",
+                           "a;n\n0.194;7\n366;9\n4.103;5\n", "a;n\n4.194;7\n1366;9\n4.103;5\n",
+                           "a;n\n4.194;7\n3.661;9\n4.103;5\n", "a,n\n4.194,7\n366,9\n4.103,5\n"}) {
+    EXPECT_EQ(read(text).columns.size(), 2u) << text;
+  }
 }
 
 TEST(Csv, NumbersFarAboveTheirColumnsAreAHeader) {

@@ -78,6 +78,8 @@ constexpr std::array kText = {
     Foreign{0, "<!doctype html"sv, "a web page", "download the file itself"},
     Foreign{0, "<html"sv, "a web page", "download the file itself"},
     Foreign{0, "<?xml"sv, "XML", kNotATable},
+    Foreign{0, "version https://git-lfs"sv, "a pointer of Git LFS",
+            "fetch the file it stands for: git lfs pull"},
     Foreign{0, "@relation"sv, "an ARFF table", "save it as CSV"},
 };
 

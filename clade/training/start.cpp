@@ -149,6 +149,12 @@ bool are_shares(const torch::Tensor& values) {  // [N, D]
 torch::Tensor one_hot(const torch::Tensor& labels, const std::string& path, int64_t clusters) {
   const auto [names, numbers] = at::_unique(labels.flatten(), /*sorted=*/true,
                                             /*return_inverse=*/true);
+  // As HDBSCAN marks noise; -1 and 1 may be two clusters, and so may several negative numbers.
+  if (names.size(0) > 2 && names[0].item<double>() == -1 && names[1].item<double>() >= 0) {
+    throw DataError(path + ": " + std::to_string(labels.eq(-1).sum().item<int64_t>()) +
+                    " points have the label -1, which says that it is unknown; give each point " +
+                    "one of the clusters, or leave these points out of the data");
+  }
   if (names.size(0) > clusters) refuse_clusters(path, names.size(0), clusters);
   return torch::one_hot(numbers, clusters).to(torch::kFloat32);
 }

@@ -107,6 +107,17 @@ TEST_F(StartFiles, HaveALineForEveryRowThoughSomeAreNoPoints) {
   }
 }
 
+TEST_F(StartFiles, HaveNoClusterOfNoise) {
+  const Splits data = shuffled_kinds();
+  const auto noise = file(60, [](int64_t i) { return std::to_string(i % 4 - 1); });
+  try {
+    read_start_file(noise, data, 4);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("15 points have the label -1"), std::string::npos);
+  }
+}
+
 TEST_F(StartFiles, MayHoldLabelsOfAnyNumbersOrCodes) {
   const Splits data = shuffled_kinds();
   const auto labels = file(60, [](int64_t i) { return std::to_string(40 + 10 * (i % 3)); });

@@ -56,7 +56,12 @@ torch::Tensor Preprocessing::restore(const torch::Tensor& x) const {
 
 torch::Tensor Preprocessing::as_whole_numbers(const torch::Tensor& raw) const {
   if (!whole.defined()) return raw;
-  return torch::where(whole.to(raw.device()), raw.round() + 0.0, raw);  // no -0
+  auto rounded = raw.round() + 0.0;  // no -0
+  if (range.defined() && !counts) {
+    const auto limits = range.to(raw.options());
+    rounded = torch::minimum(torch::maximum(rounded, limits[0]), limits[1]);
+  }
+  return torch::where(whole.to(raw.device()), rounded, raw);
 }
 
 torch::Tensor Preprocessing::constant_as_read() const {

@@ -101,6 +101,9 @@ struct Preprocessing {
   torch::Tensor constant = {};
   /// [D] bool, which features are whole numbers; undefined where that is not known.
   torch::Tensor whole = {};
+  /// [2, D] float64, the least and the most that each feature is at the training points; undefined
+  /// if `whole` is, and in older runs.
+  torch::Tensor range = {};
   /// [D] float64, what stands for the missing cells of a feature: its mean over the training
   /// points. Undefined if no cell may be missing.
   torch::Tensor fill = {};
@@ -113,7 +116,8 @@ struct Preprocessing {
   /// What apply() made of raw values, in their units again: [N, D] -> [N, D] of shift's type.
   torch::Tensor restore(const torch::Tensor& x) const;
 
-  /// Raw values, [N, D], with those of whole numbers rounded to such.
+  /// Raw values, [N, D], with those of whole numbers rounded to such within the range of the
+  /// training points: an answer is yes or no, and no age is negative.
   torch::Tensor as_whole_numbers(const torch::Tensor& raw) const;
 
   /// `constant` as the model reads it, [D] float32; undefined if that is.

@@ -259,6 +259,15 @@ TEST(LoadSplits, AFeatureThatNeverVariesIsNotLookedAt) {
     EXPECT_NEAR(*how.log_volume,
                 how.scale[0].log().item<double>() + how.scale[2].log().item<double>(), 1e-12);
     EXPECT_TRUE(how.whole.equal(torch::tensor({true, false, false})));
+    ASSERT_EQ(how.range.sizes(), (std::vector<int64_t>{2, 3}));
+    const auto a = how.restore(splits.train.x).select(1, 0);
+    const double least = std::round(a.min().item<double>()),
+                 most = std::round(a.max().item<double>());
+    const auto drawn = how.as_whole_numbers(torch::tensor(
+        {{least - 3, 0.1, -50.0}, {most + 3, 0.1, 1e3}, {least + 0.3, 0.1, 0.5}}, torch::kFloat64));
+    EXPECT_TRUE(drawn.equal(
+        torch::tensor({{least, 0.1, -50.0}, {most, 0.1, 1e3}, {least, 0.1, 0.5}}, torch::kFloat64)))
+        << drawn;
     const Dataset more = load_points(folder.write("b.csv", "a,same,c\n1,9,2\n"), "", how, {3});
     EXPECT_NE(more.note.find("1 other point differs"), std::string::npos) << more.note;
     const Dataset alike = load_points(folder.write("b.csv", "a,same,c\n1,0.1,2\n"), "", how, {3});

@@ -128,6 +128,17 @@ Moments moments_of(const torch::Tensor& x) {
           torch::where(same, torch::zeros_like(mean), variance.sqrt())};
 }
 
+/// The least and the most of each feature where it is there, [N, D] -> [2, D] float64.
+torch::Tensor limits_of(const torch::Tensor& values) {
+  if (!values.is_floating_point()) {
+    return torch::stack({values.amin(0), values.amax(0)}).to(torch::kFloat64);
+  }
+  const auto missing = values.isnan();
+  return torch::stack({values.masked_fill(missing, HUGE_VAL).amin(0),
+                       values.masked_fill(missing, -HUGE_VAL).amax(0)})
+      .to(torch::kFloat64);
+}
+
 /// Which features are whole numbers, [D] bool, but for what was put for missing cells. x: [N, D];
 /// fill: [D] or undefined.
 torch::Tensor whole_features(const torch::Tensor& x, const torch::Tensor& fill) {
@@ -256,7 +267,8 @@ std::string said_of_order(const Points& points) {
   const int64_t n = points.values.size(0), D = points.values.size(1);
   const auto& shape = points.shape;
   if (shape.size() == 2 && shape[0] == n && shape[1] > n) {
-    return " (if they are " + std::to_string(shape[1]) + " images of " + shape_text(std::vector<int64_t>{n, n}) +
+    return " (if they are " + std::to_string(shape[1]) + " images of " +
+           shape_text(std::vector<int64_t>{n, n}) +
            ", put the images first: numpy.moveaxis(array, -1, 0))";
   }
   if (shape.size() != 1 || n >= kFew || D < kManyTimes * n) return "";
@@ -533,6 +545,7 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
   }
   if (kind != "binary" && !preprocessing.binarise) {
     preprocessing.whole = whole_features(points.values, fill);
+    preprocessing.range = limits_of(points.values.index_select(0, train));
   }
   preprocessing.fill = fill;
   preprocessing.log_volume = log_volume_of(preprocessing);

@@ -20,6 +20,7 @@ constexpr const char* kShift = "data.shift";
 constexpr const char* kScale = "data.scale";
 constexpr const char* kConstant = "data.constant";
 constexpr const char* kWhole = "data.whole";
+constexpr const char* kRange = "data.range";
 constexpr const char* kFill = "data.fill";
 const std::string kWide = ".float64";  // beside them, for digits that float32 does not hold
 constexpr int64_t kFormat = 1;
@@ -81,8 +82,10 @@ Preprocessing preprocessing_in(const TensorFile& file, const json& description) 
   how.images.bits = description.value("bits", int64_t{8});
   how.columns = description.value("columns", how.columns);
   if (description.contains("log_volume")) how.log_volume = description.at("log_volume");
-  for (const auto& [name, tensor] :
-       {std::pair{kConstant, &how.constant}, {kWhole, &how.whole}, {kFill, &how.fill}}) {
+  for (const auto& [name, tensor] : {std::pair{kConstant, &how.constant},
+                                     {kWhole, &how.whole},
+                                     {kRange, &how.range},
+                                     {kFill, &how.fill}}) {
     if (file.tensors.count(name)) *tensor = file.tensors.at(name);
   }
   if (description.contains("table")) how.table = table_in(description.at("table"));
@@ -96,6 +99,7 @@ void save(const Preprocessing& how, TensorFile& file) {
   save(kScale, how.scale, file);
   if (how.constant.defined()) file.tensors[kConstant] = how.constant;
   if (how.whole.defined()) file.tensors[kWhole] = how.whole;
+  if (how.range.defined()) file.tensors[kRange] = how.range;
   if (how.fill.defined()) file.tensors[kFill] = how.fill;
 }
 
@@ -114,6 +118,12 @@ bool one_each(const torch::Tensor& values, int64_t D, torch::ScalarType type) {
          (values.dim() == 1 && values.size(0) == D && values.scalar_type() == type);
 }
 
+/// Whether `range` is [2, D], or none.
+bool is_range(const torch::Tensor& range, int64_t D) {
+  return !range.defined() ||
+         (range.sizes() == torch::IntArrayRef({2, D}) && one_each(range[0], D, torch::kFloat64));
+}
+
 /// Whether raw data of this shape can be brought to what the model reads.
 void require_fitting(const Preprocessing& how, const std::vector<int64_t>& shape) {
   const int64_t D = how.shift.numel();
@@ -125,7 +135,8 @@ void require_fitting(const Preprocessing& how, const std::vector<int64_t>& shape
   }
   if (shape.empty() || shape.size() > kMostDimensions || features != D || how.shift.dim() != 1 ||
       how.scale.sizes() != how.shift.sizes() || !one_each(how.constant, D, torch::kFloat64) ||
-      !one_each(how.whole, D, torch::kBool) || !one_each(how.fill, D, torch::kFloat64)) {
+      !one_each(how.whole, D, torch::kBool) || !one_each(how.fill, D, torch::kFloat64) ||
+      !is_range(how.range, D)) {
     throw Error("the shape of its points and what it says of raw data do not fit together");
   }
   if (!how.scale.gt(0).all().item<bool>()) throw Error("data.scale is not above 0 everywhere");

@@ -270,8 +270,9 @@ class Model : public torch::nn::Module {
   /// Called before each epoch of training, from 0; temperature schedules live here.
   virtual void begin_epoch(int64_t epoch) { estimator_.begin_epoch(epoch); }
 
-  /// Throws ConfigError if training of so many epochs ends before the model is all there.
-  virtual void check_epochs(int64_t /*epochs*/) const {}
+  /// After how many epochs of training all of the model takes part: before, it is not worth
+  /// keeping.
+  virtual int64_t whole_after() const { return 0; }
 
   /// q(y), the mean of q(y | x) over the training data, [K]: stored with a trained model for each
   /// of discrete(). Uniform until it is set.

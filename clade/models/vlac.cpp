@@ -200,15 +200,8 @@ void Vlac::begin_epoch(int64_t epoch) {
   }
 }
 
-/// Levels come in one after another: the last must be all there in the end.
-void Vlac::check_epochs(int64_t epochs) const {
-  const auto L = static_cast<int64_t>(levels.size());
-  if (fade_in <= epochs / L) return;
-  throw ConfigError("model.fade_in = " + std::to_string(fade_in) +
-                    " needs that many epochs for each of " + std::to_string(L) + " levels, " +
-                    std::to_string(L * fade_in) + " in all, and train.epochs is " +
-                    std::to_string(epochs) + "; lower it to " + std::to_string(epochs / L) +
-                    " or raise train.epochs");
+int64_t Vlac::whole_after() const {
+  return fade_in * static_cast<int64_t>(levels.size());
 }
 
 void Vlac::infer(Trace& q, const torch::Tensor& x) {

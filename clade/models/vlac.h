@@ -52,7 +52,7 @@ class Vlac : public Model {
   Vlac(const VlacOptions& options, const Parent& x, Generator& generator);
 
   void begin_epoch(int64_t epoch) override;
-  void check_epochs(int64_t epochs) const override;
+  int64_t whole_after() const override;
   bool has_independent_levels() const override { return true; }
 
  protected:

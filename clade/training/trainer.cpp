@@ -7,11 +7,10 @@
 #include <cmath>
 
 #include "clade/core/error.h"
-#include "clade/core/memory.h"
-#include "clade/data/points.h"
 #include "clade/models/evaluation_mode.h"
 #include "clade/training/found_clusters.h"
 #include "clade/training/provenance.h"
+#include "clade/training/trainable.h"
 
 namespace clade {
 namespace {
@@ -65,92 +64,7 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       log_volume_(trained.log_volume().value_or(0)),
       generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())),
       step_(model_, data, options_, generator_) {
-  check_objective();
-  check_labels();
-  check_memory();
-  check_start();
-  model_.check_epochs(options_.epochs);
-}
-
-/// Refuses draws whose values alone, of the generative networks' layers in one step, are more than
-/// there is memory for.
-void Trainer::check_memory() const {
-  if (!data_.train.x.device().is_cpu()) return;
-  int64_t width = data_.train.features();
-  for (const auto& item : model_.named_parameters()) {
-    const bool is_layer = item.key().rfind("p_", 0) == 0 && item.value().dim() == 2;
-    if (is_layer) width += item.value().size(0);
-  }
-  const double rows = static_cast<double>(options_.samples) *
-                      static_cast<double>(std::min(options_.batch, data_.train.size()));
-  constexpr double kMost = 0x1p62;
-  const double bytes = rows * static_cast<double>(width) * sizeof(float);
-  require_memory(static_cast<uint64_t>(std::min(bytes, kMost)),
-                 "a step of train.samples = " + std::to_string(options_.samples) +
-                     " at train.batch = " + std::to_string(options_.batch),
-                 "lower one of them");
-}
-
-void Trainer::check_start() {
-  if (!options_.has_start()) return;
-  if (model_.clusters() < 2) {
-    throw ConfigError("train.start is \"" + options_.start + "\", but " + trained_.name +
-                      " has no clusters to start; set it to \"none\"");
-  }
-  if (model_.clusters() > data_.train.size()) {
-    throw ConfigError("train.start is \"" + options_.start + "\", and there are " +
-                      std::to_string(data_.train.size()) + " training points for " +
-                      std::to_string(model_.clusters()) + " clusters; lower their number");
-  }
-}
-
-void Trainer::check_labels() {
-  if (!model_.takes_labels()) return check_label_settings();
-  if (data_.labelled.size() == 0) return;
-  const int64_t K = model_.discrete().front().clusters;
-  const auto classes = data_.labelled.labels.max().item<int64_t>() + 1;
-  if (classes <= K) return;
-  const std::string marks = said_of_marks(data_.labelled.label_names);
-  throw ConfigError("the labels know " + std::to_string(classes) + " classes and " + trained_.name +
-                    " has " + std::to_string(K) + " clusters, and each class needs one; " +
-                    (marks.empty() ? "" : marks + ", or ") + "set model.clusters to " +
-                    std::to_string(classes) + " or more");
-}
-
-/// Refuses what only losses on labels have.
-void Trainer::check_label_settings() const {
-  TrainOptions given = options_, defaults;
-  const json values = to_json(given), usual = to_json(defaults);
-  for (const char* name : {"label_weight", "label_scale", "labelled_batch"}) {
-    if (values.at(name) == usual.at(name)) continue;
-    throw ConfigError("train." + std::string(name) + " is " + values.at(name).dump() + ", but " +
-                      trained_.name + " does not learn from labels; leave it out");
-  }
-}
-
-void Trainer::check_objective() {
-  if (options_.objective == "elbo") return;
-  const EvaluationMode evaluation(model_);
-  auto generator = make_generator(0, data_.train.x.device());
-  const auto x = data_.train.x.slice(0, 0, 1);
-  const bool infers_clusters = model_.infers_clusters() && model_.clusters() > 1;
-  if (infers_clusters && !model_.relaxes()) {
-    const bool can_relax = to_json(*trained_.options).contains("estimator");
-    throw ConfigError("train.objective is \"iwae\", but " + trained_.name +
-                      " draws a cluster for each weight, which gives q(y|x) no gradient; set " +
-                      (can_relax ? "model.estimator to \"gumbel\", or " : "") +
-                      "train.objective to \"elbo\"");
-  }
-  importance_weighted_cost(model_.bound(x, generator, /*samples=*/1), {});  // refuses floors
-  if (options_.gradient == "standard") return;
-  const bool shared = model_.shares_parameters();
-  if (!infers_clusters && !shared) return;
-  throw ConfigError("train.gradient is \"doubly_reparameterised\", " +
-                    (shared ? "which has more variance, not less, for " + trained_.name +
-                                  ": p and q share parameters"
-                            : "which " + trained_.name +
-                                  " cannot have: a relaxed cluster has no density of its own") +
-                    "; set it to \"standard\"");
+  require_trainable(trained, data, options_);
 }
 
 bool Trainer::finished() const {
@@ -560,8 +474,11 @@ MeanBound Trainer::validation_bound() {
 }
 
 void Trainer::keep_if_best(const EpochLog& log) {
-  // Without validation data there is nothing to choose by: the latest weights are kept.
-  if (log.validation && standing_.best_epoch > 0 && log.validation->elbo <= best_bound_) return;
+  // Without validation data there is nothing to choose by: the latest weights are kept. So they are
+  // while some of the model is still to come in.
+  const int64_t first = std::max<int64_t>(model_.whole_after(), 1);
+  if (log.validation && standing_.best_epoch >= first && log.validation->elbo <= best_bound_)
+    return;
   best_bound_ = log.validation ? log.validation->elbo : log.train.elbo;
   standing_.best_epoch = log.epoch;
   best_weights_ = copy_on_cpu(model_);

@@ -70,11 +70,6 @@ class Trainer {
   void keep_if_best(const EpochLog& log);
   void finish();
   void set_aggregated_posteriors();
-  void check_objective();
-  void check_labels();
-  void check_label_settings() const;
-  void check_memory() const;
-  void check_start();
   Weights weights() const;
   bool best_is_relaxed() const {
     return model_.relaxes() && !step_.is_told() && data_.validation.size() == 0;

@@ -934,9 +934,29 @@ TEST_F(Failure, NamesAFadeInThatTheEpochsDoNotEnd) {
     FAIL();
   } catch (const ConfigError& error) {
     EXPECT_STREQ(error.what(),
-                 "model.fade_in = 2 needs that many epochs for each of 2 levels, 4 in all, and "
-                 "train.epochs is 3; lower it to 1 or raise train.epochs");
+                 "the levels of vlac take 4 epochs to come in, and train.epochs is 3; raise it or "
+                 "lower model.fade_in");
   }
+}
+
+/// Of validation points, an epoch each.
+struct Bounds : TrainingObserver {
+  void after_epoch(const EpochLog& log) override { validation.push_back(log.validation->elbo); }
+  std::vector<double> validation;
+};
+
+TEST(Ladder, IsNotKeptBeforeAllItsLevelsAreThere) {
+  const Splits data = three_prototypes();
+  const auto options = small_options("vlac");
+  from_json({{"fade_in", 2}}, *options);
+  auto ladder = make_model("vlac", options, data, 3, torch::kCPU);
+  // So slow that a level does nothing but cost its KL.
+  TrainOptions slow = quick(4);
+  slow.learning_rate = 1e-7;
+  Bounds bounds;
+  Trainer(ladder, data, slow, /*seed=*/3).run({&bounds});
+  EXPECT_GT(bounds.validation.front(), bounds.validation.back());
+  EXPECT_EQ(ladder.provenance.at("epoch"), 4);
 }
 
 TEST(Ladder, NamesTheLevelThatAloneHasAStart) {

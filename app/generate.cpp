@@ -29,7 +29,7 @@ struct GenerateArguments {
   std::string grid;
   std::optional<uint64_t> seed;
   bool random = false, means = false;
-  std::optional<bool> fix_others;  // of a ladder if a cluster is given, unless asked otherwise
+  bool fix_others = false, vary_others = false;  // if neither, fixed on a ladder given a cluster
   int64_t count = 0;
 };
 
@@ -217,8 +217,8 @@ void generate(const GenerateArguments& arguments) {
                                             : kRandomCount;
 
   torch::NoGradGuard no_grad;
-  if (arguments.fix_others.value_or(model.has_independent_levels() &&
-                                    names_cluster(given, model))) {
+  const bool of_one_level = model.has_independent_levels() && names_cluster(given, model);
+  if (arguments.fix_others || (of_one_level && !arguments.vary_others)) {
     const auto varied = rows_of(model, given, each_cluster).front();
     auto others = model.others_at_one_draw(varied, generator);
     others.erase(arguments.grid);  // which moves
@@ -270,10 +270,14 @@ void add_generate(CLI::App& app) {
       "NAME of a latent with p = N(0, I): each row moves it from low to high and keeps all else "
       "(a row a cluster, or --count rows); with --count 1 a latent of two units becomes a "
       "plane. Writes means");
-  command->add_flag("--fix-others,!--vary-others", arguments->fix_others,
-                    "draw latents that are not given once for all points, so that only the layer "
-                    "of a given cluster varies (the default on a ladder, vlac); or anew for each "
-                    "point");
+  auto* fix_others =
+      command->add_flag("--fix-others", arguments->fix_others,
+                        "draw latents that are not given once for all points, so that only the "
+                        "layer of a given cluster varies (the default on a ladder, vlac)");
+  command
+      ->add_flag("--vary-others", arguments->vary_others,
+                 "draw latents that are not given anew for each point")
+      ->excludes(fix_others);
   command
       ->add_flag("--random", arguments->random,
                  "from the whole model; without a cluster or this, from each cluster")

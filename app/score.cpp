@@ -39,9 +39,9 @@ torch::Tensor points_to_rank_among(const TrainedRun& run) {
 }
 
 void score(const ScoreArguments& arguments) {
-  require_csv(arguments.out);
   const TrainedRun run = open_run(arguments.run, arguments.device);
   const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
+  require_csv(arguments.out);
   const auto among =
       log_p(run, points_to_rank_among(run), arguments.importance_samples, "training points");
   const auto value = log_p(run, data.x, arguments.importance_samples, "points");

@@ -94,7 +94,8 @@ class Reader {
              std::to_string(points_) + " " + split_ + " points; higher is better.",
          "nats"},
         "/elbo");
-    for (const auto& term : part("terms").items()) {
+    const json terms = part("terms");
+    for (const auto& term : terms.items()) {
       add({term.key(), 0, 2, Of::bound, true}, Pointer("/terms") / term.key());
     }
     add({"bound, of standardised values", 0, 2, Of::bound, false, "", "nats"},
@@ -192,7 +193,8 @@ class Reader {
     if (whole("/clusters", 2) > 1) {
       add({"entropy of q(y)", 0, 2, Of::latents, false, "", "nats"}, "/cluster_entropy");
     }
-    for (const auto& layer : part("active_units").items()) {
+    const json layers = part("active_units");
+    for (const auto& layer : layers.items()) {
       add({"active units of " + layer.key(), 0, 0, Of::latents, true},
           Pointer("/active_units") / layer.key());
     }

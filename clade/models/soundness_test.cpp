@@ -55,7 +55,9 @@ std::shared_ptr<Model> small_model(const Case& of, int64_t clusters = 3,
   if (!batch_norm) from_json({{"batch_norm", false}}, *options);
   if (!activation.empty()) from_json({{"activation", activation}}, *options);
   const bool of_images = of.which.ends_with("convolutions");
-  if (of_images) {
+  if (of.which.ends_with("on both levels with convolutions")) {
+    from_json({{"layers", {"3c2p1", "2c2"}}}, *options);
+  } else if (of_images) {
     from_json({{"layers", {"3c2p1", "6"}}}, *options);  // levels of vlac, else one after another
   } else if (of.which.ends_with("in closed form")) {
     from_json({{"posterior", "closed_form"}}, *options);
@@ -424,10 +426,13 @@ INSTANTIATE_TEST_SUITE_P(
     Registry, Soundness, testing::ValuesIn([] {
       std::vector<std::string> names = {"indp with vampprior", "hvae with mixture"};
       for (const auto& entry : models()) names.push_back(entry.name);
-      std::vector<Case> cases = {
-          {"gmvae with convolutions", "bernoulli"}, {"vlac with convolutions", "bernoulli"},
-          {"vlac in closed form", "bernoulli"},     {"cp_vae", "negative_binomial"},
-          {"cagem", "negative_binomial"},           {"lvae", "poisson"}};
+      std::vector<Case> cases = {{"gmvae with convolutions", "bernoulli"},
+                                 {"vlac with convolutions", "bernoulli"},
+                                 {"vlac on both levels with convolutions", "bernoulli"},
+                                 {"vlac in closed form", "bernoulli"},
+                                 {"cp_vae", "negative_binomial"},
+                                 {"cagem", "negative_binomial"},
+                                 {"lvae", "poisson"}};
       for (const auto& name : names) {
         for (const char* likelihood : {"bernoulli", "gaussian"})
           cases.push_back({name, likelihood});

@@ -68,9 +68,6 @@ void read_row(clade::ExperimentFile file, const std::string& swept, BenchRow& ro
   try {
     for (const std::string& setting : row.settings) file.override(setting);
     require_no_seed(row.settings);
-    row.likelihood_given = file.gives("model", "likelihood");
-    row.least_deviation_given = file.gives("model", "least_deviation");
-    row.label_budget_given = file.gives("data", "label_budget");
     row.file = file;
     row.experiment = clade::load_experiment(std::move(file));
   } catch (const clade::ConfigError& error) {

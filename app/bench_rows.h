@@ -33,7 +33,6 @@ struct BenchRow {
   std::vector<std::string> settings;  ///< As --set has them.
   clade::ExperimentFile file;         ///< What they say.
   clade::Experiment experiment;       ///< With the defaults of what they leave open.
-  bool likelihood_given = false, least_deviation_given = false, label_budget_given = false;
 };
 
 /// How many clusters an experiment has, or on each of its levels, or components of p(z); null if

@@ -74,10 +74,11 @@ RunState state_of(const BenchRun& run) {
   clade::Experiment there = clade::experiment_of(run.folder);
   const BenchRow& row = *run.row;
   // What a file leaves open is chosen from the data.
-  if (!row.likelihood_given) there.model->likelihood = row.experiment.model->likelihood;
-  if (!row.label_budget_given) there.data.label_budget = row.experiment.data.label_budget;
-  if (!row.least_deviation_given) {
-    there.model->least_deviation = row.experiment.model->least_deviation;
+  const clade::Experiment& usual = row.experiment;
+  if (!row.file.gives("model", "likelihood")) there.model->likelihood = usual.model->likelihood;
+  if (!row.file.gives("data", "label_budget")) there.data.label_budget = usual.data.label_budget;
+  if (!row.file.gives("model", "least_deviation")) {
+    there.model->least_deviation = usual.model->least_deviation;
   }
   const std::string difference = wanted(row, there).difference(there);
   if (!difference.empty()) {

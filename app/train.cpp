@@ -244,6 +244,17 @@ void check_label_budget(const clade::Experiment& experiment, const clade::Splits
                            std::to_string(classes) + " or more, or to -1 for all that are known");
 }
 
+// More than there are points say nothing, and so many that memory does not hold their networks
+// would end the process.
+void check_clusters(clade::Experiment& experiment, const clade::Dataset& train) {
+  constexpr int64_t kFew = 1000;
+  const nlohmann::json settings = clade::to_json(*experiment.model);
+  const nlohmann::json clusters = settings.value("clusters", nlohmann::json());
+  if (!clusters.is_number() || clusters <= std::max(kFew, train.size())) return;
+  throw clade::ConfigError("model.clusters is " + clusters.dump() + ", and there are " +
+                           std::to_string(train.size()) + " training points; lower it");
+}
+
 // Of points that are all the same a model learns nothing, and says it with fine figures.
 void require_variety(const clade::Dataset& train) {
   if (!train.x.eq(train.x[0]).all().item<bool>()) return;
@@ -283,6 +294,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
                               likelihood_given ? experiment.model->likelihood : "");
   });
   check_label_budget(experiment, data);
+  check_clusters(experiment, data.train);
   require_variety(data.train);
   offer_to_learn_labels(experiment, data);
   if (!likelihood_given) {

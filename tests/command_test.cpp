@@ -282,6 +282,9 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
   const std::string page = read(folder_ / "by-labels/index.html");
   EXPECT_NE(page.find("Log-likelihood by labels"), std::string::npos);
 
+  expect_refusal(train("points.csv", {"--out", "run", "--set", "data.drop=[\"kind\"]", "--set",
+                                      "model.clusters=1000000"}),
+                 {"model.clusters is 1000000", "128 training points"});
   write(folder_ / "numbers.csv", "1,2\n3,4\n");
   expect_refusal(train("numbers.csv", {"--out", "run", "--set", "data.label_budget=10"}),
                  {"data.label_budget is 10", "numbers.csv has no labels"});

@@ -273,12 +273,11 @@ std::string table_of_bounds(const json& results) {
   std::string text =
       "Nats per test point. −ELBO is the negative bound, the cluster summed exactly: lower is "
       "better. log p is the\nimportance-weighted bound with S samples, the cluster drawn with the "
-      "other "
-      "latents or, if so it says, summed: higher is\nbetter. Errors are of classes learned from "
+      "other latents or, if so it says, summed: higher is\nbetter. Errors are of classes learned "
+      "from "
       "labels, which each seed draws anew: percent of the test points. Ours is mean\n± standard "
       "deviation (n − 1) over seeds from 1 on; best is the seed with the best validation bound; "
-      "the "
-      "difference is ours\nless published.\n\n";
+      "the difference is ours\nless published.\n\n";
   text += heading({"experiment", "model", "data", "K", "metric", "published", "ours", "best",
                    "difference", "seeds"});
   for (const auto& [name, row] : results.items()) {
@@ -307,8 +306,8 @@ std::string table_of_clusters(const json& results) {
   std::string text =
       "\nClusters of the test points against their labels, which no choice depends on. Told apart: "
       "e to the mutual information\nof point and cluster, 1 if every point belongs to all alike. "
-      "In "
-      "use: that hold a point. Above an even share: with q(y) ≥ 1/K.\nShared by labels: among the "
+      "In use: that hold a point. Above an even share: with q(y) ≥ 1/K.\nShared by labels: among "
+      "the "
       "five most probable of more than one label. † Trained to `train.epochs`, not stopped "
       "early.\n\n";
   text += heading({"experiment", "accuracy one-to-one / majority / most confident", "NMI",

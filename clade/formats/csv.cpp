@@ -164,7 +164,7 @@ Survey survey_of(const CsvLayout& layout, const std::vector<Use>& uses, const st
   if (ragged.count > 0) refuse_ragged(ragged, layout.width, last_line, where);
   if (survey.rows.empty()) {
     throw DataError(where + " has zero rows" + (layout.header.empty() ? "" : " below its header") +
-                    "; give it points");
+                    "; give it some");
   }
   survey.rows_of_file = survey.rows.back() + 1;
   survey.comments = rows.comments().count;

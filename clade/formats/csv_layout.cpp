@@ -385,7 +385,7 @@ CsvLayout find_layout(std::string_view text, const CsvReading& reading, const st
   CsvRow ignored;
   if (announced) layout.rows.next(ignored);
   Sample sample = sample_of(layout.rows);
-  if (sample.empty()) throw DataError(where + " has zero rows; give it points");
+  if (sample.empty()) throw DataError(where + " has zero rows; give it some");
 
   layout.width = usual_width(sample);
   while (layout.width > 1 && last_is_empty(sample, layout.width)) --layout.width;

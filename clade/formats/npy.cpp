@@ -115,6 +115,12 @@ Array read_records(std::string_view bytes, const NpyHeader& header, const std::s
     offset += field.type.bytes;
     if (field.name.empty()) continue;
     const std::string column_where = where + ", field '" + field.name + "',";
+    if (field.type.kind == 'U' || field.type.kind == 'S') {
+      throw DataError(column_where + " has dtype '" + field.type.descr +
+                      "', words; save the fields of numbers, numpy.save(path, array[['a', 'b']]), "
+                      "and labels beside them, numpy.save(path, array['" +
+                      field.name + "'])");
+    }
     const auto format = number_format(field.type, column_where);
     std::string column;
     for (size_t at = from; at < bytes.size(); at += header.type.bytes) {

@@ -193,7 +193,7 @@ TEST(Npy, RefusesWhatItCannotRead) {
   refuse("{'descr': [('a', [('b', '<f4')])], 'fortran_order': False, 'shape': (2,), }",
          {"a.npy", "'a'", "column_stack"});
   refuse("{'descr': [('a', '<f4'), ('kind', '<U1')], 'fortran_order': False, 'shape': (1,), }",
-         {"a.npy, field 'kind',", "'<U1'"});
+         {"a.npy, field 'kind',", "'<U1', words", "array['kind']"});
   refuse("{'descr': [('', '|V4')], 'fortran_order': False, 'shape': (2,), }", {"without fields"});
   refuse("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 2), }",
          {"a.npy", "2 dimensions"});

@@ -1590,8 +1590,8 @@ TEST_F(Command, SaysIfAnotherNumberOfThreadsGoesOn) {
   write(folder_ / "made/experiment.toml", settings);
   const Outcome resumed = run({"train", "--resume", "made"});
   EXPECT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_NE(resumed.out.find("threads: 1 at its beginning, 2 now"), std::string::npos)
-      << resumed.out;
+  EXPECT_NE(resumed.err.find("note: threads: 1 at its beginning, 2 now"), std::string::npos)
+      << resumed.err;
 }
 
 TEST_F(Command, WritesWhereItIsTold) {

@@ -57,7 +57,7 @@ torch::Tensor Preprocessing::restore(const torch::Tensor& x) const {
 torch::Tensor Preprocessing::as_whole_numbers(const torch::Tensor& raw) const {
   if (!whole.defined()) return raw;
   auto rounded = raw.round() + 0.0;  // no -0
-  if (range.defined() && !counts) {
+  if (range.defined()) {
     const auto limits = range.to(raw.options());
     rounded = torch::minimum(torch::maximum(rounded, limits[0]), limits[1]);
   }

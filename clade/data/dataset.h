@@ -102,7 +102,7 @@ struct Preprocessing {
   /// [D] bool, which features are whole numbers; undefined where that is not known.
   torch::Tensor whole = {};
   /// [2, D] float64, the least and the most that each feature is at the training points; undefined
-  /// if `whole` is, and in older runs.
+  /// if `whole` is, of counts, and in older runs.
   torch::Tensor range = {};
   /// [D] float64, what stands for the missing cells of a feature: its mean over the training
   /// points. Undefined if no cell may be missing.

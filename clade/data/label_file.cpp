@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
-#include <set>
 #include <sstream>
 
 #include "clade/core/error.h"
@@ -14,10 +13,6 @@
 
 namespace clade {
 namespace {
-
-bool are_apart(const std::vector<std::string>& texts) {
-  return std::set<std::string>(texts.begin(), texts.end()).size() == texts.size();
-}
 
 /// `text` with its empty lines as empty cells; those at its end are left out or not.
 std::string with_empty_cells(const std::string& text, bool at_end) {

@@ -435,7 +435,8 @@ std::string said_of_other_scale(const Points& points, const torch::Tensor& x,
   constexpr double kDeviations = 20;
   if (points.shape.size() > 1 || x.size(0) < kPoints || levels_read_by(how) || how.counts)
     return "";
-  const auto far = std::get<0>(x.abs().median(0)).gt(kDeviations).nonzero().squeeze(1);  // [n]
+  const auto beyond = x.abs().gt(kDeviations).sum(0);                 // [D]
+  const auto far = beyond.mul(2).gt(x.size(0)).nonzero().squeeze(1);  // [n]
   const int64_t n = far.size(0);
   if (n == 0) return "";
   return feature_text(points, far[0].item<int64_t>()) +
@@ -545,7 +546,9 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
   }
   if (kind != "binary" && !preprocessing.binarise) {
     preprocessing.whole = whole_features(points.values, fill);
-    preprocessing.range = limits_of(points.values.index_select(0, train));
+    if (!preprocessing.counts) {
+      preprocessing.range = limits_of(points.values.index_select(0, train));
+    }
   }
   preprocessing.fill = fill;
   preprocessing.log_volume = log_volume_of(preprocessing);

@@ -66,12 +66,6 @@ RowIndex spelled_like(const RowIndex& rows, RowIndex index) {
   return index;
 }
 
-/// Whether `index` has all of these rows, or half of its own names or more are among them.
-bool is_of_rows(const RowIndex& index, const RowIndex& rows) {
-  return first_lost(rows.names, places_of(index.names)) == rows.names.end() ||
-         mostly_placed(index.names, places_of(rows.names));
-}
-
 bool are_numbers(const std::vector<std::string>& names) {
   return std::all_of(names.begin(), names.end(), parse_number);
 }
@@ -98,19 +92,19 @@ RowIndex row_index(std::vector<std::string> cells) {
 
 RowIndex file_index(const std::vector<std::string>& files) {
   RowIndex index;
-  for (const bool folders : {false, true}) {
-    index.of_what = folders ? RowIndex::Of::paths : RowIndex::Of::files;
-    index.names.clear();
-    for (const std::string& file : files) {
-      index.names.push_back(in_one_spelling(without_ending(file, folders)));
-    }
+  for (const auto of_what : {RowIndex::Of::files, RowIndex::Of::paths}) {
+    const RowIndex written{files, false, of_what};
+    index = spelled_like(written, written);
     if (places_of(index.names).size() == files.size()) break;
   }
   return index;
 }
 
 bool names_rows(const RowIndex& index, const RowIndex& rows) {
-  return !index.counts && !rows.names.empty() && is_of_rows(spelled_like(rows, index), rows);
+  if (index.counts || rows.names.empty()) return false;
+  const auto names = spelled_like(rows, index).names;
+  return first_lost(rows.names, places_of(names)) == rows.names.end() ||
+         mostly_placed(names, places_of(rows.names));
 }
 
 std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, RowIndex index,
@@ -129,11 +123,11 @@ std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, RowIndex 
         (rows.counts ? "in another order" : "in order, where the points are not") +
         "; put both in one order, or leave the numbers out of one if it is one already");
   }
-  const bool of_others = first_lost(index.names, places_of(rows.names)) != index.names.end();
+  const Places own = places_of(rows.names);
+  const bool of_others = first_lost(index.names, own) != index.names.end();
   if (lost != rows.names.end() && (of_others || !some)) {
-    if (!is_of_rows(index, rows) && are_numbers(rows.names) != are_numbers(index.names)) {
-      return std::nullopt;
-    }
+    const bool alike = are_numbers(rows.names) == are_numbers(index.names);
+    if (!alike && !mostly_placed(index.names, own)) return std::nullopt;
     throw DataError(where + " names its rows, but has no row '" + *lost +
                     "', as the points have; give it their rows, or leave the names out if its "
                     "order is theirs");

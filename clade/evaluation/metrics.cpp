@@ -61,7 +61,7 @@ class Reader {
   std::vector<Figure> read() {
     bound();
     likelihoods();
-    add({"features at least deviation", 0, 0, Of::bound, true}, "/features_at_least_deviation");
+    add({"features at least deviation", 0, 0, true}, "/features_at_least_deviation");
     clusterings();
     classes();
     latents();
@@ -70,8 +70,6 @@ class Reader {
   }
 
  private:
-  using Of = Figure::Of;
-
   /// If the split has it.
   void add(Figure figure, const Pointer& at) {
     if (!metrics_.contains(at) || !metrics_.at(at).is_number()) return;
@@ -88,7 +86,7 @@ class Reader {
 
   void bound() {
     const bool density = metrics_.contains("log_volume");
-    add({density ? "bound, in the data's units" : "bound", 0, 2, Of::bound, false,
+    add({density ? "bound, in the data's units" : "bound", 0, 2, false,
          "Lower bound on the log-likelihood of a point" +
              std::string(density ? ", a density in the data's units" : "") + " on " +
              std::to_string(points_) + " " + split_ + " points; higher is better.",
@@ -96,15 +94,14 @@ class Reader {
         "/elbo");
     const json terms = part("terms");
     for (const auto& term : terms.items()) {
-      add({term.key(), 0, 2, Of::bound, true}, Pointer("/terms") / term.key());
+      add({term.key(), 0, 2, true}, Pointer("/terms") / term.key());
     }
-    add({"bound, of standardised values", 0, 2, Of::bound, false, "", "nats"},
-        "/standardised/elbo");
-    add({"bits per dimension", 0, 3, Of::bound, false,
+    add({"bound, of standardised values", 0, 2, false, "", "nats"}, "/standardised/elbo");
+    add({"bits per dimension", 0, 3, false,
          "The bound in bits a number of an image, negative; lower is better."},
         "/bits_per_dimension");
-    add({"bound with a relaxed cluster", 0, 2, Of::bound, true}, "/relaxed_elbo");
-    add({"looser bound of the paper", 0, 2, Of::bound, true}, "/looser_elbo");
+    add({"bound with a relaxed cluster", 0, 2, true}, "/relaxed_elbo");
+    add({"looser bound of the paper", 0, 2, true}, "/looser_elbo");
   }
 
   void likelihoods() {
@@ -115,18 +112,18 @@ class Reader {
       return "log-likelihood, S = " + std::to_string(of) + (summed ? ", y summed" : "");
     };
     if (few > 1) {
-      add({name(few), 0, 2, Of::bound, false,
+      add({name(few), 0, 2, false,
            "Importance-weighted with " + std::to_string(few) +
                " samples: between the bound and that of more.",
            "nats"},
           "/log_likelihood/few/value");
     }
     if (samples == 1 && !summed) return;  // the bound again
-    add({name(samples), 0, 2, Of::bound, false,
+    add({name(samples), 0, 2, false,
          "Importance-weighted with " + std::to_string(samples) + " samples: a tighter bound.",
          "nats"},
         "/log_likelihood/value");
-    add({name(samples) + ", of standardised values", 0, 2, Of::bound, true, "", "nats"},
+    add({name(samples) + ", of standardised values", 0, 2, true, "", "nats"},
         "/standardised/log_likelihood");
   }
 
@@ -147,7 +144,7 @@ class Reader {
         labelled < points_ ? ", of the " + std::to_string(labelled) + " points with a label" : "";
     const auto of = [&](const std::string& name, const char* key, int digits,
                         const std::string& says = "", const std::string& unit = "") {
-      add({name + latent, 0, digits, Of::clusters, false, says, unit}, at / Pointer(key));
+      add({name + latent, 0, digits, false, says, unit, true}, at / Pointer(key));
     };
     if (labelled < points_) of("points with a label", "/clustering/points", 0);
     of("accuracy, one-to-one", "/clustering/acc_hungarian", 3,
@@ -177,7 +174,7 @@ class Reader {
     const auto points = figures.at("points").get<int64_t>();
     for (const auto& [classifier, error] : figures.at("error").items()) {
       const auto wrong = std::llround(error.get<double>() * static_cast<double>(points));
-      add({"error of " + classifier, 0, 4, Of::classes, false,
+      add({"error of " + classifier, 0, 4, false,
            "Of " + std::to_string(points) + " " + split_ + " points whose class is known, " +
                std::to_string(wrong) + (wrong == 1 ? " is" : " are") + " named wrongly.",
            "%"},
@@ -186,26 +183,23 @@ class Reader {
   }
 
   void latents() {
-    add({"information of the latents", 0, 2, Of::latents, false, "", "nats"},
-        "/information/mutual_information");
-    add({"KL of aggregated codes to the prior", 0, 2, Of::latents, false, "", "nats"},
+    add({"information of the latents", 0, 2, false, "", "nats"}, "/information/mutual_information");
+    add({"KL of aggregated codes to the prior", 0, 2, false, "", "nats"},
         "/information/aggregated_kl");
     if (whole("/clusters", 2) > 1) {
-      add({"entropy of q(y)", 0, 2, Of::latents, false, "", "nats"}, "/cluster_entropy");
+      add({"entropy of q(y)", 0, 2, false, "", "nats"}, "/cluster_entropy");
     }
     const json layers = part("active_units");
     for (const auto& layer : layers.items()) {
-      add({"active units of " + layer.key(), 0, 0, Of::latents, true},
-          Pointer("/active_units") / layer.key());
+      add({"active units of " + layer.key(), 0, 0, true}, Pointer("/active_units") / layer.key());
     }
   }
 
   void generations() {
-    add({"Wasserstein-1 of generations", 0, 4, Of::generations}, "/generation/wasserstein_1");
-    add({"the same of a perfect model", 0, 4, Of::generations}, "/generation/wasserstein_1_floor");
-    add({"the same, clusters drawn alike", 0, 4, Of::generations},
-        "/generation/wasserstein_1_uniform");
-    add({"generations in a wrong mode", 0, 4, Of::generations}, "/generation/wrong_mode_share");
+    add({"Wasserstein-1 of generations", 0, 4}, "/generation/wasserstein_1");
+    add({"the same of a perfect model", 0, 4}, "/generation/wasserstein_1_floor");
+    add({"the same, clusters drawn alike", 0, 4}, "/generation/wasserstein_1_uniform");
+    add({"generations in a wrong mode", 0, 4}, "/generation/wrong_mode_share");
   }
 
   const json& metrics_;

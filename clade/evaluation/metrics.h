@@ -84,15 +84,13 @@ void to_json(nlohmann::json& json, const Metrics& metrics);
 
 /// A number that tables and pages show.
 struct Figure {
-  enum class Of { bound, clusters, classes, latents, generations };
-
   std::string name;  ///< "accuracy, one-to-one"; of one of several latents "…, y2"
   double value = 0;
-  int digits = 0;         ///< After the point.
-  Of of = Of::bound;      ///< What is measured.
-  bool detail = false;    ///< Which a comparison of models leaves out.
-  std::string says = {};  ///< A sentence for the page, or "".
-  std::string unit = {};  ///< "nats"; "%" if people read `value`, a share, in hundredths.
+  int digits = 0;            ///< After the point.
+  bool detail = false;       ///< Which a comparison of models leaves out.
+  std::string says = {};     ///< A sentence for the page, or "".
+  std::string unit = {};     ///< "nats"; "%" if people read `value`, a share, in hundredths.
+  bool of_clusters = false;  ///< Whether it measures a discrete latent.
 
   /// "-86.69", as tables have it.
   std::string cell() const;

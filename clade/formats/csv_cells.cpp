@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
+#include <set>
 
 #include "clade/core/words.h"
 #include "clade/formats/numbers.h"
@@ -86,6 +86,10 @@ bool is_true(const std::string& cell) {
 bool is_yes_or_no(const std::string& cell) {
   const std::string word = in_small_letters(cell);
   return word == "yes" || word == "no";
+}
+
+bool are_apart(const std::vector<std::string>& cells) {
+  return std::set<std::string>(cells.begin(), cells.end()).size() == cells.size();
 }
 
 }  // namespace clade

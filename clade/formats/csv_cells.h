@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace clade {
 
@@ -28,5 +29,8 @@ bool is_true(const std::string& cell);
 
 /// Whether a cell of the kind kTruth is "yes" or "no".
 bool is_yes_or_no(const std::string& cell);
+
+/// Whether no two cells are the same.
+bool are_apart(const std::vector<std::string>& cells);
 
 }  // namespace clade

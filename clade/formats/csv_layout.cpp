@@ -161,10 +161,6 @@ int64_t decimals_of(const std::string& number) {
   return point == std::string::npos ? 0 : static_cast<int64_t>(number.size() - point) - 1;
 }
 
-bool are_apart(const CsvRow& row) {
-  return std::set<std::string>(row.begin(), row.end()).size() == row.size();
-}
-
 /// Whether the numbers of row `first`, all of them others, have fewer decimals than any number in
 /// their columns below, as those have that a data frame calls its columns by.
 bool is_coarser_than_below(const Sample& sample, size_t first) {

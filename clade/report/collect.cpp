@@ -222,7 +222,7 @@ std::vector<Headline> headlines(const json& metrics) {
   if (split == metrics.end()) return all;
   const bool classes = split->contains("classification");
   for (const Figure& figure : figures_of(*split, split.key())) {
-    if (figure.says.empty() || (classes && figure.of == Figure::Of::clusters)) continue;
+    if (figure.says.empty() || (classes && figure.of_clusters)) continue;
     std::string label = figure.name;
     label[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(label[0])));
     all.push_back({label, figure.said(), figure.says});

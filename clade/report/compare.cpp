@@ -45,7 +45,7 @@ std::vector<Figure> compared_figures(const ComparedRun& run) {
   if (metrics.empty()) return {};
   std::vector<Figure> of_latents;
   if (has_several_latents(run)) of_latents = figures_of(metrics, "");
-  std::erase_if(of_latents, [](const Figure& one) { return one.of != Figure::Of::clusters; });
+  std::erase_if(of_latents, [](const Figure& one) { return !one.of_clusters; });
   metrics.erase("latents");
   std::vector<Figure> all = figures_of(metrics, "");
   all.insert(all.end(), of_latents.begin(), of_latents.end());

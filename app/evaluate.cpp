@@ -29,7 +29,7 @@ void evaluate_run(const EvaluateArguments& arguments) {
     }
     options.sum_clusters = true;
   }
-  options.validate();
+  options.validate("evaluate");
 
   clade::Dataset data;
   std::string name = arguments.split;

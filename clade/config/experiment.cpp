@@ -2,7 +2,6 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
-#include "clade/core/require.h"
 #include "clade/core/words.h"
 #include "clade/formats/data_file.h"
 
@@ -69,19 +68,10 @@ void follow(const std::filesystem::path& run, std::string& path) {
 }  // namespace
 
 std::vector<Option> RunOptions::options() {
-  return {{"seed", &seed, "everything random follows from it"},
-          {"device", &device, "cpu or cuda"},
-          {"threads", &threads, "CPU threads; 0 for all. Another number gives other rounding"}};
-}
-
-void RunOptions::validate() const {
-  require_at_least("seed", static_cast<double>(seed), 0);
-  require_one_of("device", device, {"cpu", "cuda"});
-  require_at_least("threads", static_cast<double>(threads), 0);
-  if (threads > kMostThreads) {
-    throw ConfigError("threads is " + std::to_string(threads) + "; it must be at most " +
-                      std::to_string(kMostThreads) + ", or 0 for one a processor");
-  }
+  return {{"seed", &seed, at_least(0), "everything random follows from it"},
+          {"device", &device, any_of({"cpu", "cuda"}), "cpu or cuda"},
+          {"threads", &threads, between(0, kMostThreads),
+           "CPU threads; 0 for all. Another number gives other rounding"}};
 }
 
 std::vector<Option> PublishedOptions::options() {
@@ -113,11 +103,11 @@ Experiment load_experiment(ExperimentFile file, const std::string& default_model
   file.read("evaluate", experiment.evaluate);
   file.read("published", experiment.published);
   file.finish();
-  for (const Options* options : std::initializer_list<const Options*>{
-           &experiment.run, &experiment.data, experiment.model.get(), &experiment.train,
-           &experiment.evaluate, &experiment.published}) {
-    options->validate();
-  }
+  experiment.run.validate();
+  experiment.data.validate("data");
+  experiment.model->validate("model");
+  experiment.train.validate("train");
+  experiment.evaluate.validate("evaluate");
   return experiment;
 }
 

@@ -17,7 +17,6 @@ struct RunOptions : Options {
   int64_t threads = 0;
 
   std::vector<Option> options() override;
-  void validate() const override;
 };
 
 /// Figures the literature gives for this experiment, 0 where it gives none. They are shown beside
@@ -31,7 +30,6 @@ struct PublishedOptions : Options {
   std::string source;
 
   std::vector<Option> options() override;
-  void validate() const override {}
 };
 
 /// Everything an experiment file says: one struct a table.

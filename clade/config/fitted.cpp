@@ -146,14 +146,10 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   const bool learns = entry.takes_labels && data.labelled.size() > 0;
   fit_model(data.train.features(), learns ? data.labelled.label_names.size() : 0, model);
   file.read("model", model);
-  model.validate();
+  model.validate("model");
   const bool ladder = is_ladder_of_clusters(model);
   fit_length(points, ladder, train);
-  if (learns) {
-    const double labelled = static_cast<double>(data.labelled.size());
-    train.label_weight =
-        std::max(train.label_weight, kLeastAlpha * labelled / static_cast<double>(points));
-  }
+  if (learns) train.label_weight = fitted_label_weight(data);
   file.read("train", train);
   const int64_t K = clusters_of(model);
   if (ladder && K <= points && share(kLadderStart, train.epochs) >= 2) {
@@ -167,7 +163,7 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   if (train.start.rfind("autoencoder", 0) == 0)
     train.start_epochs = std::max<int64_t>(2, train.start_epochs);
   file.read("train", train);
-  train.validate();
+  train.validate("train");
   train.validate_stages();
   return said_of(data, model, train);
 }

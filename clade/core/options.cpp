@@ -60,6 +60,17 @@ struct Assign {
   }
 };
 
+void check_range(const Option& option, const std::string& key) {
+  const auto check = [&](const auto* field) {
+    if constexpr (std::is_same_v<decltype(field), const int64_t*>) {
+      option.range.check(key, static_cast<double>(*field));
+    } else if constexpr (!std::is_same_v<decltype(field), const bool*>) {
+      option.range.check(key, *field);
+    }
+  };
+  std::visit(check, option.value);
+}
+
 struct Expected {
   const Option& option;
 
@@ -163,8 +174,17 @@ std::vector<std::string> wrapped(const std::string& text, size_t width) {
 
 }  // namespace
 
+void Options::validate(const std::string& section) const {
+  const std::string start = section.empty() ? "" : section + ".";
+  // The list points at fields that may be written; here they are read.
+  for (const Option& option : const_cast<Options*>(this)->options()) {
+    check_range(option, start + option.name);
+  }
+  validate_together();
+}
+
 void assign(const Option& option, const json& value, const std::string& where) {
-  if (std::visit(Assign{value}, option.value)) return;
+  if (std::visit(Assign{value}, option.value)) return check_range(option, where);
   throw ConfigError(where + " = " + spell(value, json::error_handler_t::replace) + " is " +
                     found(value) + " where " + std::visit(Expected{option}, option.value) +
                     " is expected");
@@ -219,7 +239,9 @@ std::string describe(Options& options) {
       table += line + "\n";
       line.clear();
     }
-    for (const std::string& text : wrapped(option.help, kWidth - indent.size())) {
+    const std::string limits = option.range.limits();
+    const std::string help = option.help + (limits.empty() ? "" : " (" + limits + ")");
+    for (const std::string& text : wrapped(help, kWidth - indent.size())) {
       table += padded(line, indent.size()) + text + "\n";
       line.clear();
     }

@@ -28,7 +28,6 @@ struct Sample : Options {
             {"estimator", &estimator, "How the sum over clusters is taken."},
             {"hidden", &hidden, "Units of each hidden layer."}};
   }
-  void validate() const override {}
 };
 
 std::string refusal_of(const json& settings, const std::string& where = "") {
@@ -101,13 +100,83 @@ TEST(OptionsJson, WhatCannotBeStoredIsRefused) {
   EXPECT_THROW(to_json(options), ConfigError);
 }
 
+struct Ranged : Options {
+  int64_t clusters = 10;
+  double rate = 0.5;
+  double share = 1;
+  std::string kind = "exact";
+  std::vector<int64_t> sizes = {3};
+  std::vector<std::string> layers = {"500"};
+  double first = 0, second = 0;
+
+  std::vector<Option> options() override {
+    return {{"clusters", &clusters, at_least(1), "K."},
+            {"rate", &rate, above(0), "A rate."},
+            {"share", &share, between(0, 1), "A share."},
+            {"kind", &kind, any_of({"exact", "gumbel"}), "A kind."},
+            {"sizes", &sizes, at_least(1).not_empty(), "Sizes."},
+            {"layers", &layers, Range().not_empty(), "Layers."},
+            {"first", &first, "Anything."}};
+  }
+  void validate_together() const override {
+    if (second < first) throw ConfigError("second is below first");
+  }
+};
+
+TEST(OptionsRange, EdgesAreInItAndWhatIsBeyondIsRefusedInWords) {
+  Ranged options;
+  from_json(json::parse(R"({"clusters": 1, "rate": 1e-300, "share": 0, "kind": "gumbel",
+                            "sizes": [1, 7], "layers": [""], "first": -1e300})"),
+            options);
+  options.second = options.first;
+  EXPECT_NO_THROW(options.validate());
+  for (const auto& [settings, why] : std::initializer_list<std::pair<const char*, const char*>>{
+           {R"({"clusters": 0})", "x.toml:3: clusters is 0; it must be at least 1"},
+           {R"({"rate": 0})", "x.toml:3: rate is 0; it must be above 0"},
+           {R"({"share": 1.5})", "x.toml:3: share is 1.5; it must be from 0 to 1"},
+           {R"({"share": -1})", "x.toml:3: share is -1; it must be from 0 to 1"},
+           {R"({"kind": "Exact"})", "x.toml:3: kind is \"Exact\"; it must be exact or gumbel"},
+           {R"({"sizes": [7, 0]})", "x.toml:3: sizes has 0; each must be at least 1"},
+           {R"({"sizes": []})", "x.toml:3: sizes is empty; give one at least"},
+           {R"({"layers": []})", "x.toml:3: layers is empty; give one at least"}}) {
+    try {
+      from_json(json::parse(settings), options, "x.toml:3");
+      ADD_FAILURE() << settings;
+    } catch (const ConfigError& error) {
+      EXPECT_STREQ(error.what(), why);
+    }
+  }
+}
+
+TEST(OptionsRange, WhatCodeSetsIsValidatedWithWhatMustGoTogether) {
+  Ranged options;
+  options.rate = std::nan("");
+  try {
+    options.validate();
+    ADD_FAILURE();
+  } catch (const ConfigError& error) {
+    EXPECT_STREQ(error.what(), "rate is nan; it must be above 0");
+  }
+  options = Ranged();
+  options.first = 1;
+  EXPECT_THROW(options.validate(), ConfigError);
+}
+
+TEST(OptionsRange, LimitsAreSaidBesideTheHelp) {
+  Ranged options;
+  const std::string table = describe(options);
+  for (const char* help : {"K. (at least 1)\n", "A rate. (above 0)\n", "A share. (from 0 to 1)\n",
+                           "A kind.\n", "Sizes. (at least 1)\n", "Layers.\n"}) {
+    EXPECT_NE(table.find(help), std::string::npos) << help << table;
+  }
+}
+
 struct Worded : Options {
   std::vector<std::string> layers = {"16c6", "500"};
 
   std::vector<Option> options() override {
     return {{"layers", &layers, "Hidden layers.", "hidden"}};
   }
-  void validate() const override {}
 };
 
 TEST(OptionsJson, AListOfWordsMayHoldNumbers) {
@@ -170,7 +239,6 @@ struct Wordy : Options {
     for (int i = 0; i < 60; ++i) help += " βword";
     return {{"k", &k, help}, {"path", &path, "Where it is."}};
   }
-  void validate() const override {}
 };
 
 TEST(OptionsText, TableIsWrappedTo100Columns) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "clade/core/error.h"
-#include "clade/core/require.h"
+#include "clade/core/range.h"
 #include "clade/core/words.h"
 #include "clade/data/dataset.h"
 
@@ -30,7 +30,7 @@ namespace {
 
 torch::Tensor draw_labelled(const torch::Tensor& labels, int64_t budget,
                             const std::vector<std::string>& classes, Generator& generator) {
-  require_at_least("data.label_budget", static_cast<double>(budget), 1);
+  at_least(1).check("data.label_budget", static_cast<double>(budget));
   const auto C = static_cast<int64_t>(classes.size());
   const auto shuffled = [&](int64_t n) {
     return torch::randperm(n, generator, torch::device(generator.device()).dtype(torch::kInt64))

@@ -8,7 +8,6 @@
 #include <set>
 
 #include "clade/core/error.h"
-#include "clade/core/require.h"
 #include "clade/core/words.h"
 #include "clade/data/label_budget.h"
 #include "clade/data/named_sets.h"
@@ -226,7 +225,7 @@ std::vector<Option> DataOptions::options() {
        "one of the kinds a named set has; a folder of images has its subfolders. An empty cell, "
        "NaN "
        "or -1 is an unknown label; none leaves out those that the data bring"},
-      {"label_budget", &label_budget,
+      {"label_budget", &label_budget, at_least(kEveryLabel),
        "how many labels of training points a model that learns from labels may see, drawn by the "
        "seed, evenly over the classes; 0 for none; -1 for all that are known but those held back, "
        "which are validation's and test's shares of each class. Such a model of your own data has "
@@ -237,34 +236,27 @@ std::vector<Option> DataOptions::options() {
       {"id", &table.id,
        "the column of a table that names its rows: no feature, but written beside what is found"},
       {"drop", &table.drop, "columns of a table to leave out, by names or numbers"},
-      {"categories", &table.categories,
+      {"categories", &table.categories, any_of({"refuse", "onehot"}),
        "columns of words: refuse, or onehot: each word becomes a feature of 0 and 1"},
-      {"missing", &table.missing,
+      {"missing", &table.missing, any_of({"refuse", "drop", "mean"}),
        "missing cells of a table, NaN of an array: refuse, drop: their rows are left out, and "
        "counted, or mean: the "
        "mean of the column over the training points stands for them"},
-      {"values", &values,
+      {"values", &values, any_of({"auto", "binary", "grey", "counts", "standardised", "raw"}),
        "what the values are: auto (looked at, and said), binary, grey (0 to 1 or 0 to 255), counts "
        "(whole numbers from 0 on, of which networks read log(1 + count)), standardised (each "
        "feature to mean 0, deviation 1) or raw"},
-      {"binarise", &binarise,
+      {"binarise", &binarise, any_of({"auto", "dynamic", "none"}),
        "levels as bits drawn at each presentation: dynamic does, none does not, auto does but for "
        "colours, and for those under a Bernoulli likelihood"},
-      {"validation", &validation,
+      {"validation", &validation, at_least(-1),
        "points for early stopping; -1 for a tenth, or as many as usual of a named set"},
-      {"test", &test, "points for the final figures; -1 for all of a named set, a tenth of a file"},
+      {"test", &test, at_least(-1),
+       "points for the final figures; -1 for all of a named set, a tenth of a file"},
   };
 }
 
-void DataOptions::validate() const {
-  require_one_of("data.values", values,
-                 {"auto", "binary", "grey", "counts", "standardised", "raw"});
-  require_one_of("data.binarise", binarise, {"auto", "dynamic", "none"});
-  require_one_of("data.categories", table.categories, {"refuse", "onehot"});
-  require_one_of("data.missing", table.missing, {"refuse", "drop", "mean"});
-  require_at_least("data.label_budget", static_cast<double>(label_budget), kEveryLabel);
-  require_at_least("data.validation", static_cast<double>(validation), -1);
-  require_at_least("data.test", static_cast<double>(test), -1);
+void DataOptions::validate_together() const {
   if (name.empty() && path.empty()) {
     throw ConfigError("there are no data; set data.path to a file or data.name to one of " +
                       known_names());
@@ -300,7 +292,7 @@ void DataOptions::validate() const {
 
 Splits load_splits(const DataOptions& options, uint64_t seed, const std::string& likelihood,
                    const Preprocessing* done) {
-  options.validate();
+  options.validate("data");
   Points points;
   Indices rows;
   std::string values = options.values;

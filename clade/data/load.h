@@ -27,7 +27,7 @@ struct DataOptions : Options {
   int64_t test = -1;
 
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 };
 
 /// Reads the data and splits them.

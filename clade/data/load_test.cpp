@@ -1034,7 +1034,7 @@ TEST(LoadSplits, FacetsAreShapesAndColoursThatSayNothingOfEachOther) {
 
 TEST(DataOptions, SaysWhatIsWrong) {
   const auto refuse = [](const DataOptions& options, std::initializer_list<const char*> parts) {
-    expect_error<ConfigError>([&] { options.validate(); }, parts);
+    expect_error<ConfigError>([&] { options.validate("data"); }, parts);
   };
   refuse(DataOptions(), {"data.path", "data.name", "fashion-mnist"});
   refuse(named_options("fashon-mnist"), {"data.name", "fashon-mnist", "fashion-mnist"});
@@ -1337,7 +1337,7 @@ TEST(LabelBudget, RefusesWhatThereIsNot) {
   expect_error<ConfigError>([&] { load_splits(options, 1); },
                             {"data.label_budget is 60", "30 of class", "lower it to"});
   options.label_budget = -2;
-  expect_error<ConfigError>([&] { options.validate(); }, {"data.label_budget is -2"});
+  expect_error<ConfigError>([&] { options.validate("data"); }, {"data.label_budget is -2"});
 }
 
 TEST(EveryLabel, IsSpreadOverWhatIsLearnedFromAndWhatIsHeldBack) {

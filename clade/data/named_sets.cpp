@@ -9,7 +9,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/random.h"
-#include "clade/core/require.h"
+#include "clade/core/range.h"
 #include "clade/core/words.h"
 #include "clade/data/download.h"
 #include "clade/data/facets.h"
@@ -292,7 +292,7 @@ void check_labels(const NamedSet& set, const std::string& labels) {
     throw ConfigError("data.labels (--labels) is " + labels + ", but " + set.name +
                       " brings its own; leave it out");
   }
-  require_one_of("data.labels (--labels)", labels, set.labels);
+  any_of(set.labels).check("data.labels (--labels)", labels);
 }
 
 NamedPoints read_named_set(const std::string& name, const std::string& folder,

@@ -22,12 +22,12 @@ constexpr double kMostCounted = 100000;
 constexpr const char* kRescale =
     "the model was trained on levels in that range; rescale the values to it";
 
-struct Range {
+struct Extremes {
   double least;
   double most;
 };
 
-Range range_of(const torch::Tensor& values) {
+Extremes range_of(const torch::Tensor& values) {
   return {values.min().item<double>(), values.max().item<double>()};
 }
 
@@ -74,7 +74,7 @@ double white_of(double most) {
 }
 
 /// The levels of images; nothing for other numbers. Black and white alone may also be a row.
-std::optional<Levels> levels_of(const Points& points, const Range& range) {
+std::optional<Levels> levels_of(const Points& points, const Extremes& range) {
   constexpr double most_levels = 65535;
   const bool image = points.shape.size() >= 2;
   Levels levels;
@@ -295,14 +295,14 @@ void refuse_channels(const Points& points) {
 /// Black and white of what reads all features alike; nothing if each has a scale of its own.
 std::optional<Levels> levels_read_by(const Preprocessing& how) {
   if (how.counts) return std::nullopt;
-  const Range shift = range_of(how.shift), scale = range_of(how.scale);
+  const Extremes shift = range_of(how.shift), scale = range_of(how.scale);
   if (shift.least != shift.most || scale.least != scale.most) return std::nullopt;
   return Levels{shift.least, shift.least + scale.least};
 }
 
 /// Whether values from `own.least` to `own.most` were meant for other levels than a model's, which
 /// would see them all but black, or all in the brighter half.
-bool are_other_levels(const Levels& levels, const Range& own) {
+bool are_other_levels(const Levels& levels, const Extremes& own) {
   if (own.least < 0 || own.most <= 0) return false;
   if (levels.black < 0) return own.most <= 1;
   const bool deep = levels.white > 16 * kBrightest - 1;  // 12 bits or more
@@ -314,7 +314,7 @@ bool are_other_levels(const Levels& levels, const Range& own) {
 void put_back_rounding(Points& points) {
   constexpr double rounding = 1e-6;
   if (points.shape.size() < 2 || !points.values.is_floating_point()) return;
-  const Range range = range_of(points.values);
+  const Extremes range = range_of(points.values);
   const double black = range.least < -rounding ? -1 : 0;
   if (range.least < black - rounding || range.most > 1 + rounding) return;
   if (range.least < black || range.most > 1) points.values = points.values.clamp(black, 1);
@@ -331,7 +331,7 @@ void check_levels(const Preprocessing& how, const Points& points) {
   const bool fractions = levels->black == 0 && levels->white == 1;
   const bool moved = levels->black == -1 && levels->white == 1;
   const bool agreed = levels->black == 0 && levels->white > 1 && is_agreed(levels->white);
-  const Range own = range_of(points.values);
+  const Extremes own = range_of(points.values);
   // Of what is read from 0 to 1 it is known that it was levels if not all were whole numbers.
   const bool whole = !how.whole.defined() || how.whole.all().item<bool>();
   const bool bytes = fractions && !whole && points.shape.size() >= 2 && own.most > 1 &&
@@ -358,7 +358,7 @@ bool may_be_counts_of_many(const std::vector<int64_t>& shape) {
 
 bool are_counts_of_many(const torch::Tensor& raw) {
   constexpr double kZeros = 1.0 / 3, kRounding = 0.1;  // of those restored from logarithms
-  const Range range = range_of(raw);
+  const Extremes range = range_of(raw);
   if (range.least < -kRounding || range.most <= 1.5 || range.most > kMostCounted) return false;
   int64_t zeros = 0;
   for (int64_t start = 0; start < raw.size(0); start += kRows) {
@@ -473,7 +473,7 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                                          const std::string& values, const std::string& binarise,
                                          const std::string& likelihood, const torch::Tensor& fill) {
   const int64_t features = points.values.size(1);
-  const Range range = range_of(points.values);
+  const Extremes range = range_of(points.values);
   const bool counted =
       values == "auto" &&
       (likelihood.empty() ? !fill.defined() && may_be_counts_of_many(points.shape) &&

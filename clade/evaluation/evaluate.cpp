@@ -7,7 +7,7 @@
 #include <numbers>
 
 #include "clade/core/error.h"
-#include "clade/core/require.h"
+#include "clade/distributions/bernoulli.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/evaluation/one_dimension.h"
@@ -21,29 +21,21 @@ using nlohmann::json;
 
 std::vector<Option> EvaluateOptions::options() {
   return {
-      {"importance_samples", &importance_samples,
+      {"importance_samples", &importance_samples, between(1, 1e6),
        "S of the importance-weighted bound F_S; the cost grows with it, 5000 is customary, 1 is "
        "the bound itself"},
-      {"importance_points", &importance_points,
+      {"importance_points", &importance_points, at_least(0),
        "points that F_S is measured on if all would take too long, the same for every seed: what "
        "they gain over their bound is added to the bound of all; 0 for all points"},
       {"sum_clusters", &sum_clusters,
        "in F_S, sum every cluster inside each weight in place of drawing one: a tighter bound, at "
        "K times the cost"},
-      {"epoch_points", &epoch_points,
+      {"epoch_points", &epoch_points, at_least(0),
        "validation points whose clusters are compared with their labels, if those are known, after "
        "every epoch of training, for the page's curves: no choice depends on it; 0 for none"},
-      {"precision", &precision,
+      {"precision", &precision, any_of(precisions()),
        "of matrix products in F_S: fp32; tf32, on CUDA devices; or bf16, up to twice as fast where "
        "the machine has it and right to some hundredths of a nat"}};
-}
-
-void EvaluateOptions::validate() const {
-  require_at_least("evaluate.importance_samples", static_cast<double>(importance_samples), 1);
-  require_at_most("evaluate.importance_samples", static_cast<double>(importance_samples), 1e6);
-  require_at_least("evaluate.importance_points", static_cast<double>(importance_points), 0);
-  require_at_least("evaluate.epoch_points", static_cast<double>(epoch_points), 0);
-  require_one_of("evaluate.precision", precision, precisions());
 }
 
 namespace {

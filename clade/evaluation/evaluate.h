@@ -21,7 +21,6 @@ struct EvaluateOptions : Options {
   std::string precision = "fp32";  ///< Of matrix products in F_S; see precisions().
 
   std::vector<Option> options() override;
-  void validate() const override;
 };
 
 /// Measures one split: the bound and its terms, F_S, agreement with the labels that are known, use

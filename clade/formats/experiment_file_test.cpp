@@ -24,7 +24,6 @@ struct RunOptions : Options {
   std::vector<Option> options() override {
     return {{"seed", &seed, "Seed."}, {"device", &device, "Device."}};
   }
-  void validate() const override {}
 };
 
 struct ModelOptions : Options {
@@ -43,7 +42,6 @@ struct ModelOptions : Options {
             {"hidden", &hidden, "Hidden."},
             {"words", &words, "Words.", "former_words"}};
   }
-  void validate() const override {}
 };
 
 constexpr const char* kExample = R"(# Every kind of value.

@@ -2,28 +2,22 @@
 
 #include <torch/torch.h>
 
-#include "clade/core/require.h"
 #include "clade/models/joined.h"
 
 namespace clade {
 
 std::vector<Option> AdgmOptions::options() {
   const std::vector<Option> own = {
-      {"clusters", &clusters,
+      {"clusters", &clusters, at_least(1),
        "number of clusters K, one a class at least; with the exact estimator the cost of a step "
        "grows with it"},
-      {"latent", &latent, "size of z"},
-      {"auxiliary", &auxiliary, "size of the auxiliary a, which generates nothing"}};
+      {"latent", &latent, at_least(1), "size of z"},
+      {"auxiliary", &auxiliary, at_least(1), "size of the auxiliary a, which generates nothing"}};
   return joined({ModelOptions::options(), own, trunk.options(), estimator.options()});
 }
 
-void AdgmOptions::validate() const {
-  ModelOptions::validate();
-  require_at_least("model.clusters", static_cast<double>(clusters), 1);
-  require_at_least("model.latent", static_cast<double>(latent), 1);
-  require_at_least("model.auxiliary", static_cast<double>(auxiliary), 1);
+void AdgmOptions::validate_together() const {
   trunk.validate();
-  estimator.validate();
 }
 
 Adgm::Adgm(const AdgmOptions& options, const Parent& x, Generator& generator)

@@ -15,7 +15,7 @@ struct AdgmOptions : ModelOptions {
   EstimatorOptions estimator{.weigh_statistics = true};
 
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 };
 
 /// The auxiliary deep generative model (Maaløe, Sønderby, Sønderby & Winther 2016), which learns

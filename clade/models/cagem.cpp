@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "clade/core/require.h"
 #include "clade/models/joined.h"
 #include "clade/nets/batch_norm.h"
 
@@ -13,10 +12,10 @@ namespace clade {
 
 std::vector<Option> CagemOptions::options() {
   const std::vector<Option> own = {
-      {"clusters", &clusters,
+      {"clusters", &clusters, at_least(1),
        "number of clusters K; with the exact estimator the cost of a step grows with it"},
-      {"latent1", &latent1, "size of z1, the layer next to the data"},
-      {"latent2", &latent2,
+      {"latent1", &latent1, at_least(1), "size of z1, the layer next to the data"},
+      {"latent2", &latent2, at_least(1),
        "size of z2, the layer that chooses the cluster; 2 for a map of what is generated"},
       {"skip", &skip, "whether q(z2|x,y,z1) reads x itself beside y and z1, as in the paper"},
       {"warm_up_clusters", &warm_up_clusters,
@@ -24,13 +23,8 @@ std::vector<Option> CagemOptions::options() {
   return joined({ModelOptions::options(), own, trunk.options(), estimator.options()});
 }
 
-void CagemOptions::validate() const {
-  ModelOptions::validate();
-  require_at_least("model.clusters", static_cast<double>(clusters), 1);
-  require_at_least("model.latent1", static_cast<double>(latent1), 1);
-  require_at_least("model.latent2", static_cast<double>(latent2), 1);
+void CagemOptions::validate_together() const {
   trunk.validate();
-  estimator.validate();
 }
 
 Cagem::Cagem(const CagemOptions& options, const Parent& x, Generator& generator)

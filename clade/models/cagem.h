@@ -18,7 +18,7 @@ struct CagemOptions : ModelOptions {
 
   void take_former_defaults() override { estimator.weigh_statistics = false; }
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 };
 
 /// CaGeM, the cluster-aware generative model (Maaløe, Fraccaro & Winther 2017):

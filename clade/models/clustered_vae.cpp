@@ -2,13 +2,11 @@
 
 #include <torch/torch.h>
 
-#include "clade/core/require.h"
-
 namespace clade {
 
 std::vector<Option> ClusteredVaeOptions::options() {
   const std::vector<Option> own = {
-      {"clusters", &clusters,
+      {"clusters", &clusters, at_least(1),
        "number of clusters K; with the exact estimator the cost of a step grows with it"},
       {"warm_up_clusters", &warm_up_clusters,
        "whether KL warm-up weighs KL(y) too, as CP-VAE's paper does; if not, only KL(z): while "
@@ -17,12 +15,9 @@ std::vector<Option> ClusteredVaeOptions::options() {
                  given_y.prior ? prior.of_given_y() : prior.options(), estimator.options()});
 }
 
-void ClusteredVaeOptions::validate() const {
-  OneLayerOptions::validate();
-  require_at_least("model.clusters", static_cast<double>(clusters), 1);
-  require_at_least("number of model.layers", static_cast<double>(trunk.layers.size()), 1);
-  prior.validate();
-  estimator.validate();
+void ClusteredVaeOptions::validate_together() const {
+  OneLayerOptions::validate_together();
+  Range().not_empty().check("model.layers", trunk.layers);
 }
 
 ClusteredVae::ClusteredVae(const ClusteredVaeOptions& options, const Parent& x,

@@ -21,7 +21,7 @@ struct ClusteredVaeOptions : OneLayerOptions {
   EstimatorOptions estimator;
 
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 };
 
 /// One continuous layer under a cluster, p(y) = 1/K (Lavda, Gregorova & Kalousis 2020, table 1):

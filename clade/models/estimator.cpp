@@ -6,8 +6,6 @@
 #include <cmath>
 #include <limits>
 
-#include "clade/core/require.h"
-
 namespace clade {
 namespace {
 
@@ -39,14 +37,16 @@ Categorical for_each_of(int64_t samples, const Categorical& q_y) {
 
 std::vector<Option> EstimatorOptions::options() {
   return {
-      {"estimator", &kind,
+      {"estimator", &kind, any_of({"exact", "gumbel", "sum_and_sample"}),
        "how training takes the expectation over clusters: exact sums all K (cost grows with K); "
        "sum_and_sample sums the largest and draws one of the others, unbiased (cost does not); "
        "gumbel draws one relaxed cluster (cost does not)"},
-      {"summed_clusters", &summed_clusters, "of sum_and_sample: how many clusters are summed"},
-      {"temperature", &temperature, "Gumbel-Softmax temperature of the first epoch"},
-      {"temperature_floor", &temperature_floor, "the temperature never falls below this"},
-      {"temperature_rate", &temperature_rate, "epoch e multiplies the temperature by exp(-rate e)"},
+      {"summed_clusters", &summed_clusters, at_least(1),
+       "of sum_and_sample: how many clusters are summed"},
+      {"temperature", &temperature, above(0), "Gumbel-Softmax temperature of the first epoch"},
+      {"temperature_floor", &temperature_floor, above(0), "the temperature never falls below this"},
+      {"temperature_rate", &temperature_rate, at_least(0),
+       "epoch e multiplies the temperature by exp(-rate e)"},
       {"straight_through", &straight_through,
        "Gumbel-Softmax: one-hot cluster forward, relaxed gradient backward"},
       {"weigh_statistics", &weigh_statistics,
@@ -54,14 +54,6 @@ std::vector<Option> EstimatorOptions::options() {
        "pairs alike, though most have next to no probability. No gradient passes through the "
        "counts"},
   };
-}
-
-void EstimatorOptions::validate() const {
-  require_one_of("model.estimator", kind, {"exact", "gumbel", "sum_and_sample"});
-  require_at_least("model.summed_clusters", static_cast<double>(summed_clusters), 1);
-  require_above("model.temperature", temperature, 0);
-  require_above("model.temperature_floor", temperature_floor, 0);
-  require_at_least("model.temperature_rate", temperature_rate, 0);
 }
 
 void Estimator::begin_epoch(int64_t epoch) {

@@ -19,7 +19,6 @@ struct EstimatorOptions {
 
   /// The settings as they stand in an experiment file, for a model's own list.
   std::vector<Option> options();
-  void validate() const;
 };
 
 /// The clusters an expectation runs over and their weights. Those of other latents that were

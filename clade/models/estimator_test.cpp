@@ -86,16 +86,6 @@ TEST(Estimator, DrawsForEachSampleBesideClustersOfAnotherLatent) {
   }
 }
 
-TEST(EstimatorOptions, SayWhatIsWrong) {
-  EstimatorOptions options;
-  options.kind = "sum_and_sample";
-  options.summed_clusters = 0;
-  EXPECT_THROW(options.validate(), ConfigError);
-  options = {};
-  options.kind = "sum-and-sample";
-  EXPECT_THROW(options.validate(), ConfigError);
-}
-
 TEST(Estimator, TemperatureFallsAsTheProductOfTheEpochs) {
   // Seen through the draws: the entropy of the relaxed cluster falls with the temperature.
   EstimatorOptions options;

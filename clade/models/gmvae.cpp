@@ -2,8 +2,6 @@
 
 #include <torch/torch.h>
 
-#include "clade/core/require.h"
-
 namespace clade {
 
 GmvaeOptions::GmvaeOptions() {
@@ -14,29 +12,24 @@ GmvaeOptions::GmvaeOptions() {
 std::vector<Option> GmvaeOptions::options() {
   return joined(
       {OneLayerOptions::options(),
-       {{"latent_w", &latent_w, "size of the style w, of which the clusters in z are made"},
-        {"clusters", &clusters,
+       {{"latent_w", &latent_w, at_least(1),
+         "size of the style w, of which the clusters in z are made"},
+        {"clusters", &clusters, at_least(1),
          "number of clusters K: the last layer from w to z has K times as many units"},
-        {"prior_layers", &prior_layers, "tanh layers from w to the clusters in z"},
-        {"prior_spread", &prior_spread,
+        {"prior_layers", &prior_layers, at_least(1), "tanh layers from w to the clusters in z"},
+        {"prior_spread", &prior_spread, at_least(0),
          "standard deviation of the clusters' means at w = 0 at the start"},
-        {"bound", &bound,
+        {"bound", &bound, any_of({"published", "tight"}),
          "what training descends: published (eq. 4 of the paper, a looser bound) or tight (the "
          "bound itself); both are measured"},
-        {"information_floor", &information_floor,
+        {"information_floor", &information_floor, at_least(0),
          "λ, in nats: training charges at least this for a batch's mean KL(y), so that clusters "
          "can part before it pulls them together; 0 for none"}}});
 }
 
-void GmvaeOptions::validate() const {
-  OneLayerOptions::validate();
-  require_at_least("model.latent_w", static_cast<double>(latent_w), 1);
-  require_at_least("model.clusters", static_cast<double>(clusters), 1);
-  require_at_least("number of model.layers", static_cast<double>(trunk.layers.size()), 1);
-  require_each_at_least("a number of model.prior_layers", prior_layers, 1);
-  require_at_least("model.prior_spread", prior_spread, 0);
-  require_one_of("model.bound", bound, {"published", "tight"});
-  require_at_least("model.information_floor", information_floor, 0);
+void GmvaeOptions::validate_together() const {
+  OneLayerOptions::validate_together();
+  Range().not_empty().check("model.layers", trunk.layers);
 }
 
 Gmvae::Gmvae(const GmvaeOptions& options, const Parent& x, Generator& generator)

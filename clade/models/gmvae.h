@@ -16,7 +16,7 @@ struct GmvaeOptions : OneLayerOptions {
   GmvaeOptions();
 
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 };
 
 /// GMVAE, the Gaussian mixture variational auto-encoder (Dilokthanakul et al. 2016), a style w that

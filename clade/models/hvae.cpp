@@ -3,14 +3,14 @@
 #include <torch/torch.h>
 
 #include "clade/core/error.h"
-#include "clade/core/require.h"
 #include "clade/models/joined.h"
 
 namespace clade {
 
 std::vector<Option> HvaeOptions::options() {
-  const std::vector<Option> own = {{"latent1", &latent1, "size of z1, the layer next to the data"},
-                                   {"latent2", &latent2, "size of z2, the layer above it"}};
+  const std::vector<Option> own = {
+      {"latent1", &latent1, at_least(1), "size of z1, the layer next to the data"},
+      {"latent2", &latent2, at_least(1), "size of z2, the layer above it"}};
   auto hidden = trunk.options();
   for (Option& option : hidden) {
     if (option.name == "layers") option.help = "widths of the hidden layers, from the data on";
@@ -18,14 +18,10 @@ std::vector<Option> HvaeOptions::options() {
   return joined({ModelOptions::options(), own, hidden, prior.options()});
 }
 
-void HvaeOptions::validate() const {
-  ModelOptions::validate();
-  require_at_least("model.latent1", static_cast<double>(latent1), 1);
-  require_at_least("model.latent2", static_cast<double>(latent2), 1);
-  require_at_least("number of model.layers", static_cast<double>(trunk.layers.size()), 1);
+void HvaeOptions::validate_together() const {
+  Range().not_empty().check("model.layers", trunk.layers);
   trunk.validate();
   require_dense("model.layers", trunk.layers, "which hvae and hvp do not have");
-  prior.validate();
 }
 
 Hvae::Hvae(const HvaeOptions& options, const Parent& x, Generator& generator)

@@ -12,7 +12,7 @@ struct HvaeOptions : ModelOptions {
   PriorOptions prior;  ///< Of z2.
 
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 };
 
 /// The hierarchical VAE of Tomczak & Welling (2018, section 4), both layers reached from x:

@@ -3,7 +3,6 @@
 #include <torch/torch.h>
 
 #include "clade/core/error.h"
-#include "clade/core/require.h"
 #include "clade/models/joined.h"
 
 namespace clade {
@@ -18,24 +17,21 @@ std::string z_of(size_t level) {
 
 std::vector<Option> LvaeOptions::options() {
   const std::vector<Option> own = {
-      {"latents", &latents, "sizes of z1, z2, ..., from the data up: as many layers as there are"},
-      {"widths", &widths, "widths of the hidden layers below z1, z2, ...: one for each"},
-      {"depth", &depth, "how many hidden layers of its width lie below each latent"}};
+      {"latents", &latents, at_least(1).not_empty(),
+       "sizes of z1, z2, ..., from the data up: as many layers as there are"},
+      {"widths", &widths, at_least(1),
+       "widths of the hidden layers below z1, z2, ...: one for each"},
+      {"depth", &depth, at_least(1), "how many hidden layers of its width lie below each latent"}};
   auto hidden = trunk.options();
   std::erase_if(hidden, [](const Option& option) { return option.name == "layers"; });
   return joined({ModelOptions::options(), own, hidden});
 }
 
-void LvaeOptions::validate() const {
-  ModelOptions::validate();
-  require_at_least("number of model.latents", static_cast<double>(latents.size()), 1);
-  require_each_at_least("each of model.latents", latents, 1);
+void LvaeOptions::validate_together() const {
   if (widths.size() != latents.size()) {
     throw ConfigError("model.widths are " + std::to_string(widths.size()) + " and model.latents " +
                       std::to_string(latents.size()) + "; give one width for each latent");
   }
-  require_each_at_least("each of model.widths", widths, 1);
-  require_at_least("model.depth", static_cast<double>(depth), 1);
   trunk.validate();
 }
 

@@ -14,7 +14,7 @@ struct LvaeOptions : ModelOptions {
   TrunkOptions trunk{"dense", {}, "leaky_relu", true};  ///< But for its layers.
 
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 
   /// The hidden layers of level l, from 0: `depth` times its width.
   TrunkOptions trunk_of(size_t level) const;

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "clade/core/error.h"
-#include "clade/core/require.h"
 #include "clade/models/evaluation_mode.h"
 #include "clade/models/joined.h"
 #include "clade/models/pairs.h"
@@ -26,16 +25,11 @@ bool is_standard_normal(const Site& site) {
 
 std::vector<Option> ModelOptions::options() {
   const std::vector<Option> limits = {
-      {"least_deviation", &least_deviation,
+      {"least_deviation", &least_deviation, at_least(0),
        "under a gaussian likelihood the least deviation of a feature, as a share of its own over "
        "the training points, but not below the rounding of its numbers (the smallest step / √12); "
        "0 sets no least one. Unless it is given, clade train takes 0.05"}};
   return joined({likelihood_options(), limits});
-}
-
-void ModelOptions::validate() const {
-  validate_likelihood();
-  require_at_least("model.least_deviation", least_deviation, 0);
 }
 
 std::vector<Discrete> components_of(const PriorOptions& prior) {

@@ -95,7 +95,6 @@ struct ModelOptions : Options, LikelihoodOptions {
 
   /// The shared settings, to which a model adds its own.
   std::vector<Option> options() override;
-  void validate() const override;
 };
 
 /// A deep generative model with continuous and possibly discrete latents. A model writes its two

@@ -1,18 +1,14 @@
 #include "clade/models/one_layer.h"
 
-#include "clade/core/require.h"
-
 namespace clade {
 
 std::vector<Option> OneLayerOptions::options() {
   return joined({ModelOptions::options(),
-                 {{"latent", &latent, "size of the continuous latent z"}},
+                 {{"latent", &latent, at_least(1), "size of the continuous latent z"}},
                  trunk.options()});
 }
 
-void OneLayerOptions::validate() const {
-  ModelOptions::validate();
-  require_at_least("model.latent", static_cast<double>(latent), 1);
+void OneLayerOptions::validate_together() const {
   trunk.validate();
 }
 

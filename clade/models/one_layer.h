@@ -12,7 +12,7 @@ struct OneLayerOptions : ModelOptions {
   TrunkOptions trunk{"gated", {"300", "300"}, "relu", false};
 
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 };
 
 }  // namespace clade

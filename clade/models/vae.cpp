@@ -8,11 +8,6 @@ std::vector<Option> VaeOptions::options() {
   return joined({OneLayerOptions::options(), prior.options()});
 }
 
-void VaeOptions::validate() const {
-  OneLayerOptions::validate();
-  prior.validate();
-}
-
 Vae::Vae(const VaeOptions& options, const Parent& x, Generator& generator)
     : Model(components_of(options.prior)) {
   const Parent z{"z", options.latent};

@@ -8,7 +8,6 @@ struct VaeOptions : OneLayerOptions {
   PriorOptions prior;
 
   std::vector<Option> options() override;
-  void validate() const override;
 };
 
 /// The variational auto-encoder (Kingma & Welling 2014; Rezende et al. 2014):

@@ -3,24 +3,20 @@
 #include <torch/torch.h>
 
 #include "clade/core/error.h"
-#include "clade/core/require.h"
 #include "clade/models/joined.h"
 
 namespace clade {
 
 std::vector<Option> VaeL2Options::options() {
   const std::vector<Option> own = {
-      {"latent1", &latent1, "size of z1, the layer next to the data"},
-      {"latent2", &latent2, "size of z2, the layer above it"},
+      {"latent1", &latent1, at_least(1), "size of z1, the layer next to the data"},
+      {"latent2", &latent2, at_least(1), "size of z2, the layer above it"},
       {"upper_layers", &upper_layers,
        "hidden layers between z1 and z2, as widths; `layers` are those between x and z1"}};
   return joined({ModelOptions::options(), own, trunk.options()});
 }
 
-void VaeL2Options::validate() const {
-  ModelOptions::validate();
-  require_at_least("model.latent1", static_cast<double>(latent1), 1);
-  require_at_least("model.latent2", static_cast<double>(latent2), 1);
+void VaeL2Options::validate_together() const {
   trunk.validate();
   require_dense("model.upper_layers", upper_layers, "and z1 is no image");
 }

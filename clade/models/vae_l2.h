@@ -12,7 +12,7 @@ struct VaeL2Options : ModelOptions {
   std::vector<std::string> upper_layers = {"1024", "512"};
 
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 };
 
 /// The VAE of two stochastic layers, inferred from the data up (Rezende et al. 2014; Burda et al.

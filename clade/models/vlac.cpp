@@ -6,7 +6,6 @@
 #include <sstream>
 
 #include "clade/core/error.h"
-#include "clade/core/require.h"
 #include "clade/models/joined.h"
 
 namespace clade {
@@ -58,16 +57,17 @@ TrunkOptions way_back(TrunkOptions trunk, const Parent& below, bool from_maps) {
 
 std::vector<Option> VlacOptions::options() {
   const std::vector<Option> sizes = {
-      {"latents", &latents, "sizes of z1, z2, ..., from the data up: as many levels as there are"}};
+      {"latents", &latents, at_least(1).not_empty(),
+       "sizes of z1, z2, ..., from the data up: as many levels as there are"}};
   const std::vector<Option> of_time = {
-      {"fade_in", &fade_in,
+      {"fade_in", &fade_in, at_least(0),
        "epochs in which the top level learns alone, and again as many in which each level below "
        "it comes in, one after another (pro-VLAE, MFCVAE); 0 for all at once"}};
   const std::vector<Option> of_mixtures = {
-      {"clusters", &clusters,
+      {"clusters", &clusters, at_least(1),
        "number of clusters of each level, 1 for a level without any; with the exact estimator the "
        "cost of a step grows with their product"},
-      {"posterior", &posterior,
+      {"posterior", &posterior, any_of({"network", "closed_form"}),
        "q(y_l | x): network, or closed_form, p(y_l | z_l) at a draw of z_l from q(z_l | x), which "
        "then does not know y_l (MFCVAE)"}};
   auto hidden = trunk.options();
@@ -89,24 +89,15 @@ TrunkOptions VlacOptions::trunk_of(size_t level) const {
   return own;
 }
 
-void VlacOptions::validate() const {
-  ModelOptions::validate();
-  require_at_least("number of model.latents", static_cast<double>(levels()), 1);
-  require_each_at_least("each of model.latents", latents, 1);
+void VlacOptions::validate_together() const {
   require_as_many("model.layers", trunk.layers.size(), levels());
   for (size_t l = 0; l < levels(); ++l) {
     const TrunkOptions own = trunk_of(l);
-    require_at_least("number of layers in each of model.layers",
-                     static_cast<double>(own.layers.size()), 1);
+    Range().not_empty().check("a level of model.layers", own.layers);
     own.validate();
   }
-  require_at_least("model.fade_in", static_cast<double>(fade_in), 0);
   if (!mixtures) return;
   require_as_many("model.clusters", clusters.size(), levels());
-  require_each_at_least("each of model.clusters", clusters, 1);
-  require_one_of("model.posterior", posterior, {"network", "closed_form"});
-  prior.validate();
-  estimator.validate();
 }
 
 Vlac::Vlac(const VlacOptions& options, const Parent& x, Generator& generator)

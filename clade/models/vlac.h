@@ -23,7 +23,7 @@ struct VlacOptions : ModelOptions {
   EstimatorOptions estimator;
 
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 
   size_t levels() const { return latents.size(); }
 

@@ -501,7 +501,7 @@ TEST(Vlac, SaysWhichListIsOfAnotherLength) {
             std::string::npos);
   EXPECT_NE(refused([](auto& options) {
               options.clusters = {1, 0};
-            }).find("each of model.clusters"),
+            }).find("clusters has 0; each must be at least 1"),
             std::string::npos);
 }
 

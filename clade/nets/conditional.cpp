@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "clade/core/error.h"
-#include "clade/core/require.h"
 #include "clade/distributions/bernoulli.h"
 #include "clade/distributions/counts.h"
 #include "clade/distributions/discretised_logistic.h"
@@ -150,21 +149,15 @@ bool is_density(const std::string& kind) {
 
 std::vector<Option> LikelihoodOptions::likelihood_options() {
   return {
-      {"likelihood", &likelihood,
+      {"likelihood", &likelihood, any_of(likelihoods()),
        "p(x | ...): bernoulli for bits and grey levels, gaussian or laplace for real values, "
        "discretised_logistic (256 levels) for colour images, negative_binomial or poisson for "
        "counts"},
-      {"scale", &scale,
+      {"scale", &scale, any_of(scales()),
        "deviation of a gaussian, scale of a laplace or discretised_logistic likelihood, alpha of a "
        "negative_binomial, whose variance is mean + alpha mean^2: learned (one a feature), network "
        "(one for each feature of each point, from the network that makes the mean) or fixed"},
-      {"fixed_scale", &fixed_scale, "the one of model.scale = \"fixed\", in units of x"}};
-}
-
-void LikelihoodOptions::validate_likelihood() const {
-  require_one_of("model.likelihood", likelihood, likelihoods());
-  require_one_of("model.scale", scale, scales());
-  require_above("model.fixed_scale", fixed_scale, 0);
+      {"fixed_scale", &fixed_scale, above(0), "the one of model.scale = \"fixed\", in units of x"}};
 }
 
 LikelihoodImpl::LikelihoodImpl(const LikelihoodOptions& options, const Parents& parents,

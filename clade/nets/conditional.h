@@ -114,7 +114,6 @@ struct LikelihoodOptions {
 
   /// The settings as they stand in an experiment file, for a model's own list.
   std::vector<Option> likelihood_options();
-  void validate_likelihood() const;
 };
 
 /// p(x | parents): "bernoulli" (logits), "gaussian", "laplace", "discretised_logistic", over 256

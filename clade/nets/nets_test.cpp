@@ -248,9 +248,6 @@ TEST(TrunkOptions, LeaveConvolutionsOut) {
 
 TEST(TrunkOptions, SaysWhatIsWrong) {
   TrunkOptions options;
-  options.kind = "conv";
-  EXPECT_THROW(options.validate(), ConfigError);
-  options = {};
   options.layers = {"300", "0"};
   EXPECT_THROW(options.validate(), ConfigError);
   options.layers = {"500", "16c6"};

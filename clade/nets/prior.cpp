@@ -2,7 +2,6 @@
 
 #include <torch/torch.h>
 
-#include "clade/core/require.h"
 #include "clade/nets/batch_norm.h"
 
 namespace clade {
@@ -13,7 +12,7 @@ constexpr int64_t kDraws = 10;
 }  // namespace
 
 std::vector<Option> PriorOptions::of_given_y() {
-  return {{"prior_spread", &spread,
+  return {{"prior_spread", &spread, at_least(0),
            "standard deviation of the learned means of the prior at the start: close together they "
            "part with what z learns, far apart they tell clusters apart at once"},
           {"trainable_prior", &trainable, "learn the prior; false leaves it as it starts"}};
@@ -21,24 +20,18 @@ std::vector<Option> PriorOptions::of_given_y() {
 
 std::vector<Option> PriorOptions::options() {
   std::vector<Option> all = {
-      {"prior", &kind,
+      {"prior", &kind, any_of({"standard_normal", "mixture", "vampprior"}),
        "p(z): standard_normal; mixture, of learned Gaussians; or vampprior, the mean of the "
        "posteriors of learned pseudo-inputs (each step encodes them too)"},
-      {"components", &components, "components of a mixture, pseudo-inputs of a vampprior"},
-      {"pseudo_inputs", &pseudo_inputs,
+      {"components", &components, at_least(1),
+       "components of a mixture, pseudo-inputs of a vampprior"},
+      {"pseudo_inputs", &pseudo_inputs, any_of({"noise", "data"}),
        "what the pseudo-inputs of a vampprior start as: noise, or data, points of the training set "
        "(with trainable_prior=false they stay: a prior of exemplars, though without the shared "
        "variance and the leaving out of a point's own that Norouzi et al. 2020 train with)"},
   };
   for (const Option& option : of_given_y()) all.push_back(option);
   return all;
-}
-
-void PriorOptions::validate() const {
-  require_one_of("model.prior", kind, {"standard_normal", "mixture", "vampprior"});
-  require_at_least("model.components", static_cast<double>(components), 1);
-  require_at_least("model.prior_spread", spread, 0);
-  require_one_of("model.pseudo_inputs", pseudo_inputs, {"noise", "data"});
 }
 
 PriorImpl::PriorImpl(const PriorOptions& options, int64_t latent, int64_t features, bool bounded,

@@ -24,7 +24,6 @@ struct PriorOptions {
   /// that concern p(z | y).
   std::vector<Option> options();
   std::vector<Option> of_given_y();
-  void validate() const;
 };
 
 /// p(z) as a component any model may take:

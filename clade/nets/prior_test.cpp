@@ -122,14 +122,5 @@ TEST(Prior, StandardNormalHasTheClosedFormKl) {
       0.5 * (q.log_variance().exp() + q.mean().square() - 1 - q.log_variance()).sum(-1)));
 }
 
-TEST(PriorOptions, SaysWhatIsWrong) {
-  PriorOptions options;
-  options.kind = "vamp";
-  EXPECT_THROW(options.validate(), ConfigError);
-  options = {};
-  options.components = 0;
-  EXPECT_THROW(options.validate(), ConfigError);
-}
-
 }  // namespace
 }  // namespace clade

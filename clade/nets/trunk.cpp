@@ -2,7 +2,6 @@
 
 #include <torch/torch.h>
 
-#include "clade/core/require.h"
 #include "clade/core/words.h"
 #include "clade/ops/precision.h"
 
@@ -32,7 +31,7 @@ TrunkOptions TrunkOptions::without_convolutions() const {
 
 std::vector<Option> TrunkOptions::options() {
   return {
-      {"trunk", &kind,
+      {"trunk", &kind, any_of({"gated", "dense"}),
        "hidden layers of every network: gated (twice the cost of a width, trains better without "
        "batch norm) or dense"},
       {"layers", &layers,
@@ -41,14 +40,13 @@ std::vector<Option> TrunkOptions::options() {
        "and padding 1 (16c5same: padded so that the map keeps its size); what decodes images has "
        "them backwards",
        "hidden"},
-      {"activation", &activation, "of layers that are not gated: " + one_of(activations())},
+      {"activation", &activation, any_of(activations()),
+       "of layers that are not gated: " + one_of(activations())},
       {"batch_norm", &batch_norm, "batch normalisation between a layer's sum and its activation"},
   };
 }
 
 void TrunkOptions::validate() const {
-  require_one_of("model.trunk", kind, {"gated", "dense"});
-  require_one_of("model.activation", activation, activations());
   layers_of(layers);
 }
 

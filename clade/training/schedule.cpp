@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include "clade/core/error.h"
-#include "clade/core/require.h"
 #include "clade/ops/precision.h"
 
 namespace clade {
@@ -30,28 +29,28 @@ const std::vector<std::string>& starts() {
 
 std::vector<Option> TrainOptions::options() {
   return {
-      {"epochs", &epochs,
+      {"epochs", &epochs, at_least(1),
        "epochs at most, start and cooldown included; early stopping may end training sooner"},
-      {"batch", &batch, "data points a step"},
-      {"optimiser", &optimiser,
+      {"batch", &batch, at_least(1), "data points a step"},
+      {"optimiser", &optimiser, any_of({"adam", "adam_norm_grad"}),
        "adam; or adam_norm_grad, Adam on gradients divided by the norm of their own parameter's, "
        "as the VampPrior and CP-VAE code does"},
-      {"learning_rate", &learning_rate, "of the optimiser"},
-      {"learning_rate_decay", &learning_rate_decay,
+      {"learning_rate", &learning_rate, above(0), "of the optimiser"},
+      {"learning_rate_decay", &learning_rate_decay, above(0),
        "factor on the learning rate every decay_every epochs; 1 for none"},
-      {"decay_every", &decay_every, "epochs between two learning-rate decays"},
-      {"cooldown", &cooldown,
+      {"decay_every", &decay_every, at_least(1), "epochs between two learning-rate decays"},
+      {"cooldown", &cooldown, at_least(0),
        "epochs at the end, or after early stopping, over which the learning rate falls linearly "
        "towards zero; 0 for none"},
-      {"warmup", &warmup,
+      {"warmup", &warmup, at_least(0),
        "epochs over which the weight of the KL terms rises linearly to 1; 0 for none"},
-      {"look_ahead", &look_ahead,
+      {"look_ahead", &look_ahead, at_least(0),
        "stop after this many epochs past the warm-up without a better validation bound; 0 for "
        "never"},
-      {"validation_points", &validation_points,
+      {"validation_points", &validation_points, at_least(0),
        "validation points each epoch is judged by, drawn once and the same for every seed; 0 for "
        "all. With many clusters their exact sums cost more than an epoch of sum_and_sample"},
-      {"start", &start,
+      {"start", &start, any_of(starts()),
        "where clusters come from, without labels, before the bound has its weight: neighbours, a "
        "mixture on a layout of the graph of nearest neighbours, or on the features, or k-means, if "
        "those fit better; autoencoder, a mixture on the latents of a model trained to reconstruct; "
@@ -60,89 +59,64 @@ std::vector<Option> TrainOptions::options() {
       {"start_file", &start_file,
        "of start = \"file\": codes [N, d], responsibilities [N, K] or labels [N] of the data's "
        "points in their order, .npy or .csv"},
-      {"start_epochs", &start_epochs,
+      {"start_epochs", &start_epochs, at_least(1),
        "epochs in which the networks reconstruct and learn the clusters, the divergences weighing "
        "start_beta; with an autoencoder the first half of them comes before the clusters"},
-      {"start_beta", &start_beta,
+      {"start_beta", &start_beta, between(0, 1),
        "weight of the divergences in those epochs, from which the warm-up goes on. Above 0 the "
        "latents of an autoencoder share out what they know, as levels that are to have clusters of "
        "their own must"},
-      {"restarts", &restarts,
+      {"restarts", &restarts, at_least(1),
        "trainings that are begun, each from a seed of its own, and go as far as the end of the "
        "warm-up; the one with the best validation bound goes on, no label is asked"},
-      {"hold", &hold,
+      {"hold", &hold, at_least(0),
        "weight of agreement with the start's clusters for the rest of training, -sum_y r(y|x) log "
        "q(y|x): the bound alone pulls a good clustering apart. 0 lets go of it"},
-      {"soft_hold", &soft_hold,
+      {"soft_hold", &soft_hold, at_least(0),
        "that weight during the cooldown, in which the expectation over clusters is the model's own "
        "and no longer the start's: wins back what holding costs the bound. 0 for hold to the end"},
-      {"clip_norm", &clip_norm, "largest norm of the whole gradient; 0 for no clipping"},
-      {"objective", &objective,
+      {"clip_norm", &clip_norm, at_least(0),
+       "largest norm of the whole gradient; 0 for no clipping"},
+      {"objective", &objective, any_of({"elbo", "iwae"}),
        "what is trained on: elbo; or iwae, the tighter importance-weighted bound of `samples` "
        "draws (Burda et al. 2016), for models that draw no cluster or relax it. Validation is by "
        "the ELBO either way"},
-      {"samples", &samples,
+      {"samples", &samples, at_least(1),
        "draws of the latents for each data point of a step, whose cost grows with them: elbo takes "
        "their mean, iwae the logarithm of their mean weight"},
-      {"gradient", &gradient,
+      {"gradient", &gradient, any_of({"standard", "doubly_reparameterised"}),
        "of iwae: standard; or doubly_reparameterised, which has less variance for q, and still "
        "less with more samples (Tucker et al. 2019); refused if p and q share parameters (lvae, "
        "vampprior) and for relaxed clusters"},
-      {"label_weight", &label_weight,
+      {"label_weight", &label_weight, at_least(0),
        "of models that learn from labels: what the losses on labels weigh, see label_scale"},
-      {"label_scale", &label_scale,
+      {"label_scale", &label_scale, any_of({"mean", "sum"}),
        "mean: the mean loss on a step's labels weighs label_weight times training points over "
        "labelled points, as in the code of ADGM (Maaloe et al. 2016); sum: it weighs label_weight, "
        "which is that factor on the sum over all labels beside the sum of the bound over all "
        "points, as CaGeM's objective reads to the letter: less by points over labels, 500 times "
        "with 100 labels of MNIST"},
-      {"labelled_batch", &labelled_batch,
+      {"labelled_batch", &labelled_batch, at_least(0),
        "labelled points a step, drawn anew each time; 0 for all of them, but `batch` at most"},
-      {"checkpoint_every", &checkpoint_every, "epochs between two checkpoints"},
+      {"checkpoint_every", &checkpoint_every, at_least(1), "epochs between two checkpoints"},
       {"cuda_graph", &cuda_graph,
        "on a CUDA device: capture the step once and replay it, which saves the launches; no effect "
        "elsewhere"},
-      {"precision", &precision,
+      {"precision", &precision, any_of(precisions()),
        "of matrix products in training steps: fp32; bf16, about twice as fast where the machine "
        "has it; tf32, on CUDA devices; weights, sums and validation stay in float32"},
   };
 }
 
-void TrainOptions::validate() const {
-  require_at_least("train.epochs", static_cast<double>(epochs), 1);
-  require_at_least("train.batch", static_cast<double>(batch), 1);
-  require_one_of("train.optimiser", optimiser, {"adam", "adam_norm_grad"});
+void TrainOptions::validate_together() const {
   if (clip_norm > 0 && optimiser != "adam") {
     throw ConfigError("train.clip_norm does nothing to the gradients of " + optimiser +
                       ", whose norms are 1; set one of the two");
   }
-  require_above("train.learning_rate", learning_rate, 0);
-  require_above("train.learning_rate_decay", learning_rate_decay, 0);
-  require_at_least("train.decay_every", static_cast<double>(decay_every), 1);
-  require_at_least("train.cooldown", static_cast<double>(cooldown), 0);
-  require_at_least("train.warmup", static_cast<double>(warmup), 0);
-  require_at_least("train.look_ahead", static_cast<double>(look_ahead), 0);
-  require_at_least("train.validation_points", static_cast<double>(validation_points), 0);
-  require_at_least("train.clip_norm", clip_norm, 0);
-  require_at_least("train.restarts", static_cast<double>(restarts), 1);
-  require_one_of("train.start", start, starts());
-  require_at_least("train.start_epochs", static_cast<double>(start_epochs), 1);
-  require_at_least("train.start_beta", start_beta, 0);
-  require_at_most("train.start_beta", start_beta, 1);
-  require_at_least("train.hold", hold, 0);
-  require_at_least("train.soft_hold", soft_hold, 0);
-  require_one_of("train.objective", objective, {"elbo", "iwae"});
-  require_at_least("train.samples", static_cast<double>(samples), 1);
-  require_one_of("train.gradient", gradient, {"standard", "doubly_reparameterised"});
   if (gradient != "standard" && objective != "iwae") {
     throw ConfigError("train.gradient is \"" + gradient +
                       "\", which only train.objective = \"iwae\" has; set one of the two");
   }
-  require_at_least("train.label_weight", label_weight, 0);
-  require_one_of("train.label_scale", label_scale, {"mean", "sum"});
-  require_at_least("train.labelled_batch", static_cast<double>(labelled_batch), 0);
-  require_at_least("train.checkpoint_every", static_cast<double>(checkpoint_every), 1);
-  require_one_of("train.precision", precision, precisions());
 }
 
 void TrainOptions::validate_stages() const {

@@ -65,7 +65,7 @@ struct TrainOptions : Options {
   std::string precision = "fp32";  ///< Of matrix products in training steps; see precisions().
 
   std::vector<Option> options() override;
-  void validate() const override;
+  void validate_together() const override;
 
   /// Throws ConfigError for stages that do not fit each other or the epochs. Of settings on their
   /// way to fit some data (see fit_to_data) each may be valid before all are.

@@ -204,7 +204,7 @@ TrainedModel described(const json& description, const TensorFile& file) {
   trained.name = description.at("model");
   trained.options = options_of_run(trained.name);
   from_json(description.at("options"), *trained.options);
-  trained.options->validate();
+  trained.options->validate("model");
   require_believable(to_json(*trained.options), file);
   trained.shape = description.at("shape").get<std::vector<int64_t>>();
   trained.label_names = description.at("label_names").get<std::vector<std::string>>();

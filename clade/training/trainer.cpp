@@ -29,7 +29,7 @@ double seconds_since(Clock::time_point start) {
 }
 
 const TrainOptions& valid(const TrainOptions& options) {
-  options.validate();
+  options.validate("train");
   options.validate_stages();
   return options;
 }

@@ -243,10 +243,12 @@ json summarise(const json& runs) {
     summary["latents"][name] = summary_of_clusters(made, latents / name);
   }
   const Pointer active("/metrics/test/active_units");
+  const Pointer neighbours("/metrics/test/neighbour_accuracy");
   for (const std::string& layer : names_at(made, active)) {
     summary["layers"][layer] = {{"kl", over_runs(made, Pointer("/metrics/test/layer_kl") / layer)},
                                 {"active_units", over_runs(made, active / layer)},
-                                {"units", over_runs(made, Pointer("/metrics/test/units") / layer)}};
+                                {"units", over_runs(made, Pointer("/metrics/test/units") / layer)},
+                                {"neighbour_accuracy", over_runs(made, neighbours / layer)}};
   }
   const Pointer errors("/metrics/test/classification/error");
   summary["error"] = json::object();
@@ -345,7 +347,8 @@ std::string table_of_layers(const json& results) {
       const json& units = of.at("units");
       layers += cells({name, layer, mean_and_sd(of.at("kl"), 2),
                        mean_and_sd(of.at("active_units"), 1) + " / " +
-                           (units.is_object() ? with_digits(units.at("mean"), 0) : kNone)});
+                           (units.is_object() ? with_digits(units.at("mean"), 0) : kNone),
+                       mean_and_sd(of.at("neighbour_accuracy"), 3)});
     }
   }
   if (layers.empty()) return "";

@@ -160,6 +160,7 @@ TEST(Results, LayersHaveATableOfTheirOwn) {
     test["active_units"] = {{"z1", 20 + i}, {"z2", 3}};
     test["units"] = {{"z1", 64}, {"z2", 32}};
     test["layer_kl"] = {{"z1", 15.0 + static_cast<double>(i)}, {"z2", 7.25}};
+    test["neighbour_accuracy"] = {{"z1", 0.25}};
   }
   runs[3]["metrics"]["test"]["active_units"] = {{"z2", 3}};  // of an older version
   const std::string table = results_table(results(runs));

@@ -147,8 +147,9 @@ void measure_posteriors(Model& model, const Dataset& data, uint64_t seed, Genera
                         Metrics& metrics) {
   const Posteriors q = posteriors(model, data.x, generator);
   for (const LayerSummary& layer : q.layers) {
-    metrics.layers.push_back(
-        {layer.name, layer.divergence, numbers(layer.unit_divergence), layer.active_units});
+    LayerMetrics& of = metrics.layers.emplace_back(LayerMetrics{
+        layer.name, layer.divergence, numbers(layer.unit_divergence), layer.active_units});
+    if (data.labelled()) of.neighbour_accuracy = neighbour_accuracy(layer.means, data.labels);
   }
   const auto assigned = assignment(model, data.x, seed);
   const size_t main = model.main_discrete();

@@ -6,6 +6,7 @@
 #include "clade/core/error.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/evaluate.h"
+#include "clade/evaluation/label_posteriors.h"
 #include "clade/evaluation/log_likelihood.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/models/evaluation_mode.h"
@@ -284,6 +285,8 @@ TEST_P(EvaluateEvery, FiguresAreThoseOfTheirDefinitions) {
   for (const auto& layer : q.layers) {
     EXPECT_DOUBLE_EQ(metrics["layer_kl"][layer.name], layer.divergence);
     EXPECT_EQ(metrics["active_units"][layer.name], layer.active_units);
+    EXPECT_DOUBLE_EQ(metrics["neighbour_accuracy"][layer.name],
+                     *neighbour_accuracy(layer.means, data.labels));
     EXPECT_EQ(metrics["unit_kl"][layer.name].size(), metrics["units"][layer.name]);
     // Of the bound's draws, and at the mean of what the layer depends on: ADGM's z on a most of
     // all.

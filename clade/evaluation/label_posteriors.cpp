@@ -5,9 +5,17 @@
 #include <algorithm>
 #include <map>
 
+#include "clade/clustering/nearest_neighbours.h"
+#include "clade/core/random.h"
 #include "clade/data/dataset.h"
 
 namespace clade {
+namespace {
+
+// Every point against every other: the cost grows with their square.
+constexpr int64_t kNeighbourPoints = 5000;
+
+}  // namespace
 
 torch::Tensor posterior_given_label(const torch::Tensor& probabilities,
                                     const torch::Tensor& labels) {
@@ -16,6 +24,14 @@ torch::Tensor posterior_given_label(const torch::Tensor& probabilities,
       torch::one_hot(labels.index_select(0, rows)).to(probabilities.scalar_type());  // [n, C]
   const auto points = one_hot.sum(0).clamp_min(1).unsqueeze(1);                      // [C, 1]
   return one_hot.t().matmul(probabilities.index_select(0, rows)) / points;
+}
+
+std::optional<double> neighbour_accuracy(const torch::Tensor& codes, const torch::Tensor& labels) {
+  const auto known = some_rows(labelled_rows(labels), kNeighbourPoints);  // [n]
+  if (known.size(0) < 2) return std::nullopt;
+  const auto own = labels.index_select(0, known);  // [n]
+  const auto nearest = nearest_neighbours(codes.index_select(0, known), 1).indices.squeeze(1);
+  return own.index_select(0, nearest).eq(own).to(torch::kFloat64).mean().item<double>();
 }
 
 std::vector<std::vector<int64_t>> strongest_of_label(const torch::Tensor& q, int64_t count) {

@@ -2,6 +2,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace clade {
@@ -11,6 +12,10 @@ namespace clade {
 /// to 12.)
 torch::Tensor posterior_given_label(const torch::Tensor& probabilities,
                                     const torch::Tensor& labels);
+
+/// The share of labelled points whose nearest other one has the same label; nothing for fewer than
+/// two. codes: [N, d], labels: [N] int64, of which 5,000 at most are asked.
+std::optional<double> neighbour_accuracy(const torch::Tensor& codes, const torch::Tensor& labels);
 
 /// The `count` strongest clusters of each label, strongest first, of those above 1/K: CP-VAE's
 /// table 2 has five. q: [C, K].

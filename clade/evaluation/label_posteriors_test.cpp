@@ -28,5 +28,15 @@ TEST(LabelPosteriors, StrongestAreAboveAnEvenShareAndSharedOnesAreFound) {
   EXPECT_EQ(strongest_of_label(q, 1), (std::vector<std::vector<int64_t>>{{0}, {1}, {3}}));
 }
 
+TEST(NeighbourAccuracy, IsTheShareWhoseNearestOtherPointHasTheirLabel) {
+  // On a line at 0, 1, 3, 7 and 8.5: the nearest of each is the second, first, second, fifth and
+  // fourth. The last label is unknown, so that the fourth's nearest is the third.
+  const auto codes = torch::tensor({0.0, 1.0, 3.0, 7.0, 8.5}).unsqueeze(1);
+  EXPECT_DOUBLE_EQ(*neighbour_accuracy(codes, torch::tensor({0, 0, 1, 1, 1})), 4.0 / 5);
+  EXPECT_DOUBLE_EQ(*neighbour_accuracy(codes, torch::tensor({0, 0, 1, 1, -1})), 3.0 / 4);
+  EXPECT_DOUBLE_EQ(*neighbour_accuracy(codes, torch::tensor({0, 1, 0, 1, 0})), 0);
+  EXPECT_FALSE(neighbour_accuracy(codes, torch::tensor({0, -1, -1, -1, -1})));
+}
+
 }  // namespace
 }  // namespace clade

@@ -165,6 +165,7 @@ class Reader {
        "Of " + std::to_string(clusters) +
            ": how many clusters of equal size the model tells apart for certain, in effect.");
     of("clusters shared by labels", "/clustering/label_shared_clusters", 0);
+    of("entropy of q(y)", "/cluster_entropy", 2, "", "nats");
     of("largest cluster", "/largest_cluster", 3);
   }
 
@@ -186,12 +187,17 @@ class Reader {
     add({"information of the latents", 0, 2, false, "", "nats"}, "/information/mutual_information");
     add({"KL of aggregated codes to the prior", 0, 2, false, "", "nats"},
         "/information/aggregated_kl");
-    if (whole("/clusters", 2) > 1) {
-      add({"entropy of q(y)", 0, 2, false, "", "nats"}, "/cluster_entropy");
-    }
     const json layers = part("active_units");
     for (const auto& layer : layers.items()) {
       add({"active units of " + layer.key(), 0, 0, true}, Pointer("/active_units") / layer.key());
+    }
+    const json neighbours = part("neighbour_accuracy");
+    for (const auto& layer : neighbours.items()) {
+      add({"accuracy of neighbours in " + layer.key(), 0, 3, true,
+           "Points whose nearest other one, by the means of " + layer.key() +
+               ", has the same label: what that layer tells of them.",
+           "%"},
+          Pointer("/neighbour_accuracy") / layer.key());
     }
   }
 
@@ -228,6 +234,9 @@ void to_json(json& all, const Metrics& of) {
   }
   for (const LayerMetrics& layer : of.layers) {
     all["active_units"][layer.name] = layer.active_units;
+    if (layer.neighbour_accuracy) {
+      all["neighbour_accuracy"][layer.name] = *layer.neighbour_accuracy;
+    }
     all["units"][layer.name] = layer.unit_divergence.size();
     all["layer_kl"][layer.name] = layer.divergence;
     all["unit_kl"][layer.name] = layer.unit_divergence;

@@ -40,12 +40,15 @@ struct ClusterMetrics {
   std::optional<ClusteringScores> scores;  ///< If any label is known and K > 1.
 };
 
-/// A continuous layer's KL, nats per data point, and which of its units say anything.
+/// A continuous layer's KL, nats per data point, and what its units say.
 struct LayerMetrics {
   std::string name;
   double divergence = 0;
   std::vector<double> unit_divergence;
   int64_t active_units = 0;
+  /// Share of points whose nearest other one, by their posterior means, has the same label: which
+  /// level of several carries what the labels tell. If two labels are known at least.
+  std::optional<double> neighbour_accuracy = {};
 };
 
 /// Of the points whose label is one that the model learned.

@@ -105,8 +105,8 @@ std::string progress_text(const clade::TrainingProgress& progress) {
   if (progress.last != nullptr) {
     const clade::MeanBound& mean =
         progress.last->validation ? *progress.last->validation : progress.last->train;
-    std::snprintf(text, sizeof text, "%s %.2f (", mean.relaxed ? "relaxed bound" : "bound",
-                  mean.elbo);
+    const bool relaxed = mean.kind == clade::BoundKind::relaxed;
+    std::snprintf(text, sizeof text, "%s %.2f (", relaxed ? "relaxed bound" : "bound", mean.elbo);
     line += text;
     for (const auto& [name, value] : mean.terms) {
       std::snprintf(text, sizeof text, "%s%s %.2f", line.back() == '(' ? "" : ", ", name.c_str(),

@@ -59,7 +59,7 @@ std::optional<MeanBound> mean_relaxed_bound(Model& model, const torch::Tensor& x
   if (!model.relaxed_bound(x.slice(0, 0, 1), generator)) return {};
   MeanBound mean =
       mean_over(model, x, [&](const auto& rows) { return *model.relaxed_bound(rows, generator); });
-  mean.relaxed = true;
+  mean.kind = BoundKind::relaxed;
   return mean;
 }
 
@@ -68,8 +68,10 @@ std::optional<MeanBound> mean_looser_bound(Model& model, const torch::Tensor& x,
   const EvaluationMode evaluation(model);
   auto asked = generator.clone();  // so that the draws are those of mean_bound()
   if (!model.looser_bound(x.slice(0, 0, 1), asked)) return {};
-  return mean_over(model, x,
-                   [&](const auto& rows) { return *model.looser_bound(rows, generator); });
+  MeanBound mean =
+      mean_over(model, x, [&](const auto& rows) { return *model.looser_bound(rows, generator); });
+  mean.kind = BoundKind::looser;
+  return mean;
 }
 
 }  // namespace clade

@@ -8,10 +8,17 @@
 
 namespace clade {
 
+/// What a MeanBound is the mean of.
+enum class BoundKind {
+  elbo,
+  relaxed,  ///< Of relaxed clusters, which bounds nothing.
+  looser,   ///< Model::looser_bound.
+};
+
 /// A bound averaged over data points, in nats per data point.
 struct MeanBound {
   double elbo = 0;
-  bool relaxed = false;  ///< Of relaxed clusters: `elbo` then bounds nothing, and has another name.
+  BoundKind kind = BoundKind::elbo;  ///< Unless the first, `elbo` has another name in a log.
   std::vector<std::pair<std::string, double>> terms;  ///< As in Bound: divergences positive.
 
   /// With `log_volume` nats less in the bound and in log p(x|…): of x in units in which the

@@ -164,6 +164,9 @@ class Model : public torch::nn::Module {
   /// paper trains on (GMVAE's eq. 4). Nothing for models without such a latent.
   std::optional<Bound> looser_bound(const torch::Tensor& x, Generator& generator);
 
+  /// Whether in training mode bound() is looser_bound().
+  virtual bool trains_on_looser_bound() const { return false; }
+
   /// Whether p and q have parameters in common, as with a vampprior as p(z).
   virtual bool shares_parameters() const;
 
@@ -287,9 +290,6 @@ class Model : public torch::nn::Module {
 
   /// The latent of looser_bound(); "" for none.
   virtual std::string averaged_latent() const { return ""; }
-
-  /// Whether in training mode bound() is looser_bound().
-  virtual bool trains_on_looser_bound() const { return false; }
 
  private:
   void check_discrete() const;

@@ -66,8 +66,8 @@ bool all_unknown(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
 }
 
-/// `relaxes`: training drew relaxed clusters, whose terms are not those of validation and have
-/// curves of their own.
+/// Where training descends what validation does not measure, a bound of relaxed clusters or a
+/// looser one, its terms have curves of their own. `relaxes`: it drew relaxed clusters.
 std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
   std::vector<Curve> curves;
   if (!std::filesystem::exists(log)) return curves;
@@ -88,13 +88,17 @@ std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
     using Pointer = json::json_pointer;
     const double epoch = number(Pointer("/epoch"));
     if (std::isnan(epoch)) continue;
+    const Pointer relaxed("/train/relaxed_elbo"), looser("/train/looser_elbo");
+    const std::string apart = relaxes ? ", relaxed" : line.contains(looser) ? ", looser bound" : "";
     const auto both = [&](const std::string& name, double train, double validation) {
-      add(name, epoch, relaxes ? std::nan("") : train, validation);
-      if (relaxes) add(name + ", relaxed", epoch, train, std::nan(""));
+      add(name, epoch, apart.empty() ? train : std::nan(""), validation);
+      if (!apart.empty()) add(name + apart, epoch, train, std::nan(""));
     };
-    // Once the relaxed figure had the name of the exact one.
-    const Pointer relaxed("/train/relaxed_elbo");
-    both("bound", number(line.contains(relaxed) ? relaxed : Pointer("/train/elbo")),
+    // Once such a figure had the name of the exact one.
+    both("bound",
+         number(line.contains(relaxed)  ? relaxed
+                : line.contains(looser) ? looser
+                                        : Pointer("/train/elbo")),
          number(Pointer("/validation/elbo")));
     const Pointer figures("/figures");
     if (line.contains(figures) && line.at(figures).is_object()) {

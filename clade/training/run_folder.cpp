@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
@@ -17,10 +18,22 @@ using nlohmann::json;
 constexpr const char* kLog = "log.jsonl";
 constexpr const char* kRestart = "restart";
 
+const char* name_of(BoundKind kind) {
+  switch (kind) {
+    case BoundKind::elbo:
+      return "elbo";
+    case BoundKind::relaxed:
+      return "relaxed_elbo";
+    case BoundKind::looser:
+      return "looser_elbo";
+  }
+  throw std::logic_error("a bound without a name");
+}
+
 json to_json(const MeanBound& mean) {
   json terms = json::object();
   for (const auto& [name, value] : mean.terms) terms[name] = value;
-  return {{mean.relaxed ? "relaxed_elbo" : "elbo", mean.elbo}, {"terms", terms}};
+  return {{name_of(mean.kind), mean.elbo}, {"terms", terms}};
 }
 
 json to_json(const EpochLog& log) {

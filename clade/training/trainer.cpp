@@ -437,7 +437,7 @@ EpochLog Trainer::end_epoch() {
   log.stage = options_.stage_of(standing_.epoch, standing_.stalled_at).name();
   log.steps = step_.adam().steps;
   log.train = step_.watch().means(data_.train.size());
-  log.train.relaxed = model_.relaxes() && !step_.is_told();
+  log.train.kind = kind_of_training_bound();
   log.labelled = step_.watch().labelled_means(data_.train.size());
   log.learning_rate = options_.learning_rate_at(standing_.epoch, standing_.stalled_at);
   log.beta = options_.beta(standing_.epoch);
@@ -454,6 +454,12 @@ EpochLog Trainer::end_epoch() {
     standing_.stalled_at = standing_.epoch;
   }
   return log;
+}
+
+BoundKind Trainer::kind_of_training_bound() const {
+  if (step_.is_told()) return BoundKind::elbo;
+  if (model_.relaxes()) return BoundKind::relaxed;
+  return model_.trains_on_looser_bound() ? BoundKind::looser : BoundKind::elbo;
 }
 
 MeanBound Trainer::validation_bound() {

@@ -66,6 +66,7 @@ class Trainer {
   void check_finite();
   bool after_step(double rate);  // in points a second
   EpochLog end_epoch();
+  BoundKind kind_of_training_bound() const;
   MeanBound validation_bound();
   void keep_if_best(const EpochLog& log);
   void finish();

@@ -141,7 +141,8 @@ Clustering clustering_of(Model& model, size_t l, const Dataset& data, const torc
   const auto assigned = q_y.argmax(1);
   // Of a ladder, whose levels are independent, only this one differs from tile to tile.
   Given given;
-  if (!model.discrete()[l].layer.empty()) {
+  one.of_level = !model.discrete()[l].layer.empty();
+  if (one.of_level) {
     given = model.others_at_one_draw({{name, torch::tensor(0)}}, generator);
   }
   std::vector<torch::Tensor> samples, points, confidence;
@@ -341,8 +342,12 @@ std::vector<Traversed> variations_of(Model& model, const torch::Tensor& points,
       columns.push_back(model.sample_means(x.size(0), others, generator));
     }
     const auto drawn = torch::stack(columns, 1);
+    // A layer that others are generated from is the less seen the more these say; that of a ladder
+    // is shown whatever it does.
     const auto spread = drawn.slice(1, 2).std(1).max().item<double>();
-    if (spread > kSeenVariation) all.push_back({varied.name, drawn});
+    if (model.has_independent_levels() || spread > kSeenVariation) {
+      all.push_back({varied.name, drawn});
+    }
   }
   return all;
 }

@@ -222,6 +222,9 @@ void write_sheets(const Report& report, const std::filesystem::path& folder) {
     const auto stem = [&](const char* what) { return file_stem(report, one, what); };
     if (one.samples.defined() || one.points.defined()) write(stem("clusters"), cluster_grid(one));
     if (one.given_label.defined() && one.samples.defined()) write(stem("labels"), label_grid(one));
+    if (one.of_level && one.samples.defined()) {  // a column a component (VLAC, figure 3)
+      write(stem("components"), one.samples.cpu().transpose(0, 1));
+    }
     square(stem("samples_uniform"), one.samples_uniform);
   }
   for (const Mesh& mesh : report.meshes) {

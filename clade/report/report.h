@@ -46,6 +46,7 @@ struct Clustering {
   torch::Tensor samples_uniform;  // [n, D] drawn with every cluster equally likely, where the model
                                   // does not draw them so
   std::vector<std::string> classes = {};  ///< What its clusters are called, if they are classes.
+  bool of_level = false;  ///< Of a ladder: samples differ by this level's own layer alone.
 };
 
 /// A point whose class is known, and named wrongly.

@@ -555,6 +555,34 @@ TEST_F(ReportFolder, VariesOneLayerAfterTheOtherIfThereAreSeveral) {
   EXPECT_EQ(above[0].name, "z1");
 }
 
+TEST_F(ReportFolder, DrawsEachComponentOfALevelWithTheOtherLevelsAtOneDraw) {
+  TrainedModel trained = model_of_pictures("vlac");
+  Model& model = *trained.model;
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : model.named_parameters()) {
+    const bool of_prior = parameter.key().rfind("p_z", 0) == 0;
+    if (of_prior && parameter.key().find("log_variance") != std::string::npos) {
+      parameter.value().fill_(-20);
+    }
+  }
+  auto generator = make_generator(2);
+  Dataset data;
+  data.x = torch::empty({40, 4}).bernoulli_(0.5, generator);
+  Report report = collect_report(trained, data, folder_ / "none", json::object(), 1);
+  ASSERT_EQ(report.clusterings.size(), 2u);
+  model.eval();
+  for (const Clustering& one : report.clusterings) {
+    ASSERT_TRUE(one.of_level);
+    const auto free = model.sample_means(500, {{one.name, torch::tensor(0)}}, generator);
+    EXPECT_LT(one.samples[0].std(0).mean().item<double>(), 0.3 * free.std(0).mean().item<double>());
+  }
+  report.title = "ladder";
+  write_report(report, folder_);
+  for (const char* name : {"components_y1.png", "components_y2.png"}) {
+    EXPECT_EQ(files().count(name), 1u);
+  }
+}
+
 TEST_F(ReportFolder, ShowsWhereTheClustersStarted) {
   Report report = example(3, {3});
   Start start;

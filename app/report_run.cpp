@@ -10,6 +10,7 @@
 #include "app/metrics.h"
 #include "app/run_record.h"
 #include "app/say.h"
+#include "clade/config/fitted.h"
 #include "clade/config/label_curves.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
@@ -105,25 +106,35 @@ std::vector<std::string> names_of(const std::vector<std::string>& folders) {
 
 namespace {
 
-// What of a run is shown beside others. Images do without their data if those are gone, which only
-// the latents need.
-clade::Report compared(const TrainedRun& run) {
-  const fs::path log = run.folder / "log.jsonl";
+// The data of a run. Images are compared without them if they are gone: only the latents need them.
+std::optional<clade::Splits> data_of(const TrainedRun& run) {
   try {
-    return clade::collect_compared(run.trained, unseen(run.splits()), log, run.seed());
+    return run.splits();
   } catch (const clade::Error& error) {
     if (!clade::is_image(run.trained.shape)) throw;
     note("the latents of " + run.folder.string() + " are not shown: " + error.what());
-    return clade::collect_compared(run.trained, log, run.seed());
+    return std::nullopt;
   }
 }
 
+// What of a run is shown beside others.
+clade::Report compared(const TrainedRun& run, const std::optional<clade::Splits>& data) {
+  const fs::path log = run.folder / "log.jsonl";
+  if (!data) return clade::collect_compared(run.trained, log, run.seed());
+  return clade::collect_compared(run.trained, unseen(*data), log, run.seed());
+}
+
 // Puts a run among the rows of results (see clade::label_curves) if its model learns from labels:
-// in one row with those that were trained and measured in the same way.
-void add_by_labels(const std::string& name, const TrainedRun& run, const nlohmann::json& metrics,
+// in one row with those that were trained and measured in the same way. A weight of labels that
+// follows from how many there are is no other way.
+void add_by_labels(const std::string& name, const TrainedRun& run,
+                   const std::optional<clade::Splits>& data, const nlohmann::json& metrics,
                    nlohmann::json& rows) {
   clade::Experiment experiment = run.experiment;
   if (!clade::find_model(experiment.model_name).takes_labels) return;
+  if (data && experiment.train.label_weight == clade::fitted_label_weight(*data)) {
+    experiment.train.label_weight = clade::TrainOptions().label_weight;
+  }
   nlohmann::json row = {{"model", experiment.model_name},
                         {"data", experiment.data_name()},
                         {"clusters", run.trained.model->clusters()},
@@ -147,8 +158,10 @@ void compare_runs(const std::vector<std::string>& folders, const std::string& ou
   nlohmann::json by_labels = nlohmann::json::object();
   for (size_t i = 0; i < folders.size(); ++i) {
     const TrainedRun run = open_run(folders[i]);
-    runs.push_back({names[i], compared(run), read_metrics(run.folder), run.trained.provenance});
-    add_by_labels(names[i], run, runs.back().metrics, by_labels);
+    const auto data = data_of(run);
+    runs.push_back(
+        {names[i], compared(run, data), read_metrics(run.folder), run.trained.provenance});
+    add_by_labels(names[i], run, data, runs.back().metrics, by_labels);
   }
   if (const auto said = clade::said_of_data(runs); !said.empty()) {
     note(said);

@@ -281,6 +281,9 @@ TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
   ASSERT_EQ(run({"report", "without", "with", "more", "--out", "by-labels"}).code, 0);
   const std::string page = read(folder_ / "by-labels/index.html");
   EXPECT_NE(page.find("Log-likelihood by labels"), std::string::npos);
+  // Also without one that learned from none; the weight of labels follows from their number.
+  ASSERT_EQ(run({"report", "with", "more", "--out", "two"}).code, 0);
+  EXPECT_NE(read(folder_ / "two/index.html").find("Log-likelihood by labels"), std::string::npos);
 
   expect_refusal(train("points.csv", {"--out", "run", "--set", "data.drop=[\"kind\"]", "--set",
                                       "model.clusters=1000000"}),

@@ -130,6 +130,8 @@ std::string said_of(const Splits& data, ModelOptions& model, const TrainOptions&
        << train.learning_rate << ", warm-up " << train.warmup << ", cooldown " << train.cooldown
        << ", start " << train.start;
   if (train.hold > 0) said << " held by " << train.hold;
+  const auto* fade_in = setting<int64_t>(model, "fade_in");
+  if (fade_in != nullptr && *fade_in > 0) said << ", fade-in " << *fade_in;
   if (train.label_weight != TrainOptions().label_weight) {
     said << ", labels weighed by " << train.alpha(data.train.size(), data.labelled.size());
   }
@@ -137,6 +139,12 @@ std::string said_of(const Splits& data, ModelOptions& model, const TrainOptions&
 }
 
 }  // namespace
+
+double fitted_label_weight(const Splits& data) {
+  const auto points = static_cast<double>(data.train.size());
+  const auto labelled = static_cast<double>(data.labelled.size());
+  return std::max(TrainOptions().label_weight, kLeastAlpha * labelled / points);
+}
 
 std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& experiment) {
   ModelOptions& model = *experiment.model;

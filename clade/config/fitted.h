@@ -15,4 +15,8 @@ namespace clade {
 /// people.
 std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& experiment);
 
+/// train.label_weight as fit_to_data() chooses it: the default, but 5 at least on the mean loss of
+/// labels.
+double fitted_label_weight(const Splits& data);
+
 }  // namespace clade

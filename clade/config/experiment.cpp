@@ -86,6 +86,9 @@ std::vector<Option> PublishedOptions::options() {
           {"accuracy_majority", &accuracy_majority,
            "published accuracy of clusters that take the label of most of their points, 0 to 1; 0 "
            "for none"},
+          {"latent", &latent,
+           "whose clusters the accuracies are of, if a model has several: y3; if nothing, each is "
+           "shown beside them"},
           {"source", &source, "where the figures come from"}};
 }
 

@@ -27,6 +27,7 @@ struct PublishedOptions : Options {
   double error = 0;
   double accuracy = 0;           ///< Of clusters that take their most probable point's label.
   double accuracy_majority = 0;  ///< Of clusters that take the label of most of their points.
+  std::string latent;            ///< Whose clusters the accuracies are of, if a model has several.
   std::string source;
 
   std::vector<Option> options() override;

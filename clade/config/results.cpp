@@ -206,7 +206,7 @@ std::vector<std::pair<std::string, json>> clusterings_of(const json& summary) {
 }
 
 /// A published accuracy has a line among the published figures, by its own protocol; of several
-/// latents each has one.
+/// latents each has one, unless the figure is said to be of one of them.
 std::string accuracy_rows(const std::string& name, const json& row, const json& summary) {
   const json& all = row.at("published");
   std::string text;
@@ -215,7 +215,9 @@ std::string accuracy_rows(const std::string& name, const json& row, const json& 
         {"accuracy_majority", "acc_majority", "accuracy, majority"}}) {
     const double published = all.value(protocol, 0.0);
     if (published == 0) continue;
+    const std::string of_one = all.value("latent", "");
     for (const auto& [latent, of] : clusterings_of(summary)) {
+      if (!of_one.empty() && !latent.empty() && latent != of_one) continue;
       text += figure_row(name, row, metric + (latent.empty() ? "" : " in " + latent),
                          of.value(key, json()), published, 3);
     }
@@ -301,7 +303,7 @@ std::string table_of_bounds(const json& results) {
                        (summary.contains("importance_samples")
                             ? "log p, S = " + summary.at("importance_samples").dump()
                             : "log p") +
-                           (summary.contains("sum_clusters") ? ", y summed" : "") + unit,
+                           of,
                        summary.value("log_likelihood", json()), published.at("log_likelihood"));
     // Of pixels that are bits nobody asks it.
     if (row.value(Pointer("/settings/model/likelihood"), "bernoulli") != "bernoulli") {
@@ -361,10 +363,11 @@ std::string table_of_layers(const json& results) {
     }
   }
   if (layers.empty()) return "";
-  return "\nLayers: KL from the posterior of each to its prior, nats per test point, and its "
-         "active "
-         "units, whose posterior means vary\nover the test points, of all.\n\n" +
-         heading({"experiment", "layer", "KL", "active / all units"}) + layers;
+  return "\nLayers: KL from the posterior of each to its prior, nats per test point; its active "
+         "units, whose posterior means vary\nover the test points, of all; and the share of test "
+         "points whose nearest other one, by those means, has the same label.\n\n" +
+         heading({"experiment", "layer", "KL", "active / all units", "label of the nearest"}) +
+         layers;
 }
 
 /// "" if no row is of one-dimensional data.

@@ -164,8 +164,8 @@ TEST(Results, LayersHaveATableOfTheirOwn) {
   }
   runs[3]["metrics"]["test"]["active_units"] = {{"z2", 3}};  // of an older version
   const std::string table = results_table(results(runs));
-  for (const char* line : {"| cp-vae/x | z1 | 15.50 ± 0.71 | 20.5 ± 0.7 / 64 |\n",
-                           "| cp-vae/x | z2 | 7.25 ± 0.00 | 3.0 ± 0.0 / 32 |\n"}) {
+  for (const char* line : {"| cp-vae/x | z1 | 15.50 ± 0.71 | 20.5 ± 0.7 / 64 | 0.250 ± 0.000 |\n",
+                           "| cp-vae/x | z2 | 7.25 ± 0.00 | 3.0 ± 0.0 / 32 | - |\n"}) {
     EXPECT_NE(table.find(line), std::string::npos) << line << table;
   }
 }
@@ -228,6 +228,10 @@ TEST(Results, EachOfSeveralLatentsHasItsOwnLines) {
                            "| cp-vae/x, y2 | 0.500 ± 0.000 / 0.900 ± 0.000 / 0.700 ± 0.000 |"}) {
     EXPECT_NE(table.find(line), std::string::npos) << line << table;
   }
+  all["cp-vae/x"]["published"]["latent"] = "y2";
+  const std::string of_one = results_table(all);
+  EXPECT_EQ(of_one.find("majority in y1"), std::string::npos);
+  EXPECT_NE(of_one.find("majority in y2"), std::string::npos);
 }
 
 TEST(Results, OneDimensionalGenerationsHaveATableOfTheirOwn) {

@@ -215,7 +215,7 @@ void add_bench(CLI::App& app) {
       "With --models, DIR/NAME/comparison/index.html has the models side by side.\n"
       "Examples:\n"
       "  clade bench points.csv --models vae,mog,vampprior,cp_vae,indq --clusters 10 --seeds 3\n"
-      "  clade bench points.csv --models cp_vae --sweep model.clusters=5,10,20,40 --seeds 3\n"
+      "  clade bench points.csv --sweep model.clusters=5,10,20,40 --seeds 3\n"
       "  clade bench experiments/cp-vae/table-3.toml:mnist-10 --seeds 3\n"
       "  clade bench experiments/cp-vae/table-3.toml --rows 'mnist-*' --seeds 5 --jobs 4\n"
       "  clade bench experiments/*/*.toml --seeds 5 --into docs/results.md\n"

@@ -122,8 +122,15 @@ BenchRow load_row(const std::string& what, const std::string& model, const std::
   return row;
 }
 
-std::vector<std::string> models_of(const BenchArguments& arguments) {
-  if (arguments.models.empty()) return {""};
+/// What `what` is compared by; "" is the model of an experiment file. A sweep over data is of the
+/// model that `clade train DATA` trains.
+std::vector<std::string> models_for(const std::string& what, const BenchArguments& arguments) {
+  if (arguments.models.empty()) {
+    if (clade::is_experiment_address(what)) return {""};
+    if (!arguments.sweep.values.empty()) return {clade::kDefaultModel};
+    throw clade::ConfigError(what + " is no experiment file (.toml); for data, say which models " +
+                             "to compare on it: --models vae,cp_vae, or --models all");
+  }
   if (arguments.models != std::vector<std::string>{"all"}) return arguments.models;
   std::vector<std::string> all;
   for (const auto& model : clade::models()) all.push_back(model.name);
@@ -163,12 +170,7 @@ std::vector<BenchRow> load_rows(const BenchArguments& arguments) {
   if (values.empty()) values = {""};
   std::vector<BenchRow> rows;
   for (const std::string& what : one_by_one(arguments)) {
-    if (arguments.models.empty() && !clade::is_experiment_address(what)) {
-      throw clade::ConfigError(what +
-                               " is no experiment file (.toml); for data, say which models " +
-                               "to compare on it: --models vae,cp_vae, or --models all");
-    }
-    for (const std::string& model : models_of(arguments)) {
+    for (const std::string& model : models_for(what, arguments)) {
       for (const std::string& value : values) {
         rows.push_back(load_row(what, model, value, arguments));
       }

@@ -212,6 +212,11 @@ void generate(const GenerateArguments& arguments) {
   }
   const bool each_cluster =
       !arguments.random && model.clusters() > 1 && !names_cluster(given, model);
+  if (in_grid && each_cluster && arguments.count > 0) {
+    throw clade::ConfigError(
+        "--grid has a row for each cluster, and --count is not for those; leave it out, or give "
+        "--random, or a cluster");
+  }
   const int64_t count = arguments.count > 0 ? arguments.count
                         : each_cluster      ? kClusterCount
                                             : kRandomCount;
@@ -268,7 +273,8 @@ void add_generate(CLI::App& app) {
   command->add_option(
       "--grid", arguments->grid,
       "NAME of a latent with p = N(0, I): each row moves it from low to high and keeps all else "
-      "(a row a cluster, or --count rows); with --count 1 a latent of two units becomes a "
+      "(a row a cluster; with --random or one cluster --count rows); with --count 1 a latent of "
+      "two units becomes a "
       "plane. Writes means");
   auto* fix_others =
       command->add_flag("--fix-others", arguments->fix_others,

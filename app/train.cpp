@@ -283,7 +283,8 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
 
   const bool likelihood_given = file.gives("model", "likelihood");
   const bool least_deviation_given = file.gives("model", "least_deviation");
-  Prepared prepared{clade::load_experiment(file, from_file ? "" : "cp_vae"), arguments.out, ""};
+  Prepared prepared{clade::load_experiment(file, from_file ? "" : clade::kDefaultModel),
+                    arguments.out, ""};
   clade::Experiment& experiment = prepared.experiment;
   if (!arguments.out.empty()) require_empty(arguments.out);
 

@@ -699,6 +699,9 @@ TEST_F(Command, MovesALatentAndKeepsAllElse) {
   EXPECT_EQ(size_of({}), 128 + 3 * 11 * 4 * 8u);  // eleven steps in a row for each cluster
   EXPECT_EQ(size_of({"--given", "y=1"}), 128 + 11 * 4 * 8u);
   EXPECT_EQ(size_of({"--given", "y=1", "--count", "2"}), 128 + 2 * 11 * 4 * 8u);
+  EXPECT_EQ(size_of({"--random", "--count", "2"}), 128 + 2 * 11 * 4 * 8u);
+  expect_refusal({"generate", "made", "--grid", "w", "--count", "2", "--out", "no.csv"},
+                 {"a row for each cluster", "--random"});
   expect_refusal({"generate", "made", "--grid", "z", "--out", "no.csv"}, {"N(0, I)", "move w"});
   expect_refusal({"generate", "made", "--grid", "y", "--out", "no.csv"},
                  {"--grid is y", "continuous latent"});
@@ -1015,14 +1018,13 @@ TEST_F(Command, BenchComparesModelsOnDataAndReportPutsRunsSideBySide) {
 
 TEST_F(Command, BenchSweepsOverTheNumberOfClusters) {
   write_points("points.csv");
-  std::vector<std::string> bench = {"bench",  "points.csv", "--models",  "cp_vae",  "--sweep",
-                                    "x",      "--labels",   "kind",      "--seeds", "2",
-                                    "--jobs", "2",          "--threads", "1"};
+  std::vector<std::string> bench = {"bench",   "points.csv", "--sweep", "x", "--labels",  "kind",
+                                    "--seeds", "2",          "--jobs",  "2", "--threads", "1"};
   for (const char* setting :
        {"train.epochs=2", "train.batch=20", "model.hidden=[8]", "train.start=none"}) {
     bench.insert(bench.end(), {"--set", setting});
   }
-  std::string& sweep = bench[5];
+  std::string& sweep = bench[3];
   for (const char* wrong : {"model.clusters", "model.clusters=2", "model.clusters=2,two",
                             "model.clusters=2,2", "train.learning_rate=0.001,1e-3"}) {
     sweep = wrong;

@@ -58,6 +58,9 @@ struct Experiment {
   std::string difference(Experiment other) const;
 };
 
+/// What is trained on data if nobody says which model.
+inline constexpr const char* kDefaultModel = "cp_vae";
+
 /// Reads `file`, which the caller may have overridden. Throws ConfigError naming file, line and
 /// key. `default_model` is the model of a file that names none; "" makes that an error.
 Experiment load_experiment(ExperimentFile file, const std::string& default_model = "");

@@ -335,7 +335,7 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
       fingerprint_of(points.values, rows.train, rows.validation, preprocessing);
   preprocessing.images = points.images;
   preprocessing.table = points.table;
-  if (options.name.empty() && names_apart(points.columns)) preprocessing.columns = points.columns;
+  if (names_apart(points.columns)) preprocessing.columns = points.columns;
   if (done != nullptr) preprocessing = *done;
   const int64_t others = points_that_differ(points, preprocessing);
   add_note(said_of_constants(points, preprocessing, others), said);

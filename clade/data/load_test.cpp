@@ -965,6 +965,7 @@ TEST(LoadSplits, BimodalHasTwoHumpsOfTheRightPlaceAndWidth) {
 
 TEST(LoadSplits, ArcsLieOnFiveCirclesInARing) {
   const Splits splits = load_splits(named_options("arcs-2d"), 1);
+  EXPECT_EQ(splits.preprocessing.columns, (std::vector<std::string>{"x", "y"}));
   EXPECT_EQ(splits.train.size(), 8000);
   EXPECT_EQ(splits.validation.size(), 1000);
   EXPECT_EQ(splits.test.size(), 1000);

@@ -190,7 +190,7 @@ void note_strange(const std::vector<std::string>& strange, const std::vector<std
                   Points& points) {
   if (known.empty() || strange.empty()) return;
   add_note("labels that the model was not trained with: " + quoted(strange) + " (it was with " +
-               quoted(known) + "); errors of its classes leave their points out",
+               quoted(known) + "); if it names classes, its errors leave their points out",
            points.note);
 }
 

@@ -74,6 +74,15 @@ ClusterMetrics cluster_metrics(const torch::Tensor& q_y, const torch::Tensor& as
   return metrics;
 }
 
+/// Whether p(x | ...) is a probability or a density of x: that of bits is none of grey levels.
+bool is_of_these_values(Model& model, const torch::Tensor& x) {
+  auto any = make_generator(0, x.device());
+  const EvaluationMode evaluation(model);
+  const auto p_x = model.generations(1, {}, any);
+  if (dynamic_cast<const Bernoulli*>(p_x.get()) == nullptr) return true;
+  return x.eq(0).logical_or(x.eq(1)).all().item<bool>();
+}
+
 // The points whose label is one of the `classes` that the model learned, [n] int64.
 torch::Tensor rows_of_classes(const Dataset& data, int64_t classes) {
   if (!data.labels.defined()) return torch::empty({0}, torch::kInt64);
@@ -176,7 +185,7 @@ Metrics evaluate(Model& model, const Dataset& data, const EvaluateOptions& optio
   const MeanBound mean = mean_bound(model, data.x, generator);
   require_finite(mean.elbo, "the bound", data);
   metrics.bound = mean.less(volume);
-  if (data.shape.size() > 1) {
+  if (data.shape.size() > 1 && is_of_these_values(model, data.x)) {
     const double bits = metrics.bound.elbo / std::numbers::ln2;
     metrics.bits_per_dimension = -bits / static_cast<double>(data.features());
   }

@@ -377,6 +377,8 @@ TEST(Evaluate, SaysBitsPerDimensionOfImages) {
   const nlohmann::json metrics = evaluate(*model, data, {}, 1);
   EXPECT_NEAR(metrics["bits_per_dimension"].get<double>(),
               -metrics["elbo"].get<double>() / 4 / std::log(2.0), 1e-12);
+  data.x = data.x * 0.5F;  // of grey levels a probability of bits is no likelihood
+  EXPECT_FALSE(evaluate(*model, data, {}, 1).bits_per_dimension);
 }
 
 TEST(Evaluate, TakesTheGainOfSomePointsForThatOfAll) {

@@ -124,19 +124,23 @@ TEST(Vlac, MeansItsTopLevelIfLevelsHaveAsManyClusters) {
 }
 
 TEST(Vlac, WithOneClusterALevelIsVlaeBitForBit) {
-  const auto clustered = options_of({1, 1, 1}, {"5", "6", "7"});
-  const Parent x{"x", kFeatures};
-  const auto vlac = made<Vlac>(clustered, x), vlae = made<Vlac>(without_clusters(clustered), x);
-  auto a = make_generator(3), b = make_generator(3);
-  const Bound of_vlac = vlac->bound(bits(5, kFeatures), a),
-              of_vlae = vlae->bound(bits(5, kFeatures), b);
-  ASSERT_EQ(of_vlac.terms.size(), 4u);  // no cluster has one
-  ASSERT_EQ(of_vlae.terms.size(), 4u);
-  for (size_t t = 0; t < 4; ++t) {
-    EXPECT_EQ(of_vlac.terms[t].name, of_vlae.terms[t].name);
-    EXPECT_TRUE(torch::equal(of_vlac.terms[t].value, of_vlae.terms[t].value));
-  }
-  EXPECT_TRUE(torch::equal(vlac->sample_means(9, {}, a), vlae->sample_means(9, {}, b)));
+  const auto expect_same = [](const VlacOptions& clustered, const Parent& x) {
+    const auto vlac = made<Vlac>(clustered, x), vlae = made<Vlac>(without_clusters(clustered), x);
+    auto a = make_generator(3), b = make_generator(3);
+    const auto points = bits(5, x.width);
+    const Bound of_vlac = vlac->bound(points, a), of_vlae = vlae->bound(points, b);
+    ASSERT_EQ(of_vlac.terms.size(), 4u);  // no cluster has one
+    ASSERT_EQ(of_vlae.terms.size(), 4u);
+    for (size_t t = 0; t < 4; ++t) {
+      EXPECT_EQ(of_vlac.terms[t].name, of_vlae.terms[t].name);
+      EXPECT_TRUE(torch::equal(of_vlac.terms[t].value, of_vlae.terms[t].value));
+    }
+    EXPECT_TRUE(torch::equal(vlac->sample_means(9, {}, a), vlae->sample_means(9, {}, b)));
+    EXPECT_TRUE(torch::equal(vlac->generations(9, {}, a)->sample(a),
+                             vlae->generations(9, {}, b)->sample(b)));
+  };
+  expect_same(options_of({1, 1, 1}, {"5", "6", "7"}), {"x", kFeatures});
+  expect_same(options_of({1, 1, 1}, {"3c4s2p1 3c4same", "4c4s2p1", "7"}), data_parent({8, 8}));
 }
 
 /// Of one level, beside gm_dgm made from the same draws.

@@ -148,7 +148,7 @@ TEST(ConvolutionalTrunk, HasTheGradientsOfItsDifferences) {
 
 // From images to a latent and back, as a model has it, under three clusters.
 void expect_round_trip(const std::vector<int64_t>& shape, const std::vector<std::string>& layers,
-                       const std::string& likelihood) {
+                       const LikelihoodOptions& likelihood) {
   auto generator = make_generator(6);
   const Parent x = data_parent(shape);
   for (const std::string kind : {"gated", "dense"}) {
@@ -180,6 +180,27 @@ TEST(ConvolutionalNets, LeadFromGreyImagesToLatentsAndBack) {
 TEST(ConvolutionalNets, LeadFromColourImagesToLatentsAndBack) {
   expect_round_trip({32, 32, 3}, {"4c4s2p1", "4c4same", "8c4s2p1", "20"}, "discretised_logistic");
   expect_round_trip({6, 10, 3}, {"4c4s2p1"}, "gaussian");
+}
+
+TEST(ConvolutionalNets, MakeASpreadForEachPixelOfEachPointIfAsked) {
+  auto generator = make_generator(7);
+  const Parent x = data_parent({6, 10, 3});
+  const TrunkOptions trunk{"dense", {"4c4s2p1", "20"}, "leaky_relu", false};
+  for (const std::string kind : {"gaussian", "laplace", "discretised_logistic"}) {
+    LikelihoodOptions likelihood(kind);
+    likelihood.scale = "network";
+    expect_round_trip({6, 10, 3}, trunk.layers, likelihood);
+    Likelihood p_x(likelihood, Parents{{"z", 4}}, trunk, x, generator);
+    const auto z = torch::empty({2, 4}).normal_(0, 2, generator);
+    // How far draws lie about their mean differs between pixels and between points.
+    const auto p = p_x(z.repeat({4000, 1}));
+    const auto draws = p->sample(generator).view({4000, 2, x.width});
+    const auto spread = draws.to(torch::kFloat64).std(0);  // [2, D]
+    const auto log_prob = p_x(z)->log_prob(torch::full({2, x.width}, 0.5));
+    EXPECT_TRUE(log_prob.isfinite().all().item<bool>());
+    EXPECT_GT((spread[0] / spread[1]).log().abs().max().item<double>(), 0.1) << kind;
+    EXPECT_GT(spread[0].max().item<double>(), 1.05 * spread[0].min().item<double>()) << kind;
+  }
 }
 
 }  // namespace

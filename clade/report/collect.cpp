@@ -120,6 +120,17 @@ std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
   return curves;
 }
 
+/// Says which terms training charges a least amount for (GMVAE, figure 3).
+void add_floors(Model& model, const Dataset& data, std::vector<Curve>& curves) {
+  auto any = make_generator(0, data.x.device());
+  for (const Term& term : model.bound(data.x.slice(0, 0, 1), any).terms) {
+    for (Curve& curve : curves) {
+      const bool own = curve.name == term.name || curve.name.rfind(term.name + ", ", 0) == 0;
+      if (own) curve.floor = term.floor;
+    }
+  }
+}
+
 /// What people are shown of the model: means, or where a histogram is drawn of them, draws.
 torch::Tensor drawn(Model& model, int64_t n, const Given& given, bool histogram,
                     Generator& generator) {
@@ -486,7 +497,8 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   report.headline = take_json(log.parent_path() / "metrics.json",
                               "delete it and measure again: clade evaluate RUN",
                               [&] { return headlines(metrics); });
-  report.curves = read_curves(log, trained.model->relaxes());
+  report.curves = read_curves(log, model.relaxes());
+  add_floors(model, data, report.curves);
   const Posteriors q = posteriors(model, shown.x, generator);
   for (const size_t l : model.clusterings()) {
     report.clusterings.push_back(clustering_of(model, l, shown, q.clusters[l], generator));

@@ -638,6 +638,11 @@ class Page {
       }
       json entry = {
           {"train", json::array()}, {"validation", json::array()}, {"axis", curve.axis()}};
+      if (curve.floor > 0) {
+        for (const double epoch : {curve.epochs.front(), curve.epochs.back()}) {
+          entry["floor"].push_back({{"x", epoch}, {"y", curve.floor}});
+        }
+      }
       for (size_t i = 0; i < curve.epochs.size(); ++i) {
         const auto add = [&](const char* name, const std::vector<double>& values) {
           if (!values.empty())

@@ -131,6 +131,7 @@
       const datasets = [];
       if (curve.train.length) datasets.push(line(curve.train, 'train', report.palette[0]));
       if (curve.validation.length) datasets.push(line(curve.validation, 'validation', report.palette[5]));
+      if (curve.floor) datasets.push({ ...line(curve.floor, 'floor', report.palette[7]), borderDash: [6, 3] });
       return {
         data: { datasets },
         options: {

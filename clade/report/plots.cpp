@@ -168,6 +168,10 @@ std::string curves_script(const std::vector<Curve>& curves, const PanelGrid& gri
     };
     add(curve.train, "train", 0);
     add(curve.validation, "validation", 5);
+    if (curve.floor > 0 && !plots.empty()) {
+      plots += ", " + std::to_string(curve.floor) + " with lines dashtype 2 linecolor rgb '" +
+               palette[7] + "' title 'floor'";
+    }
     script << "set title " << quoted(curve.name) << "\nset ylabel '" << curve.axis() << "'\n"
            << plots << "\n";
   }

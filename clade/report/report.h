@@ -25,6 +25,7 @@ struct Curve {
   std::vector<double> train;       ///< One an epoch, or none; NaN leaves a gap.
   std::vector<double> validation;  ///< One an epoch, or none; NaN leaves a gap.
   bool of_bound = true;            ///< A term of the bound; else a figure of its clusters.
+  double floor = 0;                ///< What training charges at least for its mean; 0 for none.
 
   const char* axis() const { return of_bound ? "nats per data point" : "of validation points"; }
 };

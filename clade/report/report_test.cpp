@@ -985,5 +985,43 @@ TEST_F(ReportFolder, RelaxedTrainingAndExactValidationAreCurvesApart) {
   EXPECT_EQ(by_name["KL(y), relaxed"], (std::pair<Values, Values>{{1, 2}, {}}));
 }
 
+TEST_F(ReportFolder, TheLooserBoundOfTrainingHasCurvesApartAndAFloorItsLine) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  trained.name = "gmvae";
+  const auto options = small_options("gmvae", 3);
+  from_json({{"information_floor", 0.5}}, *options);
+  trained.model = find_model("gmvae").make(*options, Parent{"x", 4}, generator);
+  trained.shape = {4};
+  trained.preprocessing.shift = torch::zeros({4});
+  trained.preprocessing.scale = torch::ones({4});
+  Dataset data;
+  data.x = torch::empty({20, 4}).bernoulli_(0.5, generator);
+  std::filesystem::create_directories(folder_);
+  std::string log;
+  for (const int epoch : {1, 2}) {
+    log += json{{"epoch", epoch},
+                {"train", {{"looser_elbo", -5}, {"terms", {{"KL(y)", 0.7}, {"KL(w)", 1}}}}},
+                {"validation", {{"elbo", -4}, {"terms", {{"KL(y)", 0.6}, {"KL(w)", 1}}}}}}
+               .dump() +
+           "\n";
+  }
+  write_atomically(folder_ / "log.jsonl", log);
+  Report report = collect_report(trained, data, folder_ / "log.jsonl", json::object(), 1);
+  std::map<std::string, Curve> by_name;
+  for (const Curve& curve : report.curves) by_name[curve.name] = curve;
+  EXPECT_EQ(by_name.at("bound").validation, std::vector<double>(2, -4));
+  EXPECT_TRUE(by_name.at("bound").train.empty());
+  EXPECT_EQ(by_name.at("bound, looser bound").train, std::vector<double>(2, -5));
+  EXPECT_EQ(by_name.at("KL(y)").floor, 0.5);
+  EXPECT_EQ(by_name.at("KL(y), looser bound").floor, 0.5);
+  EXPECT_EQ(by_name.at("KL(w), looser bound").floor, 0);
+  report.title = "floor";
+  const json curves = data_of(render_page(report)).at("curves");
+  EXPECT_EQ(std::count_if(curves.begin(), curves.end(),
+                          [](const json& curve) { return curve.contains("floor"); }),
+            2);
+}
+
 }  // namespace
 }  // namespace clade

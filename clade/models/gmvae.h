@@ -36,6 +36,9 @@ class Gmvae : public Model {
 
   Gmvae(const GmvaeOptions& options, const Parent& x, Generator& generator);
 
+  bool clusters_follow_from_latents() const override { return true; }
+  bool shares_parameters() const override { return true; }  // p(z | w, y)
+
  protected:
   void infer(Trace& q, const torch::Tensor& x) override;
   void generate(Trace& p) override;

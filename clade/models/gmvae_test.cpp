@@ -205,6 +205,26 @@ TEST(Gmvae, OneDrawAndTenAgreeInExpectation) {
   }
 }
 
+// Whichever y is drawn from p(y|z,w), p(z|w,y) p(y) / p(y|z,w) is p(z|w): it can be trained on
+// importance weights as it is.
+TEST(Gmvae, AWeightAndItsGradientAreTheSameWhicheverClusterIsDrawn) {
+  Gmvae model = small_gmvae(3);
+  model.train();
+  const auto x = bits_of(2);
+  const auto gradients_of = [&](bool sum_clusters) {
+    model.zero_grad();
+    auto generator = make_generator(2);
+    const auto log_w = model.log_weights(x, {.sum_clusters = sum_clusters})(5, generator).elbo();
+    torch::logsumexp(log_w, 0).sum().backward();
+    std::vector<torch::Tensor> all = {log_w.detach().flatten()};
+    for (const auto& parameter : model.parameters()) all.push_back(parameter.grad().flatten());
+    return torch::cat(all);
+  };
+  const auto drawn = gradients_of(false), summed = gradients_of(true);
+  EXPECT_TRUE(drawn.allclose(summed, 1e-9, 1e-9)) << (drawn - summed).abs().max();
+  EXPECT_GT(summed.abs().max().item<double>(), 0.1);
+}
+
 TEST(Gmvae, GuidedBoundIsThatOfItsResponsibilitiesWrittenByHand) {
   constexpr int64_t K = 3, B = 6;
   Gmvae model = small_gmvae(K);

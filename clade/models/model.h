@@ -167,6 +167,10 @@ class Model : public torch::nn::Module {
   /// Whether in training mode bound() is looser_bound().
   virtual bool trains_on_looser_bound() const { return false; }
 
+  /// Whether q(y | …) is p(y | latents) by Bayes' rule and no network of its own. An importance
+  /// weight is then the same whichever cluster is drawn.
+  virtual bool clusters_follow_from_latents() const { return false; }
+
   /// Whether p and q have parameters in common, as with a vampprior as p(z).
   virtual bool shares_parameters() const;
 

@@ -79,7 +79,8 @@ std::vector<Option> TrainOptions::options() {
        "largest norm of the whole gradient; 0 for no clipping"},
       {"objective", &objective, any_of({"elbo", "iwae"}),
        "what is trained on: elbo; or iwae, the tighter importance-weighted bound of `samples` "
-       "draws (Burda et al. 2016), for models that draw no cluster or relax it. Validation is by "
+       "draws (Burda et al. 2016), for models that draw no cluster, relax it or have it by Bayes' "
+       "rule. Validation is by "
        "the ELBO either way"},
       {"samples", &samples, at_least(1),
        "draws of the latents for each data point of a step, whose cost grows with them: elbo takes "

@@ -80,12 +80,10 @@ void check_objective(const TrainedModel& trained, const torch::Tensor& x,
   const EvaluationMode evaluation(model);
   auto generator = make_generator(0, x.device());
   const bool infers_clusters = model.infers_clusters() && model.clusters() > 1;
-  if (infers_clusters && !model.relaxes()) {
-    const bool can_relax = to_json(*trained.options).contains("estimator");
+  if (infers_clusters && !model.relaxes() && !model.clusters_follow_from_latents()) {
     throw ConfigError("train.objective is \"iwae\", but " + trained.name +
-                      " draws a cluster for each weight, which gives q(y|x) no gradient; set " +
-                      (can_relax ? "model.estimator to \"gumbel\", or " : "") +
-                      "train.objective to \"elbo\"");
+                      " draws a cluster for each weight, which gives q(y|x) no gradient; set "
+                      "model.estimator to \"gumbel\", or train.objective to \"elbo\"");
   }
   // Refuses floors.
   importance_weighted_cost(model.bound(x.slice(0, 0, 1), generator, /*samples=*/1), {});

@@ -65,6 +65,21 @@ void follow(const std::filesystem::path& run, std::string& path) {
   if (!moved.empty()) path = with_file(path, moved);
 }
 
+/// A model without clusters, or which calls them components, says so.
+void check_clusters(const ExperimentFile& file, const std::string& name, ModelOptions& model) {
+  const auto settings = to_json(model);
+  if (!file.gives("model", "clusters") || settings.contains("clusters")) return;
+  const std::string where = file.where("model", "clusters") + ": ";
+  const std::string other = "take a model that has, " + std::string(kDefaultModel) + " say";
+  if (!settings.contains("components")) throw ConfigError(where + name + " has none; " + other);
+  if (settings.at("prior") != "standard_normal") {
+    throw ConfigError(where + "the clusters of " + name +
+                      " are the components of its prior; set model.components");
+  }
+  throw ConfigError(where + name + " has none; " + other +
+                    ", or set model.prior to \"mixture\" and model.components");
+}
+
 }  // namespace
 
 std::vector<Option> RunOptions::options() {
@@ -105,6 +120,7 @@ Experiment load_experiment(ExperimentFile file, const std::string& default_model
   file.read("train", experiment.train);
   file.read("evaluate", experiment.evaluate);
   file.read("published", experiment.published);
+  check_clusters(file, experiment.model_name, *experiment.model);
   file.finish();
   experiment.run.validate();
   experiment.data.validate("data");
@@ -112,6 +128,14 @@ Experiment load_experiment(ExperimentFile file, const std::string& default_model
   experiment.train.validate("train");
   experiment.evaluate.validate("evaluate");
   return experiment;
+}
+
+void save_run(const TrainedModel& trained, Experiment experiment,
+              const std::filesystem::path& run) {
+  make_folder(run, "check its parent's permissions");
+  make_paths_absolute(experiment);
+  write_atomically(run / "experiment.toml", experiment.toml());
+  save_model(trained, run);
 }
 
 Experiment experiment_of(const std::filesystem::path& run) {

@@ -7,6 +7,7 @@
 #include "clade/formats/experiment_file.h"
 #include "clade/models/registry.h"
 #include "clade/training/schedule.h"
+#include "clade/training/trained_model.h"
 
 namespace clade {
 
@@ -69,6 +70,10 @@ Experiment load_experiment(ExperimentFile file, const std::string& default_model
 /// can be opened from any folder. One that is not UTF-8 stays as it is, for no experiment file can
 /// hold it.
 void make_paths_absolute(Experiment& experiment);
+
+/// Leaves in the folder RUN what every command needs to open it: the model, and the experiment that
+/// made it. Curves and checkpoints are RunFolder's. Throws Error if it cannot be written.
+void save_run(const TrainedModel& trained, Experiment experiment, const std::filesystem::path& run);
 
 /// RUN/experiment.toml. Data that are not where it says are looked for where they would be if they
 /// had moved with the run: below each folder above it, under the longest end of their path.

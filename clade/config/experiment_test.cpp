@@ -27,6 +27,25 @@ TEST(Experiment, TheFirstDifferenceIsNamed) {
             "data.name is \"mnist\", not \"\"");
 }
 
+TEST(Experiment, AModelWithoutClustersSaysSo) {
+  const auto why = [](const std::string& model) -> std::string {
+    try {
+      with({"model.name=" + model, "model.clusters=3"});
+      return "";
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(why("cagem"), "");
+  EXPECT_EQ(why("lvae"),
+            "--set model.clusters=3: model.clusters: lvae has none; take a model that has, cp_vae "
+            "say");
+  EXPECT_EQ(why("mog"),
+            "--set model.clusters=3: model.clusters: the clusters of mog are the components of its "
+            "prior; set model.components");
+  EXPECT_NE(why("vae").find("set model.prior to \"mixture\""), std::string::npos);
+}
+
 TEST(Experiment, SeedThreadsAndPublishedFiguresAreNoDifference) {
   EXPECT_EQ(with({}).difference(with({"seed=2", "threads=1", "device=cuda", "published.bound=9",
                                       "published.source=elsewhere"})),

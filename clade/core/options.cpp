@@ -78,8 +78,9 @@ struct Expected {
   std::string operator()(int64_t*) const { return "a whole number, such as 10,"; }
   std::string operator()(double*) const { return "a finite number, such as 0.5,"; }
   std::string operator()(std::string*) const { return "text in quotes, such as \"auto\","; }
-  std::string operator()(std::vector<int64_t>*) const {
-    return "a list of whole numbers, such as [500, 500],";
+  std::string operator()(std::vector<int64_t>* numbers) const {
+    return "a list of whole numbers, such as " +
+           (numbers->empty() ? "[500, 500]" : spelled(option)) + ",";
   }
   std::string operator()(std::vector<std::string>* words) const {
     return "a list of words and whole numbers, such as " +

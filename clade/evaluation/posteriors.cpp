@@ -50,6 +50,12 @@ std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint
   return cluster_probabilities(model, x, generator);
 }
 
+torch::Tensor assignment(const TrainedModel& trained, const torch::Tensor& x) {
+  Model& model = *trained.model;
+  const auto seed = static_cast<uint64_t>(trained.provenance.value("seed", int64_t{1}));
+  return assignment(model, x, seed)[model.main_discrete()];
+}
+
 std::vector<Classifier> classifiers(Model& model, const torch::Tensor& x, Generator& generator) {
   const EvaluationMode evaluation(model);
   Parts probabilities;

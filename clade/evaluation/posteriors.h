@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "clade/models/mean_bound.h"
+#include "clade/training/trained_model.h"
 
 namespace clade {
 
@@ -34,6 +35,9 @@ std::vector<torch::Tensor> cluster_probabilities(Model& model, const torch::Tens
 /// depends on draws they follow from `seed`, a run's, so that of the same points all who ask get
 /// the same answer. x: [N, D] with N > 0.
 std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint64_t seed);
+
+/// The same of the main discrete latent, [N, K], as `clade cluster` has it.
+torch::Tensor assignment(const TrainedModel& trained, const torch::Tensor& x);
 
 /// The classifiers of a model that takes labels (see Model::classifiers), [N, C] each. x: [N, D]
 /// with N > 0.

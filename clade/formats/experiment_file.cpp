@@ -120,6 +120,11 @@ bool ExperimentFile::gives(const std::string& section, const std::string& key) c
   return settings_.count({section, key}) > 0;
 }
 
+std::string ExperimentFile::where(const std::string& section, const std::string& key) const {
+  const ExperimentSetting& setting = settings_.at({section, key}).setting;
+  return setting.where + ": " + setting.name();
+}
+
 void ExperimentFile::finish() const {
   std::vector<const Placed*> in_order;
   for (const auto& [name, placed] : settings_) in_order.push_back(&placed);

@@ -70,6 +70,9 @@ class ExperimentFile {
   /// Whether this key has a value here.
   bool gives(const std::string& section, const std::string& key) const;
 
+  /// Where this key got its value, as errors begin: "FILE:LINE: model.clusters". It has one.
+  std::string where(const std::string& section, const std::string& key) const;
+
   /// Throws ConfigError for the first section or key that was never asked for, with the nearest one
   /// that was.
   void finish() const;

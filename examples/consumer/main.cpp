@@ -1,9 +1,6 @@
 // A service that loads a trained model and says which cluster each point of a file belongs to:
 //   consumer RUN DATA
-#include <clade/core/error.h>
-#include <clade/data/load.h>
-#include <clade/evaluation/posteriors.h>
-#include <clade/training/trained_model.h>
+#include <clade/clade.h>
 
 #include <cstdio>
 
@@ -16,10 +13,7 @@ int main(int argc, char** argv) {
     const clade::TrainedModel trained = clade::load_model(argv[1], torch::kCPU);
     const clade::Dataset data =
         clade::load_points(argv[2], /*labels=*/"", trained.preprocessing, trained.shape);
-    const auto seed = trained.provenance.at("seed").get<uint64_t>();  // as clade cluster has it
-    const auto assigned = clade::assignment(*trained.model, data.x, seed);
-    const auto& q_y = assigned[trained.model->main_discrete()];  // [N, K]
-    const auto [probability, cluster] = q_y.max(1);
+    const auto [probability, cluster] = clade::assignment(trained, data.x).max(1);
     for (int64_t i = 0; i < data.size(); ++i) {
       std::printf("%lld %.3f\n", static_cast<long long>(cluster[i].item<int64_t>()),
                   probability[i].item<double>());

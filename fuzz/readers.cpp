@@ -56,7 +56,6 @@ struct Settings : Options {
             {"text", &text, ""},
             {"sizes", &sizes, ""}};
   }
-  void validate() const override {}
 };
 
 void read_settings(ExperimentFile& file) {

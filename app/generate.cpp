@@ -274,8 +274,7 @@ void add_generate(CLI::App& app) {
       "--grid", arguments->grid,
       "NAME of a latent with p = N(0, I): each row moves it from low to high and keeps all else "
       "(a row a cluster; with --random or one cluster --count rows); with --count 1 a latent of "
-      "two units becomes a "
-      "plane. Writes means");
+      "two units becomes a plane. Writes means");
   auto* fix_others =
       command->add_flag("--fix-others", arguments->fix_others,
                         "draw latents that are not given once for all points, so that only the "

@@ -234,14 +234,14 @@ json summarise(const json& runs) {
   }
   const auto take = [&](const std::string& at) { return over_runs(made, Pointer(at)); };
   json summary = summary_of_likelihoods(made);
-  summary["negative_bound"] = over_runs(made, [](const json& run) {
-    const auto bound = number_at(run, Pointer("/metrics/test/elbo"));
-    return bound ? std::optional(-*bound) : std::nullopt;
-  });
-  summary["negative_looser_bound"] = over_runs(made, [](const json& run) {
-    const auto bound = number_at(run, Pointer("/metrics/test/looser_elbo"));
-    return bound ? std::optional(-*bound) : std::nullopt;
-  });
+  const auto negative = [&](const std::string& at) {
+    return over_runs(made, [&](const json& run) {
+      const auto bound = number_at(run, Pointer(at));
+      return bound ? std::optional(-*bound) : std::nullopt;
+    });
+  };
+  summary["negative_bound"] = negative("/metrics/test/elbo");
+  summary["negative_looser_bound"] = negative("/metrics/test/looser_elbo");
   summary["bits_per_dimension"] = take("/metrics/test/bits_per_dimension");
   summary.update(summary_of_clusters(made, Pointer("/metrics/test")));
   const Pointer latents("/metrics/test/latents");
@@ -282,10 +282,9 @@ std::string table_of_bounds(const json& results) {
       "Nats per test point. −ELBO is the negative bound, the cluster summed exactly: lower is "
       "better. log p is the\nimportance-weighted bound with S samples, the cluster drawn with the "
       "other latents or, if so it says, summed: higher is\nbetter. Errors are of classes learned "
-      "from "
-      "labels, which each seed draws anew: percent of the test points. Ours is mean\n± standard "
-      "deviation (n − 1) over seeds from 1 on; best is the seed with the best validation bound; "
-      "the difference is ours\nless published.\n\n";
+      "from labels, which each seed draws anew: percent of the test points. Ours is mean\n± "
+      "standard deviation (n − 1) over seeds from 1 on; best is the seed with the best validation "
+      "bound; the difference is ours\nless published.\n\n";
   text += heading({"experiment", "model", "data", "K", "metric", "published", "ours", "best",
                    "difference", "seeds"});
   for (const auto& [name, row] : results.items()) {
@@ -320,8 +319,7 @@ std::string table_of_clusters(const json& results) {
       "\nClusters of the test points against their labels, which no choice depends on. Told apart: "
       "e to the mutual information\nof point and cluster, 1 if every point belongs to all alike. "
       "In use: that hold a point. Above an even share: with q(y) ≥ 1/K.\nShared by labels: among "
-      "the "
-      "five most probable of more than one label. † Trained to `train.epochs`, not stopped "
+      "the five most probable of more than one label. † Trained to `train.epochs`, not stopped "
       "early.\n\n";
   text += heading({"experiment", "accuracy one-to-one / majority / most confident", "NMI",
                    "clusters in use", "told apart", "above an even share", "shared by labels",

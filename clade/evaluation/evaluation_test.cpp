@@ -367,6 +367,19 @@ TEST(Evaluate, HasARelaxedBoundOfEveryModelThatRelaxes) {
   }
 }
 
+TEST(Assignment, FollowsFromTheSeedOfTheRunIfThereIsOne) {
+  TrainedModel trained;
+  trained.model = decided("cagem");  // whose q(y | x) depends on draws of z1
+  const auto x = bits(40);
+  const auto of_seed = [&](uint64_t seed) {
+    return assignment(*trained.model, x, seed)[trained.model->main_discrete()];
+  };
+  ASSERT_FALSE(of_seed(1).equal(of_seed(7)));
+  EXPECT_TRUE(assignment(trained, x).equal(of_seed(1)));
+  trained.provenance["seed"] = 7;
+  EXPECT_TRUE(assignment(trained, x).equal(of_seed(7)));
+}
+
 TEST(Evaluate, SaysBitsPerDimensionOfImages) {
   Dataset data;
   data.x = bits(40);

@@ -52,7 +52,8 @@ std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint
 
 torch::Tensor assignment(const TrainedModel& trained, const torch::Tensor& x) {
   Model& model = *trained.model;
-  const auto seed = static_cast<uint64_t>(trained.provenance.value("seed", int64_t{1}));
+  const bool of_a_run = trained.provenance.contains("seed");  // which may be no object
+  const auto seed = of_a_run ? trained.provenance.at("seed").get<uint64_t>() : 1;
   return assignment(model, x, seed)[model.main_discrete()];
 }
 

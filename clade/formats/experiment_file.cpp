@@ -19,13 +19,18 @@ std::optional<ExperimentSetting> take_extends(std::vector<ExperimentSetting>& se
   return taken;
 }
 
+/// How errors about it begin.
+std::string start_of(const ExperimentSetting& setting) {
+  return setting.where + ": " + setting.name();
+}
+
 void assign_setting(const ExperimentSetting& setting, const Option& option) {
   // A shell takes the quotes off data.labels="7", so text that looks like a number arrives as one.
   const bool typed_text =
       std::holds_alternative<std::string*>(option.value) && !setting.words.empty();
   assign(option,
          typed_text && !setting.value.is_string() ? nlohmann::json(setting.words) : setting.value,
-         setting.where + ": " + setting.name());
+         start_of(setting));
 }
 
 }  // namespace
@@ -121,8 +126,7 @@ bool ExperimentFile::gives(const std::string& section, const std::string& key) c
 }
 
 std::string ExperimentFile::where(const std::string& section, const std::string& key) const {
-  const ExperimentSetting& setting = settings_.at({section, key}).setting;
-  return setting.where + ": " + setting.name();
+  return start_of(settings_.at({section, key}).setting);
 }
 
 void ExperimentFile::finish() const {

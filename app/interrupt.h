@@ -27,5 +27,5 @@ class StopOnInterrupt {
   static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
 
  private:
-  std::array<void (*)(int), kSignals.size()> before_;
+  std::array<struct sigaction, kSignals.size()> before_;
 };

@@ -2,11 +2,13 @@
 
 #include <ATen/Parallel.h>
 #include <omp.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -75,6 +77,23 @@ class InLoop {
   int openmp_threads_;
 };
 
+// Threads made while it lives take no signals. A handler writes where the stack register points,
+// and kernels that oneDNN makes for long products point it into a buffer on the heap.
+class WithoutSignals {
+ public:
+  WithoutSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~WithoutSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  WithoutSignals(const WithoutSignals&) = delete;
+  WithoutSignals& operator=(const WithoutSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 class Loop {
  public:
   Loop(int64_t size, int64_t parts, const std::function<void(int64_t, int64_t)>& f)
@@ -120,6 +139,7 @@ class Loop {
 class Pool {
  public:
   explicit Pool(int64_t threads) {
+    const WithoutSignals mask;
     for (int64_t i = 1; i < threads; ++i) workers_.emplace_back([this] { serve(); });
   }
   ~Pool() {

@@ -11,6 +11,10 @@ int64_t processors();
 /// Where oneDNN does the products, libtorch's own loops and the BLAS under it get one thread from
 /// here on: theirs wait for each other by spinning. To be called before any work; if it is not,
 /// the first loop takes as many threads as libtorch has then.
+///
+/// These threads take no signals. A handler in a thread that calls Clade needs a stack of its own
+/// (sigaltstack, and SA_ONSTACK): oneDNN's kernels for long products use the stack register, so
+/// that a handler on the thread's stack would write into the heap.
 void use_threads(int64_t threads);
 
 /// How many there are.

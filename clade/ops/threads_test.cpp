@@ -1,9 +1,11 @@
 #include "clade/ops/threads.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <torch/torch.h>
 
 #include <atomic>
+#include <csignal>
 #include <future>
 #include <mutex>
 #include <set>
@@ -132,6 +134,22 @@ TEST_F(Loops, GiveTheSameBitsWhoeverComes) {
   for (int times = 0; times < 5; ++times) expect_first(results());
   const WorkersAway away;
   expect_first(results());
+}
+
+bool takes(int signal) {
+  sigset_t blocked;
+  pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+  return sigismember(&blocked, signal) == 0;
+}
+
+TEST_F(Loops, KeepSignalsForTheCaller) {
+  use_threads(2);
+  const auto caller = std::this_thread::get_id();
+  std::atomic<int> here = 0;
+  parallel_for(2, 1, [&](int64_t, int64_t) {
+    for (++here; here < 2;) std::this_thread::yield();  // each in a thread of its own
+    EXPECT_EQ(takes(SIGINT), std::this_thread::get_id() == caller);
+  });
 }
 
 TEST_F(Loops, RunALoopInsideALoopInTheCaller) {

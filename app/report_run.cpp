@@ -121,7 +121,9 @@ std::optional<clade::Splits> data_of(const TrainedRun& run) {
 clade::Report compared(const TrainedRun& run, const std::optional<clade::Splits>& data) {
   const fs::path log = run.folder / "log.jsonl";
   if (!data) return clade::collect_compared(run.trained, log, run.seed());
-  return clade::collect_compared(run.trained, unseen(*data), log, run.seed());
+  clade::Report report = clade::collect_compared(run.trained, unseen(*data), log, run.seed());
+  report.densities = clade::plane_densities(run.trained, data->train, unseen(*data), run.seed());
+  return report;
 }
 
 // Puts a run among the rows of results (see clade::label_curves) if its model learns from labels:

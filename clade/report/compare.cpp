@@ -15,6 +15,7 @@
 #include "clade/formats/png.h"
 #include "clade/report/charts.h"
 #include "clade/report/clusters.h"
+#include "clade/report/density.h"
 #include "clade/report/html.h"
 #include "clade/report/scatters.h"
 #include "clade/report/sheet.h"
@@ -160,6 +161,26 @@ std::vector<SameScatter> planes_of(const std::vector<ComparedRun>& runs) {
   return {all};
 }
 
+/// The densities of the models, called as their runs are, and of the mixtures beside them.
+PlaneDensities densities_of(const std::vector<ComparedRun>& runs) {
+  PlaneDensities all;
+  std::vector<PlaneDensity> beside;
+  for (const ComparedRun& run : runs) {
+    for (const PlaneDensities& plane : run.report.densities) {
+      all.maps.push_back(plane.maps.front());
+      all.maps.back().name = run.name;
+      for (size_t i = 1; i < plane.maps.size(); ++i) {
+        const bool known = std::any_of(beside.begin(), beside.end(), [&](const PlaneDensity& one) {
+          return one.name == plane.maps[i].name;
+        });
+        if (!known) beside.push_back(plane.maps[i]);
+      }
+    }
+  }
+  all.maps.insert(all.maps.end(), beside.begin(), beside.end());
+  return all;
+}
+
 std::string sheet_name(const ComparedRun& run) {
   return file_name(run.name) + ".png";
 }
@@ -211,6 +232,7 @@ class ComparisonPage {
              "In the plane of the two features: points of the data, and as many drawn from each "
              "model.",
              planes_of(runs_));
+    densities();
     samples();
     out_ << "<footer class=\"muted\">Written by Clade.</footer>\n</main>\n";
     if (out_.str().find("<canvas") != std::string::npos) out_ << chart_scripts(data_);
@@ -291,6 +313,18 @@ class ComparisonPage {
     out_ << "</section>\n";
   }
 
+  void densities() {
+    const PlaneDensities all = densities_of(runs_);
+    if (all.maps.empty()) return;
+    std::ostringstream said;
+    said << "The density of points over the plane, the darker the higher, down to " << density_range
+         << " nats below the highest of all; mixtures of Gaussians were fitted to the training "
+            "points of the first run that has as many clusters. Means are of log p(x) of test "
+            "points, a density in the data's units.";
+    begin("Density", said.str());
+    out_ << density_figures(all, data_) << "</section>\n";
+  }
+
   void samples() {
     begin("Samples", "");
     out_ << "<div class=\"charts\">\n";
@@ -332,6 +366,9 @@ std::vector<std::string> write_charts(const std::vector<ComparedRun>& runs,
   }
   for (const SameScatter& plane : planes_of(runs)) {
     keep(write_run_scatters(plane.runs, folder / "plane.png"));
+  }
+  if (const auto densities = densities_of(runs); !densities.maps.empty()) {
+    keep(write_densities(densities, folder / "density.png"));
   }
   return notes;
 }

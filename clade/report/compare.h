@@ -24,11 +24,13 @@ std::string said_of_data(const std::vector<ComparedRun>& runs);
 
 /// Writes `folder`/index.html, the runs' figures on their test points side by side and, as far as
 /// they have them: curves with a line a run (GMVAE, figures 3 and 4), `by_labels` (CaGeM, figure
-/// 4), latents (CaGeM, figure 5), drawn points in the plane (GMVAE, figure 2), and samples of each:
+/// 4), latents (CaGeM, figure 5), drawn points and densities in the plane (GMVAE, figure 2), and
+/// samples of each:
 /// a sheet of images (CP-VAE, figures 14 to 16), or a chart, a histogram for points of one feature
 /// (figure 3). The sheets are also NAME.png, the figures comparison.csv, and the charts curves.png,
-/// labels.png, latent_LAYER.png and plane.png, where gnuplot is installed. Returns notes on what
-/// was left out. Throws Error where the folder cannot be written or two runs have one name.
+/// labels.png, latent_LAYER.png, plane.png and density.png, where gnuplot is installed. Returns
+/// notes on what was left out. Throws Error where the folder cannot be written or two runs have one
+/// name.
 std::vector<std::string> write_comparison(const std::vector<ComparedRun>& runs,
                                           const std::filesystem::path& folder,
                                           const std::vector<LabelCurve>& by_labels = {});

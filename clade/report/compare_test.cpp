@@ -169,6 +169,29 @@ TEST_F(Comparison, DrawsLatentsPlanesAndLabelsSideBySide) {
   EXPECT_EQ(other.find("<h2>Labels</h2>"), std::string::npos);
 }
 
+TEST_F(Comparison, DrawsDensitiesSideBySide) {
+  const auto even = [](const std::string& name, double mean) {
+    return PlaneDensity{name, torch::zeros({2}, torch::kFloat64),
+                        torch::full({2}, mean, torch::kFloat64),
+                        torch::full({3, 3}, mean, torch::kFloat64), mean};
+  };
+  ComparedRun a = run("a", -1), b = run("b", -2);
+  a.report.densities = {{{even("gmvae", -1), even("mixture of 5 Gaussians", -3)}}};
+  b.report.densities = {{{even("gmvae", -2), even("mixture of 5 Gaussians", -4)}}};
+  write_comparison({a, b}, folder_);
+  const std::string page = read_file(folder_ / "index.html");
+  const auto densities = data_of(page)["densities"];
+  ASSERT_EQ(densities.size(), 3u);  // one of the mixture
+  for (const char* name : {"a", "b", "mixture of 5 Gaussians"}) {
+    EXPECT_NE(page.find("<h3>" + std::string(name) + "</h3><span>mean -"), std::string::npos);
+  }
+  // One scale for all: four nats below the highest is white.
+  EXPECT_EQ(densities[0]["darkness"][0][0], 255.0);
+  EXPECT_NEAR(densities[1]["darkness"][2][2].get<double>(), 0.75 * 255, 1);
+  EXPECT_NEAR(densities[2]["darkness"][1][1].get<double>(), 0.5 * 255, 1);
+  EXPECT_EQ(densities[1]["high"][0], -2.0);
+}
+
 TEST_F(Comparison, WantsNamesThatDiffer) {
   EXPECT_THROW(write_comparison({run("vae", -1), run("vae", -2)}, folder_), Error);
   EXPECT_FALSE(std::filesystem::exists(folder_));

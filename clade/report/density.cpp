@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
 #include <limits>
+#include <sstream>
 
 #include "clade/clustering/mixture.h"
 #include "clade/evaluation/log_likelihood.h"
+#include "clade/report/charts.h"
+#include "clade/report/html.h"
 
 namespace clade {
 namespace {
@@ -48,26 +52,24 @@ std::vector<PlaneDensities> plane_densities(const TrainedModel& trained, const D
   const auto raw = trained.preprocessing.restore(train.x.cpu()).to(torch::kFloat64);  // [N, 2]
   const auto low = std::get<0>(raw.min(0)), high = std::get<0>(raw.max(0));
   if (!(high > low).all().item<bool>()) return {};
+  const auto from = low - kMargin * (high - low), to = high + kMargin * (high - low);
   PlaneDensities plane;
-  plane.low = low - kMargin * (high - low);
-  plane.high = high + kMargin * (high - low);
   const auto points = some_rows(measured.x, kMeasured);  // [m, 2]
   plane.points = points.size(0);
   plane.samples = kImportanceSamples;
   plane.draws = kDraws;
-  const auto cells =
-      trained.preprocessing.apply(centres(plane.low, plane.high)).to(points.device());
+  const auto cells = trained.preprocessing.apply(centres(from, to)).to(points.device());
   Model& model = *trained.model;
   const EvaluationMode evaluation(model);
   auto generator = make_generator(derive_seed(seed, "density"), points.device());
   plane.maps.push_back(
-      {trained.name, generated_density(model, cells, generator) - *log_volume,
+      {trained.name, from, to, generated_density(model, cells, generator) - *log_volume,
        log_likelihood(model, points, kImportanceSamples, generator) - *log_volume});
   const int64_t K = model.clusters();
   const auto fitted = some_rows(train.x, kFitted);
   if (K == 1 || fitted.size(0) <= K) return {plane};
   const Mixture mixture = fit_mixture(fitted, K, {}, generator);
-  plane.maps.push_back({"mixture of " + std::to_string(K) + " Gaussians",
+  plane.maps.push_back({"mixture of " + std::to_string(K) + " Gaussians", from, to,
                         mixture.log_prob(cells).cpu().view({kSide, kSide}) - *log_volume,
                         mixture.log_prob(points).mean().item<double>() - *log_volume});
   return {plane};
@@ -79,6 +81,24 @@ torch::Tensor darkness(const PlaneDensities& plane, size_t map) {
     highest = std::max(highest, one.log_density.max().item<double>());
   }
   return ((plane.maps[map].log_density - highest) / density_range + 1).clamp(0, 1);
+}
+
+std::string density_figures(const PlaneDensities& plane, nlohmann::json& data) {
+  std::ostringstream html;
+  nlohmann::json& maps = data["densities"] = nlohmann::json::array();
+  html << "<div class=\"charts square\">\n" << std::fixed << std::setprecision(3);
+  for (size_t i = 0; i < plane.maps.size(); ++i) {
+    const PlaneDensity& map = plane.maps[i];
+    html << "<figure>\n<figcaption><h3>" << escape(map.name) << "</h3><span>mean " << map.mean
+         << " nats</span></figcaption>\n"
+         << canvas_tag("density", std::to_string(i), "Density of " + map.name, "even")
+         << "</figure>\n";
+    maps.push_back({{"low", numbers(map.low)},
+                    {"high", numbers(map.high)},
+                    {"darkness", numbers((darkness(plane, i) * 255).round())}});
+  }
+  html << "</div>\n";
+  return std::move(html).str();
 }
 
 }  // namespace clade

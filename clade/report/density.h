@@ -1,4 +1,7 @@
 #pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+
 #include "clade/data/dataset.h"
 #include "clade/report/report.h"
 #include "clade/training/trained_model.h"
@@ -16,5 +19,9 @@ std::vector<PlaneDensities> plane_densities(const TrainedModel& trained, const D
 /// log p(x) over `density_range` nats below the highest of all the maps.
 inline constexpr double density_range = 4;
 torch::Tensor darkness(const PlaneDensities& plane, size_t map);
+
+/// A <figure> a map, as the page of a run and that of several show them, whose numbers become
+/// data["densities"].
+std::string density_figures(const PlaneDensities& plane, nlohmann::json& data);
 
 }  // namespace clade

@@ -598,20 +598,7 @@ class Page {
          << " of the points that the figures above are of, the model's importance-weighted with "
          << plane.samples << " samples.";
     begin("Density", said.str());
-    json maps = json::array();
-    out_ << "<div class=\"charts square\">\n";
-    for (size_t i = 0; i < plane.maps.size(); ++i) {
-      char mean[32];
-      std::snprintf(mean, sizeof mean, "mean %.3f nats", plane.maps[i].mean);
-      out_ << "<figure>\n<figcaption><h3>" << escape(plane.maps[i].name) << "</h3><span>" << mean
-           << "</span></figcaption>\n";
-      canvas("density", std::to_string(i), "Density of " + plane.maps[i].name, "even");
-      out_ << "</figure>\n";
-      maps.push_back(numbers((darkness(plane, i) * 255).round()));
-    }
-    out_ << "</div>\n";
-    data_["density"] = {
-        {"low", numbers(plane.low)}, {"high", numbers(plane.high)}, {"maps", std::move(maps)}};
+    out_ << density_figures(plane, data_);
     end();
   }
 

@@ -207,8 +207,8 @@
     },
 
     density(index) {
-      const { low, high, maps } = report.density;
-      const rows = maps[index], side = rows.length;
+      const { low, high, darkness: rows } = report.densities[index];
+      const side = rows.length;
       const picture = document.createElement('canvas');
       picture.width = picture.height = side;
       const context = picture.getContext('2d');

@@ -443,33 +443,32 @@ std::string scatter_panels(const Report& report, const Scatter& latent, int64_t 
 }
 
 /// A panel a density.
-std::string density_script(const PlaneDensities& plane) {
-  const auto border = [](const torch::Tensor& at, int64_t i) { return at[i].item<double>(); };
+std::string density_script(const PlaneDensities& plane, const PanelGrid& grid) {
   std::ostringstream script;
-  script << "set multiplot layout 1," << plane.maps.size()
-         << "\nunset colorbox\nunset grid\nunset key\nset cbrange [0:1]\n"
-         << "set palette defined (0 '#ffffff', 1 '" << palette[0] << "')\nset xrange ["
-         << border(plane.low, 0) << ":" << border(plane.high, 0) << "]\nset yrange ["
-         << border(plane.low, 1) << ":" << border(plane.high, 1)
-         << "]\nset xlabel 'first feature'\nset ylabel 'second feature'\n";
-  for (size_t map = 0; map < plane.maps.size(); ++map) {
-    const auto dark = darkness(plane, map).to(torch::kFloat64).contiguous();  // [n, n]
+  script << grid.layout() << "unset colorbox\nunset grid\nunset key\nset cbrange [0:1]\n"
+         << "set palette defined (0 '#ffffff', 1 '" << palette[0]
+         << "')\nset xlabel 'first feature'\nset ylabel 'second feature'\n";
+  for (size_t i = 0; i < plane.maps.size(); ++i) {
+    const PlaneDensity& map = plane.maps[i];
+    const auto dark = darkness(plane, i).to(torch::kFloat64).contiguous();  // [n, n]
     const auto cell = dark.accessor<double, 2>();
     const int64_t n = dark.size(0);
-    const auto centre = [&](int64_t i, int64_t axis) {
-      const double low = border(plane.low, axis), high = border(plane.high, axis);
-      return low + (static_cast<double>(i) + 0.5) / static_cast<double>(n) * (high - low);
+    const auto low = map.low.accessor<double, 1>(), high = map.high.accessor<double, 1>();
+    const auto centre = [&](int64_t at, int64_t axis) {
+      return low[axis] +
+             (static_cast<double>(at) + 0.5) / static_cast<double>(n) * (high[axis] - low[axis]);
     };
-    script << "$density" << map << " << EOD\n";
+    script << "$density" << i << " << EOD\n";
     for (int64_t row = 0; row < n; ++row) {
-      for (int64_t i = 0; i < n; ++i) {
-        script << centre(i, 0) << " " << centre(row, 1) << " " << cell[row][i] << "\n";
+      for (int64_t at = 0; at < n; ++at) {
+        script << centre(at, 0) << " " << centre(row, 1) << " " << cell[row][at] << "\n";
       }
     }
     std::ostringstream title;
-    title << plane.maps[map].name << ", mean log p(x) " << std::fixed << std::setprecision(3)
-          << plane.maps[map].mean << " nats";
-    script << "EOD\nset title " << quoted(title.str()) << "\nplot $density" << map
+    title << map.name << ", mean log p(x) " << std::fixed << std::setprecision(3) << map.mean
+          << " nats";
+    script << "EOD\nset xrange [" << low[0] << ":" << high[0] << "]\nset yrange [" << low[1] << ":"
+           << high[1] << "]\nset title " << quoted(title.str()) << "\nplot $density" << i
            << " using 1:2:3 with image\n";
   }
   return std::move(script).str();
@@ -590,6 +589,12 @@ std::vector<std::string> write_run_scatters(const std::vector<RunScatter>& scatt
   return drawn_alone(file, grid.of({620, 520}), run_scatters_script(scatters, grid));
 }
 
+std::vector<std::string> write_densities(const PlaneDensities& plane,
+                                         const std::filesystem::path& file) {
+  const PanelGrid grid(plane.maps.size(), 3);
+  return drawn_alone(file, grid.of({560, 520}), density_script(plane, grid));
+}
+
 std::vector<std::string> write_plots(const Report& report, const std::filesystem::path& folder) {
   if (!gnuplot_installed()) {
     return {
@@ -652,8 +657,8 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
   };
   for (const Scatter& points : report.plane) plot_scatter("plane_", points);
   for (const PlaneDensities& plane : report.densities) {
-    const auto panels = static_cast<int64_t>(plane.maps.size());
-    if (panels > 0) plot("density.png", {panels * 560, 520}, density_script(plane));
+    const PanelGrid grid(plane.maps.size(), 3);
+    plot("density.png", grid.of({560, 520}), density_script(plane, grid));
   }
   for (const Scatter& latent : report.latents) plot_scatter("latent_", latent);
   return notes;

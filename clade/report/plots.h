@@ -69,4 +69,8 @@ struct RunScatter {
 std::vector<std::string> write_run_scatters(const std::vector<RunScatter>& scatters,
                                             const std::filesystem::path& file);
 
+/// A panel a density in the PNG `file`; notes likewise.
+std::vector<std::string> write_densities(const PlaneDensities& plane,
+                                         const std::filesystem::path& file);
+
 }  // namespace clade

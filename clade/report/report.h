@@ -88,16 +88,16 @@ struct Mesh {
   std::vector<int64_t> clusters;  ///< Which M clusters, of the first clustering.
 };
 
-/// log p(x) over the plane of two features.
+/// log p(x) over the plane of two features, in the data's units.
 struct PlaneDensity {
   std::string name;           ///< Whose it is.
+  torch::Tensor low, high;    // [2] float64, the borders; cells have their centres between
   torch::Tensor log_density;  // [n, n] float64, in nats; rows of the second feature, rising
   double mean;                ///< Of log p(x) of the points measured.
 };
 
-/// Densities over the same part of the plane, in the data's units.
+/// Densities side by side.
 struct PlaneDensities {
-  torch::Tensor low, high;         // [2] float64, the borders; cells have their centres between
   std::vector<PlaneDensity> maps;  ///< Of the model, and of what stands beside it.
   int64_t draws = 0;               ///< Of the latents, which the model's density is a mean over.
   int64_t points = 0;              ///< How many points the means are of.

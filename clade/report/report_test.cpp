@@ -804,8 +804,8 @@ TEST_F(ReportFolder, DensitiesOverThePlaneAreOnesOfTheDataInTheirUnits) {
   const PlaneDensities& plane = planes.front();
   EXPECT_EQ(plane.points, 200);
   ASSERT_EQ(plane.maps.size(), 2u);
-  const double cell = ((plane.high - plane.low) / 100).prod().item<double>();
   for (const PlaneDensity& map : plane.maps) {
+    const double cell = ((map.high - map.low) / 100).prod().item<double>();
     EXPECT_NEAR(map.log_density.exp().sum().item<double>() * cell, 1, 0.05) << map.name;
     EXPECT_TRUE(std::isfinite(map.mean));
   }
@@ -821,8 +821,8 @@ TEST_F(ReportFolder, DensitiesOverThePlaneAreOnesOfTheDataInTheirUnits) {
   report.densities = planes;
   const std::string page = render_page(report);
   EXPECT_NE(page.find("<h2>Density</h2>"), std::string::npos);
-  EXPECT_EQ(data_of(page)["density"]["maps"][1][22][78], 0.0);
-  EXPECT_GT(data_of(page)["density"]["maps"][1][22][22], 127.0);
+  EXPECT_EQ(data_of(page)["densities"][1]["darkness"][22][78], 0.0);
+  EXPECT_GT(data_of(page)["densities"][1]["darkness"][22][22], 127.0);
 }
 
 TEST_F(ReportFolder, ShowsClustersAtZeroOfWhatElseShapesThem) {

@@ -13,6 +13,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/progress.h"
+#include "clade/core/run_files.h"
 #include "clade/ops/threads.h"
 
 namespace fs = std::filesystem;
@@ -22,7 +23,7 @@ namespace {
 
 /// "mnist-10 seed 1: epoch 7/2000, bound -101.20", from the last line of the run's log.
 std::string progress_of(BenchRun& run) {
-  const fs::path log = run.folder / "log.jsonl";
+  const fs::path log = run.folder / clade::run_files::kLog;
   std::string text = run.name();
   if (!fs::exists(log)) return text;
   const std::string lines = clade::read_file(log);

@@ -16,6 +16,7 @@
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
 #include "clade/core/progress.h"
+#include "clade/core/run_files.h"
 #include "clade/data/label_budget.h"
 #include "clade/training/checkpoint.h"
 
@@ -51,7 +52,7 @@ json run_json(const BenchRun& run, const fs::path& out) {
 /// says it for all.
 clade::Experiment told_of(const BenchRow& row, const std::vector<BenchRun>& runs) {
   for (const BenchRun& run : runs) {
-    if (run.row != &row || !fs::exists(run.folder / "experiment.toml")) continue;
+    if (run.row != &row || !fs::exists(run.folder / clade::run_files::kExperiment)) continue;
     return clade::experiment_of(run.folder);
   }
   return row.experiment;
@@ -75,7 +76,7 @@ int64_t labels_of(const clade::Experiment& told, const BenchRow& row,
   if (budget != clade::kEveryLabel) return budget;
   for (const BenchRun& run : runs) {
     if (run.row != &row || run.state != RunState::kFinished) continue;
-    const json model = clade::read_json_object(run.folder / "model.json");
+    const json model = clade::read_json_object(run.folder / clade::run_files::kModel);
     if (!model.contains(json::json_pointer("/provenance/labels"))) return 0;
   }
   return budget;

@@ -18,14 +18,16 @@
 #include "app/trained_run.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/run_files.h"
 #include "clade/training/checkpoint.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
 
 clade::TrainOptions training_of(const BenchRun& run) {
-  return fs::exists(run.folder / "experiment.toml") ? clade::experiment_of(run.folder).train
-                                                    : run.row->experiment.train;
+  return fs::exists(run.folder / clade::run_files::kExperiment)
+             ? clade::experiment_of(run.folder).train
+             : run.row->experiment.train;
 }
 
 namespace {
@@ -89,8 +91,9 @@ RunState state_of(const BenchRun& run) {
     require_same_data(run);
     return RunState::kFinished;
   }
-  if (fs::exists(run.folder / "checkpoint.safetensors")) return RunState::kBegun;
-  if (fs::exists(run.folder / "metrics.json") || read_record(run.folder).value("finished", false)) {
+  if (fs::exists(run.folder / clade::run_files::kState)) return RunState::kBegun;
+  if (fs::exists(run.folder / clade::run_files::kMetrics) ||
+      read_record(run.folder).value("finished", false)) {
     throw clade::Error(run.folder.string() +
                        " has no checkpoint to go on from; measure it by clade evaluate, or delete "
                        "it");

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "clade/core/json_file.h"
+#include "clade/core/run_files.h"
 #include "clade/core/words.h"
 #include "clade/evaluation/metrics.h"
 
@@ -62,7 +63,7 @@ std::string said_of_empty_clusters(const json& metrics) {
 }
 
 std::filesystem::path metrics_path(const std::filesystem::path& run) {
-  return run / "metrics.json";
+  return run / clade::run_files::kMetrics;
 }
 
 json read_metrics(const std::filesystem::path& run) {

@@ -14,6 +14,7 @@
 #include "clade/config/label_curves.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/run_files.h"
 #include "clade/report/collect.h"
 #include "clade/report/compare.h"
 #include "clade/report/density.h"
@@ -33,8 +34,9 @@ const clade::Dataset& unseen(const clade::Splits& data) {
 }  // namespace
 
 void write_run_report(const TrainedRun& run, const clade::Splits& data) {
-  auto report = clade::collect_report(run.trained, unseen(data), run.folder / "log.jsonl",
-                                      read_metrics(run.folder), run.seed());
+  auto report =
+      clade::collect_report(run.trained, unseen(data), run.folder / clade::run_files::kLog,
+                            read_metrics(run.folder), run.seed());
   const auto& provenance = run.trained.provenance;
   const std::string data_name = provenance.value("data", "data");
   if (clade::has_start(run.folder)) {
@@ -52,10 +54,11 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
     said << " It is " << guided << ".";
   }
   report.said = said.str();
-  report.details = {{"command", "clade train " + (run.folder / "experiment.toml").string()},
-                    {"best epoch", std::to_string(provenance.value("epoch", int64_t{0}))},
-                    {"machine", read_record(run.folder).value("machine", "not recorded")},
-                    {"experiment", clade::read_file(run.folder / "experiment.toml")}};
+  report.details = {
+      {"command", "clade train " + (run.folder / clade::run_files::kExperiment).string()},
+      {"best epoch", std::to_string(provenance.value("epoch", int64_t{0}))},
+      {"machine", read_record(run.folder).value("machine", "not recorded")},
+      {"experiment", clade::read_file(run.folder / clade::run_files::kExperiment)}};
   for (const std::string& text : clade::write_report(report, run.folder / "report")) {
     note(text);
   }
@@ -67,7 +70,7 @@ namespace {
 // A run's page is its own, and what else is in its folder too.
 void require_outside_runs(const std::string& out) {
   for (fs::path at = fs::weakly_canonical(out); at.has_relative_path(); at = at.parent_path()) {
-    if (!fs::exists(at / "model.safetensors")) continue;
+    if (!fs::exists(at / clade::run_files::kWeights)) continue;
     throw clade::ConfigError("--out is " + out + ", in the run folder " + at.string() +
                              "; give a folder outside of runs");
   }
@@ -119,7 +122,7 @@ std::optional<clade::Splits> data_of(const TrainedRun& run) {
 
 // What of a run is shown beside others.
 clade::Report compared(const TrainedRun& run, const std::optional<clade::Splits>& data) {
-  const fs::path log = run.folder / "log.jsonl";
+  const fs::path log = run.folder / clade::run_files::kLog;
   if (!data) return clade::collect_compared(run.trained, log, run.seed());
   clade::Report report = clade::collect_compared(run.trained, unseen(*data), log, run.seed());
   report.densities = clade::plane_densities(run.trained, data->train, unseen(*data), run.seed());

@@ -6,12 +6,13 @@
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
 #include "clade/core/machine.h"
+#include "clade/core/run_files.h"
 #include "clade/ops/threads.h"
 
 namespace {
 
 std::filesystem::path record_path(const std::filesystem::path& run) {
-  return run / "run.json";
+  return run / clade::run_files::kRecord;
 }
 
 std::string today() {

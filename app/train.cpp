@@ -20,6 +20,7 @@
 #include "clade/core/files.h"
 #include "clade/core/memory.h"
 #include "clade/core/progress.h"
+#include "clade/core/run_files.h"
 #include "clade/core/words.h"
 #include "clade/data/label_budget.h"
 #include "clade/data/points.h"
@@ -63,9 +64,9 @@ fs::path make_free_folder(const std::string& name) {
 void require_empty(const fs::path& folder) {
   if (is_fresh(folder)) return;
   std::string advice = "give another --out";
-  if (fs::exists(folder / "checkpoint.safetensors")) {
+  if (fs::exists(folder / clade::run_files::kState)) {
     advice += ", or go on with it: clade train --resume " + folder.string();
-  } else if (fs::exists(folder / "experiment.toml")) {
+  } else if (fs::exists(folder / clade::run_files::kExperiment)) {
     advice += ", or delete this one, of a run that ended before its first checkpoint";
   }
   throw clade::Error(folder.string() + " exists and is not an empty folder; " + advice);
@@ -181,7 +182,7 @@ clade::TrainingSummary train_in(const fs::path& folder, clade::RunFolder& run,
   try {
     return trainer.run({&clusters, &run, &watcher});
   } catch (const clade::NumericalError& error) {
-    const fs::path checkpoint = folder / "checkpoint.safetensors";
+    const fs::path checkpoint = folder / clade::run_files::kState;
     if (!fs::exists(checkpoint)) throw;
     throw clade::NumericalError(std::string(error.what()) + "; the last good state is in " +
                                 checkpoint.string());
@@ -346,7 +347,7 @@ Prepared prepare_resumed(const TrainArguments& arguments, clade::Splits& data) {
   require_alone(arguments);
   lock_run(arguments.resume);  // what is read below is what it goes on with
   Prepared prepared{clade::experiment_of(arguments.resume), arguments.resume, ""};
-  if (fs::exists(prepared.folder / "model.safetensors")) {
+  if (fs::exists(prepared.folder / clade::run_files::kWeights)) {
     prepared.saved = clade::load_model(prepared.folder, torch::kCPU);
   }
   data = load_run_splits(prepared.folder, prepared.experiment,
@@ -364,7 +365,9 @@ void begin_folder(Prepared& prepared, bool resuming) {
     require_empty(folder);  // still, now that nobody else can begin in it
   }
   for (const fs::path& part : {folder, folder / "report"}) clade::remove_parts(part);
-  if (!resuming) clade::write_atomically(folder / "experiment.toml", prepared.experiment.toml());
+  if (!resuming) {
+    clade::write_atomically(folder / clade::run_files::kExperiment, prepared.experiment.toml());
+  }
 }
 
 // Measures what training ended with and shows it, unless that is asked to stop.

@@ -11,6 +11,7 @@
 #include "clade/core/files.h"
 #include "clade/core/memory.h"
 #include "clade/core/progress.h"
+#include "clade/core/run_files.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/formats/data_file.h"
 #include "clade/ops/threads.h"
@@ -42,9 +43,7 @@ void TrainedRun::require_own_file(const std::string& out,
     if (!is_out(clade::split_array_path(file).file)) continue;
     throw clade::ConfigError("--out " + out + " is the data themselves; give another name");
   }
-  for (const char* file :
-       {"experiment.toml", "log.jsonl", "model.safetensors", "model.json", "checkpoint.safetensors",
-        "checkpoint.json", "start.safetensors", "metrics.json", "run.json"}) {
+  for (const char* file : clade::run_files::kAll) {
     if (!is_out(folder / file)) continue;
     throw clade::ConfigError("--out " + out + " is a file of the run; give another name");
   }
@@ -88,7 +87,7 @@ clade::Splits load_run_splits(const std::filesystem::path& folder,
     throw clade::DataError("the run " + folder.string() + " was trained on " + file +
                            ", which is not there, nor where it would be if it had moved with the "
                            "run; bring it back, or set data.path in " +
-                           (folder / "experiment.toml").string() +
+                           (folder / clade::run_files::kExperiment).string() +
                            " (clade evaluate also takes other points: --data FILE)");
   }
   return clade::with_memory_for("read " + experiment.data_name(), [&] {

@@ -2,6 +2,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/run_files.h"
 #include "clade/core/words.h"
 #include "clade/formats/data_file.h"
 
@@ -134,12 +135,12 @@ void save_run(const TrainedModel& trained, Experiment experiment,
               const std::filesystem::path& run) {
   make_folder(run, "check its parent's permissions");
   make_paths_absolute(experiment);
-  write_atomically(run / "experiment.toml", experiment.toml());
+  write_atomically(run / run_files::kExperiment, experiment.toml());
   save_model(trained, run);
 }
 
 Experiment experiment_of(const std::filesystem::path& run) {
-  const auto path = run / "experiment.toml";
+  const auto path = run / run_files::kExperiment;
   if (!std::filesystem::exists(path)) {
     throw Error(run.string() +
                 " is not a run folder (no experiment.toml); give the folder that "

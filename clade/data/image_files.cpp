@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "clade/core/error.h"
+#include "clade/core/run_files.h"
 #include "clade/core/words.h"
 
 namespace clade {
@@ -30,8 +31,8 @@ bool is_hidden(const fs::path& path) {
 bool is_run_folder(const fs::path& folder) {
   std::error_code ignored;
   const auto has = [&](const char* name) { return fs::exists(folder / name, ignored); };
-  return has("experiment.toml") &&
-         (has("run.json") || has("log.jsonl") || has("model.safetensors"));
+  return has(run_files::kExperiment) &&
+         (has(run_files::kRecord) || has(run_files::kLog) || has(run_files::kWeights));
 }
 
 std::string counted(int64_t count, const std::string& thing) {

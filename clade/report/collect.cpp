@@ -10,6 +10,7 @@
 #include "clade/clustering/principal_components.h"
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
+#include "clade/core/run_files.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/contrasts.h"
 #include "clade/evaluation/label_posteriors.h"
@@ -494,7 +495,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   report.shape = trained.shape;
   report.columns = trained.preprocessing.columns;
   report.label_names = data.label_names;
-  report.headline = take_json(log.parent_path() / "metrics.json",
+  report.headline = take_json(log.parent_path() / run_files::kMetrics,
                               "delete it and measure again: clade evaluate RUN",
                               [&] { return headlines(metrics); });
   report.curves = read_curves(log, model.relaxes());

@@ -6,6 +6,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/json_file.h"
+#include "clade/core/run_files.h"
 #include "clade/formats/safetensors.h"
 #include "clade/training/provenance.h"
 
@@ -14,8 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kFile = "checkpoint.safetensors";
-constexpr const char* kCopy = "checkpoint.json";
 constexpr const char* kAdvice = "copy the file again, or train anew";
 const std::string kWeights = "model.";
 
@@ -140,24 +139,25 @@ void write_checkpoint(const std::filesystem::path& folder, const TrainingState& 
     file.tensors["epoch.totals"] = state.totals;
   }
   file.metadata = json_text(numbers);
-  write_safetensors(folder / kFile, file);
+  write_safetensors(folder / run_files::kState, file);
   write_checkpoint_copy(folder, state);
 }
 
 void write_checkpoint_copy(const std::filesystem::path& folder, const TrainingState& state) {
-  write_json(folder / kCopy, numbers_of(state));
+  write_json(folder / run_files::kStateCopy, numbers_of(state));
 }
 
 json read_checkpoint_numbers(const std::filesystem::path& folder) {
-  const auto path = folder / kFile;
-  if (!std::filesystem::exists(path)) return read_json_object(folder / kCopy);
+  const auto path = folder / run_files::kState;
+  if (!std::filesystem::exists(path)) return read_json_object(folder / run_files::kStateCopy);
   return parse_json(read_safetensors_metadata(path), path.string() + ": its state", kAdvice);
 }
 
 TrainingState read_checkpoint(const std::filesystem::path& folder) {
-  const auto path = folder / kFile;
+  const auto path = folder / run_files::kState;
   if (!std::filesystem::exists(path)) {
-    throw Error(folder.string() + " has no " + kFile + " to resume from; train it anew");
+    throw Error(folder.string() + " has no " + run_files::kState +
+                " to resume from; train it anew");
   }
   const TensorFile file = read_safetensors(path);
   require_finite(file.tensors, path.string());

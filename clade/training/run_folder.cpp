@@ -9,13 +9,13 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
+#include "clade/core/run_files.h"
 
 namespace clade {
 namespace {
 
 using nlohmann::json;
 
-constexpr const char* kLog = "log.jsonl";
 constexpr const char* kRestart = "restart";
 
 const char* name_of(BoundKind kind) {
@@ -93,11 +93,11 @@ void RunFolder::resume(Trainer& trainer, std::optional<TrainedModel> saved) cons
     trainer.keep_best_restart(read_checkpoint(folder_ / kRestart));
   }
   write_checkpoint_copy(folder_, state);
-  truncate_log(folder_ / kLog, state);
+  truncate_log(folder_ / run_files::kLog, state);
 }
 
 void RunFolder::after_epoch(const EpochLog& log) {
-  const auto path = folder_ / kLog;
+  const auto path = folder_ / run_files::kLog;
   std::ofstream file(path, std::ios::app);
   file << json_text(to_json(log)) << "\n" << std::flush;
   if (!file) {

@@ -13,6 +13,7 @@
 #include "clade/core/error.h"
 #include "clade/core/json_file.h"
 #include "clade/core/random.h"
+#include "clade/core/run_files.h"
 #include "clade/data/points.h"
 #include "clade/data/preprocessing.h"
 #include "clade/formats/safetensors.h"
@@ -22,7 +23,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kStartFile = "start.safetensors";
 constexpr const char* kStartAdvice = "train the run anew";
 constexpr const char* kResponsibilities = "responsibilities";
 constexpr const char* kCodes = "codes";
@@ -410,17 +410,17 @@ void write_starts(const std::filesystem::path& folder, const std::vector<Start>&
     if (!start.used) own["used"] = false;
   }
   file.metadata = json_text(metadata);
-  write_safetensors(folder / kStartFile, file);
+  write_safetensors(folder / run_files::kStart, file);
 }
 
 bool has_start(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / kStartFile);
+  return std::filesystem::exists(folder / run_files::kStart);
 }
 
 std::vector<Start> read_starts(const std::filesystem::path& folder) {
-  const auto path = folder / kStartFile;
+  const auto path = folder / run_files::kStart;
   if (!has_start(folder)) {
-    throw Error(folder.string() + " has lost its " + kStartFile +
+    throw Error(folder.string() + " has lost its " + run_files::kStart +
                 ", the clusters it was started from; train it anew");
   }
   const TensorFile file = read_safetensors(path);

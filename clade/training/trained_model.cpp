@@ -8,6 +8,7 @@
 #include "clade/core/error.h"
 #include "clade/core/json_file.h"
 #include "clade/core/memory.h"
+#include "clade/core/run_files.h"
 #include "clade/training/provenance.h"
 
 namespace clade {
@@ -15,7 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kShift = "data.shift";
 constexpr const char* kScale = "data.scale";
 constexpr const char* kConstant = "data.constant";
@@ -318,12 +318,12 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
   file.tensors = state_of(*trained.model);
   save(trained.preprocessing, file);
   file.metadata = json_text(description);
-  write_safetensors(run / kModelFile, file);
-  write_json(run / "model.json", description);
+  write_safetensors(run / run_files::kWeights, file);
+  write_json(run / run_files::kModel, description);
 }
 
 TrainedModel load_model(const std::filesystem::path& run, const torch::Device& device) {
-  const auto path = run / kModelFile;
+  const auto path = run / run_files::kWeights;
   if (!std::filesystem::exists(path)) {
     throw Error(run.string() +
                 " holds no trained model (no model.safetensors); give the folder "

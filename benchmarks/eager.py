@@ -324,17 +324,18 @@ class Vlac(nn.Module):
     self.g, self.q_z = nn.ModuleList(), nn.ModuleList()
     self.map_of_z, self.f = nn.ModuleList(), nn.ModuleList()
     act = functools.partial(normed, leak=0.1)
+    same = functools.partial(nn.Conv2d, kernel_size=4, padding="same", bias=False)
     for below, own, latent in zip(maps, maps[1:], latents):
       channels, units = own[0], math.prod(own)
       known = units + (clusters if own == maps[-1] else 0)
       self.g.append(nn.Sequential(act(nn.Conv2d(below[0], channels, 4, 2, 1, bias=False)),
-                                  act(nn.Conv2d(channels, channels, 3, 1, 1, bias=False))))
+                                  act(same(channels, channels))))
       self.q_z.append(nn.Linear(known, 2 * latent))
       self.map_of_z.append(nn.Sequential(act(nn.Linear(latent, units, bias=False)),
                                          nn.Unflatten(1, own)))
       # Of stride 1 there are plain convolutions both ways, see Gmvae.
       back = nn.ConvTranspose2d(channels, below[0], 4, 2, 1, bias=below == maps[0])
-      self.f.append(nn.Sequential(act(nn.Conv2d(2 * channels, channels, 3, 1, 1, bias=False)),
+      self.f.append(nn.Sequential(act(same(2 * channels, channels)),
                                   back if below == maps[0] else act(back)))
     self.q_y = nn.Linear(units, clusters)  # of the last map, as what follows
     self.g.append(nn.Sequential(act(nn.Linear(known, 1024, bias=False)),

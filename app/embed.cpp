@@ -8,6 +8,7 @@
 #include "clade/core/words.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/formats/npy.h"
+#include "clade/ops/noise.h"
 
 namespace {
 
@@ -33,6 +34,7 @@ void embed(const EmbedArguments& arguments) {
   }
   const TrainedRun run = open_run(arguments.run, arguments.device);
   const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
+  const clade::SameForEveryRow same;
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "embed"), run.device);
   const auto layers = clade::posteriors(*run.trained.model, data.x, generator).layers;
   std::vector<std::string> names;

@@ -6,6 +6,7 @@
 #include "clade/core/error.h"
 #include "clade/core/progress.h"
 #include "clade/evaluation/log_likelihood.h"
+#include "clade/ops/noise.h"
 
 namespace {
 
@@ -19,9 +20,10 @@ struct ScoreArguments {
 };
 
 // Of x, [N, D], in nats, a density in the data's units: the bound, or closer to log p(x) with more
-// samples. [N]
+// samples, all points by the same draws. [N]
 torch::Tensor log_p(const TrainedRun& run, const torch::Tensor& x, int64_t samples,
                     const std::string& said) {
+  const clade::SameForEveryRow same;
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "score"), run.device);
   clade::ProgressLine line;
   const auto of_x =

@@ -5,13 +5,15 @@
 
 #include <cmath>
 
+#include "clade/ops/noise.h"
+
 namespace clade {
 namespace {
 
 // Gumbel noise of the shape of `like`; the floor keeps log(0) out.
 torch::Tensor gumbel(const torch::Tensor& like, Generator& generator) {
   torch::NoGradGuard no_grad;
-  auto u = torch::empty_like(like, at::MemoryFormat::Contiguous).uniform_(0, 1, generator);
+  const auto u = draw_uniforms(like.sizes(), like, generator);
   return -(-u.clamp_min(1e-20).log()).clamp_min(1e-20).log();
 }
 
@@ -40,7 +42,7 @@ torch::Tensor Categorical::sample(Generator& generator, int64_t samples) const {
   const auto cumulative = (sums / sums.slice(-1, -1)).contiguous();
   auto shape = log_probs_.sizes().vec();
   shape.back() = samples;
-  const auto u = torch::empty(shape, log_probs_.options()).uniform_(0, 1, generator);
+  const auto u = draw_uniforms(shape, log_probs_, generator).contiguous();
   const auto index =
       torch::searchsorted(cumulative, u, /*out_int32=*/false, /*right=*/true, "right");
   return index.clamp_max(clusters() - 1).movedim(-1, 0);

@@ -13,6 +13,7 @@
 #include "clade/models/small_models_for_tests.h"
 #include "clade/models/two_levels_for_tests.h"
 #include "clade/models/vae.h"
+#include "clade/ops/noise.h"
 #include "clade/training/trained_model.h"
 
 namespace clade {
@@ -40,16 +41,16 @@ torch::Tensor bits(int64_t n) {
 TEST(LogLikelihood, StreamsToTheSameNumberAsAllAtOnce) {
   const auto model = small("cp_vae");
   const auto x = bits(3);
-  // 3 points allow 3333 samples at a time: 5000 take two chunks.
+  // A hundred samples at a time: 150 take two chunks.
   auto streamed = make_generator(3);
-  const auto by_chunks = log_likelihood_per_point(*model, x, 5000, streamed);
+  const auto by_chunks = log_likelihood_per_point(*model, x, 150, streamed);
   auto direct = make_generator(3);
   torch::NoGradGuard no_grad;
   model->eval();
-  const auto first = model->log_weights(x)(3333, direct).elbo();
-  const auto second = model->log_weights(x)(1667, direct).elbo();
+  const auto first = model->log_weights(x)(100, direct).elbo();
+  const auto second = model->log_weights(x)(50, direct).elbo();
   const auto expected =
-      torch::logsumexp(torch::cat({first, second}).to(torch::kFloat64), 0) - std::log(5000.0);
+      torch::logsumexp(torch::cat({first, second}).to(torch::kFloat64), 0) - std::log(150.0);
   EXPECT_TRUE(torch::allclose(by_chunks, expected, 1e-9, 1e-9));
 }
 
@@ -310,6 +311,54 @@ TEST_P(EvaluateEvery, FiguresAreThoseOfTheirDefinitions) {
   EXPECT_NEAR(metrics["largest_cluster"], q_y.mean(0).max().item<double>(), 1e-6);
   data.labels = torch::Tensor();
   EXPECT_FALSE(evaluate(*model, data, options, 1).clusters.scores);
+}
+
+TEST_P(EvaluateEvery, SaysTheSameOfAPointWhateverIsBesideIt) {
+  const auto model = decided(GetParam());
+  const auto x = bits(1300);  // more than are read at a time
+  const auto backwards = x.flip(0);
+  const auto of = [&](const torch::Tensor& points) {
+    const SameForEveryRow same;
+    auto generator = make_generator(5);
+    return log_likelihoods(*model, points, 130, generator);
+  };
+  const auto all = of(x);
+  EXPECT_TRUE(torch::allclose(of(backwards).flip(0), all, 1e-4, 1e-4));
+  EXPECT_TRUE(torch::allclose(of(x.slice(0, 7, 9)), all.slice(0, 7, 9), 1e-4, 1e-4));
+  const auto assigned = assignment(*model, x, 1);
+  const auto of_backwards = assignment(*model, backwards, 1),
+             of_two = assignment(*model, x.slice(0, 7, 9), 1);
+  for (size_t l = 0; l < assigned.size(); ++l) {
+    EXPECT_TRUE(torch::allclose(of_backwards[l].flip(0), assigned[l], 1e-4, 1e-4)) << l;
+    EXPECT_TRUE(torch::allclose(of_two[l], assigned[l].slice(0, 7, 9), 1e-4, 1e-4)) << l;
+  }
+  const auto means = [&](const torch::Tensor& points) {
+    const SameForEveryRow same;
+    auto generator = make_generator(5);
+    return posteriors(*model, points, generator).layers.front().means;
+  };
+  EXPECT_TRUE(torch::allclose(means(backwards).flip(0), means(x), 1e-3, 1e-3));
+}
+
+// Points share their draws; the draws of one are as many and as different as before.
+TEST_P(EvaluateEvery, IsUnbiasedIfPointsShareTheirDraws) {
+  constexpr int64_t S = 2000;
+  const auto model = decided(GetParam());
+  const EvaluationMode evaluation(*model);
+  const auto x = bits(4);
+  const auto log_w = [&](uint64_t seed) {  // [S, B]
+    auto generator = make_generator(seed);
+    return model->log_weights(x)(S, generator).elbo().to(torch::kFloat64);
+  };
+  const auto apart = log_w(1);
+  const SameForEveryRow same;
+  const auto shared = log_w(2);
+  const auto error = ((apart.var(0) + shared.var(0)) / static_cast<double>(S)).sqrt();
+  EXPECT_TRUE(((shared.mean(0) - apart.mean(0)).abs() <= 5 * error).all().item<bool>());
+  const auto spread = [](const torch::Tensor& draws) {  // whatever a few far ones are
+    return draws.quantile(0.75, 0) - draws.quantile(0.25, 0);
+  };
+  EXPECT_TRUE(torch::allclose(spread(shared), spread(apart), 0.25, 1e-6));
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, EvaluateEvery, testing::ValuesIn([] {

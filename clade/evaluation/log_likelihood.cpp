@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "clade/models/evaluation_mode.h"
+#include "clade/ops/noise.h"
 
 namespace clade {
 namespace {
@@ -22,7 +23,9 @@ torch::Tensor log_likelihood_per_point(Model& model, const torch::Tensor& x, int
                                        const Progress& progress) {
   const EvaluationMode evaluation(model);
   const int64_t decodings = sum_clusters ? model.decodings() : 1;
-  const int64_t at_a_time = std::max<int64_t>(1, kRows / (x.size(0) * decodings));
+  // However few points: the draws of one do not depend on how many others there are.
+  const int64_t points = std::max(x.size(0), kPointsAtATime);
+  const int64_t at_a_time = std::max<int64_t>(1, kRows / (points * decodings));
   const Draws log_weights = model.log_weights(x, {.sum_clusters = sum_clusters});
   torch::Tensor log_sum;  // [B]
   for (int64_t done = 0; done < samples; done += at_a_time) {
@@ -46,9 +49,10 @@ torch::Tensor log_likelihoods(Model& model, const torch::Tensor& x, int64_t samp
     const auto go_on = [&](int64_t, int64_t) {
       if (progress) progress(start, n);
     };
+    Generator own = SameForEveryRow::of_part(generator);
     all.slice(0, start, end)
-        .copy_(log_likelihood_per_point(model, x.slice(0, start, end), samples, generator,
-                                        sum_clusters, go_on));
+        .copy_(log_likelihood_per_point(model, x.slice(0, start, end), samples, own, sum_clusters,
+                                        go_on));
     if (progress) progress(end, n);
   }
   return all;

@@ -3,16 +3,20 @@
 #include <torch/torch.h>
 
 #include "clade/models/evaluation_mode.h"
+#include "clade/ops/noise.h"
 
 namespace clade {
 namespace {
 
 constexpr double kActiveVariance = 0.01;
 
-// Calls f with the points of x, [N, D], some at a time.
+// Calls f with the points of x, [N, D], some at a time, and the generator for them.
 template <class F>
-void by_parts(const Model& model, const torch::Tensor& x, const F& f) {
-  for (const auto& rows : x.split(rows_at_a_time(model))) f(rows);
+void by_parts(const Model& model, const torch::Tensor& x, const Generator& generator, const F& f) {
+  for (const auto& rows : x.split(rows_at_a_time(model))) {
+    Generator own = SameForEveryRow::of_part(generator);
+    f(rows, own);
+  }
 }
 
 // Tensors of each latent, a part of the rows at a time, put together.
@@ -38,14 +42,15 @@ std::vector<torch::Tensor> cluster_probabilities(Model& model, const torch::Tens
                                                  Generator& generator, int64_t draws) {
   const EvaluationMode evaluation(model);
   Parts clusters;
-  by_parts(model, x, [&](const torch::Tensor& rows) {
-    const auto q_y = model.cluster_probabilities(rows, generator, draws);
+  by_parts(model, x, generator, [&](const torch::Tensor& rows, Generator& own) {
+    const auto q_y = model.cluster_probabilities(rows, own, draws);
     for (size_t l = 0; l < q_y.size(); ++l) clusters.add(l, q_y[l]);
   });
   return clusters.together();
 }
 
 std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint64_t seed) {
+  const SameForEveryRow same;
   auto generator = make_generator(derive_seed(seed, "cluster"), x.device());
   return cluster_probabilities(model, x, generator);
 }
@@ -61,8 +66,8 @@ std::vector<Classifier> classifiers(Model& model, const torch::Tensor& x, Genera
   const EvaluationMode evaluation(model);
   Parts probabilities;
   std::vector<Classifier> all;
-  by_parts(model, x, [&](const torch::Tensor& rows) {
-    all = model.classifiers(rows, generator);
+  by_parts(model, x, generator, [&](const torch::Tensor& rows, Generator& own) {
+    all = model.classifiers(rows, own);
     for (size_t i = 0; i < all.size(); ++i) probabilities.add(i, all[i].probabilities);
   });
   const auto together = probabilities.together();
@@ -74,10 +79,10 @@ Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator
   const EvaluationMode evaluation(model);
   Parts clusters, means, shifts, divergences;
   std::vector<std::string> names;
-  by_parts(model, x, [&](const torch::Tensor& rows) {
-    const auto q_y = model.cluster_probabilities(rows, generator);
+  by_parts(model, x, generator, [&](const torch::Tensor& rows, Generator& own) {
+    const auto q_y = model.cluster_probabilities(rows, own);
     for (size_t l = 0; l < q_y.size(); ++l) clusters.add(l, q_y[l]);
-    const auto layers = model.encode(rows, generator);
+    const auto layers = model.encode(rows, own);
     names.resize(layers.size());
     for (size_t i = 0; i < layers.size(); ++i) {
       names[i] = layers[i].name;

@@ -31,9 +31,9 @@ std::vector<torch::Tensor> cluster_probabilities(Model& model, const torch::Tens
                                                  Generator& generator,
                                                  int64_t draws = Model::kClassifierDraws);
 
-/// q(y | x) of each of discrete() by which points are assigned to clusters, [N, K_l]. Where it
-/// depends on draws they follow from `seed`, a run's, so that of the same points all who ask get
-/// the same answer. x: [N, D] with N > 0.
+/// q(y | x) of each of discrete() by which points are assigned to clusters, [N, K_l]. If it depends
+/// on draws they follow from `seed`, a run's, and are the same for every point: whoever asks, in
+/// whatever file and order, gets the same answer. x: [N, D] with N > 0.
 std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint64_t seed);
 
 /// The same of the main discrete latent, [N, K], as `clade cluster` has it; of a model that no run

@@ -98,13 +98,16 @@ json row_json(const BenchRow& row, const std::vector<BenchRun>& runs,
   std::vector<std::string> words = {"clade", "bench", row.what, "--seeds",
                                     std::to_string(arguments.seeds)};
   if (threads > 0) words.insert(words.end(), {"--threads", std::to_string(threads)});
-  if (!arguments.models.empty()) {
+  if (!row.model.empty()) {
     words.insert(words.end(), {"--models", experiment.model_name});
     if (arguments.clusters > 0) {
       words.insert(words.end(), {"--clusters", std::to_string(arguments.clusters)});
     }
   }
   if (!arguments.labels.empty()) words.insert(words.end(), {"--labels", arguments.labels});
+  if (row.with_learners && !clade::find_model(experiment.model_name).takes_labels) {
+    words.insert(words.end(), {"--set", "data.label_budget=-1"});
+  }
   for (const std::string& setting : arguments.overrides) {
     words.insert(words.end(), {"--set", setting});
   }

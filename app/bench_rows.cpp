@@ -92,9 +92,14 @@ std::string clusters_setting(const std::string& model, const std::string& cluste
   return "model." + key + "=" + value;
 }
 
+/// Of somebody's own data, the setting that has the labels learned from spread evenly over the
+/// parts, which models that learn from labels have anyway: all models of a table have the same test
+/// points.
+constexpr const char* kEveryLabelLearned = "data.label_budget=-1";
+
 /// `model` is "" for that of the file, `swept` without a sweep.
 BenchRow load_row(const std::string& what, const std::string& model, const std::string& swept,
-                  const BenchArguments& arguments) {
+                  bool some_learn, const BenchArguments& arguments) {
   BenchRow row;
   row.what = what;
   row.model = model;
@@ -106,6 +111,9 @@ BenchRow load_row(const std::string& what, const std::string& model, const std::
     if (arguments.clusters > 0 && !clusters.empty()) row.settings.push_back(clusters);
   }
   if (!arguments.labels.empty()) row.settings.push_back("data.labels=" + arguments.labels);
+  auto file = experiment_on(what);
+  row.with_learners = some_learn && file.gives("data", "path");
+  if (row.with_learners) row.settings.push_back(kEveryLabelLearned);
   row.settings.insert(row.settings.end(), arguments.overrides.begin(), arguments.overrides.end());
   if (!swept.empty()) {
     row.name += "/" + arguments.sweep.name_of(swept);
@@ -113,7 +121,7 @@ BenchRow load_row(const std::string& what, const std::string& model, const std::
     const std::string own = of_clusters ? clusters_setting(model, swept) : "";
     row.settings.push_back(own.empty() ? arguments.sweep.setting_of(swept) : own);
   }
-  read_row(experiment_on(what), swept.empty() ? "" : row.settings.back(), row);
+  read_row(std::move(file), swept.empty() ? "" : row.settings.back(), row);
   if (!swept.empty() && arguments.sweep.is_of_clusters() && clusters_of(row.experiment).is_null()) {
     throw clade::ConfigError("--sweep " + arguments.sweep.key + ": " + row.experiment.model_name +
                              " has one component, as model.prior is standard_normal; leave it out, "
@@ -170,9 +178,14 @@ std::vector<BenchRow> load_rows(const BenchArguments& arguments) {
   if (values.empty()) values = {""};
   std::vector<BenchRow> rows;
   for (const std::string& what : one_by_one(arguments)) {
-    for (const std::string& model : models_for(what, arguments)) {
+    const auto models = models_for(what, arguments);
+    const auto& known = clade::models();
+    const bool some_learn = std::any_of(known.begin(), known.end(), [&](const auto& one) {
+      return one.takes_labels && std::find(models.begin(), models.end(), one.name) != models.end();
+    });
+    for (const std::string& model : models) {
       for (const std::string& value : values) {
-        rows.push_back(load_row(what, model, value, arguments));
+        rows.push_back(load_row(what, model, value, some_learn, arguments));
       }
     }
   }

@@ -30,6 +30,7 @@ struct BenchRow {
   std::string what, name;             ///< As clade train takes it, and as the table has it.
   std::string model;                  ///< The one asked for, or "".
   std::string swept;                  ///< Its value of what --sweep sweeps over, or "".
+  bool with_learners = false;         ///< Whether models beside it learn from the data's labels.
   std::vector<std::string> settings;  ///< As --set has them.
   clade::ExperimentFile file;         ///< What they say.
   clade::Experiment experiment;       ///< With the defaults of what they leave open.

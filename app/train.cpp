@@ -332,8 +332,7 @@ std::string said_of_labels(const clade::Experiment& experiment, const clade::Tra
   const bool labels = data.labelled.size() > 0;
   if (labels == trained.model->takes_labels()) return "";
   if (labels) {
-    return "; " + trained.name +
-           " does not learn from labels, so data.label_budget changes nothing";
+    return "; " + trained.name + " does not learn from labels, whatever data.label_budget is";
   }
   const std::string& asked = experiment.data.labels;
   const bool given = !asked.empty() && asked != clade::kNoLabels;

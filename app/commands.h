@@ -7,6 +7,17 @@ inline CLI::Range counts() {
   return {1, 1000000};
 }
 
+/// What everything random follows from.
+inline CLI::Validator seeds() {
+  return {[](std::string& word) {
+            uint64_t seed = 0;
+            return CLI::detail::lexical_cast(word, seed)
+                       ? ""
+                       : word + " is no seed; give a whole number from 0";
+          },
+          "NUMBER"};
+}
+
 /// The arguments RUN and DATA, which a command begins with.
 inline void take_run(CLI::App& command, std::string& run) {
   command.add_option("RUN", run, "folder that clade train wrote")->required();

@@ -52,7 +52,13 @@ bool names_cluster(const clade::Given& given, const clade::Model& model) {
   });
 }
 
-// NAME=CLASS as NAME=NUMBER if the clusters of that latent are classes; else as it is.
+bool is_number(const std::string& name, double value) {
+  const auto number = clade::parse_number(name);
+  return number && *number == value;
+}
+
+// NAME=CLASS as NAME=NUMBER if the clusters of that latent are classes; else as it is. Of classes
+// that are numbers, "2.0" is "2", and no number is that of a cluster.
 std::string with_number_of_class(const std::string& word, const clade::TrainedModel& trained) {
   const auto classes = trained.classes();
   if (classes.empty()) return word;
@@ -61,7 +67,15 @@ std::string with_number_of_class(const std::string& word, const clade::TrainedMo
   const std::string name = word.substr(latent.size());
   const auto found = std::find(classes.begin(), classes.end(), name);
   if (found != classes.end()) return latent + std::to_string(found - classes.begin());
-  if (clade::parse_number(name)) return word;
+  if (const auto number = clade::parse_number(name)) {
+    const auto same = std::find_if(classes.begin(), classes.end(),
+                                   [&](const std::string& one) { return is_number(one, *number); });
+    if (same != classes.end()) return latent + std::to_string(same - classes.begin());
+    const bool numbered = std::any_of(classes.begin(), classes.end(), [](const std::string& one) {
+      return clade::parse_number(one).has_value();
+    });
+    if (!numbered) return word;
+  }
   throw clade::ConfigError("\"" + name + "\" in " + word + " is no class; " +
                            clade::suggest(name, classes));
 }
@@ -288,7 +302,7 @@ void add_generate(CLI::App& app) {
                  "from the whole model; without a cluster or this, from each cluster")
       ->excludes(cluster);
   command->add_option("--count", arguments->count, "how many (of each cluster)")->check(counts());
-  command->add_option("--seed", arguments->seed, "another draw")->check(CLI::NonNegativeNumber);
+  command->add_option("--seed", arguments->seed, "another draw")->check(seeds());
   command
       ->add_option("--out", arguments->out,
                    "a .png sheet of means (images), or points in the data's units: .npy, or .csv "

@@ -3,10 +3,12 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "app/commands.h"
 #include "app/interrupt.h"
@@ -82,6 +84,14 @@ int main(int argc, char** argv) {
       "Each command explains itself:  clade COMMAND --help");
   app.set_version_flag("--version", CLADE_VERSION);
   app.require_subcommand(1);
+  const auto unknown_command = [&]() -> std::string {
+    const std::string word = argc > 1 ? argv[1] : "";
+    std::vector<std::string> commands;
+    for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+    const bool known = std::find(commands.begin(), commands.end(), word) != commands.end();
+    if (word.empty() || word.front() == '-' || known) return "";
+    return "there is no command " + word + "; " + clade::suggest(word, commands);
+  };
   add_train(app);
   add_bench(app);
   add_evaluate(app);
@@ -98,6 +108,7 @@ int main(int argc, char** argv) {
     const int code = app.exit(request);
     return code == 0 ? finish() : code;
   } catch (const CLI::ParseError& error) {
+    if (const auto said = unknown_command(); !said.empty()) return report(said, kBadInput);
     return report(std::string(error.what()) + " (see clade --help)", kBadInput);
   } catch (const clade::Interrupted& error) {
     return report(error.what(), kInterrupted);

@@ -379,6 +379,31 @@ TEST_F(Command, LearnsClassesFromTheFewLabelsOfATableAndNamesThem) {
   expect_refusal({"generate", "fruit", "--cluster", "aple", "--out", "no.npy"},
                  {"no class", "did you mean apple?"});
 
+  // Of classes that are numbers none is taken for the number of a cluster.
+  ASSERT_EQ(train("numbers.csv", {"--out", "counted", "--set", "train.epochs=2"}).code, 0);
+  const auto counted = [&](const std::string& label) {
+    EXPECT_EQ(run({"generate", "counted", "--given", "y=" + label, "--out", "n.npy"}).code, 0);
+    return read(folder_ / "n.npy");
+  };
+  EXPECT_EQ(counted("7.0"), counted("7"));
+  EXPECT_NE(counted("3"), counted("7"));
+  expect_refusal({"generate", "counted", "--given", "y=1", "--out", "n.npy"},
+                 {"no class", "known: 3 or 7"});
+
+  // Beside a model that learns from the labels another has the same test points.
+  ASSERT_EQ(run({"bench", "words.csv", "--models", "m2,mog", "--labels", "kind", "--seeds", "1",
+                 "--threads", "1", "--set", "train.epochs=1", "--set", "train.start=none"})
+                .code,
+            0);
+  const auto split_of = [&](const std::string& model) {
+    const fs::path of_run = "runs/bench/words/" + model + "/seed-1/model.json";
+    return nlohmann::json::parse(read(folder_ / of_run)).at("/provenance/split"_json_pointer);
+  };
+  EXPECT_EQ(split_of("mog"), split_of("m2"));
+  const std::string command = results().at("words/mog").at("command");
+  EXPECT_NE(command.find("--models mog"), std::string::npos) << command;
+  EXPECT_NE(command.find("data.label_budget=-1"), std::string::npos) << command;
+
   // Labels that are no classes of it are none that it gets wrong, and are named.
   std::string other = read(folder_ / "words.csv");
   other = std::regex_replace(other, std::regex("apple"), "APPLE");
@@ -1014,6 +1039,7 @@ TEST_F(Command, BenchComparesModelsOnDataAndReportPutsRunsSideBySide) {
                  {"seed-1", "rename"});
   expect_refusal({"bench", "points.csv"}, {"--models"});
   expect_refusal({"bench", "points.csv", "--models", "vea"}, {"vae"});
+  expect_refusal({"bensch", "points.csv"}, {"no command bensch", "did you mean bench?"});
 }
 
 TEST_F(Command, BenchSweepsOverTheNumberOfClusters) {
@@ -1048,6 +1074,8 @@ TEST_F(Command, BenchSweepsOverTheNumberOfClusters) {
     EXPECT_NE(table.find(line), std::string::npos) << line << table;
   }
   EXPECT_EQ(results().at("points/cp_vae/clusters-3").at("clusters"), 3);
+  const std::string again = results().at("points/cp_vae/clusters-3").at("command");
+  EXPECT_NE(again.find("--models cp_vae"), std::string::npos) << again;
   EXPECT_NE(run(bench).out.find("4 finished before"), std::string::npos);
 }
 

@@ -50,7 +50,16 @@ const Column* find_labels(const Table& table, const RowIndex& rows) {
   return is_index ? &columns[1] : nullptr;
 }
 
-[[noreturn]] void refuse_columns(const Table& table, const std::string& where) {
+[[noreturn]] void refuse_columns(const Table& table, const RowIndex& rows,
+                                 const std::string& where) {
+  if (table.columns.size() == 2 && !rows.names.empty()) {
+    const auto own = row_index(table.columns[0].words).names;
+    if (!own.empty() && are_apart(own)) {
+      throw DataError(where + ": its first column, '" + own.front() +
+                      "' and so on, names none of the points, '" + rows.names.front() +
+                      "' and so on; give the points' names, or the labels alone in their order");
+    }
+  }
   std::vector<std::string> names;
   for (const Column& column : table.columns) {
     if (!column.written.empty()) names.push_back(column.written);
@@ -113,7 +122,7 @@ std::vector<LabelReading> readings_of(const std::string& text, const std::string
   }
   if (!readings.empty()) return readings;
   if (auto reading = read_labels(table, wanted.rows)) return {std::move(*reading)};
-  refuse_columns(table, where);
+  refuse_columns(table, wanted.rows, where);
 }
 
 /// pandas calls a column that has no name 0.
@@ -155,7 +164,7 @@ bool are_word_labels(std::string_view bytes, const std::string& where, const Row
   const bool only_names =
       std::all_of(points.columns.begin(), points.columns.end(),
                   [](const Column& column) { return !column.of_words() || is_index(column); });
-  if (!only_names) refuse_columns(table, where);
+  if (!only_names) refuse_columns(table, rows, where);
   return false;
 }
 

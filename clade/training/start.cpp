@@ -16,6 +16,7 @@
 #include "clade/core/run_files.h"
 #include "clade/data/points.h"
 #include "clade/data/preprocessing.h"
+#include "clade/formats/numbers.h"
 #include "clade/formats/safetensors.h"
 
 namespace clade {
@@ -259,8 +260,20 @@ torch::Tensor numbers_of(const torch::Tensor& labels, const std::string& path) {
 
 /// The numbers of a file, [points of it, D], in the order of `rows` if they name theirs.
 torch::Tensor numbers_in(const std::string& path, const RowIndex& rows) {
-  const Points points = read_points(path, "");
+  TableReading with_gaps;
+  with_gaps.missing = "mean";  // so that what is missing is told in words about this file
+  const Points points = read_points(path, "", {}, {}, {}, with_gaps);
+  if (points.shape.size() > 1) {
+    throw DataError(path + " holds points of shape " + shape_text(points.shape) +
+                    "; codes, responsibilities and labels are a row of numbers a point");
+  }
   const auto values = points.values.to(torch::kFloat32);
+  if (const auto missing = values.isnan().nonzero(); missing.size(0) > 0) {
+    throw DataError(
+        path + ": " +
+        position_text(points, missing[0][0].item<int64_t>(), missing[0][1].item<int64_t>()) +
+        " is no number; give one for each point");
+  }
   const auto named = rows_by_name(rows, points.index, path);
   return named ? values.index_select(0, torch::tensor(*named, torch::kInt64)) : values;
 }
@@ -273,7 +286,12 @@ StartFile read_start_file(const std::string& path, const Splits& data, int64_t c
   const auto all = words ? numbers_of(*words, path) : numbers_in(path, rows);  // [points of it, D]
   const auto values = of_training_points(all, path, data);
   if (are_labels(all)) return {{}, of_training_points(one_hot(all, path, clusters), path, data)};
-  if (!are_shares(all)) return {values, {}};
+  if (!are_shares(all)) {
+    if (std::get<0>(values.max(0)).equal(std::get<0>(values.min(0)))) {
+      throw DataError(path + ": all codes are the same, so there is nothing to cluster");
+    }
+    return {values, {}};
+  }
   if (all.size(1) != clusters) refuse_clusters(path, all.size(1), clusters);
   return {{}, values / values.sum(1, /*keepdim=*/true)};
 }

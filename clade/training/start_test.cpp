@@ -118,6 +118,24 @@ TEST_F(StartFiles, HaveNoClusterOfNoise) {
   }
 }
 
+TEST_F(StartFiles, AreRefusedInWordsAboutThem) {
+  const Splits data = shuffled_kinds();
+  const auto refusal_of = [&](const auto& row) {
+    try {
+      read_start_file(file(60, row), data, 3);
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing");
+  };
+  const auto missing = refusal_of([](int64_t i) { return i == 4 ? "1.5," : "2.5,-3"; });
+  EXPECT_NE(missing.find("row 4 (counted from 0)"), std::string::npos) << missing;
+  EXPECT_NE(missing.find("is no number; give one for each point"), std::string::npos) << missing;
+  EXPECT_EQ(missing.find("data.missing"), std::string::npos);
+  const auto alike = refusal_of([](int64_t) { return "2.5,-3"; });
+  EXPECT_NE(alike.find("all codes are the same"), std::string::npos) << alike;
+}
+
 TEST_F(StartFiles, MayHoldLabelsOfAnyNumbersOrCodes) {
   const Splits data = shuffled_kinds();
   const auto labels = file(60, [](int64_t i) { return std::to_string(40 + 10 * (i % 3)); });
@@ -146,7 +164,8 @@ TEST_F(StartFiles, MayHoldLabelsThatAreWords) {
   EXPECT_TRUE(torch::equal(r.argmax(1), data.train.labels));
   // Names of points beside their codes are no labels.
   const auto codes = file(
-      60, [](int64_t i) { return "p" + std::to_string(i) + ",1.5,-0.5"; }, ",u,v\n");
+      60, [](int64_t i) { return "p" + std::to_string(i) + ",1.5," + std::to_string(i % 5); },
+      ",u,v\n");
   EXPECT_EQ(read_start_file(codes, data, 3).codes.size(1), 2);
 }
 

@@ -117,6 +117,27 @@ std::vector<clade::Given> rows_of(const clade::Model& model, const clade::Given&
   return rows;
 }
 
+// Those held fixed that have no part in x: in GMVAE z alone has, so that beside it y and w have
+// none.
+std::vector<std::string> without_effect(const TrainedRun& run, const clade::Given& held) {
+  constexpr int64_t kDraws = 8;
+  clade::Model& model = *run.trained.model;
+  const auto means = [&](const clade::Given& given) {
+    auto generator = clade::make_generator(run.seed(), run.device);
+    return model.generations(kDraws, given, generator)->mean();
+  };
+  std::vector<std::string> names;
+  if (held.empty()) return names;
+  const auto mean = means(held);
+  for (const auto& [name, value] : held) {
+    auto other = held;
+    const auto* y = model.find_discrete(name);
+    other[name] = y == nullptr ? value + 1 : (value + 1) % y->clusters;
+    if (means(other).equal(mean)) names.push_back(name);
+  }
+  return names;
+}
+
 // A draw of x, as data have them; or its mean, as people look at it.
 torch::Tensor points_of(const TrainedRun& run, int64_t n, const clade::Given& given, bool means,
                         clade::Generator& generator) {  // [n, D]
@@ -236,6 +257,11 @@ void generate(const GenerateArguments& arguments) {
                                             : kRandomCount;
 
   torch::NoGradGuard no_grad;
+  clade::Given asked = given;
+  if (!given.empty()) {
+    asked = rows_of(model, given, each_cluster).front();
+    if (in_grid) asked.merge(clade::parse_given({arguments.grid + "=0"}, model));
+  }
   const bool of_one_level = model.has_independent_levels() && names_cluster(given, model);
   if (arguments.fix_others || (of_one_level && !arguments.vary_others)) {
     const auto varied = rows_of(model, given, each_cluster).front();
@@ -262,6 +288,10 @@ void generate(const GenerateArguments& arguments) {
                                             run.trained.shape));
   } else {
     write_points(out, sheet.cpu().flatten(0, 1), run.trained, means);
+  }
+  for (const std::string& name : without_effect(run, asked)) {
+    note(name + " changes nothing of the points drawn" +
+         (asked.size() > 1 ? ", beside what else is given" : ""));
   }
   const std::string order =
       each_cluster ? ", " + std::to_string(sheet.size(1)) + " of each cluster in turn" : "";

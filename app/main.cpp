@@ -90,7 +90,8 @@ int main(int argc, char** argv) {
     for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
     const bool known = std::find(commands.begin(), commands.end(), word) != commands.end();
     if (word.empty() || word.front() == '-' || known) return "";
-    return "there is no command " + word + "; " + clade::suggest(word, commands);
+    return "there is no command " + word + "; " + clade::suggest(word, commands) +
+           " (see clade --help)";
   };
   add_train(app);
   add_bench(app);

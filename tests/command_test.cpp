@@ -730,6 +730,19 @@ TEST_F(Command, MovesALatentAndKeepsAllElse) {
   expect_refusal({"generate", "made", "--grid", "z", "--out", "no.csv"}, {"N(0, I)", "move w"});
   expect_refusal({"generate", "made", "--grid", "y", "--out", "no.csv"},
                  {"--grid is y", "continuous latent"});
+  // z alone decides of x: beside it neither y nor w has a part in it.
+  const auto said_beside = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"generate", "made", "--count", "1", "--out", "z.npy"});
+    const Outcome outcome = run(more);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return outcome.err;
+  };
+  EXPECT_NE(said_beside({"--given", "z=0", "--given", "y=1"}).find("note: y changes nothing"),
+            std::string::npos);
+  EXPECT_NE(said_beside({"--given", "z=0", "--given", "y=1", "--grid", "w"})
+                .find("note: w changes nothing"),
+            std::string::npos);
+  EXPECT_EQ(said_beside({"--given", "w=0", "--given", "y=1"}), "");
   expect_refusal({"generate", "made", "--grid", "w", "--given", "w=0", "--out", "no.csv"},
                  {"both move and be given"});
 }

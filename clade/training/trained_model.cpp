@@ -226,7 +226,13 @@ std::vector<std::string> TrainedModel::classes() const {
   const auto K = static_cast<size_t>(model->discrete().front().clusters);
   std::vector<std::string> classes = label_names;
   classes.resize(std::min(K, classes.size()));
-  while (classes.size() < K) classes.push_back("cluster " + std::to_string(classes.size()));
+  while (classes.size() < K) {
+    std::string own = "cluster " + std::to_string(classes.size());
+    while (std::find(classes.begin(), classes.end(), own) != classes.end()) {
+      own = "unnamed " + own;  // a class is called like this cluster
+    }
+    classes.push_back(own);
+  }
   return classes;
 }
 

@@ -25,5 +25,16 @@ TEST(TrainedModel, KeepsTheStoredPosteriorOfEachDiscreteLatent) {
   EXPECT_TRUE(torch::equal(loaded.aggregated_posterior(1), second));
 }
 
+TEST(TrainedModel, CallsNoClusterAsAClassIsCalled) {
+  auto generator = make_generator(1);
+  TrainedModel trained;
+  trained.model = std::make_shared<TwoLevels>(generator);  // three clusters, then four
+  trained.label_names = {"cluster 2"};
+  EXPECT_TRUE(trained.classes().empty());
+  trained.provenance["labels"] = "some";
+  EXPECT_EQ(trained.classes(),
+            (std::vector<std::string>{"cluster 2", "cluster 1", "unnamed cluster 2"}));
+}
+
 }  // namespace
 }  // namespace clade

@@ -11,7 +11,8 @@ inline CLI::Range counts() {
 inline CLI::Validator seeds() {
   return {[](std::string& word) {
             uint64_t seed = 0;
-            return CLI::detail::lexical_cast(word, seed)
+            const bool whole = word.find_first_not_of("0123456789") == std::string::npos;
+            return whole && CLI::detail::lexical_cast(word, seed)
                        ? ""
                        : word + " is no seed; give a whole number from 0";
           },

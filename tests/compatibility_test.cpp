@@ -182,9 +182,17 @@ TEST_P(CompatibilityOf, ARunOf010MeasuresAndTrainsOnAsBefore) {
     const fs::path file = entry.path().lexically_relative(then);
     const fs::path now = folder_ / "figures" / name / file;
     ASSERT_TRUE(fs::exists(now)) << file;
+    ++files;
+    // 0.1.0 drew z anew for each row of a file; now all rows have the same draws.
+    static const std::set<std::string> kDraws = {"mog",          "vampprior", "hvp",
+                                                 "hvae-mixture", "cagem",     "cagem-gumbel"};
+    if (file == "before/clusters.csv" && kDraws.count(name) > 0) {
+      EXPECT_EQ(parsed(now).size(), parsed(entry.path()).size());
+      EXPECT_EQ(parsed(now).at(0), parsed(entry.path()).at(0));
+      continue;
+    }
     expect_close(parsed(now), parsed(entry.path()),
                  file.begin()->string() == "before" ? kMeasured : kResumed, file.string());
-    ++files;
   }
   EXPECT_GE(files, 5) << "metrics, latents; log, metrics and model after more training";
 }

@@ -106,7 +106,7 @@ json row_json(const BenchRow& row, const std::vector<BenchRun>& runs,
   }
   if (!arguments.labels.empty()) words.insert(words.end(), {"--labels", arguments.labels});
   if (row.with_learners && !clade::find_model(experiment.model_name).takes_labels) {
-    words.insert(words.end(), {"--set", "data.label_budget=-1"});
+    words.insert(words.end(), {"--set", kEveryLabelLearned});
   }
   for (const std::string& setting : arguments.overrides) {
     words.insert(words.end(), {"--set", setting});

@@ -92,11 +92,6 @@ std::string clusters_setting(const std::string& model, const std::string& cluste
   return "model." + key + "=" + value;
 }
 
-/// Of somebody's own data, the setting that has the labels learned from spread evenly over the
-/// parts, which models that learn from labels have anyway: all models of a table have the same test
-/// points.
-constexpr const char* kEveryLabelLearned = "data.label_budget=-1";
-
 /// `model` is "" for that of the file, `swept` without a sweep.
 BenchRow load_row(const std::string& what, const std::string& model, const std::string& swept,
                   bool some_learn, const BenchArguments& arguments) {

@@ -24,6 +24,11 @@ struct BenchArguments {
   Sweep sweep;  ///< No values: none.
 };
 
+/// Of somebody's own data, the setting that has the labels learned from spread evenly over the
+/// parts, which models that learn from labels have anyway: all models of a table have the same test
+/// points.
+inline constexpr const char* kEveryLabelLearned = "data.label_budget=-1";
+
 /// A row of the table: an experiment file, a row of one, or data; with a model, where models are
 /// asked for.
 struct BenchRow {

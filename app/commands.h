@@ -7,18 +7,6 @@ inline CLI::Range counts() {
   return {1, 1000000};
 }
 
-/// What everything random follows from.
-inline CLI::Validator seeds() {
-  return {[](std::string& word) {
-            uint64_t seed = 0;
-            const bool whole = word.find_first_not_of("0123456789") == std::string::npos;
-            return whole && CLI::detail::lexical_cast(word, seed)
-                       ? ""
-                       : word + " is no seed; give a whole number from 0";
-          },
-          "NUMBER"};
-}
-
 /// The arguments RUN and DATA, which a command begins with.
 inline void take_run(CLI::App& command, std::string& run) {
   command.add_option("RUN", run, "folder that clade train wrote")->required();

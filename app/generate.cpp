@@ -52,11 +52,6 @@ bool names_cluster(const clade::Given& given, const clade::Model& model) {
   });
 }
 
-bool is_number(const std::string& name, double value) {
-  const auto number = clade::parse_number(name);
-  return number && *number == value;
-}
-
 // NAME=CLASS as NAME=NUMBER if the clusters of that latent are classes; else as it is. Of classes
 // that are numbers, "2.0" is "2", and no number is that of a cluster.
 std::string with_number_of_class(const std::string& word, const clade::TrainedModel& trained) {
@@ -65,17 +60,18 @@ std::string with_number_of_class(const std::string& word, const clade::TrainedMo
   const std::string latent = trained.model->discrete().front().name + "=";
   if (!word.starts_with(latent)) return word;
   const std::string name = word.substr(latent.size());
-  const auto found = std::find(classes.begin(), classes.end(), name);
-  if (found != classes.end()) return latent + std::to_string(found - classes.begin());
-  if (const auto number = clade::parse_number(name)) {
-    const auto same = std::find_if(classes.begin(), classes.end(),
-                                   [&](const std::string& one) { return is_number(one, *number); });
-    if (same != classes.end()) return latent + std::to_string(same - classes.begin());
-    const bool numbered = std::any_of(classes.begin(), classes.end(), [](const std::string& one) {
-      return clade::parse_number(one).has_value();
+  const auto number = clade::parse_number(name);
+  auto found = std::find(classes.begin(), classes.end(), name);
+  if (found == classes.end() && number) {
+    found = std::find_if(classes.begin(), classes.end(), [&](const std::string& one) {
+      return clade::parse_number(one) == number;
     });
-    if (!numbered) return word;
   }
+  if (found != classes.end()) return latent + std::to_string(found - classes.begin());
+  const bool numbered = std::any_of(classes.begin(), classes.end(), [](const std::string& one) {
+    return clade::parse_number(one).has_value();
+  });
+  if (number && !numbered) return word;
   throw clade::ConfigError("\"" + name + "\" in " + word + " is no class; " +
                            clade::suggest(name, classes));
 }
@@ -296,6 +292,18 @@ void generate(const GenerateArguments& arguments) {
   const std::string order =
       each_cluster ? ", " + std::to_string(sheet.size(1)) + " of each cluster in turn" : "";
   say(std::to_string(sheet.size(0) * sheet.size(1)) + " points" + order + ": " + out.string());
+}
+
+// What everything random follows from.
+CLI::Validator seeds() {
+  return {[](std::string& word) {
+            uint64_t seed = 0;
+            const bool whole = word.find_first_not_of("0123456789") == std::string::npos;
+            return whole && CLI::detail::lexical_cast(word, seed)
+                       ? ""
+                       : word + " is no seed; give a whole number from 0";
+          },
+          "NUMBER"};
 }
 
 }  // namespace

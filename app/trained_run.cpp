@@ -101,7 +101,8 @@ bool is_fresh(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder)) return false;
   const auto entries = std::filesystem::directory_iterator(folder);
   return std::all_of(begin(entries), end(entries), [](const auto& entry) {
-    return entry.path().filename().string().starts_with("experiment.toml.part");
+    return entry.path().filename().string().starts_with(clade::run_files::kExperiment +
+                                                        std::string(".part"));
   });
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <set>
 #include <thread>
 
 #include "app/bench_results.h"
@@ -12,8 +13,10 @@
 #include "clade/config/results.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/memory.h"
 #include "clade/core/progress.h"
 #include "clade/core/run_files.h"
+#include "clade/data/load.h"
 #include "clade/ops/threads.h"
 
 namespace fs = std::filesystem;
@@ -116,11 +119,29 @@ void run_all(const std::vector<BenchRow>& rows, std::vector<BenchRun>& runs,
                            " runs finished, the others saved; go on with the same command");
 }
 
+/// Refuses somebody's own data that no run could read, once and before a folder is made.
+void require_readable(const std::vector<BenchRow>& rows) {
+  std::set<json> read;
+  for (const BenchRow& row : rows) {
+    clade::Experiment experiment = row.experiment;
+    if (!experiment.data.name.empty() || !read.insert(clade::to_json(experiment.data)).second) {
+      continue;
+    }
+    const bool likelihood_given = row.file.gives("model", "likelihood");
+    clade::with_memory_for("read " + experiment.data_name(), [&] {
+      constexpr uint64_t kAnySeed = 1;
+      return clade::load_splits(experiment.data, kAnySeed,
+                                likelihood_given ? experiment.model->likelihood : "");
+    });
+  }
+}
+
 void bench(const BenchArguments& arguments) {
   const std::vector<BenchRow> rows = load_rows(arguments);
   if (!arguments.into.empty()) {
     clade::with_table(clade::read_file(arguments.into), "", arguments.into);
   }
+  require_readable(rows);
   lock_bench(arguments.out);
   std::vector<BenchRun> runs = plan_runs(rows, arguments);
   std::printf("%zu runs, %lld finished before\n", runs.size(),

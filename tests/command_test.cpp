@@ -1052,6 +1052,9 @@ TEST_F(Command, BenchComparesModelsOnDataAndReportPutsRunsSideBySide) {
                  {"seed-1", "rename"});
   expect_refusal({"bench", "points.csv"}, {"--models"});
   expect_refusal({"bench", "points.csv", "--models", "vea"}, {"vae"});
+  write(folder_ / "words.csv", "a,b\n1,2\nx,3\n4,5\n");
+  expect_refusal({"bench", "words.csv", "--models", "vae,mog", "--out", "none"}, {"line 3: 'x'"});
+  EXPECT_FALSE(fs::exists(folder_ / "none"));
   expect_refusal({"bensch", "points.csv"}, {"no command bensch", "did you mean bench?"});
 }
 

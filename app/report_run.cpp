@@ -55,7 +55,8 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
   }
   report.said = said.str();
   report.details = {
-      {"command", "clade train " + (run.folder / clade::run_files::kExperiment).string()},
+      {"command",
+       command_line({"clade", "train", (run.folder / clade::run_files::kExperiment).string()})},
       {"best epoch", std::to_string(provenance.value("epoch", int64_t{0}))},
       {"machine", read_record(run.folder).value("machine", "not recorded")},
       {"experiment", clade::read_file(run.folder / clade::run_files::kExperiment)}};

@@ -7,6 +7,7 @@
 #include "clade/core/json_file.h"
 #include "clade/core/machine.h"
 #include "clade/core/run_files.h"
+#include "clade/core/words.h"
 #include "clade/ops/threads.h"
 
 namespace {
@@ -33,19 +34,8 @@ std::string this_command() {
 }  // namespace
 
 std::string command_line(const std::vector<std::string>& words) {
-  constexpr const char* kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
   std::string line;
-  for (const std::string& word : words) {
-    if (!line.empty()) line += " ";
-    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
-      line += word;
-      continue;
-    }
-    line += "'";
-    for (const char c : word) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    line += "'";
-  }
+  for (const std::string& word : words) line += (line.empty() ? "" : " ") + clade::shell_text(word);
   return line;
 }
 

@@ -23,7 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kPart = ".part";
+constexpr const char* kPart = ".part";  // and a number of so many hexadecimal digits
+constexpr size_t kNumberDigits = 16;
 
 /// A pipe or device, which is written to and never replaced.
 bool is_stream(const fs::path& path) {
@@ -58,7 +59,7 @@ struct Part {
 Part make_part(const fs::path& target) {
   std::random_device random;
   while (true) {
-    std::array<char, 24> number{};
+    std::array<char, kNumberDigits + 1> number{};
     std::snprintf(number.data(), number.size(), "%08x%08x", random(), random());
     const fs::path path = target.string() + kPart + number.data();
     const int file =
@@ -80,7 +81,8 @@ bool is_part(const fs::path& path) {
   const size_t at = name.rfind(kPart);
   if (at == std::string::npos || at == 0) return false;
   const std::string number = name.substr(at + std::strlen(kPart));
-  return !number.empty() && number.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return number.size() == kNumberDigits &&
+         number.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 /// Whether the disk has the file now; some file systems cannot tell, which is no failure.
@@ -153,13 +155,17 @@ void write_atomically(const fs::path& given, const std::function<void(std::ostre
   out.flush();
   if (!out) fail("write");
   if (lasting == Lasting::yes && !is_on_disk(part.file)) fail("write");
+  // Some file systems say only here that there was no room. The lock lasts as long as its copy.
+  const int lock = ::dup(part.file);
+  const bool written = buffer.close() != nullptr;
   std::error_code error;
-  if (!stream) fs::rename(part.path, path, error);
+  if (!written) error = std::error_code(errno, std::generic_category());
+  if (!error && !stream) fs::rename(part.path, path, error);
+  ::close(lock);
   if (error) {
     errno = error.value();
     fail("write");
   }
-  if (buffer.close() == nullptr) fail("write");
   if (lasting == Lasting::yes) put_on_disk(path.parent_path());
 }
 

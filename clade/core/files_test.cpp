@@ -133,13 +133,15 @@ TEST_F(Files, WhatIsLaidBesideIsNotWrittenThrough) {
 }
 
 TEST_F(Files, RemovesWhatTheKilledLeftAndNothingElse) {
-  for (const char* left : {"model.safetensors.part4711", "log.jsonl.part00ab34cd00ab34cd"}) {
+  for (const char* left :
+       {"model.safetensors.part0123456789abcdef", "log.jsonl.part00ab34cd00ab34cd"}) {
     write_atomically(folder_ / left, "half");
   }
-  for (const char* other : {"log.jsonl", "a.party", ".part12", "a.part"}) {
+  for (const char* other :
+       {"log.jsonl", "a.party", ".part00ab34cd00ab34cd", "a.part", "a.part00"}) {
     write_atomically(folder_ / other, "whole");
   }
-  fs::create_symlink("log.jsonl", folder_ / "link.part12");
+  fs::create_symlink("log.jsonl", folder_ / "link.part00ab34cd00ab34cd");
   write_atomically(file_, [&](std::ostream& out) {
     remove_parts(folder_);  // as another process would while this one writes
     out << "whole";
@@ -148,8 +150,9 @@ TEST_F(Files, RemovesWhatTheKilledLeftAndNothingElse) {
   EXPECT_TRUE(fs::exists(folder_ / "log.jsonl"));
   std::vector<std::string> left = names();
   std::sort(left.begin(), left.end());
-  EXPECT_EQ(left, (std::vector<std::string>{".part12", "a.part", "a.party", "file.txt",
-                                            "link.part12", "log.jsonl"}));
+  EXPECT_EQ(left,
+            (std::vector<std::string>{".part00ab34cd00ab34cd", "a.part", "a.part00", "a.party",
+                                      "file.txt", "link.part00ab34cd00ab34cd", "log.jsonl"}));
   EXPECT_NO_THROW(remove_parts(folder_ / "missing"));
 }
 

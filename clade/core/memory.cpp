@@ -125,12 +125,18 @@ std::string memory_text(uint64_t bytes) {
   return text.data();
 }
 
-void require_memory(uint64_t bytes, const std::string& what, const std::string& advice) {
+void require_memory(double bytes, const std::string& what, const std::string& advice) {
   if (bytes <= kUnweighed) return;
   const uint64_t spare = spare_memory();
-  if (bytes <= spare) return;
-  throw DataError(what + " needs " + memory_text(bytes) + " of memory, and " + memory_text(spare) +
+  if (bytes <= static_cast<double>(spare)) return;
+  const uint64_t wanted =
+      bytes < 0x1p64 ? static_cast<uint64_t>(bytes) : std::numeric_limits<uint64_t>::max();
+  throw DataError(what + " needs " + memory_text(wanted) + " of memory, and " + memory_text(spare) +
                   " are free; " + advice);
+}
+
+void require_memory(uint64_t bytes, const std::string& what, const std::string& advice) {
+  require_memory(static_cast<double>(bytes), what, advice);
 }
 
 }  // namespace clade

@@ -43,6 +43,7 @@ std::string memory_text(uint64_t bytes);
 /// Throws DataError unless there are so many bytes to spare: "WHAT needs 5.8 GiB of memory, and
 /// 1.2 GiB are free; ADVICE". Asked before they are allocated: the system hands out more than it
 /// has, and ends the process when that is used.
+void require_memory(double bytes, const std::string& what, const std::string& advice);
 void require_memory(uint64_t bytes, const std::string& what, const std::string& advice);
 
 }  // namespace clade

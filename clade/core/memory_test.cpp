@@ -37,7 +37,7 @@ TEST(Memory, IsWeighedAgainstTheNearestLimit) {
   rlimit before{};
   ::getrlimit(RLIMIT_AS, &before);
   EXPECT_GT(spare_memory(), uint64_t{1} << 20);
-  EXPECT_NO_THROW(require_memory(1 << 20, "a.npy", "shrink it"));
+  EXPECT_NO_THROW(require_memory(uint64_t{1} << 20, "a.npy", "shrink it"));
 
   const rlimit half{uint64_t{1} << 60, before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_AS, &half), 0);

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -34,7 +35,11 @@ void ProgressLine::show(const std::string& text) {
   if (shown_ && now - last_ < kShortestPause) return;
   last_ = now;
   shown_ = true;
-  const std::string fitted = one_line(text).substr(0, terminal_width() - 1);
+  std::string fitted = one_line(text);
+  size_t end = std::min(fitted.size(), terminal_width() - 1);
+  const auto goes_on = [&] { return (static_cast<unsigned char>(fitted[end]) & 0xc0) == 0x80; };
+  while (end < fitted.size() && end > 0 && goes_on()) --end;  // within a letter of UTF-8
+  fitted.resize(end);
   std::fprintf(stderr, "\r\033[K%s", fitted.c_str());
   std::fflush(stderr);
 }
@@ -63,7 +68,7 @@ void ProgressLine::clear() {
 std::string duration(double seconds) {
   const auto whole = static_cast<int64_t>(std::llround(seconds));
   if (whole < 60) return std::to_string(whole) + " s";
-  const int64_t minutes = whole / 60;
+  const int64_t minutes = (whole + 30) / 60;
   if (minutes < 60) return std::to_string(minutes) + " min";
   const std::string rest = std::to_string(minutes % 60);
   return std::to_string(minutes / 60) + " h " + (rest.size() < 2 ? "0" : "") + rest + " min";

@@ -1,19 +1,12 @@
 #include "clade/core/range.h"
 
 #include <algorithm>
-#include <sstream>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
 
 namespace clade {
 namespace {
-
-std::string digits(double value) {
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
 
 template <typename List>
 void check_size(const std::string& key, const List& values, bool may_be_empty) {
@@ -28,7 +21,7 @@ bool Range::contains(double value) const {
 
 void Range::check(const std::string& key, double value) const {
   if (contains(value)) return;
-  throw ConfigError(key + " is " + digits(value) + "; it must be " + limits());
+  throw ConfigError(key + " is " + number_text(value) + "; it must be " + limits());
 }
 
 void Range::check(const std::string& key, const std::string& value) const {
@@ -56,9 +49,9 @@ Range Range::not_empty() const {
 
 std::string Range::limits() const {
   const bool is_bounded = most_ < std::numeric_limits<double>::infinity();
-  if (is_bounded) return "from " + digits(least_) + " to " + digits(most_);
+  if (is_bounded) return "from " + number_text(least_) + " to " + number_text(most_);
   if (least_ == -std::numeric_limits<double>::infinity()) return "";
-  return (above_least_ ? "above " : "at least ") + digits(least_);
+  return (above_least_ ? "above " : "at least ") + number_text(least_);
 }
 
 Range at_least(double least) {

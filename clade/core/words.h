@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,19 @@ std::string in_small_letters(std::string text);
 
 /// "'a', 'b'"; of more than `most` "'a', 'b' and 59 more".
 std::string quoted(const std::vector<std::string>& words, size_t most = 12);
+
+/// "1 row", "3 rows".
+std::string count_text(int64_t count, const std::string& what);
+
+/// With six significant digits at most, for messages.
+std::string number_text(double number);
+
+/// The shortest text that reads back as this number: "0.1", "1234567".
+std::string exact_text(double number);
+
+/// `word` as a shell takes it: in quotes if it holds anything but letters, digits and what stands
+/// in paths and numbers.
+std::string shell_text(const std::string& word);
 
 /// "a, b or c"; of more than thirty "a, b, c or one of 59 more".
 std::string one_of(const std::vector<std::string>& words);

@@ -35,10 +35,6 @@ bool is_run_folder(const fs::path& folder) {
          (has(run_files::kRecord) || has(run_files::kLog) || has(run_files::kWeights));
 }
 
-std::string counted(int64_t count, const std::string& thing) {
-  return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
-}
-
 /// Walks what stands in a folder itself first and follows links after, so that what a link leads to
 /// is known to be read already if it is.
 class FolderWalk {
@@ -130,16 +126,16 @@ class FolderWalk {
     std::vector<std::string> parts;
     if (!others_.empty()) parts.push_back(others());
     if (hidden_folders_ > 0)
-      parts.push_back(counted(hidden_folders_, "hidden folder") + " left out");
+      parts.push_back(count_text(hidden_folders_, "hidden folder") + " left out");
     for (const fs::path& run : runs_)
       parts.push_back("the run folder " + run.string() + " left out");
     if (specials_ > 0) {
       parts.push_back(std::to_string(specials_) +
                       (specials_ == 1 ? " pipe or device left out" : " pipes or devices left out"));
     }
-    if (broken_ > 0) parts.push_back(counted(broken_, "link") + " to nothing left out");
+    if (broken_ > 0) parts.push_back(count_text(broken_, "link") + " to nothing left out");
     if (repeated_ > 0) {
-      parts.push_back(counted(repeated_, "link") +
+      parts.push_back(count_text(repeated_, "link") +
                       " left out, to a folder above or to what is read already");
     }
     std::string text;
@@ -165,7 +161,7 @@ class FolderWalk {
       all += count;
     }
     std::sort(kinds.begin(), kinds.end());
-    std::string text = counted(all, "file") + " left out:";
+    std::string text = count_text(all, "file") + " left out:";
     int64_t named = 0;
     for (size_t i = 0; i < std::min(most, kinds.size()); ++i) {
       named -= kinds[i].first;

@@ -176,7 +176,7 @@ void weigh(int64_t n, const std::vector<int64_t>& shape, const std::string& fold
   double values = static_cast<double>(n);
   for (const int64_t side : shape) values *= static_cast<double>(side);
   constexpr double bytes = 1 + 2 * sizeof(float);
-  require_memory(static_cast<uint64_t>(values * bytes),
+  require_memory(values * bytes,
                  folder + ": " + std::to_string(n) + " images of " + image_text(shape),
                  "make them smaller, say by " + smaller(shape));
 }

@@ -96,8 +96,7 @@ void name_alphabets(const fs::path& folder, Points& points) {
   reading.as_written = {"name"};
   const Table table = parse_csv(read_file(*file), file->string(), reading);
   const auto& names =
-      table
-          .columns[find_column(table, "name", file->string(), "which the alphabets are called by")];
+      table.columns[find_column(table, "name", file->string(), ", by which alphabets are called")];
   for (std::string& label : points.label_names) {
     const auto number = static_cast<size_t>(std::stoll(label));
     if (number >= names.words.size()) {

@@ -61,7 +61,7 @@ std::string drop_advice(const std::vector<std::string>& names) {
             nlohmann::json(names[i]).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
   if (names.size() > kMostNamed) list += ", …";
-  return "--set 'data.drop=[" + list + "]'";
+  return "--set " + shell_text("data.drop=[" + list + "]");
 }
 
 std::string names_text(const std::vector<std::string>& names) {
@@ -82,13 +82,9 @@ bool counts_rows(const Column& column) {
   return true;
 }
 
-bool all_apart(const std::vector<std::string>& words) {
-  return std::unordered_set<std::string>(words.begin(), words.end()).size() == words.size();
-}
-
 /// Whether each cell is another whole number, or another word.
 bool names_rows(const Column& column) {
-  if (column.of_words()) return all_apart(column.words);
+  if (column.of_words()) return are_apart(column.words);
   const auto& numbers = column.numbers;
   const bool whole = std::all_of(numbers.begin(), numbers.end(),
                                  [](double value) { return value == std::floor(value); });
@@ -284,7 +280,7 @@ OddColumns odd_columns(const std::vector<size_t>& columns, const Reading& readin
     if (few) odd.few.push_back(name);
     if (!few && mark.empty()) odd.words.push_back(name);
     if (!few && mark.empty() && odd.apart.empty() && reading.size() >= kFewRows &&
-        all_apart(column.words)) {
+        are_apart(column.words)) {
       odd.apart = name;
     }
     if (i >= kMostNamed) continue;
@@ -324,7 +320,8 @@ OddColumns odd_columns(const std::vector<size_t>& columns, const Reading& readin
     advice.emplace_back("make features of 0 and 1 of them: --set data.categories=onehot");
   }
   if (!reading.known.any() && !odd.apart.empty()) {
-    advice.push_back("carry what names the rows to what is written: --set data.id=" + odd.apart);
+    advice.push_back("carry what names the rows to what is written: --set " +
+                     shell_text("data.id=" + odd.apart));
   }
   std::string message =
       reading.where + ": words stand where numbers are needed: " + odd.cells + "; ";
@@ -703,6 +700,20 @@ CsvReading csv_reading(const std::string& labels, const TableReading& options,
   return reading;
 }
 
+/// The table, what numbers its rows as it is written if doubles would not tell it apart.
+Table parse_table(std::string_view bytes, const std::string& where, CsvReading reading) {
+  constexpr double kAsLong = 0x1p53;
+  Table table = parse_csv(bytes, where, reading);
+  const size_t known = reading.as_written.size();
+  for (const Column& column : table.columns) {
+    const auto& numbers = column.numbers;
+    const bool is_long = std::any_of(numbers.begin(), numbers.end(),
+                                     [](double value) { return std::abs(value) >= kAsLong; });
+    if (is_long && is_called_index(column.written)) reading.as_written.push_back(column.name);
+  }
+  return reading.as_written.size() > known ? parse_csv(bytes, where, reading) : table;
+}
+
 /// Sets apart the columns that options name. A trained model's may be missing in another table.
 std::optional<size_t> take_id(Reading& reading) {
   const TableReading& options = reading.options;
@@ -745,7 +756,7 @@ std::optional<std::vector<std::string>> read_table(std::string_view bytes,
                                                    const KnownFeatures& known, Points& points) {
   const std::string& named = labels.empty() ? options.labels : labels;
   Reading reading{points.name, options,
-                  known,       parse_csv(bytes, points.name, csv_reading(named, options, known)),
+                  known,       parse_table(bytes, points.name, csv_reading(named, options, known)),
                   {},          {}};
   reading.said = reading.table.said;
   reading.free.assign(reading.table.columns.size(), true);

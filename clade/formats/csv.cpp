@@ -270,10 +270,6 @@ std::vector<Use> uses_of(const std::vector<std::string>& names, const CsvReading
   return uses;
 }
 
-std::string count_text(size_t count, const std::string& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
-}
-
 std::string shape_sentence(const Table& table, char separator) {
   const std::string shape =
       count_text(table.rows.size(), "row") + " of " + count_text(table.columns.size(), "column");
@@ -303,7 +299,7 @@ void say(const CsvLayout& layout, const Survey& survey, bool decimal_comma,
   }
   const auto empty = survey.rows_of_file - static_cast<int64_t>(survey.rows.size());
   if (empty > 0) {
-    table.said.push_back("left out " + count_text(static_cast<size_t>(empty), "empty row"));
+    table.said.push_back("left out " + count_text(empty, "empty row"));
   }
   for (size_t i = 0; i < survey.columns.size(); ++i) {
     const CellCounts& counts = survey.columns[i];

@@ -16,10 +16,6 @@
 namespace clade {
 namespace {
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 std::optional<Format> format_of_content(std::string_view bytes) {
   if (bytes.substr(0, 6) == "\x93NUMPY") return Format::kNpy;
   if (bytes.substr(0, 4) == "PK\3\4" || bytes.substr(0, 4) == "PK\5\6") return Format::kNpz;
@@ -41,14 +37,14 @@ std::optional<Format> format_of_content(std::string_view bytes) {
 }
 
 std::optional<Format> format_of_name(std::string name) {
-  if (ends_with(name, ".gz")) name.resize(name.size() - 3);
-  if (ends_with(name, ".npy")) return Format::kNpy;
-  if (ends_with(name, ".npz")) return Format::kNpz;
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  if (name.ends_with(".npy")) return Format::kNpy;
+  if (name.ends_with(".npz")) return Format::kNpz;
   for (const char* end : {".idx", "-ubyte", "-int"}) {
-    if (ends_with(name, end)) return Format::kIdx;
+    if (name.ends_with(end)) return Format::kIdx;
   }
   for (const char* end : {".csv", ".tsv", ".txt"}) {
-    if (ends_with(name, end)) return Format::kCsv;
+    if (name.ends_with(end)) return Format::kCsv;
   }
   return std::nullopt;
 }
@@ -107,7 +103,7 @@ DataFile read_data_file(const std::string& path) {
   std::string bytes = again ? read_start(path, kMostHeaderBytes) : read_file(path);
   if (bytes.empty()) throw DataError(path + " is empty (0 bytes); copy or download it again");
   if (!is_gzip(bytes)) {
-    if (ends_with(path, ".gz")) {
+    if (path.ends_with(".gz")) {
       throw DataError(path + " is not a gzip file; copy or download it again, or drop the .gz");
     }
     const Format format = format_of(bytes, path);

@@ -7,11 +7,12 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <sstream>
+#include <cmath>
 #include <utility>
 
 #include "clade/core/memory.h"
 #include "clade/core/words.h"
+#include "clade/formats/sparse.h"
 #endif
 
 namespace clade {
@@ -170,8 +171,7 @@ class Cells {
   void require_memory_for(const std::vector<int64_t>& sizes, const std::string& name) const {
     double bytes = sizeof(double);
     for (const int64_t size : sizes) bytes *= static_cast<double>(size);
-    require_memory(bytes < 0x1p62 ? static_cast<uint64_t>(bytes) : uint64_t{1} << 62,
-                   path_ + ": " + name + ", " + c10::Join("x", sizes) + ", dense",
+    require_memory(bytes, path_ + ": " + name + ", " + c10::Join("x", sizes) + ", dense",
                    "keep the genes that vary most");
   }
 
@@ -242,6 +242,7 @@ class Cells {
       return words;
     }
     const size_t size = H5Tget_size(type);
+    require_memory_for({n, static_cast<int64_t>(size)}, name);
     H5Tset_size(as, size);
     std::string all(size * words.size(), '\0');
     if (read(all.data(), as) < 0) broken(name);
@@ -274,20 +275,34 @@ torch::Tensor sparse_matrix(const Cells& cells, const std::string& group,
   const auto starts = cells.whole_numbers(group + "/indptr");
   const int64_t n = indices.size(0), lines = shape[by_rows ? 0 : 1],
                 length = shape[by_rows ? 1 : 0];
-  const auto counts = starts.size(0) == lines + 1 ? starts.diff() : torch::Tensor();
-  if (!data.defined() || data.dim() != 1 || data.size(0) != n || !counts.defined() ||
-      starts[0].item<int64_t>() != 0 || starts[-1].item<int64_t>() != n ||
-      (lines > 0 && counts.min().item<int64_t>() < 0) ||
+  const auto line = lines_of_entries(starts, lines, n);
+  if (!data.defined() || data.dim() != 1 || data.size(0) != n || !line || line->size(0) != n ||
       (n > 0 && (indices.min().item<int64_t>() < 0 || indices.max().item<int64_t>() >= length))) {
     cells.broken(group + ", whose parts do not fit together");
   }
-  const auto line = torch::repeat_interleave(torch::arange(lines), counts);  // [n]
   cells.require_memory_for(shape, group);
   auto dense = torch::zeros(shape, data.options());
-  const auto& rows = by_rows ? line : indices;
-  const auto& columns = by_rows ? indices : line;
+  const auto& rows = by_rows ? *line : indices;
+  const auto& columns = by_rows ? indices : *line;
   dense.view(-1).index_add_(0, rows * shape[1] + columns, data);
   return dense;
+}
+
+/// A column of pandas' nullable types: values, and a mask of those that are missing.
+Array nullable(const Cells& cells, const std::string& name) {
+  Array array = cells.values(name + "/values");
+  const auto missing = cells.whole_numbers(name + "/mask").to(torch::kBool);  // [n]
+  const int64_t n =
+      array.values.defined() ? array.values.numel() : static_cast<int64_t>(array.words.size());
+  if (missing.size(0) != n) cells.broken(name);
+  if (array.values.defined()) {
+    array.values = array.values.to(torch::kFloat64).view(-1).masked_fill(missing, std::nan(""));
+    return array;
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    if (missing[i].item<bool>()) array.words[static_cast<size_t>(i)].clear();
+  }
+  return array;
 }
 
 }  // namespace
@@ -330,6 +345,9 @@ Array read_h5ad_matrix(const std::string& path, const std::string& matrix) {
   if (!array.values.defined() || array.values.dim() != 2) {
     throw DataError(path + " has no matrix " + matrix + "; give " + one_of(h5ad_matrices(path)));
   }
+  if (array.values.numel() == 0) {
+    throw DataError(path + ": " + matrix + " has no cells or no genes; give one that has");
+  }
   array.rows = cells.index_of("obs");
   if (static_cast<int64_t>(array.rows.size()) != array.values.size(0)) {
     cells.broken(matrix + " and obs are of different numbers of cells");
@@ -344,6 +362,7 @@ Array read_h5ad_column(const std::string& path, const std::string& column) {
   const Cells cells = open_cells(path);
   const std::string name = "obs/" + column;
   std::string codes = name, categories = "obs/__categories/" + column;
+  if (cells.has(name + "/mask")) return nullable(cells, name);
   if (cells.kind_of(name) == H5O_TYPE_GROUP) {
     codes = name + "/codes";
     categories = name + "/categories";
@@ -358,9 +377,7 @@ Array read_h5ad_column(const std::string& path, const std::string& column) {
   if (kinds.values.defined()) {
     const auto numbers = kinds.values.to(torch::kFloat64).contiguous();
     for (int64_t i = 0; i < numbers.numel(); ++i) {
-      std::ostringstream text;
-      text << numbers.data_ptr<double>()[i];
-      words.push_back(text.str());
+      words.push_back(exact_text(numbers.data_ptr<double>()[i]));
     }
   }
   const auto of = cells.whole_numbers(codes);

@@ -84,6 +84,31 @@ TEST(H5ad, ReadsWhatIsKnownOfEachCell) {
                           {"no column 'typ'", "did you mean type?"});
 }
 
+TEST(H5ad, ReadsPandasNullableColumnsAndCategoriesThatAreNumbers) {
+  const TestFolder folder;
+  const std::string path = folder.path("cells.h5ad");
+  {
+    Hdf5Writer file(path);
+    file.group("obs");
+    file.words("obs/_index", {"a", "b", "c"});
+    for (const char* name : {"age", "name", "id"}) file.group(std::string("obs/") + name);
+    file.numbers("obs/age/values", torch::tensor({41, 1, 7}, torch::kInt32));
+    file.numbers("obs/age/mask", torch::tensor({0, 1, 0}, torch::kInt8));
+    file.words("obs/name/values", {"x", "y", "z"});
+    file.numbers("obs/name/mask", torch::tensor({1, 0, 0}, torch::kInt8));
+    file.numbers("obs/id/codes", torch::tensor({0, 1, 0}, torch::kInt8));
+    file.numbers("obs/id/categories", torch::tensor({1234567, 1234568}, torch::kInt32));
+    file.group("var");
+    file.words("var/_index", {"g"});
+    file.numbers("X", torch::ones({3, 1}));
+  }
+  const auto age = read_h5ad_column(path, "age").values;
+  EXPECT_TRUE(age.nan_to_num(-1).equal(torch::tensor({41.0, -1.0, 7.0}, torch::kFloat64))) << age;
+  EXPECT_EQ(read_h5ad_column(path, "name").words, (std::vector<std::string>{"", "y", "z"}));
+  EXPECT_EQ(read_h5ad_column(path, "id").words,
+            (std::vector<std::string>{"1234567", "1234568", "1234567"}));
+}
+
 TEST(H5ad, RefusesWhatIsBrokenOrNoAnnData) {
   const TestFolder folder;
   const std::string path = folder.path("cells.h5ad");

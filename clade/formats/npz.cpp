@@ -21,9 +21,7 @@ std::vector<ZipEntry> arrays_of(const ZipReader& zip, const std::string& where) 
   std::vector<std::string> names;
   for (ZipEntry& entry : zip.entries()) {
     names.push_back(entry.name);
-    const bool array = entry.name.size() > kArrayEnd.size() &&
-                       entry.name.substr(entry.name.size() - kArrayEnd.size()) == kArrayEnd;
-    if (!array) continue;
+    if (entry.name.size() == kArrayEnd.size() || !entry.name.ends_with(kArrayEnd)) continue;
     entry.name.resize(entry.name.size() - kArrayEnd.size());
     arrays.push_back(std::move(entry));
   }

@@ -10,6 +10,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
+#include "clade/formats/bytes.h"
 #include "clade/formats/md5.h"
 
 namespace clade {
@@ -58,14 +59,6 @@ std::string take_checksum(json& header) {
   metadata->erase(kChecksumKey);
   if (metadata->empty()) header.erase(metadata);
   return checksum;
-}
-
-uint64_t load_length(std::string_view bytes) {
-  uint64_t length = 0;
-  for (int byte = 0; byte < 8; ++byte) {
-    length |= static_cast<uint64_t>(static_cast<unsigned char>(bytes[byte])) << (8 * byte);
-  }
-  return length;
 }
 
 json parse_header(std::string_view text, const std::filesystem::path& path) {
@@ -130,8 +123,9 @@ std::string read_safetensors_metadata(const std::filesystem::path& path) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   if (error || !in.read(length.data(), 8)) throw refusal(path, "shorter than its header length");
-  if (load_length(length) > size - 8) throw refusal(path, "header cut short");
-  std::string text(load_length(length), '\0');
+  const auto bytes = load_number<uint64_t>(length.data(), /*big_endian=*/false);
+  if (bytes > size - 8) throw refusal(path, "header cut short");
+  std::string text(bytes, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   const json header = parse_header(text, path);
   return take_json(path, "train anew, or copy it again", [&] {
@@ -143,7 +137,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   const std::string content = read_file(path);
   const auto refuse = [&](const std::string& why) { return refusal(path, why); };
   if (content.size() < 8) throw refuse("shorter than its header length");
-  const uint64_t length = load_length(content);
+  const auto length = load_number<uint64_t>(content.data(), /*big_endian=*/false);
   if (length > content.size() - 8) throw refuse("header cut short");
   const std::string_view data = std::string_view(content).substr(8 + length);
 

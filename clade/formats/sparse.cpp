@@ -101,7 +101,7 @@ class SparseReader {
       fail("its format " + format + " is not csr, csc, coo, bsr or dia");
     }
     const auto inner = indices("indices");
-    const auto outer = expanded(indices("indptr"), format == "csr" ? height_ : width_);
+    const auto outer = expanded(format == "csr" ? height_ : width_);
     Entries entries{outer, inner.slice(0, 0, outer.size(0)),
                     numbers("data").slice(0, 0, outer.size(0))};
     check_length(entries.columns, 1, outer.size(0));
@@ -110,27 +110,22 @@ class SparseReader {
     return entries;
   }
 
-  /// The row of each entry, [n]: entries of row i lie from pointers[i] to pointers[i + 1].
-  torch::Tensor expanded(const torch::Tensor& pointers, int64_t rows) const {
-    check_length(pointers, 1, rows + 1);
-    const auto lengths = pointers.diff();
-    if (pointers[0].item<int64_t>() != 0 || lengths.lt(0).any().item<bool>()) {
-      fail("indptr does not rise from 0");
-    }
-    // Repeated as often as it says: no more than there are.
-    if (pointers[rows].item<int64_t>() > indices("indices").size(0)) {
-      fail("indptr points past its entries");
-    }
-    return torch::arange(rows, torch::kInt64).repeat_interleave(lengths);
+  /// The line of each entry, [n].
+  torch::Tensor expanded(int64_t lines) const {
+    const auto pointers = indices("indptr");
+    check_length(pointers, 1, lines + 1);
+    const auto expanded = lines_of_entries(pointers, lines, indices("indices").size(0));
+    if (!expanded) fail("indptr does not rise from 0 to the number of its entries");
+    return *expanded;
   }
 
   /// Rows and columns of blocks, data: [n, R, C].
   Entries blocks() const {
     const auto data = numbers("data");
-    if (data.dim() != 3) fail("its data are no blocks");
+    if (data.dim() != 3 || data.size(1) == 0 || data.size(2) == 0) fail("its data are no blocks");
     const int64_t high = data.size(1), wide = data.size(2);
     if (height_ % high != 0) fail("its height is no multiple of its blocks'");
-    const auto outer = expanded(indices("indptr"), height_ / high);
+    const auto outer = expanded(height_ / high);
     const int64_t n = outer.size(0);
     const auto inner = indices("indices").slice(0, 0, n);
     check(inner, width_ / wide);
@@ -166,7 +161,7 @@ class SparseReader {
     const auto type = smallest_type(values);
     const auto size = static_cast<double>(height_) * static_cast<double>(width_) *
                       static_cast<double>(torch::elementSize(type) + sizeof(float));
-    require_memory(size < 0x1p62 ? static_cast<uint64_t>(size) : uint64_t{1} << 62,
+    require_memory(size,
                    where_ + ", a sparse matrix of " + std::to_string(height_) + "x" +
                        std::to_string(width_) + ", dense",
                    "keep fewer of its rows, or of its columns those that vary most");
@@ -181,6 +176,17 @@ class SparseReader {
 };
 
 }  // namespace
+
+std::optional<torch::Tensor> lines_of_entries(const torch::Tensor& pointers, int64_t lines,
+                                              int64_t entries) {
+  if (pointers.dim() != 1 || pointers.size(0) != lines + 1) return std::nullopt;
+  // Before differences, which of numbers as large as they may be would not be theirs.
+  const bool within = pointers.ge(0).logical_and(pointers.le(entries)).all().item<bool>();
+  if (!within || pointers[0].item<int64_t>() != 0) return std::nullopt;
+  const auto lengths = pointers.diff();
+  if (lengths.lt(0).any().item<bool>()) return std::nullopt;
+  return torch::arange(lines, torch::kInt64).repeat_interleave(lengths);
+}
 
 bool is_sparse_matrix(const std::vector<std::string>& names) {
   const auto has = [&](const char* name) {

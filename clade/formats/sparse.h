@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,12 @@ namespace clade {
 
 /// Whether the arrays of a .npz are those that scipy.sparse.save_npz writes.
 bool is_sparse_matrix(const std::vector<std::string>& names);
+
+/// The line of each entry, int64 [n], of a compressed matrix: those of line i lie from pointers[i]
+/// to pointers[i + 1]. pointers: int64 [lines + 1]. Nothing if they do not rise from 0 to at most
+/// `entries`.
+std::optional<torch::Tensor> lines_of_entries(const torch::Tensor& pointers, int64_t lines,
+                                              int64_t entries);
 
 /// The matrix [N, D] in such a .npz, of SciPy's formats csr, csc, coo, bsr and dia; entries that
 /// are there several times add up, as in SciPy. It stays sparse until all of it is known and is

@@ -26,9 +26,8 @@ void check_memory(const Model& model, const Splits& data, const TrainOptions& op
   }
   const double rows = static_cast<double>(options.samples) *
                       static_cast<double>(std::min(options.batch, data.train.size()));
-  constexpr double kMost = 0x1p62;
   const double bytes = rows * static_cast<double>(width) * sizeof(float);
-  require_memory(static_cast<uint64_t>(std::min(bytes, kMost)),
+  require_memory(bytes,
                  "a step of train.samples = " + std::to_string(options.samples) +
                      " at train.batch = " + std::to_string(options.batch),
                  "lower one of them");
@@ -115,6 +114,13 @@ void require_trainable(const TrainedModel& trained, const Splits& data,
     throw ConfigError("the levels of " + trained.name + " take " + std::to_string(whole) +
                       " epochs to come in, and train.epochs is " + std::to_string(options.epochs) +
                       "; raise it or lower model.fade_in");
+  }
+  if (options.restarts > 1 && options.restarts_end() < model.whole_after()) {
+    throw ConfigError("restarts are compared after " + std::to_string(options.restarts_end()) +
+                      " epochs (train.start_epochs and train.warmup), when levels of " +
+                      trained.name +
+                      " are still to come in; lower model.fade_in, or set "
+                      "train.restarts to 1");
   }
 }
 

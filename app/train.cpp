@@ -24,6 +24,7 @@
 #include "clade/core/words.h"
 #include "clade/data/label_budget.h"
 #include "clade/data/points.h"
+#include "clade/distributions/likelihood_kinds.h"
 #include "clade/evaluation/cluster_curve.h"
 #include "clade/formats/data_file.h"
 #include "clade/ops/precision.h"
@@ -34,7 +35,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Of a feature under a Gaussian, as a share of its own: what an experiment gets that does not say.
+// Of a feature under a density, as a share of its own: what an experiment gets that does not say.
 constexpr double kLeastDeviation = 0.05;
 
 struct TrainArguments {
@@ -305,7 +306,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
   } else {
     clade::check_likelihood(experiment.data, data, experiment.model->likelihood);
   }
-  if (!least_deviation_given && experiment.model->likelihood == "gaussian") {
+  if (!least_deviation_given && clade::is_density(experiment.model->likelihood)) {
     experiment.model->least_deviation = kLeastDeviation;
   }
   if (!from_file) prepared.chosen = clade::fit_to_data(file, data, experiment);

@@ -13,6 +13,7 @@
 #include "clade/data/named_sets.h"
 #include "clade/data/points.h"
 #include "clade/data/preprocessing.h"
+#include "clade/distributions/likelihood_kinds.h"
 #include "clade/formats/image_sides.h"
 #include "clade/formats/numbers.h"
 
@@ -444,7 +445,7 @@ void check_likelihood(const DataOptions& options, const Splits& splits,
 }
 
 void check_values(const Dataset& data, const std::string& likelihood, const std::string& advice) {
-  if (likelihood == "gaussian" || likelihood == "laplace" || is_of_counts(likelihood)) return;
+  if (!is_bounded(likelihood)) return;
   Points points;
   points.name = data.name;
   points.shape = data.shape;

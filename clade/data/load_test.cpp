@@ -273,10 +273,23 @@ TEST(LoadSplits, AFeatureThatNeverVariesIsNotLookedAt) {
     const Dataset alike = load_points(folder.write("b.csv", "a,same,c\n1,0.1,2\n"), "", how, {3});
     EXPECT_EQ(alike.note.find("constant"), std::string::npos) << alike.note;
   }
-  // Bits have no density that a constant could decide.
   options.values = "auto";
+  EXPECT_TRUE(load_splits(options, seed, "laplace").preprocessing.constant.defined());
+  // Bits have no density that a constant could decide.
   options.path = folder.write("bits.csv", "1,0\n0,0\n1,0\n");
   EXPECT_FALSE(load_splits(options, 1).preprocessing.constant.defined());
+}
+
+TEST(LoadSplits, NumbersOfRowsThatAreTooLongForDoublesStayWhatTheyAre) {
+  const TestFolder folder;
+  std::string text = "id,a,b\n";
+  for (int i = 0; i < 40; ++i) {
+    text += "12345678901234567" + std::to_string(10 + i) + "," + std::to_string(i % 7) + "," +
+            std::to_string(i % 5) + "\n";
+  }
+  const Splits splits = load_splits(file_options(folder.write("a.csv", text)), 1);
+  EXPECT_EQ(splits.train.features(), 2) << splits.said;
+  EXPECT_NE(splits.said.find("left out column 'id'"), std::string::npos) << splits.said;
 }
 
 TEST(CheckLikelihood, RefusesADensityOfBits) {

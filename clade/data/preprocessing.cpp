@@ -12,6 +12,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
+#include "clade/distributions/likelihood_kinds.h"
 #include "clade/formats/numbers.h"
 
 namespace clade {
@@ -158,7 +159,7 @@ torch::Tensor whole_features(const torch::Tensor& x, const torch::Tensor& fill) 
 bool have_density(const Points& points, const std::string& kind, const Preprocessing& how,
                   const std::string& likelihood) {
   if (how.binarise || how.counts || kind == "binary") return false;
-  if (!likelihood.empty()) return likelihood == "gaussian";
+  if (!likelihood.empty()) return is_density(likelihood);
   return kind == "standardised" || !(is_colour(points.shape) || all_bits(points.values));
 }
 
@@ -216,12 +217,6 @@ void standardise(const Moments& moments, Preprocessing& preprocessing) {
 bool as_bits(const std::string& binarise, bool colour, const std::string& likelihood) {
   if (binarise != "auto") return binarise == "dynamic";
   return !colour || likelihood == "bernoulli";
-}
-
-std::string number_text(double number) {
-  std::ostringstream text;
-  text << number;
-  return text.str();
 }
 
 /// The likelihood that the values are for: the model's, or the usual one if that is not chosen yet.
@@ -345,10 +340,6 @@ void check_levels(const Preprocessing& how, const Points& points) {
                          : "rescale the values to that"));
   }
   if (agreed || moved) check_range(points.values, levels->black, levels->white, points, kRescale);
-}
-
-bool is_of_counts(const std::string& likelihood) {
-  return likelihood == "negative_binomial" || likelihood == "poisson";
 }
 
 bool may_be_counts_of_many(const std::vector<int64_t>& shape) {

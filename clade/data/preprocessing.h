@@ -24,9 +24,6 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                                          const std::string& likelihood,
                                          const torch::Tensor& fill = {});
 
-/// Whether the likelihood of this name is of counts.
-bool is_of_counts(const std::string& likelihood);
-
 /// Whether points of this shape, which are rows of 200 columns or more, may be counts of many
 /// things, few of each.
 bool may_be_counts_of_many(const std::vector<int64_t>& shape);

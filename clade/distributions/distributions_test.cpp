@@ -10,7 +10,7 @@
 #include "clade/distributions/discretised_logistic.h"
 #include "clade/distributions/gaussian.h"
 #include "clade/distributions/laplace.h"
-#include "clade/distributions/partial_gaussian.h"
+#include "clade/distributions/partial_density.h"
 
 namespace clade {
 namespace {
@@ -59,12 +59,12 @@ TEST(Laplace, DensityIntegratesToOneWithTheRightMoments) {
   EXPECT_NEAR(value((draws > 0.7).to(kDouble).mean()), 0.5, 0.005);
 }
 
-TEST(PartialGaussian, IsOfTheFeaturesThatVary) {
+TEST(PartialDensity, IsOfTheFeaturesThatVary) {
   const auto mean = torch::tensor({{0.5, -1.0}, {2.0, 0.0}}, torch::kFloat64);  // [2, 2]
   const DiagonalGaussian of_two(mean, torch::zeros({2}, torch::kFloat64));
   const double nan = std::nan("");
-  const PartialGaussian p(of_two, torch::tensor({0, 2}),
-                          torch::tensor({nan, 7.0, nan}, torch::kFloat64));
+  const PartialDensity p(std::make_unique<DiagonalGaussian>(of_two), torch::tensor({0, 2}),
+                         torch::tensor({nan, 7.0, nan}, torch::kFloat64));
   const auto x = torch::tensor({{0.0, 7.0, 1.0}, {0.0, 1e6, 1.0}}, torch::kFloat64);
   const auto of_them = x.index_select(1, torch::tensor({0, 2}));
   EXPECT_TRUE(p.log_prob(x).equal(of_two.log_prob(of_them)));

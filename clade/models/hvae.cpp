@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "clade/core/error.h"
+#include "clade/distributions/likelihood_kinds.h"
 #include "clade/models/joined.h"
 
 namespace clade {

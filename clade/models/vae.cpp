@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include "clade/distributions/likelihood_kinds.h"
+
 namespace clade {
 
 std::vector<Option> VaeOptions::options() {

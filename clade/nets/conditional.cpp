@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "clade/core/error.h"
 #include "clade/distributions/bernoulli.h"
 #include "clade/distributions/counts.h"
 #include "clade/distributions/discretised_logistic.h"
 #include "clade/distributions/laplace.h"
-#include "clade/distributions/partial_gaussian.h"
+#include "clade/distributions/likelihood_kinds.h"
+#include "clade/distributions/partial_density.h"
 #include "clade/nets/least_deviation.h"
 #include "clade/ops/linear.h"
 
@@ -45,13 +47,28 @@ constexpr double kMaxLogRate = 13;
 constexpr double kMinLogAlpha = -7;
 constexpr double kMaxLogAlpha = 7;
 
-bool is_of_counts(const std::string& kind) {
-  return !is_bounded(kind) && !is_density(kind);
-}
-
 const std::vector<std::string>& scales() {
   static const std::vector<std::string> names = {"learned", "network", "fixed"};
   return names;
+}
+
+/// log σ² of a density is this times its spread, but for a constant: the spread of a Gaussian is
+/// log σ², that of a Laplace distribution log b, and its variance 2 b².
+double power_of_spread(const std::string& kind) {
+  return kind == "laplace" ? 2 : 1;
+}
+
+/// The spread of a density that has these deviations, [D].
+torch::Tensor spread_of(const torch::Tensor& deviations, const std::string& kind) {
+  const auto log_variance = deviations.log() * 2;
+  return kind == "laplace" ? (log_variance - std::numbers::ln2) / 2 : log_variance;
+}
+
+/// mean: [..., D], spread: [D] or [..., D].
+std::unique_ptr<Distribution> density_of(const std::string& kind, const torch::Tensor& mean,
+                                         const torch::Tensor& spread) {
+  if (kind == "laplace") return std::make_unique<Laplace>(mean, spread);
+  return std::make_unique<DiagonalGaussian>(mean, spread);
 }
 
 /// Where a learned spread begins: log-variance of a Gaussian, log-scale of the other kinds.
@@ -133,20 +150,6 @@ Categorical CategoricalConditionalImpl::given(const std::vector<torch::Tensor>& 
   return Categorical(logits_(head_inputs(trunk_, parents)));
 }
 
-const std::vector<std::string>& likelihoods() {
-  static const std::vector<std::string> names = {
-      "bernoulli", "gaussian", "laplace", "discretised_logistic", "poisson", "negative_binomial"};
-  return names;
-}
-
-bool is_bounded(const std::string& kind) {
-  return kind == "bernoulli" || kind == "discretised_logistic";
-}
-
-bool is_density(const std::string& kind) {
-  return kind == "gaussian" || kind == "laplace";
-}
-
 std::vector<Option> LikelihoodOptions::likelihood_options() {
   return {
       {"likelihood", &likelihood, any_of(likelihoods()),
@@ -198,12 +201,7 @@ torch::Tensor LikelihoodImpl::spread(const std::vector<torch::Tensor>& inputs) {
 
 std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Tensor>& parents) {
   const auto inputs = head_inputs(trunk_, parents);
-  if (kind_ == "gaussian") return gaussian(output_(inputs), log_variance(spread(inputs)));
-  if (kind_ == "laplace") {
-    return std::make_unique<Laplace>(
-        output_(inputs),
-        spread(inputs).clamp(kFreeLogVariances.low / 2, kFreeLogVariances.high / 2));
-  }
+  if (is_density(kind_)) return density(output_(inputs), limited(spread(inputs)));
   if (kind_ == "discretised_logistic") {
     return std::make_unique<DiscretisedLogistic>(output_(inputs).sigmoid(),
                                                  spread(inputs).clamp(kMinLogScale, kMaxLogScale));
@@ -221,26 +219,30 @@ std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Ten
 
 // The variance and the least one add up, as those of independent noise do: unlike a clamp this
 // leaves a gradient that leads away from the least one again.
-torch::Tensor LikelihoodImpl::log_variance(const torch::Tensor& spread) const {
-  const auto own = spread.clamp(kFreeLogVariances.low, kFreeLogVariances.high);
-  return least_log_variance_.defined() ? torch::logaddexp(own, least_log_variance_) : own;
+torch::Tensor LikelihoodImpl::limited(const torch::Tensor& spread) const {
+  const double power = power_of_spread(kind_);
+  const auto own = spread.clamp(kFreeLogVariances.low / power, kFreeLogVariances.high / power);
+  if (!least_spread_.defined()) return own;
+  return torch::logaddexp(own * power, least_spread_ * power) / power;
 }
 
-std::unique_ptr<Distribution> LikelihoodImpl::gaussian(const torch::Tensor& mean,
-                                                       const torch::Tensor& log_variance) const {
-  if (!varying_.defined()) return std::make_unique<DiagonalGaussian>(mean, log_variance);
-  return std::make_unique<PartialGaussian>(
-      DiagonalGaussian(mean.index_select(-1, varying_), log_variance.index_select(-1, varying_)),
-      varying_, constant_);
+std::unique_ptr<Distribution> LikelihoodImpl::density(const torch::Tensor& mean,
+                                                      const torch::Tensor& spread) const {
+  if (varying_.defined()) {
+    return std::make_unique<PartialDensity>(
+        density_of(kind_, mean.index_select(-1, varying_), spread.index_select(-1, varying_)),
+        varying_, constant_);
+  }
+  return density_of(kind_, mean, spread);
 }
 
 void LikelihoodImpl::limit(const torch::Tensor& constant, double least_deviation) {
-  if (kind_ != "gaussian") return;
+  if (!is_density(kind_)) return;
   const bool fixed = spread_.defined() && !spread_.requires_grad();
   if (least_deviation > 0 && !fixed) {
     least_deviation_ = least_deviation;
-    least_log_variance_ = register_buffer("least_log_variance",
-                                          torch::full({features_}, 2 * std::log(least_deviation)));
+    least_spread_ = register_buffer(kind_ == "gaussian" ? "least_log_variance" : "least_log_scale",
+                                    spread_of(torch::full({features_}, least_deviation), kind_));
   }
   if (!constant.defined()) return;
   constant_ = register_buffer("constant", constant.to(torch::kFloat32));
@@ -255,14 +257,15 @@ void LikelihoodImpl::start_from(const torch::Tensor& x) {
     output_->named_parameters()["bias"].copy_((sum / x.size(0)).log());
     return;
   }
-  if (!least_log_variance_.defined()) return;
-  least_log_variance_.copy_(least_deviations(x, least_deviation_).log().mul(2));
+  if (!least_spread_.defined()) return;
+  least_spread_.copy_(spread_of(least_deviations(x, least_deviation_), kind_));
 }
 
 std::optional<int64_t> LikelihoodImpl::features_at_least_deviation() const {
-  if (!least_log_variance_.defined() || !spread_.defined()) return std::nullopt;
+  if (!least_spread_.defined() || !spread_.defined()) return std::nullopt;
   torch::NoGradGuard no_grad;
-  const auto at_least = log_variance(spread_) < least_log_variance_ + 2 * std::log(1.1);  // [D]
+  const double tenth_above = 2 * std::log(1.1) / power_of_spread(kind_);
+  const auto at_least = limited(spread_) < least_spread_ + tenth_above;  // [D]
   return (varying_.defined() ? at_least.index_select(0, varying_) : at_least).sum().item<int64_t>();
 }
 

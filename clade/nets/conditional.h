@@ -89,16 +89,6 @@ class CategoricalConditionalImpl : public torch::nn::Module {
 };
 using CategoricalConditional = Net<CategoricalConditionalImpl>;
 
-/// The words Likelihood understands.
-const std::vector<std::string>& likelihoods();
-
-/// Whether x lies in [0, 1] under the likelihood called `kind`.
-bool is_bounded(const std::string& kind);
-
-/// Whether log p(x) is the logarithm of a density under it, which has a unit, and of no
-/// probability.
-bool is_density(const std::string& kind);
-
 /// Which p(x | parents), but for its layers.
 struct LikelihoodOptions {
   // It may be written as its word.
@@ -130,9 +120,9 @@ class LikelihoodImpl : public torch::nn::Module {
 
   std::unique_ptr<Distribution> given(const std::vector<torch::Tensor>& parents);
 
-  /// Once, before anything is loaded or trained. Under a Gaussian, features that have a number in
-  /// `constant`, [D], and not NaN, are that and have no part in the density; undefined for none.
-  /// The others, unless their deviation is fixed, have a least one, least_deviations() of the share
+  /// Once, before anything is loaded or trained. Under a density, features that have a number in
+  /// `constant`, [D], and not NaN, are that and have no part in it; undefined for none. The others,
+  /// unless their spread is fixed, have a least deviation, least_deviations() of the share
   /// `least_deviation`; 0 for none.
   void limit(const torch::Tensor& constant, double least_deviation);
 
@@ -145,10 +135,10 @@ class LikelihoodImpl : public torch::nn::Module {
   std::optional<int64_t> features_at_least_deviation() const;
 
  private:
-  torch::Tensor spread(const std::vector<torch::Tensor>& inputs);    // [D] or [..., D]
-  torch::Tensor log_variance(const torch::Tensor& spread) const;     // of the same sizes
-  std::unique_ptr<Distribution> gaussian(const torch::Tensor& mean,  // [..., D]
-                                         const torch::Tensor& log_variance) const;
+  torch::Tensor spread(const std::vector<torch::Tensor>& inputs);   // [D] or [..., D]
+  torch::Tensor limited(const torch::Tensor& spread) const;         // of the same sizes
+  std::unique_ptr<Distribution> density(const torch::Tensor& mean,  // [..., D]
+                                        const torch::Tensor& spread) const;
 
   std::string kind_;
   int64_t features_;  // D
@@ -158,11 +148,11 @@ class LikelihoodImpl : public torch::nn::Module {
   torch::Tensor spread_;       // [D], learned or fixed
   Join spread_of_x_{nullptr};  // from the network
 
-  // Of the Gaussian, where it is limited.
+  // Of a density, if it is limited.
   double least_deviation_ = 0;
-  torch::Tensor least_log_variance_;  // [D]
-  torch::Tensor constant_;            // [D]
-  torch::Tensor varying_;             // [D'] int64, the features that are not constant
+  torch::Tensor least_spread_;  // [D]
+  torch::Tensor constant_;      // [D]
+  torch::Tensor varying_;       // [D'] int64, the features that are not constant
 };
 using Likelihood = Net<LikelihoodImpl>;
 

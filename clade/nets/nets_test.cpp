@@ -225,6 +225,30 @@ TEST(Likelihood, AFeatureThatCanBeCopiedKeepsItsLeastDeviation) {
   EXPECT_TRUE(p->named_parameters()["log_variance"].grad().gt(0).all().item<bool>());
 }
 
+TEST(Likelihood, ALaplaceIsLimitedAsAGaussianIs) {
+  auto generator = make_generator(8);
+  Likelihood p("laplace", Parents{{"z", 1}}, TrunkOptions{.layers = {}}, Parent{"x", 3}, generator);
+  const auto z = torch::zeros({1, 1});
+  p->limit(torch::tensor({7.0F, std::nanf(""), std::nanf("")}), 0.05);
+  const auto coin = torch::arange(1000).remainder(2).to(torch::kFloat32) * 2 - 1;
+  const auto fine = torch::linspace(-1.7, 1.7, 1000);
+  p->start_from(torch::stack({torch::full({1000}, 7.0F), coin, fine}, 1));
+  EXPECT_EQ(*p->features_at_least_deviation(), 0);
+  EXPECT_EQ(p(z)->mean()[0][0].item<double>(), 7);
+  {
+    torch::NoGradGuard no_grad;
+    p->named_parameters()["log_scale"].fill_(-6);
+  }
+  // Of deviation σ the scale is σ / √2, and variances, 2 b², add up.
+  const auto log_density = [](double least) {
+    return -std::log(2 * std::sqrt(std::exp(-12) + least * least / 2));
+  };
+  const double expected =
+      log_density(2 / std::sqrt(12.0)) + log_density(0.05 * fine.std(false).item<double>());
+  EXPECT_NEAR(p(z)->log_prob(p(z)->mean()).item<double>(), expected, 1e-4);
+  EXPECT_EQ(*p->features_at_least_deviation(), 2);
+}
+
 TEST(Likelihood, AConstantHasNoPartInIt) {
   auto generator = make_generator(9);
   Likelihood p("gaussian", Parents{{"z", 1}}, TrunkOptions{.layers = {}}, Parent{"x", 3},

@@ -9,6 +9,7 @@
 #include "clade/core/json_file.h"
 #include "clade/core/memory.h"
 #include "clade/core/run_files.h"
+#include "clade/distributions/likelihood_kinds.h"
 #include "clade/training/provenance.h"
 
 namespace clade {

@@ -54,6 +54,7 @@ class Vlac : public Model {
   void begin_epoch(int64_t epoch) override;
   int64_t whole_after() const override;
   bool has_independent_levels() const override { return true; }
+  bool shares_parameters() const override { return closed_form; }
 
  protected:
   void infer(Trace& q, const torch::Tensor& x) override;

@@ -60,6 +60,7 @@ json numbers_of(const TrainingState& state) {
                   {"stage", state.stage},
                   {"position", state.standing.position},
                   {"steps", state.steps},
+                  {"learns_labels", state.learns_labels},
                   {"best_bound", state.best_bound},
                   {"best_epoch", state.standing.best_epoch},
                   {"validation_drawn", state.validation_drawn},
@@ -96,6 +97,7 @@ TrainingState state_of_numbers(const json& numbers) {
   state.seconds = numbers.at("seconds");
   state.terms = terms_of(numbers);
   if (numbers.contains("labelled")) state.labelled_terms = terms_of(numbers.at("labelled"));
+  state.learns_labels = numbers.value("learns_labels", !state.labelled_terms.empty());
   return state;
 }
 

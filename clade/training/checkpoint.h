@@ -42,6 +42,8 @@ struct TrainingState {
   torch::Tensor first_moment, second_moment;  // [P] of Adam
   torch::Tensor generator;                    ///< What the next draw follows from.
 
+  bool learns_labels = false;  ///< Whether labelled points have a part in the steps.
+
   // Within an epoch.
   torch::Tensor order;                      // [N] int64, in which the training points are presented
   torch::Tensor totals;                     // [terms + 1] (see StepWatch)

@@ -103,6 +103,7 @@ torch::Tensor ClusterFinder::codes(const std::string& latent, Generator& generat
 /// codes say little, since a KL at work makes one Gaussian of them, and those between pictures are
 /// of what is seen.
 torch::Tensor ClusterFinder::pictures(const std::string& latent, Generator& generator) {
+  const EvaluationMode evaluation(model_);
   std::vector<Given> others(kOthers);
   for (Given& one : others) {
     one = model_.others_at_one_draw({{latent, torch::tensor(int64_t{0})}}, generator);

@@ -14,6 +14,7 @@
 #include "clade/formats/safetensors.h"
 #include "clade/models/small_models_for_tests.h"
 #include "clade/training/folder_for_tests.h"
+#include "clade/training/found_clusters.h"
 #include "clade/training/run_folder.h"
 
 namespace clade {
@@ -560,6 +561,52 @@ TEST_F(StartOfTraining, OfAModelThatLearnsLabelsIsUsedIfTheyAgree) {
     for (const auto& [name, tensor] : state_of(*plain.model)) {
       EXPECT_TRUE(torch::equal(tensor, state_of(*whole.model).at(name))) << name;
     }
+  }
+}
+
+/// Stops training as soon as it looks for clusters.
+struct StopWhileSought : TrainingObserver {
+  bool during_start(const std::string&, int64_t, int64_t) override { return false; }
+};
+
+TEST_F(StartOfTraining, IsGoneOnWithAfterItWasStoppedTwiceWhileClustersWereSought) {
+  Splits data = shuffled_kinds();
+  data.labelled = first_labelled(data, 12);
+  const TrainOptions options = from_autoencoder("autoencoder+neighbours");
+  auto whole = started("m2", data);
+  Trainer(whole, data, options, 7).run();
+
+  RunFolder run(folder("run"));
+  StopWhileSought stop;
+  auto first = started("m2", data), second = started("m2", data), last = started("m2", data);
+  EXPECT_TRUE(Trainer(first, data, options, 7).run({&run, &stop}).interrupted);
+  Trainer again(second, data, options, 7);
+  run.resume(again);
+  EXPECT_TRUE(again.run({&run, &stop}).interrupted);
+  Trainer once_more(last, data, options, 7);
+  run.resume(once_more);
+  once_more.run({&run});
+  expect_same(whole, last);
+}
+
+TEST(FoundClusters, LeaveTheModelAsItIs) {
+  auto generator = make_generator(3);
+  Splits data;
+  data.train.x = torch::empty({60, 64}).uniform_(0, 1, generator);
+  data.train.shape = {8, 8};
+  data.preprocessing = {torch::zeros({64}), torch::ones({64})};
+  const auto settings = small_options("vlac", 2);
+  from_json({{"layers", {"3c2s2p0", "4c2s2p0"}}, {"batch_norm", true}, {"clusters", {2, 3}}},
+            *settings);
+  TrainedModel trained = make_model("vlac", settings, data, /*seed=*/5, torch::kCPU);
+  TrainOptions options = from_autoencoder("autoencoder+neighbours");
+  options.batch = 20;
+  trained.model->train();
+  std::map<std::string, torch::Tensor> before;
+  for (const auto& [name, tensor] : state_of(*trained.model)) before[name] = tensor.clone();
+  ASSERT_EQ(found_clusters(*trained.model, data, options, /*seed=*/5).size(), 2u);
+  for (const auto& [name, tensor] : state_of(*trained.model)) {
+    EXPECT_TRUE(tensor.equal(before.at(name))) << name;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "clade/nets/batch_norm.h"
 
@@ -143,7 +144,7 @@ void TrainingStep::guide(const Responsibilities& responsibilities, Guidance guid
 
 bool TrainingStep::is_told() const {
   const auto& latents = model_.discrete();
-  return guidance_ == Guidance::told &&
+  return guidance_ == Guidance::told && is_guided() &&
          std::all_of(latents.begin(), latents.end(), [&](const Discrete& latent) {
            return responsibilities_.count(latent.name) > 0;
          });
@@ -164,6 +165,9 @@ void TrainingStep::step_on(const torch::Tensor& rows) {
   const PrecisionScope scope(precision_);
   const auto x = present(data_.train.x.index_select(0, rows), data_.preprocessing.binarise,
                          generator_);  // [B, D]
+  // One point alone has no statistics.
+  std::optional<StatisticsScope> alone;
+  if (rows.size(0) == 1) alone.emplace(Statistics::running);
   const Bound bound = terms_of(x, rows);
   const Bound labelled = learns_labels() ? labelled_terms() : Bound{};
   parameters_.forget_gradient();
@@ -199,7 +203,7 @@ Bound TrainingStep::labelled_terms() {
     y = y.index_select(0, rows);
   }
   // The running statistics of batch norms are those of all points.
-  const StatisticsScope scope(Statistics::kept);
+  const StatisticsScope scope(x.size(0) == 1 ? Statistics::running : Statistics::kept);
   return model_.labelled_bound(present(x, data_.preprocessing.binarise, generator_), y, generator_);
 }
 

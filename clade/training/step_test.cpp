@@ -241,6 +241,29 @@ double variance_of(const torch::Tensor& gradients) {
   return gradients.var(0).sum().item<double>();
 }
 
+TEST(Step, OfOnePointAloneLeavesTheStatisticsOfBatchNorms) {
+  const Splits data = grey_levels();
+  TrainedModel trained = fresh("cagem", data);
+  TrainOptions options = one_batch(1);
+  options.batch = 23;
+  auto generator = make_generator(kSeed);
+  TrainingStep step(*trained.model, data, options, generator);
+  trained.model->train();
+  step.begin_epoch({});
+  step.take(torch::arange(23), /*learning_rate=*/0.01);
+  std::map<std::string, torch::Tensor> before;
+  for (const auto& buffer : trained.model->named_buffers()) {
+    before[buffer.key()] = buffer.value().clone();
+  }
+  step.take(torch::tensor({23}), /*learning_rate=*/0.01);
+  int64_t running = 0;
+  for (const auto& buffer : trained.model->named_buffers()) {
+    running += buffer.key().find("running") != std::string::npos;
+    EXPECT_TRUE(buffer.value().equal(before.at(buffer.key()))) << buffer.key();
+  }
+  EXPECT_GT(running, 0);
+}
+
 TEST_P(DoublyReparameterised, HasTheGradientOfIwaeInExpectation) {
   const auto& [name, beta] = GetParam();
   auto trained = of_single_draws(name, grey_levels());

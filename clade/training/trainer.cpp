@@ -113,9 +113,8 @@ void Trainer::check_state(const TrainingState& state, const std::string& source)
                 " training points, the data now has " + std::to_string(data_.train.size()));
   }
   require_same_data(state.provenance, data_, seed_);
-  const bool learned_labels = !state.labelled_terms.empty();
-  if (state.steps > 0 && learned_labels != step_.learns_labels()) {
-    throw Error(source + " was trained " + (learned_labels ? "with" : "without") +
+  if (state.steps > 0 && state.learns_labels != step_.learns_labels()) {
+    throw Error(source + " was trained " + (state.learns_labels ? "with" : "without") +
                 " labels to learn from, unlike now; give data.label_budget its value back or train "
                 "anew");
   }
@@ -170,6 +169,7 @@ TrainingState Trainer::state() {
   state.first_moment = step_.adam().first_moment;
   state.second_moment = step_.adam().second_moment;
   state.generator = generator_.get_state();
+  state.learns_labels = step_.learns_labels();
   state.order = order_;
   state.totals = step_.watch().totals();
   state.terms = step_.watch().terms();
@@ -236,6 +236,8 @@ void Trainer::end_restart(const EpochLog& log) {
   for (TrainingObserver* observer : observers_) {
     observer->choose_restart(standing_.restart + 1, highest, starts_);
   }
+  best_restart_.reset();
+  keep_state();  // for these clusters stand in the run folder now
 }
 
 void Trainer::begin_restart(int64_t restart) {
@@ -495,6 +497,7 @@ void Trainer::keep_if_best(const EpochLog& log) {
 
 void Trainer::keep_model() {
   trained_.provenance["epoch"] = standing_.best_epoch;
+  trained_.provenance.erase(best_is_relaxed() ? "bound" : "relaxed_bound");
   trained_.provenance[best_is_relaxed() ? "relaxed_bound" : "bound"] = best_bound_ - log_volume_;
   if (options_.restarts > 1) trained_.provenance["restarts"] = restart_bounds_;
   for (TrainingObserver* observer : observers_) observer->keep_model(trained_);

@@ -35,7 +35,9 @@ class Trainer {
   void resume(const TrainingState& state, const std::string& source);
 
   /// Of a training resumed among its restarts, the best of those compared.
-  void keep_best_restart(TrainingState state) { best_restart_ = std::move(state); }
+  void keep_best_restart(TrainingState state) {
+    if (!restarts_are_over()) best_restart_ = std::move(state);
+  }
 
   /// Whether there is nothing left to train.
   bool finished() const;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include "app/commands.h"
@@ -27,29 +28,35 @@ clade::PointTable table_of(const TrainedRun& run, const clade::Dataset& data,
   return table;
 }
 
+// The one asked for; if none is, the topmost.
+std::string chosen_latent(clade::Model& model, const std::string& asked) {
+  std::vector<std::string> names;  // from the top down
+  for (const clade::LatentInfo& latent : model.latents()) {
+    if (!latent.is_cluster) names.push_back(latent.name);
+  }
+  if (asked.empty()) return names.front();
+  if (std::find(names.begin(), names.end(), asked) != names.end()) return asked;
+  throw clade::ConfigError("the model has no continuous latent \"" + asked + "\"; it may be " +
+                           clade::one_of(names));
+}
+
 void embed(const EmbedArguments& arguments) {
   const auto format = std::filesystem::path(arguments.out).extension();
   if (format != ".npy" && format != ".csv") {
     throw clade::ConfigError("--out is " + arguments.out + "; its name must end in .npy or .csv");
   }
   const TrainedRun run = open_run(arguments.run, arguments.device);
+  const std::string latent = chosen_latent(*run.trained.model, arguments.latent);
   const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
   const clade::SameForEveryRow same;
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "embed"), run.device);
-  const auto layers = clade::posteriors(*run.trained.model, data.x, generator).layers;
-  std::vector<std::string> names;
-  for (const auto& layer : layers) {
-    names.push_back(layer.name);
-    if (layer.name != arguments.latent && !(arguments.latent.empty() && &layer == &layers.back()))
-      continue;
-    if (format == ".csv") return write_table(table_of(run, data, layer), arguments.out);
-    clade::write_npy(arguments.out, layer.means);
-    say(layer.name + ", " + std::to_string(layer.means.size(0)) + " x " +
-        std::to_string(layer.means.size(1)) + ": " + arguments.out);
-    return;
-  }
-  throw clade::ConfigError("the model has no continuous latent \"" + arguments.latent +
-                           "\"; it may be " + clade::one_of(names));
+  const auto layers = clade::layers_of(*run.trained.model, data.x, generator);
+  const auto layer = *std::find_if(layers.begin(), layers.end(),
+                                   [&](const auto& one) { return one.name == latent; });
+  if (format == ".csv") return write_table(table_of(run, data, layer), arguments.out);
+  clade::write_npy(arguments.out, layer.means);
+  say(layer.name + ", " + std::to_string(layer.means.size(0)) + " x " +
+      std::to_string(layer.means.size(1)) + ": " + arguments.out);
 }
 
 }  // namespace

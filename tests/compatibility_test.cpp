@@ -127,6 +127,18 @@ json parsed(const fs::path& file) {
   return kind == ".jsonl" ? records(content) : json::parse(content);
 }
 
+/// metrics.json without what follows from draws of z that 0.1.0 took anew for each row, or took for
+/// these figures alone.
+json without_own_draws(json metrics) {
+  for (auto& [split, figures] : metrics.items()) {
+    for (const char* key : {"clustering", "confidence", "cluster_entropy", "largest_cluster",
+                            "clusters_in_use", "layer_kl", "information"}) {
+      figures.erase(key);
+    }
+  }
+  return metrics;
+}
+
 /// Each model, on bits or on numbers, and what else changes the course of training, what is
 /// measured, or what a checkpoint holds.
 std::vector<std::string> runs() {
@@ -191,8 +203,12 @@ TEST_P(CompatibilityOf, ARunOf010MeasuresAndTrainsOnAsBefore) {
       EXPECT_EQ(parsed(now).at(0), parsed(entry.path()).at(0));
       continue;
     }
-    expect_close(parsed(now), parsed(entry.path()),
-                 file.begin()->string() == "before" ? kMeasured : kResumed, file.string());
+    json expected = parsed(entry.path());
+    if (file.filename() == "metrics.json" && kDraws.count(name) > 0) {
+      expected = without_own_draws(expected);
+    }
+    expect_close(parsed(now), expected, file.begin()->string() == "before" ? kMeasured : kResumed,
+                 file.string());
   }
   EXPECT_GE(files, 5) << "metrics, latents; log, metrics and model after more training";
 }

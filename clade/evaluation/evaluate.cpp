@@ -57,13 +57,12 @@ std::vector<double> numbers(const torch::Tensor& of_units) {  // [d] float64
   return {here.data_ptr<double>(), here.data_ptr<double>() + here.numel()};
 }
 
-// q_y: [N, K]; assigned: the same as `clade cluster` draws it, where it depends on draws.
-ClusterMetrics cluster_metrics(const torch::Tensor& q_y, const torch::Tensor& assigned,
-                               const Dataset& data) {
+// q_y: [N, K].
+ClusterMetrics cluster_metrics(const torch::Tensor& q_y, const Dataset& data) {
   ClusterMetrics metrics;
   metrics.clusters = q_y.size(1);
   metrics.confidence = std::get<0>(q_y.max(1)).mean().item<double>();
-  metrics.in_use = clusters_in_use(assigned);
+  metrics.in_use = clusters_in_use(q_y);
   metrics.use = cluster_use(q_y.mean(0));
   metrics.told_apart = clusters_told_apart(q_y);
   if (!data.labelled() || metrics.clusters == 1) return metrics;
@@ -154,20 +153,18 @@ LogLikelihood weighted_bound(Model& model, const Dataset& data, const EvaluateOp
 /// Of the layers, and of the clusters against the labels.
 void measure_posteriors(Model& model, const Dataset& data, uint64_t seed, Generator& generator,
                         Metrics& metrics) {
-  const Posteriors q = posteriors(model, data.x, generator);
-  for (const LayerSummary& layer : q.layers) {
+  for (const LayerSummary& layer : layers_of(model, data.x, generator)) {
     LayerMetrics& of = metrics.layers.emplace_back(LayerMetrics{
         layer.name, layer.divergence, numbers(layer.unit_divergence), layer.active_units});
     if (data.labelled()) of.neighbour_accuracy = neighbour_accuracy(layer.means, data.labels);
   }
   const auto assigned = assignment(model, data.x, seed);
   const size_t main = model.main_discrete();
-  metrics.clusters = cluster_metrics(q.clusters[main], assigned[main], data);
+  metrics.clusters = cluster_metrics(assigned[main], data);
   const auto several = model.clusterings();
   if (several.size() < 2) return;
   for (const size_t l : several) {
-    metrics.latents.emplace_back(model.discrete()[l].name,
-                                 cluster_metrics(q.clusters[l], assigned[l], data));
+    metrics.latents.emplace_back(model.discrete()[l].name, cluster_metrics(assigned[l], data));
   }
 }
 

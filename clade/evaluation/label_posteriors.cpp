@@ -40,7 +40,8 @@ std::vector<std::vector<int64_t>> strongest_of_label(const torch::Tensor& q, int
   std::vector<std::vector<int64_t>> strongest(static_cast<size_t>(q.size(0)));
   for (int64_t label = 0; label < q.size(0); ++label) {
     for (int64_t rank = 0; rank < share.size(1); ++rank) {
-      if (share[label][rank].item<double>() * static_cast<double>(K) <= 1) break;
+      // An even share is none of more, whatever its rounding.
+      if (share[label][rank].item<double>() * static_cast<double>(K) <= 1 + 1e-5) break;
       strongest[static_cast<size_t>(label)].push_back(cluster[label][rank].item<int64_t>());
     }
   }

@@ -75,13 +75,11 @@ std::vector<Classifier> classifiers(Model& model, const torch::Tensor& x, Genera
   return all;
 }
 
-Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator) {
+std::vector<LayerSummary> layers_of(Model& model, const torch::Tensor& x, Generator& generator) {
   const EvaluationMode evaluation(model);
-  Parts clusters, means, shifts, divergences;
+  Parts means, shifts, divergences;
   std::vector<std::string> names;
   by_parts(model, x, generator, [&](const torch::Tensor& rows, Generator& own) {
-    const auto q_y = model.cluster_probabilities(rows, own);
-    for (size_t l = 0; l < q_y.size(); ++l) clusters.add(l, q_y[l]);
     const auto layers = model.encode(rows, own);
     names.resize(layers.size());
     for (size_t i = 0; i < layers.size(); ++i) {
@@ -91,15 +89,15 @@ Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator
       divergences.add(i, layers[i].divergence.sum(0, true, torch::kFloat64));  // [1, d]
     }
   });
-  Posteriors result{clusters.together(), {}};
+  std::vector<LayerSummary> all;
   const auto mean = means.together(), shift = shifts.together(), sum = divergences.together();
   for (size_t i = 0; i < names.size(); ++i) {
     const auto of_units = sum[i].sum(0) / static_cast<double>(x.size(0));  // [d]
     const auto moves = shift[i].var(0, /*unbiased=*/false) > kActiveVariance;
-    result.layers.push_back(
+    all.push_back(
         {names[i], mean[i], of_units, of_units.sum().item<double>(), moves.sum().item<int64_t>()});
   }
-  return result;
+  return all;
 }
 
 }  // namespace clade

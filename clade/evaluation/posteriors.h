@@ -19,13 +19,6 @@ struct LayerSummary {
   int64_t active_units = 0;
 };
 
-/// The posteriors of a data set, in evaluation mode and without gradients.
-struct Posteriors {
-  std::vector<torch::Tensor> clusters;  // q(y | x) of each of discrete(), [N, K_l]; one of ones for
-                                        // a model without
-  std::vector<LayerSummary> layers;
-};
-
 /// Model::cluster_probabilities() of a whole data set, in evaluation mode. x: [N, D] with N > 0.
 std::vector<torch::Tensor> cluster_probabilities(Model& model, const torch::Tensor& x,
                                                  Generator& generator,
@@ -44,7 +37,8 @@ torch::Tensor assignment(const TrainedModel& trained, const torch::Tensor& x);
 /// with N > 0.
 std::vector<Classifier> classifiers(Model& model, const torch::Tensor& x, Generator& generator);
 
-/// x: [N, D] with N > 0.
-Posteriors posteriors(Model& model, const torch::Tensor& x, Generator& generator);
+/// What Model::encode() says of a whole data set, from the data up, in evaluation mode. x: [N, D]
+/// with N > 0.
+std::vector<LayerSummary> layers_of(Model& model, const torch::Tensor& x, Generator& generator);
 
 }  // namespace clade

@@ -91,7 +91,7 @@ struct ModelOptions : Options, LikelihoodOptions {
   /// nothing of.
   virtual void take_former_defaults() {}
 
-  double least_deviation = 0;  ///< Under a Gaussian; see LikelihoodImpl::limit().
+  double least_deviation = 0;  ///< Under a density; see LikelihoodImpl::limit().
 
   /// The shared settings, to which a model adds its own.
   std::vector<Option> options() override;
@@ -104,6 +104,9 @@ struct ModelOptions : Options, LikelihoodOptions {
 ///
 /// In training mode expectations over clusters follow the model's estimator; in evaluation mode
 /// they are always sums over all of them, so that a reported bound is an honest one.
+///
+/// One thread at a time may use a model, of const functions too. A program with several threads
+/// loads it once for each.
 class Model : public torch::nn::Module {
  public:
   /// Draws of continuous latents that the probabilities of clusters and classes are means over.
@@ -320,11 +323,14 @@ class Model : public torch::nn::Module {
   torch::Tensor log_cluster_given(const Discrete& cluster, const Trace& p, const Posterior& q);
   Bound weights_over(Posterior& q, const torch::Tensor& x, const WeightOptions& how,
                      OnceCache* cache);
-  torch::Tensor component_probabilities_of(const torch::Tensor& x, Generator& generator);
+  torch::Tensor component_probabilities_of(const torch::Tensor& x, Generator& generator,
+                                           int64_t draws);
   std::vector<torch::Tensor> inferred_probabilities(const torch::Tensor& x, Generator& generator,
                                                     int64_t draws);
   std::unique_ptr<Ancestral> generated(int64_t n, const Given& given, Generator& generator);
   void condition(Given& held, const std::string& last, int64_t n, Generator& generator);
+  Given conditioned(const Given& held, const std::string& last, int64_t n, Generator& generator);
+  bool is_a_row_a_point(const std::string& name, const torch::Tensor& value, int64_t n) const;
   torch::Tensor log_mean_posterior(const Posterior& q, const torch::Tensor& x, OnceCache& cache);
 
   std::vector<Discrete> discrete_;

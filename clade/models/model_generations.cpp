@@ -11,6 +11,7 @@ namespace clade {
 namespace {
 
 constexpr int64_t kResamplingCandidates = 100;
+constexpr int64_t kPointsAtATime = 500;  // with as many candidates each
 constexpr int64_t kWeightDraws = 10000;
 
 Error no_such_cluster(int64_t cluster, int64_t clusters, const std::string& owner) {
@@ -86,11 +87,26 @@ std::unique_ptr<Ancestral> Model::generated(int64_t n, const Given& given, Gener
 // Draws what is generated before the cluster called `last` by p(… | the clusters held up to it): of
 // many draws from p, one a point is kept by how probable it makes those clusters.
 void Model::condition(Given& held, const std::string& last, int64_t n, Generator& generator) {
+  std::map<std::string, std::vector<torch::Tensor>> drawn;
+  for (int64_t begin = 0; begin < n; begin += kPointsAtATime) {
+    const int64_t size = std::min(kPointsAtATime, n - begin);
+    Given own = held;
+    for (auto& [name, value] : own) {
+      if (is_a_row_a_point(name, value, n)) value = value.narrow(0, begin, size);
+    }
+    const auto upstream = conditioned(own, last, size, generator);
+    for (const auto& [name, value] : upstream) drawn[name].push_back(value);
+  }
+  for (const auto& [name, parts] : drawn) held[name] = torch::cat(parts);
+}
+
+// The same of few points: what was drawn for them, [n] or [n, d] each.
+Given Model::conditioned(const Given& held, const std::string& last, int64_t n,
+                         Generator& generator) {
   constexpr int64_t M = kResamplingCandidates;
   Given upstream = held;
   for (auto& [known, value] : upstream) {
-    const int64_t own_dimensions = find_discrete(known) != nullptr ? 0 : 1;
-    if (value.dim() > own_dimensions && value.size(0) == n) value = value.repeat_interleave(M, 0);
+    if (is_a_row_a_point(known, value, n)) value = value.repeat_interleave(M, 0);
   }
   Ancestral p(n * M, upstream, aggregated_posteriors(), generator, like());
   run(p, last);
@@ -101,12 +117,20 @@ void Model::condition(Given& held, const std::string& last, int64_t n, Generator
     const auto own = site.log_prob(y);
     log_p = log_p.defined() ? log_p + own : own;
   }
-  if (!log_p.defined()) return;
+  if (!log_p.defined()) return {};
   const auto choice = Categorical(log_p.view({n, M})).sample(generator, 1).squeeze(0);  // [n]
   const auto rows = choice + torch::arange(n, choice.options()) * M;
+  Given drawn;
   for (const Site& site : p.sites()) {
-    if (held.count(site.name) == 0) held[site.name] = site.value.index_select(0, rows);
+    if (held.count(site.name) == 0) drawn[site.name] = site.value.index_select(0, rows);
   }
+  return drawn;
+}
+
+// Whether a held value is another for each of n points, and none that all share.
+bool Model::is_a_row_a_point(const std::string& name, const torch::Tensor& value, int64_t n) const {
+  const int64_t of_all = find_discrete(name) != nullptr ? 0 : 1;
+  return value.dim() > of_all && value.size(0) == n;
 }
 
 Given Model::others_at_one_draw(const Given& given, Generator& generator) {

@@ -36,11 +36,12 @@ torch::Tensor shift_of_units(const Posterior& posterior, const Pair& pair) {
 std::vector<torch::Tensor> Model::cluster_probabilities(const torch::Tensor& x,
                                                         Generator& generator, int64_t draws) {
   if (discrete_.empty()) return {torch::ones({x.size(0), 1}, x.options())};
-  if (!infers_clusters()) return {component_probabilities_of(x, generator)};
+  if (!infers_clusters()) return {component_probabilities_of(x, generator, draws)};
   return inferred_probabilities(x, generator, draws);
 }
 
-torch::Tensor Model::component_probabilities_of(const torch::Tensor& x, Generator& generator) {
+torch::Tensor Model::component_probabilities_of(const torch::Tensor& x, Generator& generator,
+                                                int64_t draws) {
   // The latent whose prior is the mixture is generated first.
   Ancestral p(1, {}, aggregated_posteriors(), generator, like());
   const std::string name = latents().front().name;
@@ -48,7 +49,7 @@ torch::Tensor Model::component_probabilities_of(const torch::Tensor& x, Generato
   auto q = posterior(Clusters::drawn, 0, generator);
   run(q, x, name);
   return component_probabilities(std::get<DiagonalGaussian>(q.at(name).distribution),
-                                 as_mixture(p.at(name)), generator);
+                                 as_mixture(p.at(name)), generator, draws);
 }
 
 std::vector<torch::Tensor> Model::inferred_probabilities(const torch::Tensor& x,

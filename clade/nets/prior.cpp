@@ -5,12 +5,6 @@
 #include "clade/nets/batch_norm.h"
 
 namespace clade {
-namespace {
-
-constexpr int64_t kDraws = 10;
-
-}  // namespace
-
 std::vector<Option> PriorOptions::of_given_y() {
   return {{"prior_spread", &spread, at_least(0),
            "standard deviation of the learned means of the prior at the start: close together they "
@@ -80,14 +74,14 @@ void PriorImpl::start_from(const torch::Tensor& weight, const torch::Tensor& x) 
 }
 
 torch::Tensor component_probabilities(const DiagonalGaussian& q_z, const GaussianMixture& p_z,
-                                      Generator& generator) {
+                                      Generator& generator, int64_t draws) {
   if (p_z.size() == 1) return torch::ones_like(q_z.mean().slice(-1, 0, 1));
   torch::Tensor sum;  // [B, M]
-  for (int64_t draw = 0; draw < kDraws; ++draw) {
+  for (int64_t draw = 0; draw < draws; ++draw) {
     const auto probs = p_z.component_given(q_z.rsample(generator)).probs();
     sum = sum.defined() ? sum + probs : probs;
   }
-  return sum / static_cast<double>(kDraws);
+  return sum / static_cast<double>(draws);
 }
 
 }  // namespace clade

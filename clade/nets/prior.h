@@ -64,8 +64,9 @@ class PriorImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Prior);
 
-/// E_{q(z|x)} p(m | z) over a few draws: which component of p a point belongs to. [B, d] -> [B, M]
+/// E_{q(z|x)} p(m | z) over so many draws: which component of p a point belongs to.
+/// [B, d] -> [B, M]
 torch::Tensor component_probabilities(const DiagonalGaussian& q_z, const GaussianMixture& p_z,
-                                      Generator& generator);
+                                      Generator& generator, int64_t draws);
 
 }  // namespace clade

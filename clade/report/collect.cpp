@@ -405,15 +405,17 @@ void add_samples(Model& model, const Dataset& data, Generator& generator, Report
   report.originals = data.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions);
 }
 
-/// Where `data` lie in the continuous layers. q: their posteriors.
-std::vector<Scatter> latents_of(const Model& model, const Dataset& data, const Posteriors& q) {
+/// Where `data` lie in the continuous layers. q_y: their assignment, [N, K_l] of each discrete
+/// latent.
+std::vector<Scatter> latents_of(Model& model, const Dataset& data,
+                                const std::vector<torch::Tensor>& q_y, Generator& generator) {
   std::vector<Scatter> latents;
-  for (const LayerSummary& layer : q.layers) {
+  for (const LayerSummary& layer : layers_of(model, data.x, generator)) {
     Scatter scatter = seen(layer);
     scatter.points = scatter.points.slice(0, 0, kScatterPoints);
     for (const size_t l : model.clusterings()) {
       if (model.discrete()[l].layer == layer.name) scatter.own = scatter.clusters.size();
-      scatter.clusters.push_back(q.clusters[l].argmax(1).slice(0, 0, kScatterPoints));
+      scatter.clusters.push_back(q_y[l].argmax(1).slice(0, 0, kScatterPoints));
     }
     if (data.labelled()) scatter.label = data.labels.slice(0, 0, kScatterPoints);
     latents.push_back(std::move(scatter));
@@ -500,9 +502,9 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
                               [&] { return headlines(metrics); });
   report.curves = read_curves(log, model.relaxes());
   add_floors(model, data, report.curves);
-  const Posteriors q = posteriors(model, shown.x, generator);
+  const auto q_y = assignment(model, shown.x, seed);  // [N, K_l]
   for (const size_t l : model.clusterings()) {
-    report.clusterings.push_back(clustering_of(model, l, shown, q.clusters[l], generator));
+    report.clusterings.push_back(clustering_of(model, l, shown, q_y[l], generator));
     if (l == 0) report.clusterings.back().classes = trained.classes();
   }
   if (report.columns.empty()) {
@@ -512,7 +514,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     report.originals = shown.x.slice(0, 0, kTableSamples);
   }
   report.reconstructions = model.reconstruct(report.originals);
-  report.latents = latents_of(model, shown, q);
+  report.latents = latents_of(model, shown, q_y, generator);
   if (is_image(report.shape)) {
     report.traversals = traversals_of(model, derive_seed(seed, "traversals"));
     auto apart = make_generator(derive_seed(seed, "variations"), data.x.device());
@@ -529,7 +531,7 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   restore_units(trained.preprocessing, report);
   const auto points = trained.preprocessing.restore(shown.x.cpu());
   for (size_t i = 0; i < report.clusterings.size(); ++i) {
-    const auto cluster = q.clusters[model.clusterings()[i]].argmax(1).cpu();
+    const auto cluster = q_y[model.clusterings()[i]].argmax(1).cpu();
     report.clusterings[i].contrasts =
         contrasts(points, cluster, model.discrete()[model.clusterings()[i]].clusters, kContrasts);
   }
@@ -557,7 +559,7 @@ Report collect_compared(const TrainedModel& trained, const Dataset& data,
   if (!is_image(report.shape)) add_samples(model, data, generator, report);
   report.label_names = data.label_names;
   const Dataset shown = some(data, kScatterPoints);
-  const Posteriors q = posteriors(model, shown.x, generator);
+  const auto q_y = assignment(model, shown.x, seed);  // [N, K_l]
   for (const size_t l : model.clusterings()) {
     Clustering one;
     one.name = model.discrete()[l].name;
@@ -565,7 +567,7 @@ Report collect_compared(const TrainedModel& trained, const Dataset& data,
     if (l == 0) one.classes = trained.classes();
     report.clusterings.push_back(std::move(one));
   }
-  report.latents = latents_of(model, shown, q);
+  report.latents = latents_of(model, shown, q_y, generator);
   if (data.features() == 2) report.plane = plane_of(trained, shown, report.latents, generator);
   return report;
 }

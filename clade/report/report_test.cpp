@@ -19,6 +19,7 @@
 #include "clade/evaluation/posteriors.h"
 #include "clade/models/small_models_for_tests.h"
 #include "clade/models/two_levels_for_tests.h"
+#include "clade/report/charts.h"
 #include "clade/report/clusters.h"
 #include "clade/report/collect.h"
 #include "clade/report/density.h"
@@ -647,7 +648,7 @@ TEST_F(ReportFolder, CollectsATableInItsUnits) {
   const auto bits = (report.samples - 7) / 100;
   EXPECT_TRUE(bits.eq(0).logical_or(bits.eq(1)).all().item<bool>());
   // The contrasts are those of the points in each cluster.
-  const auto q = posteriors(*model, data.x, generator).clusters[0];
+  const auto q = assignment(*model, data.x, 1)[0];
   const auto assigned = q.argmax(1);
   for (int64_t k = 0; k < q.size(1); ++k) {
     const auto own = report.originals.index_select(0, assigned.eq(k).nonzero().squeeze(1));
@@ -655,6 +656,15 @@ TEST_F(ReportFolder, CollectsATableInItsUnits) {
       EXPECT_NEAR(one.mean, own.mean(0)[one.feature].item<double>(), 1e-3);
     }
   }
+}
+
+TEST(Charts, KeepTheDigitsThatTellNumbersApart) {
+  const auto dates = torch::tensor({{20200101.0, 0.123456}, {20200131.0, 7.0}}, torch::kFloat64);
+  EXPECT_EQ(numbers(dates), (json{{20200101.0, 0.12346}, {20200131.0, 7.0}}));
+  EXPECT_EQ(numbers(torch::tensor({500123.25, 500123.5, std::nan("")}, torch::kFloat64)),
+            (json{500123.25, 500123.5, nullptr}));
+  EXPECT_EQ(numbers(torch::tensor({0.123456, 0.123456}, torch::kFloat64)), (json{0.1235, 0.1235}));
+  EXPECT_EQ(number(-12345.678), json(-12345.7));
 }
 
 TEST_F(ReportFolder, ShowsPointsOfTwoFeaturesInTheirPlane) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <set>
 #include <thread>
@@ -8,6 +9,7 @@
 #include "app/bench_rows.h"
 #include "app/bench_runs.h"
 #include "app/commands.h"
+#include "app/exit_codes.h"
 #include "app/interrupt.h"
 #include "app/say.h"
 #include "clade/config/results.h"
@@ -86,7 +88,8 @@ void run_all(const std::vector<BenchRow>& rows, std::vector<BenchRun>& runs,
     }
     for (BenchRun& run : runs) {
       if (run.state == RunState::kRunning && has_ended(run)) {
-        if (stopping && run.state == RunState::kFailed) {  // as it was told
+        const bool as_told = run.code == kInterrupted || run.code == 128 + SIGTERM;
+        if (stopping && as_told) {
           run.state = RunState::kBegun;
           continue;
         }
@@ -166,7 +169,6 @@ void bench(const BenchArguments& arguments) {
                               std::to_string(runs.size()) + " runs failed, first " +
                               failed->name() + ": " + failed->error + "; its output is in " +
                               failed->log().string();
-  constexpr int kNumericalFailure = 3;
   if (failed->code == kNumericalFailure) throw clade::NumericalError(message);
   throw clade::Error(message);
 }

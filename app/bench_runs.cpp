@@ -199,7 +199,7 @@ bool has_ended(BenchRun& run) {
     return true;
   }
   run.state = RunState::kFailed;
-  run.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+  run.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   run.error = WIFSIGNALED(status) ? "ended by signal " + std::to_string(WTERMSIG(status))
               : run.code != 0     ? error_line(run)
               : read_metrics(run.folder).contains("test")

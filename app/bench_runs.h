@@ -19,7 +19,7 @@ struct BenchRun {
   std::filesystem::path folder;
   RunState state = RunState::kNew;
   pid_t child = 0;
-  int code = 0;            ///< Exit code of a failed run.
+  int code = 0;            ///< Exit code of a failed run; of one that a signal ended 128 and more.
   std::string error = {};  ///< Its error line.
   int64_t epochs = 0;      ///< As its experiment.toml says; 0 until that is asked for.
 

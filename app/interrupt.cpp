@@ -5,6 +5,7 @@
 #include <array>
 #include <string_view>
 
+#include "app/exit_codes.h"
 #include "clade/core/error.h"
 
 namespace {

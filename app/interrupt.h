@@ -3,9 +3,6 @@
 #include <csignal>
 #include <string>
 
-/// The exit code of a command that was told to stop.
-inline constexpr int kInterrupted = 130;
-
 /// From now on Ctrl-C, SIGTERM and a terminal that closes end the process with a line on standard
 /// error: while data are read there is nothing to save yet. What is ignored stays so.
 void end_on_interrupt();

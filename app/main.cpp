@@ -11,15 +11,13 @@
 #include <vector>
 
 #include "app/commands.h"
+#include "app/exit_codes.h"
 #include "app/interrupt.h"
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
 #include "clade/core/words.h"
 
 namespace {
-
-constexpr int kBadInput = 2;
-constexpr int kNumericalFailure = 3;
 
 int report(const std::string& message, int code) {
   std::fprintf(stderr, "clade: %s\n", clade::one_line(message).c_str());

@@ -41,9 +41,9 @@ torch::Tensor points_to_rank_among(const TrainedRun& run) {
 }
 
 void score(const ScoreArguments& arguments) {
+  require_csv(arguments.out);
   const TrainedRun run = open_run(arguments.run, arguments.device);
   const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
-  require_csv(arguments.out);
   const auto among =
       log_p(run, points_to_rank_among(run), arguments.importance_samples, "training points");
   const auto value = log_p(run, data.x, arguments.importance_samples, "points");
@@ -77,8 +77,10 @@ void add_score(CLI::App& app) {
       ->check(counts())
       ->capture_default_str();
   command
-      ->add_option("--quantile", arguments->quantile,
-                   "a point is unusual if a smaller share of the training points is less likely")
+      ->add_option(
+          "--quantile", arguments->quantile,
+          "a point is unusual if fewer than this share of the training points are less likely "
+          "than it is")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   take_labels(*command, arguments->labels);

@@ -38,10 +38,11 @@ void TrainedRun::require_own_file(const std::string& out,
     return std::filesystem::equivalent(out, file, missing);
   };
   std::vector<std::string> data = inputs;
-  data.insert(data.end(), {experiment.data.path, experiment.data.labels});
+  data.insert(data.end(),
+              {experiment.data.path, experiment.data.labels, experiment.train.start_file});
   for (const std::string& file : data) {
     if (!is_out(clade::split_array_path(file).file)) continue;
-    throw clade::ConfigError("--out " + out + " is the data themselves; give another name");
+    throw clade::ConfigError("--out " + out + " is what the run reads; give another name");
   }
   for (const char* file : clade::run_files::kAll) {
     if (!is_out(folder / file)) continue;

@@ -150,10 +150,10 @@ TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
     EXPECT_NE(outcome.err.find(why), std::string::npos) << outcome.err;
   };
   for (const char* command : {"cluster", "embed", "score"}) {
-    refused({command, "run", "points.csv", "--out", "points.csv"}, "is the data themselves");
+    refused({command, "run", "points.csv", "--out", "points.csv"}, "is what the run reads");
   }
-  refused({"generate", "run", "--out", "./points.csv"}, "is the data themselves");
-  refused({"cluster", "run", "points.csv", "--out", "run/model.json"}, "is a file of the run");
+  refused({"generate", "run", "--out", "./points.csv"}, "is what the run reads");
+  refused({"cluster", "run", "points.csv", "--out", "run/model.json"}, "must end in .csv");
   EXPECT_EQ(read(folder_ / "points.csv"), data);
   EXPECT_EQ(read(folder_ / "run/model.json"), model);
   EXPECT_EQ(run({"generate", "run", "--cluster", "1", "--count", "7", "--out", "x.npy"}).code, 0);
@@ -1691,7 +1691,7 @@ TEST_F(Command, RefusesDamagedRuns) {
   expect_refusal({"generate", "made", "--out", "x.jpg"}, {".png, .npy or .csv"});
   write(folder_ / "narrow.csv", "1,2\n3,4\n");
   expect_refusal({"cluster", "made", "narrow.csv"}, {"narrow.csv", "4", "2"});
-  expect_refusal({"embed", "made", "narrow.csv", "--layer", "z9"}, {"narrow.csv"});
+  expect_refusal({"embed", "made", "narrow.csv", "--layer", "z9"}, {"no continuous latent", "z9"});
 }
 
 }  // namespace

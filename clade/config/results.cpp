@@ -418,7 +418,7 @@ std::string results_table(const json& results) {
 
 std::string with_table(const std::string& document, const std::string& table,
                        const std::string& file) {
-  const std::string begin = "<!-- bench:begin -->\n", end = "<!-- bench:end -->\n";
+  const std::string begin = "<!-- bench:begin -->", end = "<!-- bench:end -->";
   const size_t from = document.find(begin);
   const size_t to = from == std::string::npos ? from : document.find(end, from);
   if (to == std::string::npos) {
@@ -426,7 +426,7 @@ std::string with_table(const std::string& document, const std::string& table,
                       " has no place for the table; add the lines <!-- bench:begin --> and "
                       "<!-- bench:end --> where it belongs");
   }
-  return document.substr(0, from) + begin + "\n" + table + "\n" + document.substr(to);
+  return document.substr(0, from) + begin + "\n\n" + table + "\n" + document.substr(to);
 }
 
 }  // namespace clade

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <sstream>
 
 #include "clade/report/embedded.h"
@@ -35,26 +36,59 @@ std::string script_json(const json& data) {
   return result;
 }
 
-}  // namespace
+/// A tenth of a percent of the spread is more than a chart shows, and a quarter of the page's size.
+constexpr int kDigitsOfSpread = 4;
 
-/// Four significant digits: more than a chart shows, and a quarter of the page's size.
-json number(double value) {
+json rounded(double value, int digits) {
   if (!std::isfinite(value)) return nullptr;
   char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
   return std::strtod(text, nullptr);
+}
+
+/// How many significant digits tell the numbers of each column apart, which may be far from zero:
+/// [..., D] -> D.
+std::vector<int> digits_of_columns(const torch::Tensor& values) {
+  std::vector<int> digits;
+  const auto columns = values.reshape({-1, values.size(-1)});
+  for (const auto& column : columns.unbind(1)) {
+    const auto finite = column.masked_select(column.isfinite());
+    int own = kDigitsOfSpread;
+    if (finite.numel() > 0) {
+      const double low = finite.min().item<double>(), high = finite.max().item<double>();
+      const double most = std::max(std::abs(low), std::abs(high));
+      if (high > low) own += static_cast<int>(std::log10(most / (high - low)) + 1);
+    }
+    digits.push_back(std::clamp(own, kDigitsOfSpread, std::numeric_limits<double>::max_digits10));
+  }
+  return digits;
+}
+
+/// digits: one for each place of the last dimension, or one for all.
+json nested(const torch::Tensor& values, const std::vector<int>& digits) {
+  json list = json::array();
+  if (values.dim() > 1) {
+    for (const auto& part : values.unbind(0)) list.push_back(nested(part, digits));
+    return list;
+  }
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    list.push_back(rounded(values.data_ptr<double>()[i],
+                           digits.size() == 1 ? digits[0] : digits[static_cast<size_t>(i)]));
+  }
+  return list;
+}
+
+}  // namespace
+
+json number(double value) {
+  constexpr int kDigits = 6;
+  return rounded(value, kDigits);
 }
 
 json numbers(const torch::Tensor& values) {
   if (values.dim() == 0) return number(values.item<double>());
-  json list = json::array();
-  if (values.dim() == 1) {
-    const auto row = values.to(torch::kCPU, torch::kFloat64).contiguous();
-    for (int64_t i = 0; i < row.numel(); ++i) list.push_back(number(row.data_ptr<double>()[i]));
-    return list;
-  }
-  for (const auto& part : values.unbind(0)) list.push_back(numbers(part));
-  return list;
+  const auto all = values.to(torch::kCPU, torch::kFloat64).contiguous();
+  return nested(all, digits_of_columns(all.dim() == 1 ? all.unsqueeze(1) : all));
 }
 
 std::string canvas_tag(const std::string& draw, const std::string& argument,

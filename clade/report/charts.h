@@ -10,10 +10,11 @@ namespace clade {
 
 // Charts that page.js draws, and the numbers it draws them from.
 
-/// Of a chart: few digits, null for what is not finite.
+/// Of a chart: six significant digits, null for what is not finite.
 nlohmann::json number(double value);
 
-/// A tensor of any shape as nested lists.
+/// A tensor of any shape as nested lists, with the digits that tell the numbers of a column, its
+/// last dimension, apart.
 nlohmann::json numbers(const torch::Tensor& values);
 
 /// The place of a chart: `draw` names a function of page.js, `argument` what of the data.

@@ -62,6 +62,10 @@ std::string cluster_name(const std::vector<std::string>& classes, int64_t cluste
                          : classes.at(static_cast<size_t>(cluster));
 }
 
+std::string cluster_in_table(const std::vector<std::string>& classes, int64_t cluster) {
+  return classes.empty() ? std::to_string(cluster) : cluster_name(classes, cluster);
+}
+
 std::string label_name(const std::vector<std::string>& names, int64_t label) {
   const auto index = static_cast<size_t>(label);
   return index < names.size() ? names[index] : std::to_string(label);

@@ -47,6 +47,9 @@ std::vector<int64_t> by_majority(std::vector<int64_t> clusters,
 /// "setosa" if clusters are classes, else "cluster 7".
 std::string cluster_name(const std::vector<std::string>& classes, int64_t cluster);
 
+/// What a CSV file calls it, as those of `clade cluster` do: its number, or a class's name.
+std::string cluster_in_table(const std::vector<std::string>& classes, int64_t cluster);
+
 /// "Sandal", or "7" where labels have no names.
 std::string label_name(const std::vector<std::string>& names, int64_t label);
 

@@ -131,7 +131,8 @@ std::string contrast_csv(const Report& report, const Clustering& clustering) {
   for (size_t k = 0; k < clustering.contrasts.size(); ++k) {
     for (size_t rank = 0; rank < clustering.contrasts[k].size(); ++rank) {
       const Contrast& one = clustering.contrasts[k][rank];
-      csv << k << "," << rank + 1 << "," << csv_text(feature_name(report, one.feature));
+      csv << csv_text(cluster_in_table(clustering.classes, static_cast<int64_t>(k))) << ","
+          << rank + 1 << "," << csv_text(feature_name(report, one.feature));
       for (const double value :
            {one.difference, one.mean, one.deviation, one.mean_of_others, one.deviation_of_others}) {
         char text[32];

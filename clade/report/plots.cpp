@@ -59,6 +59,11 @@ bool any_known(const std::vector<double>& values) {
                      [](double value) { return std::isfinite(value); });
 }
 
+/// What gnuplot reads: numbers with digits enough to tell apart what lies far from zero.
+struct Script : std::ostringstream {
+  Script() { precision(10); }
+};
+
 struct Size {
   int64_t width, height;
 };
@@ -135,7 +140,7 @@ int symbol(size_t rank) {
 /// gnuplot's data block called `name`: values over x, "nan" for those that are not known.
 std::string values_block(const std::string& name, const std::vector<double>& x,
                          const std::vector<double>& values) {
-  std::ostringstream block;
+  Script block;
   block << name << " << EOD\n";
   for (size_t i = 0; i < values.size(); ++i) {
     block << x[i] << " ";
@@ -150,7 +155,7 @@ std::string values_block(const std::string& name, const std::vector<double>& x,
 }
 
 std::string curves_script(const std::vector<Curve>& curves, const PanelGrid& grid) {
-  std::ostringstream script;
+  Script script;
   script << "set datafile missing 'nan'\n"
          << grid.layout() << "set xlabel 'epoch'\nset key outside top right horizontal\n"
          << "set yrange [*:*]\nset xtics autofreq\n";
@@ -181,7 +186,7 @@ std::string curves_script(const std::vector<Curve>& curves, const PanelGrid& gri
 std::string share_script(const Clustering& one) {
   const auto order = strongest_first(one.share);
   const auto q = one.share.to(torch::kCPU, torch::kFloat64).contiguous();  // [K]
-  std::ostringstream script;
+  Script script;
   script << "$share << EOD\n";
   for (size_t rank = 0; rank < order.size(); ++rank) {
     script << rank << " " << 100 * q.data_ptr<double>()[order[rank]] << " 0x"
@@ -216,7 +221,7 @@ std::string confusion_script(const Report& report, const Clustering& one,
   const auto counts = one.confusion.to(torch::kCPU, torch::kInt64).contiguous();  // [K, C]
   const auto count = counts.accessor<int64_t, 2>();
   const int64_t classes = counts.size(1);
-  std::ostringstream script;
+  Script script;
   script << "$cells << EOD\n";
   for (size_t row = 0; row < clusters.size(); ++row) {
     int64_t total = 0;
@@ -250,7 +255,7 @@ std::string confusion_script(const Report& report, const Clustering& one,
 std::string given_label_script(const Report& report, const Clustering& one, const PanelGrid& grid) {
   const auto q = one.given_label.to(torch::kCPU, torch::kFloat64).contiguous();  // [C, K]
   const int64_t K = q.size(1);
-  std::ostringstream script;
+  Script script;
   script << grid.layout()
          << "unset key\nset boxwidth 0.9\nset style fill solid noborder\nset xrange [-0.7:" << K
          << "-0.3]\nset yrange [0:*]\nset format y '%g %%'\nset xtics scale 0\n";
@@ -277,10 +282,10 @@ std::string histograms_script(const Report& report, const Clustering& one, int64
   const double low = truth.min().item<double>(), high = truth.max().item<double>();
   const double margin = 0.1 * std::max(high - low, 1e-6);
   const double width = (high - low + 2 * margin) / kBins;
-  std::ostringstream script, panels;
+  Script script, panels;
   int64_t panel_count = 0, block_count = 0;
   const auto panel = [&](const std::string& title, const torch::Tensor& drawn, size_t rank) {
-    std::ostringstream plots;
+    Script plots;
     const auto add = [&](const torch::Tensor& values, const std::string& style,
                          const std::string& name) {
       const auto count = values.histc(kBins, low - margin, high + margin).to(torch::kFloat64);
@@ -317,7 +322,7 @@ std::string mesh_block(const torch::Tensor& grid, const std::string& name) {
   const auto lines = grid.to(torch::kCPU, torch::kFloat64).contiguous();
   const auto at = lines.accessor<double, 2>();
   const int64_t last = lines.size(1) - 1;
-  std::ostringstream block;
+  Script block;
   block << name << " << EOD\n";
   for (int64_t i = 0; i <= last; ++i) {
     block << at[0][i] << " " << at[1][0] << "\n" << at[0][i] << " " << at[1][last] << "\n\n";
@@ -338,7 +343,7 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
   std::map<int64_t, size_t> ranks;
   for (size_t rank = 0; rank < groups.size(); ++rank) ranks[groups[rank]] = rank;
   const auto shown = std::min(groups.size(), static_cast<size_t>(shown_clusters));
-  std::vector<std::ostringstream> data(shown + 1);  // the last holds the weak ones
+  std::vector<Script> data(shown + 1);  // the last holds the weak ones
   const auto point = points.accessor<double, 2>();
   for (int64_t i = 0; i < points.size(0); ++i) {
     if (!std::isfinite(point[i][0]) || !std::isfinite(point[i][1])) continue;
@@ -346,7 +351,7 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
     data[rank == ranks.end() ? shown : std::min(rank->second, shown)] << point[i][0] << " "
                                                                       << point[i][1] << "\n";
   }
-  std::ostringstream script, plots;
+  Script script, plots;
   const auto add = [&](size_t rank, const std::string& title) {
     const std::string text = data[rank].str();
     if (text.empty()) return;
@@ -379,7 +384,7 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
 }
 
 std::string label_curves_script(const std::vector<LabelCurve>& curves) {
-  std::ostringstream script, plots;
+  Script script, plots;
   for (size_t i = 0; i < curves.size(); ++i) {
     const LabelCurve& curve = curves[i];
     const std::string block = "$curve" + std::to_string(i);
@@ -424,7 +429,7 @@ std::string by_nothing(const Scatter& latent, const std::string& block) {
 
 /// A panel by the clusters of each discrete latent and, where there are labels, one by label.
 std::string scatter_panels(const Report& report, const Scatter& latent, int64_t panels) {
-  std::ostringstream script;
+  Script script;
   script << "set multiplot layout 1," << panels << "\nset key outside right top samplen 0.5\n";
   for (size_t c = 0; c < latent.clusters.size(); ++c) {
     const std::string by = report.clusterings.size() > 1 ? report.clusterings[c].name : "cluster";
@@ -444,7 +449,7 @@ std::string scatter_panels(const Report& report, const Scatter& latent, int64_t 
 
 /// A panel a density.
 std::string density_script(const PlaneDensities& plane, const PanelGrid& grid) {
-  std::ostringstream script;
+  Script script;
   script << grid.layout() << "unset colorbox\nunset grid\nunset key\nset cbrange [0:1]\n"
          << "set palette defined (0 '#ffffff', 1 '" << palette[0]
          << "')\nset xlabel 'first feature'\nset ylabel 'second feature'\n";
@@ -482,7 +487,7 @@ std::string plane_ranges(const std::vector<RunScatter>& scatters) {
   }
   if (points.empty()) return "";
   const auto all = torch::cat(points).to(torch::kFloat64);  // [n, 2]
-  std::ostringstream script;
+  Script script;
   for (const auto& [name, i] : {std::pair{"xrange", 0}, {"yrange", 1}}) {
     const auto values = all.select(1, i);
     const double low = values.min().item<double>(), high = values.max().item<double>();
@@ -494,7 +499,7 @@ std::string plane_ranges(const std::vector<RunScatter>& scatters) {
 
 /// A panel a run.
 std::string run_scatters_script(const std::vector<RunScatter>& scatters, const PanelGrid& grid) {
-  std::ostringstream script;
+  Script script;
   script << grid.layout() << "set key outside right top samplen 0.5\n" << plane_ranges(scatters);
   for (size_t i = 0; i < scatters.size(); ++i) {
     const Scatter& scatter = *scatters[i].scatter;
@@ -511,7 +516,7 @@ std::string run_scatters_script(const std::vector<RunScatter>& scatters, const P
 /// A panel a quantity, a line a run.
 std::string compared_curves_script(const std::vector<ComparedCurve>& curves,
                                    const PanelGrid& grid) {
-  std::ostringstream script;
+  Script script;
   script << "set datafile missing 'nan'\n"
          << grid.layout() << "set xlabel 'epoch'\nset key outside bottom center horizontal\n";
   for (size_t i = 0; i < curves.size(); ++i) {
@@ -535,7 +540,7 @@ std::string compared_curves_script(const std::vector<ComparedCurve>& curves,
 
 /// A panel a figure: its points, and a line through their means.
 std::string sweep_script(const std::string& key, const std::vector<Swept>& figures) {
-  std::ostringstream script;
+  Script script;
   script << "set multiplot layout 1," << figures.size() << "\nset xlabel " << quoted_for_axis(key)
          << "\nunset key\n";
   for (size_t i = 0; i < figures.size(); ++i) {

@@ -261,7 +261,7 @@ std::string label_table(const Report& report, const Clustering& one) {
     const std::string name = csv_text(label_name(report.label_names, static_cast<int64_t>(label)));
     for (size_t rank = 0; rank < strongest[label].size(); ++rank) {
       const int64_t k = strongest[label][rank];
-      csv << name << "," << rank + 1 << "," << k << ","
+      csv << name << "," << rank + 1 << "," << csv_text(cluster_in_table(one.classes, k)) << ","
           << one.given_label[static_cast<int64_t>(label)][k].item<double>() << ","
           << std::binary_search(shared.begin(), shared.end(), k) << "\n";
     }

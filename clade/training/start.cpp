@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "clade/clustering/adjusted_rand_index.h"
+#include "clade/clustering/bernoulli_mixture.h"
 #include "clade/clustering/k_means.h"
 #include "clade/clustering/matching.h"
 #include "clade/clustering/mixture.h"
@@ -196,6 +197,14 @@ Start start_from_k_means(const torch::Tensor& x, const std::string& said_of, int
   return start;
 }
 
+/// x, [N, D], with 1 for the larger value of each feature and 0 for the smaller, if none has more
+/// values than two; else undefined.
+torch::Tensor bits_of(const torch::Tensor& x) {
+  const auto low = x.amin(0), high = x.amax(0);
+  const auto ones = x.eq(high).logical_and(high > low);
+  return ones.logical_or(x.eq(low)).all().item<bool>() ? ones.to(x.dtype()) : torch::Tensor();
+}
+
 /// n of the rows of x, [N, D], none twice, in the order in which they are drawn, by a generator of
 /// the CPU: [n, D].
 torch::Tensor drawn_rows(const torch::Tensor& x, int64_t n, Generator& generator) {
@@ -317,6 +326,7 @@ Start start_from_codes(const torch::Tensor& codes, const std::string& said_of, i
 
 std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, uint64_t seed,
                                       const StartProgress& progress) {
+  if (bits_of(x).defined()) return {};  // of which no Gaussian is a density
   const int64_t n = std::min(x.size(0), kMostCompared), D = x.size(1);
   const auto enough_for = [&](int64_t parameters) {
     return n >= kPointsAParameter * clusters * parameters;
@@ -340,8 +350,41 @@ std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, 
   return full ? Gaussians::full : Gaussians::diagonal;
 }
 
+std::optional<Start> start_from_classes_of_bits(const torch::Tensor& x, const std::string& said_of,
+                                                int64_t clusters, uint64_t seed,
+                                                const StartProgress& progress) {
+  const auto bits = bits_of(x);
+  const int64_t n = std::min(x.size(0), kMostCompared);
+  if (!bits.defined() || n < kPointsAParameter * clusters * (x.size(1) + 1)) return {};
+  auto generator = make_generator(derive_seed(seed, "classes of bits"));
+  const auto points = drawn_rows(bits, n, generator);
+  const auto held_back = points.slice(0, 0, n / 5), fitted = points.slice(0, n / 5);
+  const auto classes_of = [&](const torch::Tensor& of, int64_t classes) {
+    return fit_bernoulli_mixture(of, classes, mixture_starts(clusters), generator,
+                                 reporting("classes of bits, starts", progress));
+  };
+  const auto explained = [&](int64_t classes) {  // nats a point
+    return classes_of(fitted, classes).log_prob(held_back).mean().item<double>();
+  };
+  const double by_all = explained(clusters);
+  if (by_all < explained(2 * clusters) || by_all <= explained(1)) return {};
+  const BernoulliMixture mixture = classes_of(bits, clusters);
+  Start start;
+  start.responsibilities = mixture.responsibilities(bits).to(torch::kFloat32).cpu();
+  start.codes = x.to(torch::kFloat32).cpu();
+  start.said = "clusters started from " + std::to_string(clusters) + " classes of bits in " +
+               said_of + ": twice as many explain points held back no better" +
+               said_of_empty(start.responsibilities);
+  start.made_by = {
+      {"classes_of_bits",
+       {{"starts", mixture_starts(clusters)}, {"log_likelihood", mixture.log_likelihood}}},
+      {"seed", seed}};
+  return start;
+}
+
 Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
                             uint64_t seed, const StartProgress& progress) {
+  if (auto start = start_from_classes_of_bits(x, said_of, clusters, seed, progress)) return *start;
   if (const auto gaussians = gaussians_of(x, clusters, seed, progress)) {
     return start_from_mixture(x, gaussians == Gaussians::diagonal,
                               said_of + ": twice as many explain points held back no better",

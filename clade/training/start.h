@@ -59,11 +59,18 @@ enum class Gaussians { full, diagonal };
 std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, uint64_t seed,
                                       const StartProgress& progress = {});
 
+/// The clusters of a mixture of products of Bernoulli distributions, if x, [N, D], is of bits (no
+/// feature has more than two values) and K of its components are what it is made of, asked as by
+/// gaussians_of(); nothing if not, or if there are too few points to tell.
+std::optional<Start> start_from_classes_of_bits(const torch::Tensor& x, const std::string& said_of,
+                                                int64_t clusters, uint64_t seed,
+                                                const StartProgress& progress = {});
+
 /// Clusters from the graph of nearest neighbours: a mixture with full covariances on its layout in
-/// ten dimensions. Two kinds of data are not for it: x that is made of Gaussians, since a layout
-/// blurs what overlaps, whose clusters are a mixture of them; and x so noisy that layouts of two
-/// samples disagree and clusters by k-means agree more, which then are the start. `said_of` says
-/// what x, [N, D], is of the N points.
+/// ten dimensions. Two kinds of data are not for it: x that is made of Gaussians, or of classes of
+/// bits, since a layout blurs what overlaps, whose clusters are a mixture of those; and x so noisy
+/// that layouts of two samples disagree and clusters by k-means agree more, which then are the
+/// start. `said_of` says what x, [N, D], is of the N points.
 Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
                             uint64_t seed, const StartProgress& progress = {});
 

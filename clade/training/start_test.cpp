@@ -378,12 +378,34 @@ TEST(StartFromNeighbours, IsALayoutOfPointsThatLieOnCurves) {
   EXPECT_NE(start.said.find("a layout of 900 points"), std::string::npos) << start.said;
 }
 
-/// Bits that are hardly more often ones in one group than in another.
+TEST(StartFromNeighbours, IsClassesOfBitsIfThatIsWhatThePointsAre) {
+  auto generator = make_generator(7);
+  const auto p = torch::empty({4, 12}).bernoulli_(0.5, generator) * 0.7 + 0.15;
+  const auto group = torch::arange(400).remainder(4);
+  const auto x = torch::bernoulli(p.index_select(0, group), generator);
+  // Standardised ones are bits, too.
+  for (const auto& values : {x, 3 * x - 1}) {
+    const Start start = start_from_neighbours(values, "12 features", 4, 1);
+    EXPECT_NE(start.said.find("4 classes of bits in 12 features"), std::string::npos) << start.said;
+    EXPECT_GT(adjusted_rand_index(start.responsibilities.argmax(1), group), 0.75);
+    EXPECT_TRUE(start.codes.equal(values));
+  }
+  // Of points around a ring, each bit of half of it, twice as many classes know more; few tell
+  // nothing, and three values are no bits.
+  const auto angle = torch::empty({800, 1}).uniform_(0, 6.2832, generator);
+  const auto ring = (angle - torch::arange(24) * (6.2832 / 24)).sin().gt(0).to(torch::kFloat32);
+  EXPECT_FALSE(start_from_classes_of_bits(ring, "", 3, 1));
+  EXPECT_FALSE(start_from_classes_of_bits(x.slice(0, 0, 50), "", 4, 1));
+  EXPECT_FALSE(start_from_classes_of_bits(x + x.slice(1, 0, 1), "", 4, 1));
+}
+
+/// Numbers that are hardly larger in one group than in another.
 TEST(StartFromNeighbours, IsByKMeansIfLayoutsDifferFromSampleToSample) {
   auto generator = make_generator(5);
   const auto p = torch::empty({4, 30}).bernoulli_(0.5, generator) * 0.3 + 0.35;
   const auto group = torch::arange(1200).remainder(4);
-  const auto x = torch::bernoulli(p.index_select(0, group), generator);
+  auto x = torch::bernoulli(p.index_select(0, group), generator);
+  x[0][0] = 2;  // or they would be bits
   const Start start = start_from_neighbours(x, "30 features", 4, 1);
   EXPECT_NE(start.said.find("k-means of 1,200 points in 30 features"), std::string::npos)
       << start.said << start.made_by;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <set>
 #include <sstream>
+#include <utility>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
@@ -38,16 +40,38 @@ Table parse(std::string_view text, const std::string& where, Header header) {
   return parse_csv(text, where, reading);
 }
 
-/// The column of labels of a table that holds them alone, or beside an index; else null.
-const Column* find_labels(const Table& table, const RowIndex& rows) {
+/// Labels and what is beside them, the rows' names, or null.
+struct LabelColumns {
+  const Column* labels;
+  const Column* index;
+};
+
+/// Those of a table that holds labels alone, or beside an index, which comes first unless it names
+/// the rows.
+std::optional<LabelColumns> find_labels(const Table& table, const RowIndex& rows) {
   const auto& columns = table.columns;
-  if (columns.size() == 1) return &columns[0];
-  if (columns.size() != 2) return nullptr;
+  if (columns.size() == 1) return LabelColumns{&columns[0], nullptr};
+  if (columns.size() != 2) return std::nullopt;
   const RowIndex index = row_index(columns[0].words);
   const bool unnamed = table.has_header && columns[0].written.empty();
-  const bool is_index =
-      index.counts || (unnamed && are_apart(index.names)) || names_rows(index, rows);
-  return is_index ? &columns[1] : nullptr;
+  if (index.counts || (unnamed && are_apart(index.names)) || names_rows(index, rows)) {
+    return LabelColumns{&columns[1], &columns[0]};
+  }
+  if (names_rows(row_index(columns[1].words), rows)) return LabelColumns{&columns[0], &columns[1]};
+  return std::nullopt;
+}
+
+/// Without what stands there again, a name with the same label.
+LabelFile without_repeats(LabelFile file) {
+  if (file.index.names.empty() || file.index.counts) return file;
+  std::set<std::pair<std::string, std::string>> seen;
+  LabelFile once;
+  for (size_t i = 0; i < file.labels.size(); ++i) {
+    if (!seen.emplace(file.index.names[i], file.labels[i]).second) continue;
+    once.index.names.push_back(file.index.names[i]);
+    once.labels.push_back(file.labels[i]);
+  }
+  return once;
 }
 
 [[noreturn]] void refuse_columns(const Table& table, const RowIndex& rows,
@@ -94,14 +118,13 @@ struct LabelReading {
 
 /// Nothing if the columns of `table` are others.
 std::optional<LabelReading> read_labels(const Table& table, const RowIndex& rows) {
-  const Column* labels = find_labels(table, rows);
-  if (labels == nullptr) return std::nullopt;
-  const bool alone = table.columns.size() == 1;
-  const RowIndex index = alone ? RowIndex() : row_index(table.columns[0].words);
-  return LabelReading{{labels->words, index},
+  const auto found = find_labels(table, rows);
+  if (!found) return std::nullopt;
+  const auto& [labels, index] = *found;
+  return LabelReading{{labels->words, index == nullptr ? RowIndex() : row_index(index->words)},
                       table.has_header ? labels->written : labels->words[0],
                       table.has_header,
-                      !alone && table.has_header && table.columns[0].written.empty()};
+                      index != nullptr && table.has_header && index->written.empty()};
 }
 
 /// The readings that are possible, or else any, the likeliest first. Throws DataError if there is
@@ -149,9 +172,9 @@ LabelFile parse_labels(const std::string& text, const std::string& where,
                    " is taken for a label and not for a header",
                note);
     }
-    return reading.file;
+    return without_repeats(std::move(reading.file));
   }
-  return readings.front().file;
+  return without_repeats(std::move(readings.front().file));
 }
 
 bool are_word_labels(std::string_view bytes, const std::string& where, const RowIndex& rows) {
@@ -159,8 +182,7 @@ bool are_word_labels(std::string_view bytes, const std::string& where, const Row
   const auto is_of_words = std::mem_fn(&Column::of_words);
   if (std::none_of(points.columns.begin(), points.columns.end(), is_of_words)) return false;
   const Table table = parse(bytes, where, Header::kGuess);
-  const Column* labels = find_labels(table, rows);
-  if (labels != nullptr) return !are_apart(labels->words);
+  if (const auto found = find_labels(table, rows)) return !are_apart(found->labels->words);
   const bool only_names =
       std::all_of(points.columns.begin(), points.columns.end(),
                   [](const Column& column) { return !column.of_words() || is_index(column); });

@@ -310,11 +310,19 @@ std::vector<std::string> label_file_of(const std::string& labels,
              points.note);
     const auto lost = std::count(rows->begin(), rows->end(), kNoRow);
     if (lost > 0) add_note(std::to_string(lost) + " points are not in it", points.note);
+    const std::set<int64_t> used(rows->begin(), rows->end());
+    const auto others = static_cast<int64_t>(file.labels.size() - used.size()) + used.count(kNoRow);
+    if (others > 0) add_note(count_text(others, "row") + " of it name no point", points.note);
     std::vector<std::string> texts;
     for (const int64_t row : *rows) {
       texts.push_back(row == kNoRow ? "" : file.labels.at(static_cast<size_t>(row)));
     }
     return texts;
+  }
+  if (points.index.names.empty() && !file.index.names.empty() && !file.index.counts) {
+    add_note("the points have no names, so labels are taken in the order of " + labels +
+                 ", whatever it calls its rows ('" + file.index.names.front() + "' and so on)",
+             points.note);
   }
   if (all || static_cast<int64_t>(file.labels.size()) != n) return file.labels;
   return take_cells(file.labels, points.rows);

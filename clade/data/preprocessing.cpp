@@ -84,7 +84,10 @@ std::optional<Levels> levels_of(const Points& points, const Extremes& range) {
   } else if (range.least >= -1 && range.least <= -0.9 && range.most >= 0.9 && range.most <= 1) {
     levels.black = -1;
   } else if (range.least >= 0 && range.most <= most_levels && all_whole(points.values)) {
-    levels.white = white_of(range.most);
+    // Bytes of an image file that are brighter than small numbers are levels of a byte.
+    constexpr double kSmallNumbers = 32;
+    const bool bytes = points.images.bits == 8 && range.most > kSmallNumbers;
+    levels.white = bytes ? kBrightest : white_of(range.most);
     levels.found = !is_agreed(levels.white);
   } else {
     return std::nullopt;

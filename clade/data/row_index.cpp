@@ -49,21 +49,45 @@ bool mostly_placed(const std::vector<std::string>& names, const Places& places) 
   return 2 * static_cast<size_t>(placed) >= names.size();
 }
 
-/// "3" of "a/3.png", or with its folders "a/3".
-std::string without_ending(const std::string& name, bool folders) {
-  const std::filesystem::path path(name);
-  return ((folders ? path.parent_path() : std::filesystem::path()) / path.stem())
-      .lexically_normal()
-      .string();
+/// "3", "a/3" or "a/3.png" of "a/3.png".
+std::string file_name_of(const std::string& name, RowIndex::Of of_what) {
+  const auto path = std::filesystem::path(name).lexically_normal();
+  if (of_what == RowIndex::Of::whole_paths) return path.string();
+  const bool folders = of_what == RowIndex::Of::paths;
+  return in_one_spelling((folders ? path.parent_path() / path.stem() : path.stem()).string());
+}
+
+/// `name` without as many of its first folders as it takes to have a place; if none do, as it is.
+std::string below_a_folder(const std::string& name, const Places& places) {
+  for (std::string rest = name;;) {
+    if (places.count(rest) == 1) return rest;
+    const size_t slash = rest.find('/');
+    if (slash == std::string::npos) return name;
+    rest.erase(0, slash + 1);
+  }
 }
 
 /// `index` as the names of `rows` are written.
 RowIndex spelled_like(const RowIndex& rows, RowIndex index) {
   if (rows.of_what == RowIndex::Of::rows) return index;
+  const Places places = places_of(rows.names);
   for (std::string& name : index.names) {
-    name = in_one_spelling(without_ending(name, rows.of_what == RowIndex::Of::paths));
+    name = below_a_folder(file_name_of(name, rows.of_what), places);
   }
   return index;
+}
+
+/// Whether they are 0, 1, 2, … or 1, 2, 3, … in some order.
+bool count_in_some_order(const std::vector<std::string>& names) {
+  const Places places = places_of(names);
+  const auto n = static_cast<int64_t>(names.size());
+  const auto has_all_from = [&](int64_t first) {
+    for (int64_t i = first; i < first + n; ++i) {
+      if (places.count(std::to_string(i)) == 0) return false;
+    }
+    return true;
+  };
+  return has_all_from(0) || has_all_from(1);
 }
 
 bool are_numbers(const std::vector<std::string>& names) {
@@ -92,9 +116,9 @@ RowIndex row_index(std::vector<std::string> cells) {
 
 RowIndex file_index(const std::vector<std::string>& files) {
   RowIndex index;
-  for (const auto of_what : {RowIndex::Of::files, RowIndex::Of::paths}) {
-    const RowIndex written{files, false, of_what};
-    index = spelled_like(written, written);
+  for (const auto of_what : {RowIndex::Of::files, RowIndex::Of::paths, RowIndex::Of::whole_paths}) {
+    index = {files, false, of_what};
+    for (std::string& name : index.names) name = file_name_of(name, of_what);
     if (places_of(index.names).size() == files.size()) break;
   }
   return index;
@@ -103,13 +127,18 @@ RowIndex file_index(const std::vector<std::string>& files) {
 bool names_rows(const RowIndex& index, const RowIndex& rows) {
   if (index.counts || rows.names.empty()) return false;
   const auto names = spelled_like(rows, index).names;
-  return first_lost(rows.names, places_of(names)) == rows.names.end() ||
-         mostly_placed(names, places_of(rows.names));
+  return mostly_placed(rows.names, places_of(names)) || mostly_placed(names, places_of(rows.names));
 }
 
 std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, RowIndex index,
                                                  const std::string& where, bool some) {
   if (rows.counts && index.counts) return std::nullopt;
+  if (rows.names.empty() && !index.counts && !index.names.empty() &&
+      count_in_some_order(index.names)) {
+    throw DataError(where +
+                    ": its rows are numbered, but out of order, and the points have no numbers; "
+                    "sort it by them, or leave them out if its order is the points'");
+  }
   if (rows.names.empty() || index.names.empty()) return std::nullopt;
   index = spelled_like(rows, std::move(index));
   if (rows.names == index.names) return std::nullopt;
@@ -124,15 +153,16 @@ std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, RowIndex 
         "; put both in one order, or leave the numbers out of one if it is one already");
   }
   const Places own = places_of(rows.names);
-  const bool of_others = first_lost(index.names, own) != index.names.end();
-  if (lost != rows.names.end() && (of_others || !some)) {
+  const bool belong = mostly_placed(index.names, own) || mostly_placed(rows.names, places);
+  if (lost != rows.names.end() && (!belong || !some)) {
     const bool alike = are_numbers(rows.names) == are_numbers(index.names);
-    if (!alike && !mostly_placed(index.names, own)) return std::nullopt;
+    if (!alike && !belong) return std::nullopt;
     throw DataError(where + " names its rows, but has no row '" + *lost +
                     "', as the points have; give it their rows, or leave the names out if its "
                     "order is theirs");
   }
   for (size_t i = 0; i < index.names.size(); ++i) {
+    if (own.count(index.names[i]) == 0) continue;
     if (places.at(index.names[i]) == static_cast<int64_t>(i)) continue;
     throw DataError(where + " has several rows called '" + index.names[i] +
                     "', by which rows are told apart; leave one of each");

@@ -13,8 +13,9 @@ namespace clade {
 struct RowIndex {
   std::vector<std::string> names;  ///< One a row, numbers in one spelling; empty if there is none.
   bool counts = false;             ///< Whether they are 0, 1, 2, … or 1, 2, 3, … of all rows.
-  /// Whether they are files without their ending, and, if each has another name, without folders.
-  enum class Of { rows, files, paths } of_what = Of::rows;
+  /// Whether they are files: without ending and folders, or, if those tell no two apart, without
+  /// ending, or whole.
+  enum class Of { rows, files, paths, whole_paths } of_what = Of::rows;
 
   /// Of these rows, [n] int64.
   RowIndex of(const torch::Tensor& rows) const;
@@ -26,9 +27,9 @@ RowIndex row_index(std::vector<std::string> cells);
 /// That of images, by their files relative to the folder.
 RowIndex file_index(const std::vector<std::string>& files);
 
-/// Whether `index`, which does not count, is of rows that `rows` names: it has all of those, or
-/// half of its own names or more are among them. Names of files are compared as those of `rows` are
-/// written, "a/3.png" being "3".
+/// Whether `index`, which does not count, is of rows that `rows` names: it has half of those or
+/// more, or half of its own names or more are among them. Names of files are compared as those of
+/// `rows` are written, "photos/a/3.png" being "3", or "a/3".
 bool names_rows(const RowIndex& index, const RowIndex& rows);
 
 /// A row that a file does not have.
@@ -36,9 +37,10 @@ inline constexpr int64_t kNoRow = -1;
 
 /// For each of `rows` the row of `index`, that of the file `where`, that bears its name; nothing if
 /// the names say nothing against the order: one of them has none, or counts, or they are the same.
-/// If `some` is enough, kNoRow stands for those that `index`, of nothing but rows, does not have.
-/// Throws DataError where they do: rows that `index` does not have, or has twice, or the same
-/// numbers in order in one and not in the other, of which nobody knows which order is the points'.
+/// If `some` is enough, kNoRow stands for those that `index` does not have. Throws DataError where
+/// they do: rows that `index` does not have, or has twice, or the same numbers in order in one and
+/// not in the other, of which nobody knows which order is the points'. So it does for numbers out of
+/// order beside points that have none.
 std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, RowIndex index,
                                                  const std::string& where, bool some = false);
 

@@ -213,6 +213,9 @@ std::string without(const std::string& mark, std::string cell) {
   return cell;
 }
 
+/// What mark_in() calls the brackets of a negative number, as accounts have them.
+constexpr const char* kBrackets = "( and )";
+
 /// What keeps a cell from being a number: "%" of "45%", "$" of "$5", "'" of "4'694"; "" if nothing
 /// so short does. Letters stand behind numbers, as units; before them they make names.
 std::string mark_in(const std::string& cell) {
@@ -301,8 +304,13 @@ OddColumns odd_columns(const std::vector<size_t>& columns, const Reading& readin
   std::vector<std::string> advice;
   if (!odd.marks.empty()) {
     std::string marks;
-    for (const std::string& mark : odd.marks) marks += (marks.empty() ? "the " : ", the ") + mark;
-    advice.push_back("write numbers without " + marks);
+    for (const std::string& mark : odd.marks) {
+      if (mark == kBrackets || mark == "-") continue;
+      marks += (marks.empty() ? "the " : ", the ") + mark;
+    }
+    if (!marks.empty()) advice.push_back("write numbers without " + marks);
+    if (odd.marks.count(kBrackets) == 1) advice.emplace_back("write (2), a negative number, as -2");
+    if (odd.marks.count("-") == 1) advice.emplace_back("write 2-, a negative number, as -2");
   }
   if (odd.one_line) {
     const size_t line = reading.table.columns[columns[0]].first_odd.line;

@@ -521,6 +521,16 @@ TEST(LabelFiles, AreJoinedByNamesOfRows) {
   expect_error<DataError>(
       [&] { labels_of(folder, "code,a\nc,1\nb,2\na,3\n", "id,kind\nb,p\na,q\nb,q\n", reading); },
       {"labels", "several rows called 'b'"});
+  expect_error<DataError>([&] { labels_of(folder, shuffled, ",kind\n7,p\n24,q\n41,r\n"); },
+                          {"no row '40'"});
+  // Of other points too, of some, one of them twice; a name again with its label; names last.
+  const std::string four = "code,a\nc,1\nb,2\nd,3\na,4\n";
+  EXPECT_EQ(labels_of(folder, shuffled, ",kind\n7,p\n24,q\n40,r\n"), "r p - ");
+  EXPECT_EQ(labels_of(folder, four, "id,kind\ne,p\nf,q\nb,p\ng,p\nc,q\na,r\nh,r\ni,q\n", reading),
+            "q p - r ");
+  EXPECT_EQ(labels_of(folder, four, "id,kind\nx,p\nb,p\nx,q\nc,q\na,r\n", reading), "q p - r ");
+  EXPECT_EQ(labels_of(folder, four, "id,kind\nb,p\nb,p\nc,q\na,r\nd,r\n", reading), "q p r r ");
+  EXPECT_EQ(labels_of(folder, four, "kind,id\np,b\nq,c\nr,a\np,d\n", reading), "q p p r ");
   // Nobody knows which order is meant.
   expect_error<DataError>(
       [&] { labels_of(folder, ",a\n2,1\n0,2\n1,3\n", ",kind\n0,p\n1,q\n2,r\n"); },
@@ -528,8 +538,8 @@ TEST(LabelFiles, AreJoinedByNamesOfRows) {
   expect_error<DataError>(
       [&] { labels_of(folder, ",a\n0,1\n1,2\n2,3\n", ",kind\n2,p\n1,q\n0,r\n"); },
       {"in another order"});
-  expect_error<DataError>([&] { labels_of(folder, shuffled, ",kind\n7,p\n24,q\n40,r\n"); },
-                          {"no row '23'"});
+  expect_error<DataError>([&] { labels_of(folder, "1.5\n2\n3\n", ",kind\n2,p\n0,q\n1,r\n"); },
+                          {"out of order", "sort it"});
   expect_error<DataError>([&] { labels_of(folder, "1.5\n2\n3\n", "id,kind\na,p\nb,q\nc,p\n"); },
                           {"2 columns ('id', 'kind')", "data.id"});
 }

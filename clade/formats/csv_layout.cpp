@@ -335,6 +335,24 @@ void leave_out_above(const Sample& sample, size_t first, CsvLayout& layout, char
                         std::to_string(last.line));
 }
 
+/// The header if row `first` is a remark or names of groups of columns above it, which spreadsheets
+/// fill up with empty cells to the table's width; else `first`.
+size_t below_remarks(const Sample& sample, size_t first, size_t width, const CsvReading& reading) {
+  const auto is_filled_up = [&](size_t i) {
+    const CsvRow& row = sample[i].cells;
+    return row[width - 1].empty() || std::count(row.begin(), row.end(), "") > 1;
+  };
+  if (width < 2 || !is_filled_up(first) || holds_names(sample[first].cells, reading)) return first;
+  for (size_t i = first + 1; i + 1 < sample.size(); ++i) {
+    const CsvRow& row = sample[i].cells;
+    if (row.size() != width || is_filled_up(i)) continue;
+    const bool whole = std::none_of(row.begin(), row.end(), std::mem_fn(&std::string::empty));
+    const bool is_above_points = !numbers_in(sample[i + 1].cells).empty();
+    return whole && are_apart(row) && is_above_points && is_header(sample, i, reading) ? i : first;
+  }
+  return first;
+}
+
 /// Takes names from a comment directly above row `first`, as numpy.savetxt writes them.
 void take_names_of_comment(const Sample& sample, size_t first, char separator, CsvLayout& layout,
                            const std::string& where) {
@@ -399,6 +417,7 @@ CsvLayout find_layout(std::string_view text, const CsvReading& reading, const st
     row.cells.resize(layout.width);
   }
   if (ended) layout.said.push_back("left out separators at the end of lines");
+  first = below_remarks(sample, first, layout.width, reading);
 
   const bool header = is_header(sample, first, reading);
   if (header) {

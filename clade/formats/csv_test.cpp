@@ -106,6 +106,14 @@ TEST(Csv, LeavesOutWhatStandsAroundTheTable) {
   read("a,b\n1,2,\n3,4,\n5,6,\n", "2 columns");
   read("a;b;;\n1;2;;\n3;4;;\n5;6;;\n", "2 columns");
   read("a,b\n1,2\n,\n3,4\n5,6\n,\n,\n", "left out 1 empty row");
+  // As spreadsheets write such lines, with cells to the table's width; and names of groups of
+  // columns.
+  read("Report 2024,\na,b\n1,2\n3,4\n5,6\n", "to line 1");
+  read("Report,\n,\nby me,\na,b\n1,2\n3,4\n5,6\n", "to line 3");
+  EXPECT_EQ(names_of(parse_csv(",size,,kg\nid,w,h,net\nx,1,2,3\ny,4,5,6\n", "a")),
+            (std::vector<std::string>{"id", "w", "h", "net"}));
+  EXPECT_EQ(names_of(parse_csv("a,b,\n1,2,3\n3,4,5\n", "a")).size(), 3u);
+  EXPECT_EQ(parse_csv("colour,size,\nred,small,yes\nred,large,no\n", "a").rows.size(), 2u);
   // A mark alone is a name, not a comment.
   EXPECT_EQ(names_of(parse_csv("#,a\n1,5\n2,6\n", "a")), (std::vector<std::string>{"#", "a"}));
   const Table gap = parse_csv("a,b\n1,2\n,\n3,4\n,\n", "a");

@@ -203,11 +203,24 @@ torch::Tensor without_infinities(const torch::Tensor& raw) {
   return raw.clamp(-kMost, kMost);
 }
 
-// In the units of the data that were read, whole where those were. points: [n, D]
+// raw: [n, D] -> [n, D]
+torch::Tensor as_data_are(const torch::Tensor& raw, const clade::Preprocessing& how) {
+  const auto values = how.as_data_are(raw);
+  if (!how.whole.defined()) return values;
+  const auto rounding = 0.5 * how.whole.to(raw.options());  // [D]
+  const auto moved = values.sub(raw).abs().gt(rounding).sum().item<int64_t>();
+  if (moved > 0) {
+    note(clade::count_text(moved, "value") + " of " + std::to_string(raw.numel()) +
+         " were drawn beyond the range of the training points and are its ends");
+  }
+  return values;
+}
+
+// In the units of the data that were read, and as those are. points: [n, D]
 void write_points(const fs::path& path, const torch::Tensor& points,
                   const clade::TrainedModel& trained, bool means) {
   auto raw = without_infinities(trained.preprocessing.restore(points));
-  if (!means) raw = trained.preprocessing.as_whole_numbers(raw);
+  if (!means) raw = as_data_are(raw, trained.preprocessing);
   if (path.extension() == ".csv") {
     write_csv(path, raw, clade::table_columns(trained.preprocessing, raw.size(1)));
     return;
@@ -226,6 +239,7 @@ void generate(const GenerateArguments& arguments) {
   }
   const bool in_grid = !arguments.grid.empty();
   const bool means = arguments.means || kind == ".png" || in_grid;
+  clade::require_no_folder(out);
   const TrainedRun run = open_run(arguments.run, arguments.device);
   run.require_own_file(arguments.out);
   clade::Model& model = *run.trained.model;

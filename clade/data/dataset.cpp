@@ -54,14 +54,12 @@ torch::Tensor Preprocessing::restore(const torch::Tensor& x) const {
   return x.to(shift.scalar_type()) * scale.to(x.device()) + shift.to(x.device());
 }
 
-torch::Tensor Preprocessing::as_whole_numbers(const torch::Tensor& raw) const {
+torch::Tensor Preprocessing::as_data_are(const torch::Tensor& raw) const {
   if (!whole.defined()) return raw;
-  auto rounded = raw.round() + 0.0;  // no -0
-  if (range.defined()) {
-    const auto limits = range.to(raw.options());
-    rounded = torch::minimum(torch::maximum(rounded, limits[0]), limits[1]);
-  }
-  return torch::where(whole.to(raw.device()), rounded, raw);
+  const auto values = torch::where(whole.to(raw.device()), raw.round() + 0.0, raw);  // no -0
+  if (!range.defined()) return values;
+  const auto limits = range.to(raw.options());
+  return torch::minimum(torch::maximum(values, limits[0]), limits[1]);
 }
 
 torch::Tensor Preprocessing::constant_as_read() const {

@@ -116,9 +116,9 @@ struct Preprocessing {
   /// What apply() made of raw values, in their units again: [N, D] -> [N, D] of shift's type.
   torch::Tensor restore(const torch::Tensor& x) const;
 
-  /// Raw values, [N, D], with those of whole numbers rounded to such within the range of the
-  /// training points: an answer is yes or no, and no age is negative.
-  torch::Tensor as_whole_numbers(const torch::Tensor& raw) const;
+  /// Raw values, [N, D], as the data have them: rounded where those are whole numbers, and within
+  /// the range of the training points. An answer is yes or no, and no income is negative.
+  torch::Tensor as_data_are(const torch::Tensor& raw) const;
 
   /// `constant` as the model reads it, [D] float32; undefined if that is.
   torch::Tensor constant_as_read() const;

@@ -75,10 +75,11 @@ std::string said_of_held_back(const torch::Tensor& learned, const torch::Tensor&
   const auto of_class = count(learned), known = count(all);
   constexpr size_t kNamed = 12;
   std::string each;
-  std::vector<std::string> unmeasured;
+  std::vector<std::string> unmeasured, untold;
   for (size_t c = 0; c < classes.size(); ++c) {
     const auto n = of_class[static_cast<int64_t>(c)].item<int64_t>();
     each += (each.empty() ? "" : ", ") + classes[c] + " " + std::to_string(n);
+    if (n == 0) untold.push_back(classes[c]);
     if (n < known[static_cast<int64_t>(c)].item<int64_t>()) continue;
     unmeasured.push_back(classes[c]);
   }
@@ -89,9 +90,13 @@ std::string said_of_held_back(const torch::Tensor& learned, const torch::Tensor&
   const auto total = known.sum().item<int64_t>(), used = of_class.sum().item<int64_t>();
   std::string said = "of " + std::to_string(total) + " labels " + std::to_string(used) +
                      " are learned from (" + each + "), ";
-  if (used == total) return said + "none could be held back to measure what is learned";
+  const std::string of_none = untold.empty() ? ""
+                                             : "; nothing tells the model what " + quoted(untold) +
+                                                   (untold.size() == 1 ? " is" : " are") +
+                                                   ": what it calls so is a cluster like any other";
+  if (used == total) return said + "none could be held back to measure what is learned" + of_none;
   said += std::to_string(total - used) + " are held back to measure what is learned";
-  return unmeasured.empty() ? said : said + ", none of " + quoted(unmeasured);
+  return said + (unmeasured.empty() ? "" : ", none of " + quoted(unmeasured)) + of_none;
 }
 
 }  // namespace clade

@@ -263,10 +263,10 @@ TEST(LoadSplits, AFeatureThatNeverVariesIsNotLookedAt) {
     const auto a = how.restore(splits.train.x).select(1, 0);
     const double least = std::round(a.min().item<double>()),
                  most = std::round(a.max().item<double>());
-    const auto drawn = how.as_whole_numbers(torch::tensor(
+    const auto drawn = how.as_data_are(torch::tensor(
         {{least - 3, 0.1, -50.0}, {most + 3, 0.1, 1e3}, {least + 0.3, 0.1, 0.5}}, torch::kFloat64));
     EXPECT_TRUE(drawn.equal(
-        torch::tensor({{least, 0.1, -50.0}, {most, 0.1, 1e3}, {least, 0.1, 0.5}}, torch::kFloat64)))
+        torch::tensor({{least, 0.1, 0.0}, {most, 0.1, 4.0}, {least, 0.1, 0.5}}, torch::kFloat64)))
         << drawn;
     const Dataset more = load_points(folder.write("b.csv", "a,same,c\n1,9,2\n"), "", how, {3});
     EXPECT_NE(more.note.find("1 other point differs"), std::string::npos) << more.note;
@@ -819,9 +819,10 @@ TEST(UnknownLabels, AreEmptyCellsNanAndMinusOne) {
   EXPECT_EQ(column("0 -1.0 1 \"\"").names, "0,,1,,");
   EXPECT_EQ(column("2 1 2").note, "3 rows of 2 columns separated by commas");
   EXPECT_EQ(column(" NaN -1").names, "");
-  EXPECT_EQ(column(" NaN -1").note,
-            "3 rows of 2 columns separated by commas; 3 of 3 points have no label; scores leave "
-            "them out");
+  EXPECT_EQ(
+      column(" NaN -1").note,
+      "3 rows of 2 columns separated by commas; 1 label of -1 means unknown; 3 of 3 points have "
+      "no label; scores leave them out");
 
   const std::string x = folder.write("x.csv", "1\n2\n3\n");
   const auto file = [&](const std::string& bytes) {

@@ -159,6 +159,9 @@ void read_minus_ones(const std::vector<std::string>& known, std::vector<std::str
              points.note);
     return;
   }
+  const auto unknown = std::count(texts.begin(), texts.end(), "-1");
+  add_note(count_text(unknown, "label") + " of -1 mean" + (unknown == 1 ? "s" : "") + " unknown",
+           points.note);
   std::replace(texts.begin(), texts.end(), std::string("-1"), std::string());
 }
 

@@ -22,16 +22,34 @@ constexpr int64_t kReconstructionsShown = 6;
 /// A bar this long is full: distributions that far apart hardly overlap.
 constexpr double kFullBar = 4;
 
-/// Four digits, without an exponent up to ten millions.
-std::string four_digits(double value) {
-  char text[32];
-  const bool large = std::abs(value) >= 1e4 && std::abs(value) < 1e7;
-  std::snprintf(text, sizeof text, large ? "%.0f" : "%.4g", std::abs(value));
-  return (value < 0 ? "−" : "") + std::string(text);
+/// How many digits of `value` it takes for four of `spread`, what others are away from it.
+int digits_beside(double value, double spread) {
+  constexpr int kOfSpread = 4;
+  if (!(spread > 0) || std::abs(value) < spread) return kOfSpread;
+  return kOfSpread + static_cast<int>(std::log10(std::min(std::abs(value) / spread, 1e12)));
+}
+
+/// A number beside others that are `spread` away, of which a millionth is nothing.
+double without_rounding(double value, double spread) {
+  return std::abs(value) < 1e-6 * spread ? 0 : value;
+}
+
+/// Four digits of the spread, without an exponent up to ten millions.
+std::string number_beside(double value, double spread) {
+  char text[48];
+  const double size = std::abs(without_rounding(value, spread));
+  const int digits = digits_beside(size, spread);
+  const bool large = size >= 1e4 && size < 1e7 && size < std::pow(10, digits + 3);
+  if (large && digits <= static_cast<int>(std::log10(size))) {
+    std::snprintf(text, sizeof text, "%.0f", size);
+  } else {
+    std::snprintf(text, sizeof text, "%.*g", digits, size);
+  }
+  return (value < 0 && size > 0 ? "−" : "") + std::string(text);
 }
 
 std::string mean_text(double mean, double deviation) {
-  return four_digits(mean) + " ± " + four_digits(deviation);
+  return number_beside(mean, deviation) + " ± " + number_beside(deviation, 0);
 }
 
 /// "+1.3", "−12": to the digits that a reader needs.
@@ -86,8 +104,10 @@ std::string contrast_table(const Report& report, const std::vector<Contrast>& co
     const Contrast& one = contrasts[i];
     html << "<tr><th scope=\"row\">" << escape(feature_name(report, one.feature)) << "</th><td>"
          << bar(one.difference) << "</td><td>" << signed_text(one.difference) << "</td><td>"
-         << mean_text(one.mean, one.deviation) << "</td><td>"
-         << mean_text(one.mean_of_others, one.deviation_of_others) << "</td></tr>\n";
+         << mean_text(without_rounding(one.mean, one.deviation_of_others), one.deviation)
+         << "</td><td>"
+         << mean_text(without_rounding(one.mean_of_others, one.deviation), one.deviation_of_others)
+         << "</td></tr>\n";
   }
   html << "</tbody>\n</table>\n</div>\n";
   return std::move(html).str();
@@ -101,9 +121,10 @@ std::string reconstruction_table(const Report& report, const std::vector<int64_t
   html << "<div class=\"scroll\" tabindex=\"0\">\n<table class=\"comparison\">\n<tbody>\n";
   for (const int64_t feature : features) {
     html << "<tr><th scope=\"row\">" << escape(feature_name(report, feature)) << "</th>";
+    const double spread = real.select(1, feature).std(/*unbiased=*/false).item<double>();
     for (int64_t i = 0; i < points; ++i) {
-      html << "<td>" << four_digits(real[i][feature].item<double>()) << " → "
-           << four_digits(again[i][feature].item<double>()) << "</td>";
+      html << "<td>" << number_beside(real[i][feature].item<double>(), spread) << " → "
+           << number_beside(again[i][feature].item<double>(), spread) << "</td>";
     }
     html << "</tr>\n";
   }
@@ -133,10 +154,13 @@ std::string contrast_csv(const Report& report, const Clustering& clustering) {
       const Contrast& one = clustering.contrasts[k][rank];
       csv << csv_text(cluster_in_table(clustering.classes, static_cast<int64_t>(k))) << ","
           << rank + 1 << "," << csv_text(feature_name(report, one.feature));
+      const double spread = std::max(one.deviation, one.deviation_of_others);
       for (const double value :
            {one.difference, one.mean, one.deviation, one.mean_of_others, one.deviation_of_others}) {
-        char text[32];
-        std::snprintf(text, sizeof text, ",%.6g", value);
+        constexpr int kLeast = 6;
+        char text[48];
+        std::snprintf(text, sizeof text, ",%.*g", std::max(kLeast, digits_beside(value, spread)),
+                      without_rounding(value, spread));
         csv << text;
       }
       csv << "\n";

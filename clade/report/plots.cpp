@@ -61,7 +61,7 @@ bool any_known(const std::vector<double>& values) {
 
 /// What gnuplot reads: numbers with digits enough to tell apart what lies far from zero.
 struct Script : std::ostringstream {
-  Script() { precision(10); }
+  Script() { precision(14); }
 };
 
 struct Size {

@@ -39,8 +39,8 @@ inline constexpr int64_t kNoRow = -1;
 /// the names say nothing against the order: one of them has none, or counts, or they are the same.
 /// If `some` is enough, kNoRow stands for those that `index` does not have. Throws DataError where
 /// they do: rows that `index` does not have, or has twice, or the same numbers in order in one and
-/// not in the other, of which nobody knows which order is the points'. So it does for numbers out of
-/// order beside points that have none.
+/// not in the other, of which nobody knows which order is the points'. So it does for numbers out
+/// of order beside points that have none.
 std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, RowIndex index,
                                                  const std::string& where, bool some = false);
 

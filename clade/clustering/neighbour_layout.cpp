@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "clade/clustering/neighbour_graph.h"
 #include "clade/clustering/principal_components.h"
 #include "clade/core/error.h"
 #include "clade/ops/kernels.h"
@@ -138,6 +139,38 @@ torch::Tensor among_neighbours(const Neighbours& neighbours, const torch::Tensor
   return sum / strengths.sum(1, true);
 }
 
+// The layout of a graph from given positions, [N, dimensions]: the same sizes.
+torch::Tensor laid_out(const NeighbourGraph& graph, const torch::Tensor& start,
+                       const LayoutOptions& options, Generator& generator,
+                       const Progress& progress) {
+  torch::NoGradGuard no_grad;
+  const int64_t n = graph.size(), epochs = epochs_of(options, n);
+  const auto positions = padded(spread(start.to(torch::kCPU, torch::kFloat32), generator));
+  auto before = torch::empty_like(positions);
+  const EdgeHeaps edges(graph);
+  const LayoutCurve curve = layout_curve(options.min_distance);
+  ops::LayoutPass pass{};
+  pass.position = positions.data_ptr<float>();
+  pass.before = before.data_ptr<float>();
+  pass.points = n;
+  pass.stride = positions.size(1);
+  pass.pushes = kPushes;
+  pass.a = static_cast<float>(curve.a);
+  pass.b = static_cast<float>(curve.b);
+  pass.key = drawn_key(generator);
+  for (pass.number = 0; pass.number < epochs; ++pass.number) {
+    pass.step = 1 - static_cast<float>(pass.number) / static_cast<float>(epochs);
+    before.copy_(positions);
+    for (int64_t round = 0; round < edges.rounds(); ++round) {
+      parallel_for(edges.heaps_in(round), 1, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i) edges.pass(pass, edges.heap(round, i));
+      });
+    }
+    if (progress) progress(pass.number + 1, epochs);
+  }
+  return positions.slice(1, 0, start.size(1)).contiguous();
+}
+
 // Which share of the time of a layout the search for neighbours takes is not known; it is reported
 // as this share of the epochs.
 int64_t search_share(int64_t epochs) {
@@ -185,37 +218,6 @@ LayoutCurve layout_curve(double min_distance) {
     damping *= better ? 0.3 : 10;
   }
   return best;
-}
-
-torch::Tensor laid_out(const NeighbourGraph& graph, const torch::Tensor& start,
-                       const LayoutOptions& options, Generator& generator,
-                       const Progress& progress) {
-  torch::NoGradGuard no_grad;
-  const int64_t n = graph.size(), epochs = epochs_of(options, n);
-  const auto positions = padded(spread(start.to(torch::kCPU, torch::kFloat32), generator));
-  auto before = torch::empty_like(positions);
-  const EdgeHeaps edges(graph);
-  const LayoutCurve curve = layout_curve(options.min_distance);
-  ops::LayoutPass pass{};
-  pass.position = positions.data_ptr<float>();
-  pass.before = before.data_ptr<float>();
-  pass.points = n;
-  pass.stride = positions.size(1);
-  pass.pushes = kPushes;
-  pass.a = static_cast<float>(curve.a);
-  pass.b = static_cast<float>(curve.b);
-  pass.key = drawn_key(generator);
-  for (pass.number = 0; pass.number < epochs; ++pass.number) {
-    pass.step = 1 - static_cast<float>(pass.number) / static_cast<float>(epochs);
-    before.copy_(positions);
-    for (int64_t round = 0; round < edges.rounds(); ++round) {
-      parallel_for(edges.heaps_in(round), 1, [&](int64_t first, int64_t last) {
-        for (int64_t i = first; i < last; ++i) edges.pass(pass, edges.heap(round, i));
-      });
-    }
-    if (progress) progress(pass.number + 1, epochs);
-  }
-  return positions.slice(1, 0, start.size(1)).contiguous();
 }
 
 torch::Tensor neighbour_layout(const torch::Tensor& x, const LayoutOptions& options,

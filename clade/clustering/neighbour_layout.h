@@ -1,7 +1,6 @@
 #pragma once
 #include <torch/types.h>
 
-#include "clade/clustering/neighbour_graph.h"
 #include "clade/core/progress.h"
 #include "clade/core/random.h"
 
@@ -27,11 +26,6 @@ struct LayoutOptions {
 /// throw, which ends the work. [N, dimensions] float32 on x's device.
 torch::Tensor neighbour_layout(const torch::Tensor& x, const LayoutOptions& options,
                                Generator& generator, const Progress& progress = {});
-
-/// The layout of a graph from given positions, [N, dimensions]. [N, dimensions] float32 on the CPU.
-torch::Tensor laid_out(const NeighbourGraph& graph, const torch::Tensor& start,
-                       const LayoutOptions& options, Generator& generator,
-                       const Progress& progress = {});
 
 /// The curve 1 / (1 + a d^2b) that comes closest, by least squares over distances 0 to 3, to 1
 /// below `min_distance` and exp(min_distance − d) above.

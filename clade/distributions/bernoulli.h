@@ -12,7 +12,6 @@ class Bernoulli : public Distribution {
   torch::Tensor log_prob(const torch::Tensor& x) const override;
   torch::Tensor mean() const override { return logits_.sigmoid(); }
   torch::Tensor sample(Generator& generator) const override;
-  torch::Tensor logits() const { return logits_; }
 
  private:
   torch::Tensor logits_;

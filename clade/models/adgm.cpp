@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "clade/models/joined.h"
+#include "clade/core/joined.h"
 
 namespace clade {
 

@@ -24,6 +24,9 @@ struct Term {
 
   /// Whether it is a summand of the bound, and not a loss that stands beside it.
   bool is_in_bound() const { return role == Role::likelihood || role == Role::divergence; }
+
+  /// With which sign it stands in the bound, or in an objective beside it.
+  double sign() const { return role == Role::likelihood ? 1 : -1; }
 };
 
 /// The name of a latent's divergence in a bound: "KL(z)".

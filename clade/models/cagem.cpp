@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "clade/models/joined.h"
+#include "clade/core/joined.h"
 #include "clade/nets/batch_norm.h"
 
 namespace clade {

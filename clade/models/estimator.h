@@ -21,8 +21,8 @@ struct EstimatorOptions {
   std::vector<Option> options();
 };
 
-/// The clusters an expectation runs over and their weights. Those of other latents that were
-/// enumerated before, if there are any, stand between C and S.
+/// The clusters an expectation runs over and their weights. Clusters of latents that were
+/// enumerated earlier have dimensions of their own between C and S.
 struct ClusterDraws {
   torch::Tensor y;       // int64 [C, 1 or (S,) B], or relaxed [1, (S,) B, K]
   torch::Tensor weight;  // [C, 1 or (S,) B]
@@ -30,8 +30,9 @@ struct ClusterDraws {
   /// that are not summed. Undefined if every cluster is summed.
   torch::Tensor log_q_drawn;  // [(K…,) (S,) B]
 
-  /// E_q[f(y)], or its estimate: unbiased, in value and gradient, but for relaxed draws. An f that
-  /// does not depend on y, of fewer dimensions than the weights or one of size 1 there, is its own.
+  /// E_q[f(y)], or its estimate: unbiased, in value and gradient, but for relaxed draws. If f does
+  /// not depend on y (it has fewer dimensions than the weights, or size 1 in the first), its
+  /// expectation is f itself.
   /// f: [C, (S,) B] with `trailing` more dimensions behind -> the same without C.
   torch::Tensor expectation(const torch::Tensor& f, int64_t trailing = 0) const;
 };

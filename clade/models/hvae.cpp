@@ -3,8 +3,8 @@
 #include <torch/torch.h>
 
 #include "clade/core/error.h"
+#include "clade/core/joined.h"
 #include "clade/distributions/likelihood_kinds.h"
-#include "clade/models/joined.h"
 
 namespace clade {
 

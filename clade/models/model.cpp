@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "clade/core/error.h"
+#include "clade/core/joined.h"
 #include "clade/models/evaluation_mode.h"
-#include "clade/models/joined.h"
 #include "clade/models/pairs.h"
 
 namespace clade {

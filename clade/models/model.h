@@ -45,10 +45,10 @@ struct WeightOptions {
   /// Sums every cluster inside the weight, log Σ_y p(x, y, z_y) / q(z_y | x, y), in place of one
   /// draw of it: a tighter bound, at K times the cost. The weight is then one term.
   bool sum_clusters = false;
-  /// If defined, [S, B], the weights have the gradients that doubly reparameterised ones are made
-  /// of (Tucker et al. 2019): none from log q(z) to the parameters of q, the draw taken as given;
-  /// and what comes through a draw, from p as from q, is multiplied by this as it is when the
-  /// gradient is taken.
+  /// If defined, [S, B]: for doubly reparameterised gradients (Tucker et al. 2019). log q(z) then
+  /// passes no gradient to q's parameters at a given draw, and the gradient that comes through a
+  /// draw is multiplied by this tensor's value at the backward pass, so that it may be filled in
+  /// after the weights are drawn.
   torch::Tensor path_scale = {};
 };
 

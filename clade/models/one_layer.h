@@ -1,5 +1,5 @@
 #pragma once
-#include "clade/models/joined.h"
+#include "clade/core/joined.h"
 #include "clade/models/model.h"
 #include "clade/nets/conditional.h"
 

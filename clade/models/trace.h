@@ -33,8 +33,8 @@ namespace clade {
 /// what another Trace took. Bounds, importance weights, posteriors and generations are read off the
 /// sites afterwards (see Model).
 
-/// p(y) = 1/K, fixed. The clusters that generation draws are then those of the aggregated posterior
-/// q(y), which the fixed p(y) stands in for.
+/// p(y) = 1/K, not learned. Generation draws y from the aggregated posterior q(y) instead, which in
+/// a trained model may differ from 1/K.
 struct UniformClusters {
   int64_t clusters;
   bool warms_up = false;  ///< Whether KL warm-up weighs KL(y).

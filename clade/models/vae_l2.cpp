@@ -3,7 +3,7 @@
 #include <torch/torch.h>
 
 #include "clade/core/error.h"
-#include "clade/models/joined.h"
+#include "clade/core/joined.h"
 
 namespace clade {
 

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "clade/core/error.h"
-#include "clade/models/joined.h"
+#include "clade/core/joined.h"
 
 namespace clade {
 namespace {

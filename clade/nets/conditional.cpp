@@ -212,7 +212,8 @@ std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Ten
     return std::make_unique<NegativeBinomial>(log_mean,
                                               spread(inputs).clamp(kMinLogAlpha, kMaxLogAlpha));
   }
-  // The widest numbers of a step: kept as narrow as they were computed where they must be kept.
+  // Logits are a step's largest tensors. If they are kept for a backward pass they stay in the type
+  // of the activations.
   const auto type = torch::GradMode::is_enabled() ? activation_type() : torch::kFloat32;
   return std::make_unique<Bernoulli>(output_(inputs, type));
 }

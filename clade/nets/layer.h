@@ -66,8 +66,8 @@ void require_dense(const std::string& key, const std::vector<std::string>& words
 struct Mirror {
   std::vector<std::string> hidden;  // words
   Layer last;
-  /// Those of `hidden` behind the map that is convolved first, which is all that parents need that
-  /// are such maps already; without convolutions all.
+  /// Those of `hidden` after the dense layer that makes the first map: all that is needed if the
+  /// parents are such maps already. Without convolutions, all of them.
   std::vector<std::string> of_maps;
 };
 Mirror mirrored(const std::vector<std::string>& words, const Parent& x);

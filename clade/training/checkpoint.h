@@ -24,8 +24,8 @@ struct TrainingState {
   int64_t steps = 0;                   ///< Since the start of training.
   double best_bound = 0;               ///< Of standing.best_epoch.
   std::vector<double> restart_bounds;  ///< Of the restarts that have been compared, in their order.
-  /// Whether validation points, if not all of them, are drawn; a run of before goes on by the
-  /// first.
+  /// Whether the validation_points are drawn: runs of earlier versions took the first ones, and go
+  /// on with those.
   bool validation_drawn = true;
   double epoch_seconds = 0;  ///< Of the present epoch.
   double seconds = 0;        ///< Of all whole epochs.

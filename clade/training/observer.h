@@ -34,7 +34,7 @@ struct TrainingProgress {
   Stage stage;            ///< The one `epoch` belongs to.
   double fraction;        ///< Of the epoch.
   double samples_per_second;
-  double seconds_left;   ///< If epochs take what the last one took, and none is spared.
+  double seconds_left;   ///< If epochs take as long as the last, and none is saved.
   const EpochLog* last;  ///< The last whole epoch, or null.
   int64_t restart = 0;   ///< Which of `restarts` it is, from 1, while they are compared; else 0.
   int64_t restarts = 1;

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "clade/core/error.h"
+#include "clade/core/joined.h"
 #include "clade/ops/precision.h"
 
 namespace clade {
@@ -28,6 +29,10 @@ const std::vector<std::string>& starts() {
 }
 
 std::vector<Option> TrainOptions::options() {
+  return joined({of_steps(), of_clusters(), of_objective(), of_machine()});
+}
+
+std::vector<Option> TrainOptions::of_steps() {
   return {
       {"epochs", &epochs, at_least(1),
        "epochs at most, start and cooldown included; early stopping may end training sooner"},
@@ -50,6 +55,12 @@ std::vector<Option> TrainOptions::options() {
       {"validation_points", &validation_points, at_least(0),
        "validation points each epoch is judged by, drawn once and the same for every seed; 0 for "
        "all. With many clusters their exact sums cost more than an epoch of sum_and_sample"},
+      {"clip_norm", &clip_norm, at_least(0),
+       "largest norm of the whole gradient; 0 for no clipping"}};
+}
+
+std::vector<Option> TrainOptions::of_clusters() {
+  return {
       {"start", &start, any_of(starts()),
        "where clusters come from, without labels, before the bound has its weight: neighbours, a "
        "mixture on a layout of the graph of nearest neighbours, or on the features, or k-means, if "
@@ -74,9 +85,11 @@ std::vector<Option> TrainOptions::options() {
        "q(y|x): the bound alone pulls a good clustering apart. 0 lets go of it"},
       {"soft_hold", &soft_hold, at_least(0),
        "that weight during the cooldown, in which the expectation over clusters is the model's own "
-       "and no longer the start's: wins back what holding costs the bound. 0 for hold to the end"},
-      {"clip_norm", &clip_norm, at_least(0),
-       "largest norm of the whole gradient; 0 for no clipping"},
+       "and no longer the start's: wins back what holding costs the bound. 0 for hold to the end"}};
+}
+
+std::vector<Option> TrainOptions::of_objective() {
+  return {
       {"objective", &objective, any_of({"elbo", "iwae"}),
        "what is trained on: elbo; or iwae, the tighter importance-weighted bound of `samples` "
        "draws (Burda et al. 2016), for models that draw no cluster, relax it or have it by Bayes' "
@@ -92,21 +105,24 @@ std::vector<Option> TrainOptions::options() {
       {"label_weight", &label_weight, at_least(0),
        "of models that learn from labels: what the losses on labels weigh, see label_scale"},
       {"label_scale", &label_scale, any_of({"mean", "sum"}),
-       "mean: the mean loss on a step's labels weighs label_weight times training points over "
-       "labelled points, as in the code of ADGM (Maaloe et al. 2016); sum: it weighs label_weight, "
-       "which is that factor on the sum over all labels beside the sum of the bound over all "
-       "points, as CaGeM's objective reads to the letter: less by points over labels, 500 times "
-       "with 100 labels of MNIST"},
+       "mean: the mean loss on a step's labels weighs label_weight times N / N_l, for N training "
+       "points of which N_l have labels, as in the code of ADGM (Maaloe et al. 2016); sum: it "
+       "weighs label_weight, which is CaGeM's objective to the letter, and with 100 labels of "
+       "MNIST "
+       "500 times less"},
       {"labelled_batch", &labelled_batch, at_least(0),
-       "labelled points a step, drawn anew each time; 0 for all of them, but `batch` at most"},
+       "labelled points a step, drawn anew each time; 0 for all of them, but `batch` at most"}};
+}
+
+std::vector<Option> TrainOptions::of_machine() {
+  return {
       {"checkpoint_every", &checkpoint_every, at_least(1), "epochs between two checkpoints"},
       {"cuda_graph", &cuda_graph,
        "on a CUDA device: capture the step once and replay it, which saves the launches; no effect "
        "elsewhere"},
       {"precision", &precision, any_of(precisions()),
        "of matrix products in training steps: fp32; bf16, about twice as fast where the machine "
-       "has it; tf32, on CUDA devices; weights, sums and validation stay in float32"},
-  };
+       "has it; tf32, on CUDA devices; weights, sums and validation stay in float32"}};
 }
 
 void TrainOptions::validate_together() const {

@@ -82,9 +82,9 @@ struct TrainOptions : Options {
   /// Whether `epoch` is one of a cooldown that holds softly.
   bool holds_softly(int64_t epoch, std::optional<int64_t> stalled_at = {}) const;
 
-  /// The weight α of the mean loss on a step's labels, N training points having N_l labels: of
-  /// "mean" label_weight · N / N_l; of "sum" label_weight, since in a sum over all points, divided
-  /// by N like the bound, N_l losses that weigh label_weight · N / N_l each come to that.
+  /// The weight α of the mean loss on a step's labels, if N_l of N training points have labels:
+  /// label_weight · N / N_l ("mean"), or label_weight ("sum"). The second is label_weight · N / N_l
+  /// on the sum of all N_l losses, divided by N as the bound is.
   double alpha(int64_t points, int64_t labelled) const;
 
   bool has_start() const { return start != "none"; }
@@ -125,6 +125,12 @@ struct TrainOptions : Options {
   /// After how many epochs a training taken up at `standing` had stalled, judged by these options:
   /// they may have changed since. A cooldown once begun is finished whatever look_ahead says now.
   std::optional<int64_t> stalled_at(const Standing& standing) const;
+
+ private:
+  std::vector<Option> of_steps();
+  std::vector<Option> of_clusters();
+  std::vector<Option> of_objective();
+  std::vector<Option> of_machine();
 };
 
 /// The words train.start understands.

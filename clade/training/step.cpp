@@ -36,7 +36,7 @@ MeanBound mean_of(const std::vector<Term>& terms, const torch::Tensor& means, si
     const auto value = means[static_cast<int64_t>(first + i)].item<double>();
     mean.terms.emplace_back(terms[i].name, value);
     if (!terms[i].is_in_bound()) continue;
-    mean.elbo += terms[i].role == Role::divergence ? -value : value;
+    mean.elbo += terms[i].sign() * value;
   }
   return mean;
 }

@@ -38,9 +38,9 @@ struct TrainedModel {
   /// labels what they are: "setosa", or "cluster 3" if no label is of it. Else none.
   std::vector<std::string> classes() const;
 
-  /// What the logarithm of a density of the data, in their own units, has less than that of what
-  /// the model reads. Nothing where log p(x) is of a probability, which has no unit, and in runs of
-  /// 0.1.0, whose figures are of what the model reads.
+  /// log p(data in their own units) = log p(what the model reads) − this. None if log p(x) is of a
+  /// probability, which has no unit, and in runs of 0.1.0, whose figures are of what the model
+  /// reads.
   std::optional<double> log_volume() const;
 };
 

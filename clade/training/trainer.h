@@ -90,7 +90,7 @@ class Trainer {
   TrainOptions options_;     // once its start is found, as once_found() has them
   std::string start_asked_;  // train.start
   uint64_t seed_;
-  double log_volume_;  // what is said of a bound has it less; best_bound_ and checkpoints do not
+  double log_volume_;  // subtracted from bounds that are reported, not in best_bound_, checkpoints
   Generator generator_;
   TrainingStep step_;
   std::vector<TrainingObserver*> observers_;

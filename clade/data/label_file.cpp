@@ -57,7 +57,9 @@ std::optional<LabelColumns> find_labels(const Table& table, const RowIndex& rows
   if (index.counts || (unnamed && are_apart(index.names)) || names_rows(index, rows)) {
     return LabelColumns{&columns[1], &columns[0]};
   }
-  if (names_rows(row_index(columns[1].words), rows)) return LabelColumns{&columns[0], &columns[1]};
+  const RowIndex second = row_index(columns[1].words);
+  if (are_apart(second.names) && names_rows(second, rows))
+    return LabelColumns{&columns[0], &columns[1]};
   return std::nullopt;
 }
 

@@ -127,7 +127,10 @@ RowIndex file_index(const std::vector<std::string>& files) {
 bool names_rows(const RowIndex& index, const RowIndex& rows) {
   if (index.counts || rows.names.empty()) return false;
   const auto names = spelled_like(rows, index).names;
-  return mostly_placed(rows.names, places_of(names)) || mostly_placed(names, places_of(rows.names));
+  const Places places = places_of(names);
+  if (rows.counts && places.size() < names.size())
+    return false;  // small numbers, of something else
+  return mostly_placed(rows.names, places) || mostly_placed(names, places_of(rows.names));
 }
 
 std::optional<std::vector<int64_t>> rows_by_name(const RowIndex& rows, RowIndex index,

@@ -28,8 +28,9 @@ RowIndex row_index(std::vector<std::string> cells);
 RowIndex file_index(const std::vector<std::string>& files);
 
 /// Whether `index`, which does not count, is of rows that `rows` names: it has half of those or
-/// more, or half of its own names or more are among them. Names of files are compared as those of
-/// `rows` are written, "photos/a/3.png" being "3", or "a/3".
+/// more, or half of its own names or more are among them; of rows that count it names none twice.
+/// Names of files are compared as those of `rows` are written, "photos/a/3.png" being "3", or
+/// "a/3".
 bool names_rows(const RowIndex& index, const RowIndex& rows);
 
 /// A row that a file does not have.

@@ -531,6 +531,11 @@ TEST(LabelFiles, AreJoinedByNamesOfRows) {
   EXPECT_EQ(labels_of(folder, four, "id,kind\nx,p\nb,p\nx,q\nc,q\na,r\n", reading), "q p - r ");
   EXPECT_EQ(labels_of(folder, four, "id,kind\nb,p\nb,p\nc,q\na,r\nd,r\n", reading), "q p r r ");
   EXPECT_EQ(labels_of(folder, four, "kind,id\np,b\nq,c\nr,a\np,d\n", reading), "q p p r ");
+  // Grades are no names of rows that count.
+  for (const char* text : {"grade,kind\n1,p\n2,q\n1,p\n", "kind,grade\np,1\nq,2\np,1\n"}) {
+    expect_error<DataError>([&] { labels_of(folder, ",a\n0,5\n1,2\n2,3\n", text); },
+                            {"has 2 columns"});
+  }
   // Nobody knows which order is meant.
   expect_error<DataError>(
       [&] { labels_of(folder, ",a\n2,1\n0,2\n1,3\n", ",kind\n0,p\n1,q\n2,r\n"); },

@@ -72,6 +72,26 @@ TEST(Posterior, WeighsTheStatisticsOfBatchNormsByItsClusters) {
   EXPECT_FALSE(torch::allclose(weighed, alike, 1e-2, 1e-2));
 }
 
+TEST(Posterior, WeighsThemByTheProductOfClustersWithinClusters) {
+  constexpr int64_t K1 = 3, K2 = 2, B = 5;
+  auto generator = make_generator(2);
+  const Categorical q_y1(torch::empty({B, K1}).normal_(0, 2, generator));
+  const Categorical q_y2(torch::empty({K1, B, K2}).normal_(0, 2, generator));  // of each y1
+  const auto rows = torch::empty({K2, K1, B, 2}).normal_(1, 2, generator);
+  const auto weights = q_y2.probs().permute({2, 0, 1}) * q_y1.probs().t();  // [K2, K1, B]
+  const auto weighed = (weights.unsqueeze(3) * rows).flatten(0, 2).sum(0) / B;
+  EstimatorOptions options;
+  options.weigh_statistics = true;
+  const Estimator estimator(options);
+  Posterior q(Clusters::estimated, estimator, 0, generator, torch::kFloat32);
+  q.cluster("y1", q_y1);
+  q.cluster("y2", q_y2);
+  BatchNorm norm(2);
+  activate({rows}, {}, Activation::identity, torch::kFloat32, norm->normalisation());
+  const auto mean = norm->named_buffers()["running_mean"] / 0.1;
+  EXPECT_TRUE(torch::allclose(mean, weighed, 1e-4, 1e-5)) << mean << weighed;
+}
+
 TEST(ClosedForm, IsTakenIfAllThatIsGeneratedBeforeWasInferredBefore) {
   // q(a) knows nothing of b, so the term KL(a) has the same mean in either order: an integral over
   // b of the closed form, E_b KL(q(a) ‖ p(a | b)).

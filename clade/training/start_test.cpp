@@ -649,6 +649,26 @@ TEST_F(StartOfTraining, ThatTellsOneLatentOfTwoLeavesTheBoundRelaxed) {
   }
 }
 
+/// In a cooldown that holds softly the expectation over clusters is the model's own again.
+TEST_F(StartOfTraining, IsToldUntilACooldownThatHoldsSoftly) {
+  struct : TrainingObserver {
+    void after_epoch(const EpochLog& log) override {
+      relaxed.push_back(log.train.kind == BoundKind::relaxed);
+      held.push_back(std::any_of(log.train.terms.begin(), log.train.terms.end(),
+                                 [](const auto& term) { return term.first == "hold"; }));
+    }
+    std::vector<bool> relaxed, held;
+  } note;
+  const Splits data = shuffled_kinds();
+  auto model = make_model("indq", small_options("indq", 3, "gumbel"), data, 7, torch::kCPU);
+  TrainOptions options = from_file(kinds_file(), 2);
+  options.cooldown = 2;
+  options.soft_hold = 0.5;
+  Trainer(model, data, options, 7).run({&note});
+  EXPECT_EQ(note.relaxed, (std::vector<bool>{false, false, false, true, true}));
+  EXPECT_EQ(note.held, std::vector<bool>(5, true));
+}
+
 /// A finished run is as finished when it is opened again, though its labels did away with the start
 /// that its settings ask for: early stopping counts without one.
 TEST_F(StartOfTraining, ThatLabelsDoNotAgreeWithIsNotWaitedForOnResume) {

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "clade/models/small_models_for_tests.h"
 #include "clade/training/trainer.h"
@@ -174,6 +176,48 @@ TEST(Step, AddsWhatLabelledPointsCostWeighedByAlpha) {
   EXPECT_GT((found - weighed_by(0.5)).abs().max().item<double>(), 1e-3);
   options.label_scale = "sum";
   EXPECT_LT((moved("m2", options, data).after - weighed_by(0.5)).abs().max().item<double>(), 2e-5);
+}
+
+/// H(q(y|x)) of the labelled points of each of 40 steps that move nothing.
+std::vector<double> losses_of_labels(int64_t labelled_batch) {
+  const Splits data = six_labelled();
+  TrainedModel trained = fresh("m2", data);
+  TrainOptions options = one_batch(1);
+  options.labelled_batch = labelled_batch;
+  auto generator = make_generator(kSeed);
+  TrainingStep step(*trained.model, data, options, generator);
+  trained.model->train();
+  step.begin_epoch({});
+  std::vector<double> losses;
+  for (int i = 0; i < 40; ++i) {
+    step.watch().clear();
+    step.take(torch::arange(24), /*learning_rate=*/0);
+    const MeanBound means = *step.watch().labelled_means(24);
+    for (const auto& [name, value] : means.terms) {
+      if (name == "H(q(y|x))") losses.push_back(value);
+    }
+  }
+  return losses;
+}
+
+TEST(Step, DrawsOtherLabelledPointsEachTimeAndNoneTwice) {
+  const auto all = losses_of_labels(0), two = losses_of_labels(2), one = losses_of_labels(1);
+  ASSERT_EQ(two.size(), 40u);
+  for (const double loss : all) EXPECT_NEAR(loss, all[0], 1e-6);
+  // The six there are, each by itself, and the means of two different ones, fifteen.
+  const auto different = [](std::vector<double> losses) {
+    std::sort(losses.begin(), losses.end());
+    return std::unique(losses.begin(), losses.end(),
+                       [](double a, double b) { return std::abs(a - b) < 1e-6; }) -
+           losses.begin();
+  };
+  EXPECT_EQ(different(one), 6);
+  EXPECT_GT(different(two), 9);
+  EXPECT_LE(different(two), 15);
+  const std::set<double> single(one.begin(), one.end());
+  for (const double loss : two) {
+    for (const double alone : single) EXPECT_GT(std::abs(loss - alone), 1e-7);
+  }
 }
 
 TEST(Step, KeepsTheStatisticsOfBatchNormsThatSawLabels) {

@@ -160,6 +160,7 @@ void start_run(BenchRun& run, int64_t threads) {
   if (run.state == RunState::kBegun) {
     words.insert(words.end(), {"--resume", run.folder.string()});
   } else {
+    if (fs::exists(run.folder)) lock_run(run.folder);
     fs::remove_all(run.folder);  // of a run that ended before its first checkpoint
     clade::make_folder(run.folder.parent_path(), "give another --out");
     words.insert(words.end(), {run.row->what, "--threads", std::to_string(threads)});

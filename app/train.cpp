@@ -1,8 +1,4 @@
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -71,14 +67,6 @@ void require_empty(const fs::path& folder) {
     advice += ", or delete this one, of a run that ended before its first checkpoint";
   }
   throw clade::Error(folder.string() + " exists and is not an empty folder; " + advice);
-}
-
-/// Held until this process has ended, so that no two train in one folder.
-void lock_run(const fs::path& folder) {
-  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file >= 0 && ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    throw clade::Error(folder.string() + " is in use by another clade train; wait for it to end");
-  }
 }
 
 void require_alone(const TrainArguments& arguments) {

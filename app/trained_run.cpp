@@ -1,8 +1,11 @@
 #include "app/trained_run.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "app/interrupt.h"
 #include "app/metrics.h"
@@ -105,6 +108,13 @@ bool is_fresh(const std::filesystem::path& folder) {
     return entry.path().filename().string().starts_with(clade::run_files::kExperiment +
                                                         std::string(".part"));
   });
+}
+
+void lock_run(const std::filesystem::path& folder) {
+  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file >= 0 && ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    throw clade::Error(folder.string() + " is in use by another clade train; wait for it to end");
+  }
 }
 
 TrainedRun open_run(const std::string& folder, const std::string& device) {

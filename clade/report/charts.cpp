@@ -57,7 +57,7 @@ std::vector<int> digits_of_columns(const torch::Tensor& values) {
     if (finite.numel() > 0) {
       const double low = finite.min().item<double>(), high = finite.max().item<double>();
       const double most = std::max(std::abs(low), std::abs(high));
-      if (high > low) own += static_cast<int>(std::log10(most / (high - low)) + 1);
+      if (high > low && most >= high - low) own = digits_beside(most, high - low) + 1;
     }
     digits.push_back(std::clamp(own, kDigitsOfSpread, std::numeric_limits<double>::max_digits10));
   }
@@ -79,6 +79,11 @@ json nested(const torch::Tensor& values, const std::vector<int>& digits) {
 }
 
 }  // namespace
+
+int digits_beside(double value, double spread) {
+  if (!(spread > 0) || std::abs(value) < spread) return kDigitsOfSpread;
+  return kDigitsOfSpread + static_cast<int>(std::log10(std::min(std::abs(value) / spread, 1e12)));
+}
 
 json number(double value) {
   constexpr int kDigits = 6;

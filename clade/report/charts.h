@@ -13,6 +13,9 @@ namespace clade {
 /// Of a chart: six significant digits, null for what is not finite.
 nlohmann::json number(double value);
 
+/// How many significant digits of `value` show four of `spread`, what others lie away from it.
+int digits_beside(double value, double spread);
+
 /// A tensor of any shape as nested lists, with the digits that tell the numbers of a column, its
 /// last dimension, apart.
 nlohmann::json numbers(const torch::Tensor& values);

@@ -22,13 +22,6 @@ constexpr int64_t kReconstructionsShown = 6;
 /// A bar this long is full: distributions that far apart hardly overlap.
 constexpr double kFullBar = 4;
 
-/// How many digits of `value` it takes for four of `spread`, what others are away from it.
-int digits_beside(double value, double spread) {
-  constexpr int kOfSpread = 4;
-  if (!(spread > 0) || std::abs(value) < spread) return kOfSpread;
-  return kOfSpread + static_cast<int>(std::log10(std::min(std::abs(value) / spread, 1e12)));
-}
-
 /// A number beside others that are `spread` away, of which a millionth is nothing.
 double without_rounding(double value, double spread) {
   return std::abs(value) < 1e-6 * spread ? 0 : value;
@@ -39,8 +32,8 @@ std::string number_beside(double value, double spread) {
   char text[48];
   const double size = std::abs(without_rounding(value, spread));
   const int digits = digits_beside(size, spread);
-  const bool large = size >= 1e4 && size < 1e7 && size < std::pow(10, digits + 3);
-  if (large && digits <= static_cast<int>(std::log10(size))) {
+  const bool needs_exponent = size >= 1e4 && digits <= static_cast<int>(std::log10(size));
+  if (needs_exponent && size < 1e7) {
     std::snprintf(text, sizeof text, "%.0f", size);
   } else {
     std::snprintf(text, sizeof text, "%.*g", digits, size);
@@ -154,9 +147,10 @@ std::string contrast_csv(const Report& report, const Clustering& clustering) {
       const Contrast& one = clustering.contrasts[k][rank];
       csv << csv_text(cluster_in_table(clustering.classes, static_cast<int64_t>(k))) << ","
           << rank + 1 << "," << csv_text(feature_name(report, one.feature));
+      csv << "," << number_text(one.difference);  // in units of the deviation
       const double spread = std::max(one.deviation, one.deviation_of_others);
       for (const double value :
-           {one.difference, one.mean, one.deviation, one.mean_of_others, one.deviation_of_others}) {
+           {one.mean, one.deviation, one.mean_of_others, one.deviation_of_others}) {
         constexpr int kLeast = 6;
         char text[48];
         std::snprintf(text, sizeof text, ",%.*g", std::max(kLeast, digits_beside(value, spread)),

@@ -508,6 +508,14 @@ TEST_F(ReportFolder, ATableIsShownByItsColumnsInItsUnits) {
             "cluster,rank,feature,difference,mean,deviation,mean_of_others,deviation_of_others\n"
             "0,1,\"height, cm\",-2.5,160,5,172.5,5\n0,2,age <years>,12.25,46,3,20,1\n"
             "0,3,income,0.1,20000,1,10000,1\n");
+  // Far from zero, and of large deviations, of which a difference is no share.
+  report.clusterings[0].contrasts = {
+      {{1, -2.5, 1700000011.5, 18, 1700000028.5, 19}, {0, 0.5, 9e9, 4e7, 8.9e9, 2e7}}, {}};
+  write_report(report, folder_);
+  EXPECT_NE(read_file(folder_ / "cluster_features.csv")
+                .find(",-2.5,1700000011.5,18,1700000028.5,19\n0,2,age <years>,0.5,9"),
+            std::string::npos)
+      << read_file(folder_ / "cluster_features.csv");
   report.columns.pop_back();
   EXPECT_THROW(write_report(report, folder_), Error);
 }

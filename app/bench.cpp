@@ -12,13 +12,12 @@
 #include "app/exit_codes.h"
 #include "app/interrupt.h"
 #include "app/say.h"
+#include "app/trained_run.h"
 #include "clade/config/results.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
-#include "clade/core/memory.h"
 #include "clade/core/progress.h"
 #include "clade/core/run_files.h"
-#include "clade/data/load.h"
 #include "clade/ops/threads.h"
 
 namespace fs = std::filesystem;
@@ -130,12 +129,7 @@ void require_readable(const std::vector<BenchRow>& rows) {
     if (!experiment.data.name.empty() || !read.insert(clade::to_json(experiment.data)).second) {
       continue;
     }
-    const bool likelihood_given = row.file.gives("model", "likelihood");
-    clade::with_memory_for("read " + experiment.data_name(), [&] {
-      constexpr uint64_t kAnySeed = 1;
-      return clade::load_splits(experiment.data, kAnySeed,
-                                likelihood_given ? experiment.model->likelihood : "");
-    });
+    load_new_splits(experiment, row.file.gives("model", "likelihood"));
   }
 }
 

@@ -14,7 +14,6 @@
 #include "clade/config/fitted.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
-#include "clade/core/memory.h"
 #include "clade/core/progress.h"
 #include "clade/core/run_files.h"
 #include "clade/core/words.h"
@@ -280,10 +279,7 @@ Prepared prepare_new(const TrainArguments& arguments, clade::Splits& data) {
 
   learn_from_own_labels(file, experiment);
   const auto seed = static_cast<uint64_t>(experiment.run.seed);
-  data = clade::with_memory_for("read " + experiment.data_name(), [&] {
-    return clade::load_splits(experiment.data, seed,
-                              likelihood_given ? experiment.model->likelihood : "");
-  });
+  data = load_new_splits(experiment, likelihood_given);
   check_label_budget(experiment, data);
   check_clusters(experiment, data.train);
   require_variety(data.train);

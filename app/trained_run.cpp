@@ -100,6 +100,13 @@ clade::Splits load_run_splits(const std::filesystem::path& folder,
   });
 }
 
+clade::Splits load_new_splits(const clade::Experiment& experiment, bool likelihood_given) {
+  return clade::with_memory_for("read " + experiment.data_name(), [&] {
+    return clade::load_splits(experiment.data, static_cast<uint64_t>(experiment.run.seed),
+                              likelihood_given ? experiment.model->likelihood : "");
+  });
+}
+
 bool is_fresh(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder)) return true;
   if (!std::filesystem::is_directory(folder)) return false;

@@ -32,6 +32,10 @@ struct TrainedRun {
   clade::Splits splits() const;
 };
 
+/// The data that a run which is to begin is of, read and split (see load_splits); its likelihood
+/// counts only if it is given, and not yet to be chosen by them.
+clade::Splits load_new_splits(const clade::Experiment& experiment, bool likelihood_given);
+
 /// The data that the run in `folder` is of, prepared as it has begun, if it has (see load_splits).
 /// Throws DataError saying so if they are gone.
 clade::Splits load_run_splits(const std::filesystem::path& folder,

@@ -291,16 +291,17 @@ torch::Tensor sparse_matrix(const Cells& cells, const std::string& group,
 /// A column of pandas' nullable types: values, and a mask of those that are missing.
 Array nullable(const Cells& cells, const std::string& name) {
   Array array = cells.values(name + "/values");
-  const auto missing = cells.whole_numbers(name + "/mask").to(torch::kBool);  // [n]
+  const auto missing = cells.whole_numbers(name + "/mask");  // [n]
   const int64_t n =
       array.values.defined() ? array.values.numel() : static_cast<int64_t>(array.words.size());
   if (missing.size(0) != n) cells.broken(name);
   if (array.values.defined()) {
-    array.values = array.values.to(torch::kFloat64).view(-1).masked_fill(missing, std::nan(""));
+    array.values =
+        array.values.to(torch::kFloat64).view(-1).masked_fill(missing.ne(0), std::nan(""));
     return array;
   }
   for (int64_t i = 0; i < n; ++i) {
-    if (missing[i].item<bool>()) array.words[static_cast<size_t>(i)].clear();
+    if (missing.data_ptr<int64_t>()[i] != 0) array.words[static_cast<size_t>(i)].clear();
   }
   return array;
 }

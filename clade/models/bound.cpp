@@ -12,7 +12,7 @@ torch::Tensor Bound::elbo() const {
   torch::Tensor sum;
   for (const Term& term : terms) {
     if (!term.is_in_bound()) continue;
-    const auto value = term.sign() * term.value;
+    const auto value = term.sign() > 0 ? term.value : -term.value;
     sum = sum.defined() ? sum + value : value;
   }
   return sum;

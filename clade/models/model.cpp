@@ -27,9 +27,8 @@ std::vector<Option> ModelOptions::options() {
   const std::vector<Option> limits = {
       {"least_deviation", &least_deviation, at_least(0),
        "under a gaussian or laplace likelihood the least deviation of a feature, as a share of its "
-       "own over "
-       "the training points, but not below the rounding of its numbers (the smallest step / √12); "
-       "0 sets no least one. Unless it is given, clade train takes 0.05"}};
+       "own over the training points, but not below the rounding of its numbers (the smallest step "
+       "/ √12); 0 sets no least one. Unless it is given, clade train takes 0.05"}};
   return joined({likelihood_options(), limits});
 }
 

@@ -45,7 +45,8 @@ torch::Tensor log_weights(const Bound& draws, const Weights& weights) {
 torch::Tensor cost(const Bound& bound, const Weights& weights) {
   torch::Tensor sum;
   for (const Term& term : bound.terms) {
-    auto charge = -term.sign() * term.value.mean();
+    const auto mean = term.value.mean();
+    auto charge = term.sign() > 0 ? -mean : mean;
     if (term.floor > 0) charge = charge.clamp_min(term.floor);
     charge = charge * weight_of(term, weights);
     sum = sum.defined() ? sum + charge : charge;

@@ -108,8 +108,7 @@ std::vector<Option> TrainOptions::of_objective() {
        "mean: the mean loss on a step's labels weighs label_weight times N / N_l, for N training "
        "points of which N_l have labels, as in the code of ADGM (Maaloe et al. 2016); sum: it "
        "weighs label_weight, which is CaGeM's objective to the letter, and with 100 labels of "
-       "MNIST "
-       "500 times less"},
+       "MNIST 500 times less"},
       {"labelled_batch", &labelled_batch, at_least(0),
        "labelled points a step, drawn anew each time; 0 for all of them, but `batch` at most"}};
 }

@@ -44,6 +44,8 @@ constexpr int64_t kPointsAParameter = 2, kMostCompared = 10000, kComparedStarts 
 constexpr int64_t kFewestRepeated = 10, kMostRepeated = 3000;
 constexpr double kRepeated = 0.5;
 
+constexpr const char* kNoBetter = ": twice as many explain points held back no better";
+
 constexpr double kAgreement = 0.9;  // of labels with the clusters that hold them
 
 /// Raw values if they are counts of many things, few of each; else undefined.
@@ -324,6 +326,24 @@ Start start_from_codes(const torch::Tensor& codes, const std::string& said_of, i
   return start_from_mixture(codes, diagonal, said_of, clusters, seed, progress);
 }
 
+/// Points, or a sample of many, of which a fifth is held back.
+struct HeldBack {
+  torch::Tensor fitted, held_back;  // [n, D] each
+};
+
+HeldBack hold_back(const torch::Tensor& x, Generator& generator) {
+  const int64_t n = std::min(x.size(0), kMostCompared);
+  const auto points = drawn_rows(x, n, generator);
+  return {points.slice(0, n / 5), points.slice(0, 0, n / 5)};
+}
+
+/// Whether K components explain points held back, in nats a point, better than one does and as well
+/// as twice as many.
+bool are_enough(int64_t clusters, const std::function<double(int64_t components)>& explained) {
+  const double by_all = explained(clusters);
+  return !(by_all < explained(2 * clusters)) && !(by_all <= explained(1));
+}
+
 std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, uint64_t seed,
                                       const StartProgress& progress) {
   if (bits_of(x).defined()) return {};  // of which no Gaussian is a density
@@ -334,19 +354,17 @@ std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, 
   const bool full = enough_for(D * (D + 3) / 2);
   if (!full && !enough_for(2 * D)) return {};
   auto generator = make_generator(derive_seed(seed, "gaussians"));
-  const auto points = drawn_rows(x, n, generator);
-  const auto held_back = points.slice(0, 0, n / 5), fitted = points.slice(0, n / 5);
+  const HeldBack points = hold_back(x, generator);
   MixtureOptions options;
   options.diagonal = !full;
   options.starts = kComparedStarts;
   options.splits = false;
   const auto explained = [&](int64_t components) {  // nats a point
-    const Mixture mixture = fit_mixture(fitted, components, options, generator,
+    const Mixture mixture = fit_mixture(points.fitted, components, options, generator,
                                         reporting("Gaussians, starts", progress));
-    return mixture.log_prob(held_back).mean().item<double>();
+    return mixture.log_prob(points.held_back).mean().item<double>();
   };
-  const double by_all = explained(clusters);
-  if (by_all < explained(2 * clusters) || by_all <= explained(1)) return {};
+  if (!are_enough(clusters, explained)) return {};
   return full ? Gaussians::full : Gaussians::diagonal;
 }
 
@@ -357,24 +375,21 @@ std::optional<Start> start_from_classes_of_bits(const torch::Tensor& x, const st
   const int64_t n = std::min(x.size(0), kMostCompared);
   if (!bits.defined() || n < kPointsAParameter * clusters * (x.size(1) + 1)) return {};
   auto generator = make_generator(derive_seed(seed, "classes of bits"));
-  const auto points = drawn_rows(bits, n, generator);
-  const auto held_back = points.slice(0, 0, n / 5), fitted = points.slice(0, n / 5);
+  const HeldBack points = hold_back(bits, generator);
   const auto classes_of = [&](const torch::Tensor& of, int64_t classes) {
     return fit_bernoulli_mixture(of, classes, mixture_starts(clusters), generator,
                                  reporting("classes of bits, starts", progress));
   };
   const auto explained = [&](int64_t classes) {  // nats a point
-    return classes_of(fitted, classes).log_prob(held_back).mean().item<double>();
+    return classes_of(points.fitted, classes).log_prob(points.held_back).mean().item<double>();
   };
-  const double by_all = explained(clusters);
-  if (by_all < explained(2 * clusters) || by_all <= explained(1)) return {};
+  if (!are_enough(clusters, explained)) return {};
   const BernoulliMixture mixture = classes_of(bits, clusters);
   Start start;
   start.responsibilities = mixture.responsibilities(bits).to(torch::kFloat32).cpu();
   start.codes = x.to(torch::kFloat32).cpu();
   start.said = "clusters started from " + std::to_string(clusters) + " classes of bits in " +
-               said_of + ": twice as many explain points held back no better" +
-               said_of_empty(start.responsibilities);
+               said_of + kNoBetter + said_of_empty(start.responsibilities);
   start.made_by = {
       {"classes_of_bits",
        {{"starts", mixture_starts(clusters)}, {"log_likelihood", mixture.log_likelihood}}},
@@ -386,9 +401,8 @@ Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, 
                             uint64_t seed, const StartProgress& progress) {
   if (auto start = start_from_classes_of_bits(x, said_of, clusters, seed, progress)) return *start;
   if (const auto gaussians = gaussians_of(x, clusters, seed, progress)) {
-    return start_from_mixture(x, gaussians == Gaussians::diagonal,
-                              said_of + ": twice as many explain points held back no better",
-                              clusters, seed, progress);
+    return start_from_mixture(x, gaussians == Gaussians::diagonal, said_of + kNoBetter, clusters,
+                              seed, progress);
   }
   const Repeated repeated = repeated_in_samples(x, clusters, seed, progress);
   const std::string points = thousands(x.size(0)) + " points";

@@ -318,6 +318,10 @@ void put_back_rounding(Points& points) {
   if (range.least < black || range.most > 1) points.values = points.values.clamp(black, 1);
 }
 
+bool reads_levels(const Preprocessing& how) {
+  return levels_read_by(how).has_value();
+}
+
 bool reads_fractions(const Preprocessing& how) {
   const auto levels = levels_read_by(how);
   return levels && levels->white == 1 && (levels->black == 0 || levels->black == -1);

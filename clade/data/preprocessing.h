@@ -62,6 +62,9 @@ void check_range(const torch::Tensor& x, double least, double most, const Points
 /// back.
 void put_back_rounding(Points& points);
 
+/// Whether all features are read alike, as levels are.
+bool reads_levels(const Preprocessing& how);
+
 /// Whether all features are read as levels from 0 to 1 or from -1 to 1.
 bool reads_fractions(const Preprocessing& how);
 

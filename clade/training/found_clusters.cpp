@@ -14,12 +14,6 @@ namespace {
 // Values of all other latents, over which one level is seen alone.
 constexpr size_t kOthers = 10;
 
-/// What is clustered, of the N training points.
-struct Clustered {
-  torch::Tensor values;  // [N, d]
-  std::string said_of;   ///< What the values are, for people.
-};
-
 /// Finds the clusters of one started latent after another, each by the same random numbers.
 class ClusterFinder {
  public:
@@ -35,7 +29,6 @@ class ClusterFinder {
 
  private:
   Clustered clustered_for(const std::string& latent);
-  Clustered features(Generator& generator) const;
   template <class Make>
   torch::Tensor of_all_points(Generator& generator, const Make& make);
   torch::Tensor codes(const std::string& latent, Generator& generator);
@@ -60,19 +53,15 @@ Start ClusterFinder::clusters_of(const Discrete& latent, const StartProgress& pr
 
 Clustered ClusterFinder::clustered_for(const std::string& latent) {
   auto generator = make_generator(seed_, data_.train.x.device());
-  if (options_.start == "neighbours") return features(generator);
+  if (options_.start == "neighbours") {
+    return layout_features(data_, options_.start_features, generator);
+  }
   const std::string epochs = std::to_string(options_.clusters_found_at()) + " epochs";
   if (options_.start == "autoencoder" || latents_.size() == 1) {
     return {codes(latent, generator), "the latents of an autoencoder of " + epochs};
   }
   return {principal_features(pictures(latent, generator), generator),
           "what its level alone says after " + epochs};
-}
-
-Clustered ClusterFinder::features(Generator& generator) const {
-  const auto x = layout_features(data_, generator);  // [N, D']
-  const bool all = x.size(1) == data_.train.features();
-  return {x, std::to_string(x.size(1)) + (all ? " features" : " principal components")};
 }
 
 /// make(x, clusters) of all training points, [B, D] and [B] each -> [B, d]; in all [N, d]. Any

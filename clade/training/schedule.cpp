@@ -70,6 +70,11 @@ std::vector<Option> TrainOptions::of_clusters() {
       {"start_file", &start_file,
        "of start = \"file\": codes [N, d], responsibilities [N, K] or labels [N] of the data's "
        "points in their order, .npy or .csv"},
+      {"start_features", &start_features, any_of({"auto", "edges", "values"}),
+       "what points are neighbours in, of start = \"neighbours\": values; edges, of images of 16 "
+       "pixels a side or more, which way edges run in each part of them, whatever their light and "
+       "colours (histograms of oriented gradients); or auto, edges if images differ by their light "
+       "above all, as photographs do"},
       {"start_epochs", &start_epochs, at_least(1),
        "epochs in which the networks reconstruct and learn the clusters, the divergences weighing "
        "start_beta; with an autoencoder the first half of them comes before the clusters"},

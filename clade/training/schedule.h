@@ -47,19 +47,20 @@ struct TrainOptions : Options {
   int64_t look_ahead = 50;
   int64_t validation_points = 0;
   double clip_norm = 0;
-  std::string start = "none";         ///< Where clusters come from; see starts().
-  std::string start_file;             ///< Of "file".
-  int64_t start_epochs = 2;           ///< Of the stage; none of them if start is "none".
-  double start_beta = 0;              ///< What divergences weigh in it.
-  int64_t restarts = 1;               ///< Trainings begun, the best of which goes on.
-  double hold = 0;                    ///< λ of −Σ_y r(y|x) log q(y|x), of the whole training.
-  double soft_hold = 0;               ///< λ of the cooldown, under q; 0: hold, to the end.
-  std::string objective = "elbo";     ///< Or "iwae".
-  int64_t samples = 1;                ///< Draws of the latents a data point; k of "iwae".
-  std::string gradient = "standard";  ///< Of "iwae"; or "doubly_reparameterised".
-  double label_weight = 0.1;          ///< Of losses on labels; see alpha().
-  std::string label_scale = "mean";   ///< Or "sum".
-  int64_t labelled_batch = 0;         ///< Labelled points a step; 0: all, `batch` at most.
+  std::string start = "none";           ///< Where clusters come from; see starts().
+  std::string start_file;               ///< Of "file".
+  std::string start_features = "auto";  ///< What neighbours are near in; see layout_features().
+  int64_t start_epochs = 2;             ///< Of the stage; none of them if start is "none".
+  double start_beta = 0;                ///< What divergences weigh in it.
+  int64_t restarts = 1;                 ///< Trainings begun, the best of which goes on.
+  double hold = 0;                      ///< λ of −Σ_y r(y|x) log q(y|x), of the whole training.
+  double soft_hold = 0;                 ///< λ of the cooldown, under q; 0: hold, to the end.
+  std::string objective = "elbo";       ///< Or "iwae".
+  int64_t samples = 1;                  ///< Draws of the latents a data point; k of "iwae".
+  std::string gradient = "standard";    ///< Of "iwae"; or "doubly_reparameterised".
+  double label_weight = 0.1;            ///< Of losses on labels; see alpha().
+  std::string label_scale = "mean";     ///< Or "sum".
+  int64_t labelled_batch = 0;           ///< Labelled points a step; 0: all, `batch` at most.
   int64_t checkpoint_every = 1;
   bool cuda_graph = true;
   std::string precision = "fp32";  ///< Of matrix products in training steps; see precisions().

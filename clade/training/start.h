@@ -41,11 +41,21 @@ struct StartFile {
 /// DataError, in a line, for another count of rows, of clusters, or what read_points() refuses.
 StartFile read_start_file(const std::string& path, const Splits& data, int64_t clusters);
 
-/// What of the training points a layout sees, [N, D'] float32: pixels and levels as they are, other
-/// values as standardised; of counts log(1 + x / total · median total), a cell's sequencing depth
-/// being no property of it. Of more than 50 features their 50 first principal components. Counts
-/// are 200 columns or more, no image, of whole numbers of which none is negative and a third is 0.
-torch::Tensor layout_features(const Splits& data, Generator& generator);
+/// What is clustered, of the N training points.
+struct Clustered {
+  torch::Tensor values;  // [N, d] float32
+  std::string said_of;   ///< What the values are, for people.
+};
+
+/// What of the training points a layout sees, by `of`, which is TrainOptions::start_features:
+/// "edges" of images of 16 pixels a side or more are their oriented gradients, whatever their light
+/// and colours; "auto" takes those if a third of the pixels' variance or more is how light each
+/// image is as a whole, as of photographs. Else, and of other data, they are "values": pixels and
+/// levels as they are, other numbers as standardised, and of counts log(1 + x / total · median
+/// total), a cell's sequencing depth being no property of it. Of more than 50 features their 50
+/// first principal components. Counts are 200 columns or more, no image, of whole numbers of which
+/// none is negative and a third is 0.
+Clustered layout_features(const Splits& data, const std::string& of, Generator& generator);
 
 /// x, [N, D], or its 50 first principal components if it has more features.
 torch::Tensor principal_features(const torch::Tensor& x, Generator& generator);

@@ -415,6 +415,61 @@ TEST(StartFromNeighbours, IsByKMeansIfLayoutsDifferFromSampleToSample) {
   EXPECT_GT(alike, 0.3);
 }
 
+/// Images, [N, side, side], of bars across for even points and of bars down for odd ones,
+/// somewhere, in some contrast; `light`: how far they differ as a whole.
+Splits bars(int64_t n, int64_t side, double light) {
+  auto generator = make_generator(9);
+  const auto draw = [&] { return torch::rand({n, 1, 1}, generator); };
+  const auto i = torch::arange(side).view({1, side, 1}), j = torch::arange(side).view({1, 1, side});
+  const auto odd = torch::arange(n).remainder(2).view({n, 1, 1});
+  const auto place = torch::where(odd.eq(1), j.expand({n, side, side}), i.expand({n, side, side}));
+  const auto ink = torch::sin((place * 8.0 / static_cast<double>(side) + 6.3 * draw()));
+  const auto noise = 0.05 * torch::rand({n, side, side}, generator);
+  Splits splits;
+  splits.train.x = (0.4 + light * (draw() - 0.5) + (0.05 + 0.1 * draw()) * ink + noise).flatten(1);
+  splits.train.labels = odd.flatten();
+  splits.train.shape = {side, side};
+  const auto pixels = torch::ones({side * side});
+  splits.preprocessing = {0 * pixels, pixels, false};
+  return splits;
+}
+
+TEST(LayoutFeatures, AreEdgesOfImagesThatDifferByTheirLight) {
+  auto generator = make_generator(1);
+  const Splits data = bars(600, 16, 0.5);
+  const Clustered features = layout_features(data, "auto", generator);
+  EXPECT_EQ(features.said_of, "50 principal components of edges");
+  const Start start = start_from_neighbours(features.values, features.said_of, 2, 1);
+  EXPECT_GT(adjusted_rand_index(start.responsibilities.argmax(1), data.train.labels), 0.95);
+  EXPECT_EQ(layout_features(bars(200, 16, 0), "auto", generator).said_of,
+            "50 principal components");
+}
+
+TEST(LayoutFeatures, AreEdgesOfLevelsAlone) {
+  auto generator = make_generator(1);
+  const auto said = [&](const Splits& data, const std::string& of) {
+    return layout_features(data, of, generator).said_of;
+  };
+  const std::string edges = "50 principal components of edges", values = "50 principal components";
+  Splits data = bars(200, 16, 0.5);
+  EXPECT_EQ(said(data, "edges"), edges);
+  EXPECT_EQ(said(data, "values"), values);
+  EXPECT_EQ(said(bars(200, 8, 0.5), "edges"), values);  // a pixel a cell
+  Splits colours = data;
+  colours.train.x = data.train.x.unsqueeze(2).expand({-1, -1, 3}).flatten(1);
+  colours.train.shape = {16, 16, 3};
+  colours.preprocessing = {torch::zeros({768}), torch::ones({768}), false};
+  EXPECT_EQ(said(colours, "auto"), edges);
+  const auto of_grey = layout_features(data, "edges", generator).values;
+  const auto of_colours = layout_features(colours, "edges", generator).values;
+  EXPECT_TRUE(torch::allclose(torch::cdist(of_grey, of_grey), torch::cdist(of_colours, of_colours),
+                              1e-2, 1e-3));
+  data.preprocessing.scale[0] = 2;  // standardised, as numbers are that are no levels
+  EXPECT_EQ(said(data, "edges"), values);
+  data.train.shape = {256};
+  EXPECT_EQ(said(data, "auto"), values);
+}
+
 /// In two of 20 features there are groups, and the others are noise of which neighbours know more.
 TEST(StartFromNeighbours, IsADiagonalMixtureOfFewPointsOfManyFeatures) {
   auto generator = make_generator(6);

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "clade/clustering/adjusted_rand_index.h"
 #include "clade/clustering/bernoulli_mixture.h"
@@ -100,10 +101,23 @@ torch::Tensor edges_of(const Splits& data) {  // [N, D']
   return oriented_gradients(data.train.x.reshape({data.train.size(), shape[0], shape[1], -1}));
 }
 
+/// The training points with each column of words, a feature a word, weighing as one of numbers: [N,
+/// D].
+torch::Tensor columns_alike(const Splits& data) {
+  const auto& encoded = data.preprocessing.table.encoded;
+  if (encoded.empty()) return data.train.x;
+  const auto x = data.train.x.clone();
+  for (const WordFeatures& column : encoded) {
+    const auto words = static_cast<int64_t>(column.words.size());
+    x.slice(1, column.first, column.first + words).div_(std::sqrt(words));
+  }
+  return x;
+}
+
 torch::Tensor values_of(const Splits& data) {  // [N, D]
   const auto counts = counts_of(data);
   if (counts.defined()) return log_normalised(counts);
-  return data.preprocessing.counts ? standardised(data.train.x) : data.train.x;
+  return data.preprocessing.counts ? standardised(data.train.x) : columns_alike(data);
 }
 
 std::string thousands(int64_t n) {

@@ -51,10 +51,11 @@ struct Clustered {
 /// "edges" of images of 16 pixels a side or more are their oriented gradients, whatever their light
 /// and colours; "auto" takes those if a third of the pixels' variance or more is how light each
 /// image is as a whole, as of photographs. Else, and of other data, they are "values": pixels and
-/// levels as they are, other numbers as standardised, and of counts log(1 + x / total · median
-/// total), a cell's sequencing depth being no property of it. Of more than 50 features their 50
-/// first principal components. Counts are 200 columns or more, no image, of whole numbers of which
-/// none is negative and a third is 0.
+/// levels as they are, other numbers as standardised, a column of words, of which each word is a
+/// feature, weighing as one of numbers, and of counts log(1 + x / total · median total), a cell's
+/// sequencing depth being no property of it. Of more than 50 features their 50 first principal
+/// components. Counts are 200 columns or more, no image, of whole numbers of which none is negative
+/// and a third is 0.
 Clustered layout_features(const Splits& data, const std::string& of, Generator& generator);
 
 /// x, [N, D], or its 50 first principal components if it has more features.

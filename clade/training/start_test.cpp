@@ -445,6 +445,27 @@ TEST(LayoutFeatures, AreEdgesOfImagesThatDifferByTheirLight) {
             "50 principal components");
 }
 
+/// Two points that differ in a word are as far apart as points of numbers are in the mean.
+TEST(LayoutFeatures, WeighAColumnOfWordsAsOneOfNumbers) {
+  auto generator = make_generator(2);
+  constexpr int64_t kPoints = 3000, kWords = 5;
+  const auto word = torch::randint(kWords, {kPoints}, generator, torch::kInt64);
+  auto x = torch::cat(
+      {torch::randn({kPoints, 2}, generator), torch::one_hot(word, kWords).to(torch::kFloat32)}, 1);
+  x = (x - x.mean(0)) / x.std(0);
+  Splits data;
+  data.train.x = x;
+  data.train.shape = {2 + kWords};
+  data.preprocessing = {torch::zeros({2 + kWords}), torch::ones({2 + kWords}), false};
+  data.preprocessing.table.encoded = {{"colour", 2, {"a", "b", "c", "d", "e"}}};
+  const auto values = layout_features(data, "auto", generator).values;
+  const auto variance = values.var(0);
+  EXPECT_NEAR(variance.slice(0, 2).sum().item<float>(), 1, 1e-3);
+  EXPECT_TRUE(values.slice(1, 0, 2).equal(x.slice(1, 0, 2)));
+  EXPECT_TRUE(data.train.x.equal(x));  // what the model learns from is as it was
+  EXPECT_NEAR(data.train.x.var(0).sum().item<float>(), 2 + kWords, 1e-2);
+}
+
 TEST(LayoutFeatures, AreEdgesOfLevelsAlone) {
   auto generator = make_generator(1);
   const auto said = [&](const Splits& data, const std::string& of) {

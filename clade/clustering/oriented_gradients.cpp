@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "clade/clustering/blocks.h"
@@ -10,9 +11,10 @@ namespace clade {
 namespace {
 
 using clustering::for_blocks;
-using clustering::rows_of_block;
 
 constexpr int64_t kCells = 8, kDirections = 9;
+
+constexpr int64_t kNumbersOfBlock = 1 << 21;  // some megabytes, however large an image is
 
 // Strength in a cell, of levels from 0 to 1, that is hardly more than noise.
 constexpr double kFaint = 0.005;
@@ -48,13 +50,13 @@ torch::Tensor shares_of_blocks(const torch::Tensor& cells) {
 
 torch::Tensor oriented_gradients(const torch::Tensor& images) {
   const int64_t n = images.size(0), pixels = images.size(1) * images.size(2);
+  const int64_t rows = std::max<int64_t>(1, kNumbersOfBlock / (pixels * kDirections));
   auto all = torch::empty({n, kOrientedGradients}, images.options().dtype(torch::kFloat32));
-  for_blocks(images.device(), n, rows_of_block(pixels * kDirections),
-             [&](int64_t begin, int64_t end) {
-               const auto block = images.slice(0, begin, end).to(torch::kFloat32);
-               const auto cells = strengths(block.permute({0, 3, 1, 2}).contiguous());
-               all.slice(0, begin, end).copy_(shares_of_blocks(cells));
-             });
+  for_blocks(images.device(), n, rows, [&](int64_t begin, int64_t end) {
+    const auto block = images.slice(0, begin, end).to(torch::kFloat32);
+    const auto cells = strengths(block.permute({0, 3, 1, 2}).contiguous());
+    all.slice(0, begin, end).copy_(shares_of_blocks(cells));
+  });
   return all;
 }
 

@@ -101,8 +101,8 @@ torch::Tensor edges_of(const Splits& data) {  // [N, D']
   return oriented_gradients(data.train.x.reshape({data.train.size(), shape[0], shape[1], -1}));
 }
 
-/// The training points with each column of words, a feature a word, weighing as one of numbers: [N,
-/// D].
+/// The training points, [N, D], a column of words, which is a feature a word, weighing as one of
+/// numbers.
 torch::Tensor columns_alike(const Splits& data) {
   const auto& encoded = data.preprocessing.table.encoded;
   if (encoded.empty()) return data.train.x;

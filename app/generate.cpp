@@ -10,6 +10,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/words.h"
+#include "clade/data/dataset.h"
 #include "clade/data/word_features.h"
 #include "clade/formats/npy.h"
 #include "clade/formats/numbers.h"

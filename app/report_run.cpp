@@ -15,10 +15,10 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/run_files.h"
+#include "clade/data/dataset.h"
 #include "clade/report/collect.h"
 #include "clade/report/compare.h"
 #include "clade/report/density.h"
-#include "clade/report/sheet.h"
 
 namespace fs = std::filesystem;
 

@@ -27,6 +27,10 @@ bool is_colour(const std::vector<int64_t>& shape) {
   return shape.size() == 3 && shape[2] == 3;
 }
 
+bool is_image(const std::vector<int64_t>& shape) {
+  return shape.size() == 2 || is_colour(shape);
+}
+
 Dataset Dataset::to(const torch::Device& device) const {
   Dataset moved = *this;
   if (x.defined()) moved.x = x.to(device);

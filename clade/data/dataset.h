@@ -53,6 +53,9 @@ struct Dataset {
 /// Whether points of this shape are colour images: H x W pixels of red, green and blue.
 bool is_colour(const std::vector<int64_t>& shape);
 
+/// Whether a point of this shape is a picture: {H, W} grey or {H, W, 3} red-green-blue.
+bool is_image(const std::vector<int64_t>& shape);
+
 /// How the files of an image folder become images of one shape.
 struct ImageReading {
   std::vector<int64_t> resize;  ///< {H, W}; empty leaves every size as it is.

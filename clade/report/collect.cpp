@@ -11,6 +11,7 @@
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
 #include "clade/core/run_files.h"
+#include "clade/data/dataset.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/contrasts.h"
 #include "clade/evaluation/label_posteriors.h"
@@ -19,7 +20,6 @@
 #include "clade/models/evaluation_mode.h"
 #include "clade/models/traversal.h"
 #include "clade/report/clusters.h"
-#include "clade/report/sheet.h"
 
 namespace clade {
 namespace {

@@ -11,6 +11,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/words.h"
+#include "clade/data/dataset.h"
 #include "clade/evaluation/metrics.h"
 #include "clade/formats/png.h"
 #include "clade/report/charts.h"

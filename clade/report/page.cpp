@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "clade/core/files.h"
+#include "clade/data/dataset.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/report/charts.h"

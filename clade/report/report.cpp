@@ -9,6 +9,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/words.h"
+#include "clade/data/dataset.h"
 #include "clade/evaluation/clustering_scores.h"
 #include "clade/evaluation/label_posteriors.h"
 #include "clade/formats/png.h"

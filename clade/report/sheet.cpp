@@ -10,10 +10,6 @@
 
 namespace clade {
 
-bool is_image(const std::vector<int64_t>& shape) {
-  return shape.size() == 2 || is_colour(shape);
-}
-
 int64_t sheet_zoom(const std::vector<int64_t>& shape) {
   constexpr int64_t smallest_tile = 56;
   const int64_t side = std::max<int64_t>(1, std::max(shape[0], shape[1]));

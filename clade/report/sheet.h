@@ -6,9 +6,6 @@
 
 namespace clade {
 
-/// Whether a point of this shape is a picture: {H, W} grey or {H, W, 3} red-green-blue.
-bool is_image(const std::vector<int64_t>& shape);
-
 /// Pixels between the tiles of a sheet, and their grey, which is seen on black and on white.
 inline constexpr int64_t gutter_width = 2;
 inline constexpr uint8_t gutter_grey = 128;

@@ -81,8 +81,8 @@ torch::Tensor log_normalised(const torch::Tensor& counts) {
 /// Whether points are images of levels, large enough for edges to have directions in each cell.
 bool have_edges(const Splits& data) {
   const auto& shape = data.train.shape;
-  return shape.size() > 1 && std::min(shape[0], shape[1]) >= kLeastSide &&
-         (shape.size() == 2 || is_colour(shape)) && reads_levels(data.preprocessing);
+  return is_image(shape) && std::min(shape[0], shape[1]) >= kLeastSide &&
+         reads_levels(data.preprocessing);
 }
 
 /// Which share of the variance of x, [N, D], is how light each image is as a whole.

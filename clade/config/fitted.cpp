@@ -4,6 +4,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "clade/training/start.h"
+
 namespace clade {
 namespace {
 
@@ -13,6 +15,7 @@ constexpr int64_t kFewestEpochs = 10, kMostEpochs = 1000;
 constexpr int64_t kMostBatch = 100, kLeastBatch = 20, kLeastSteps = 20;  // the last an epoch
 constexpr int64_t kMostWidth = 500, kLeastWidth = 64, kMostLatent = 20;
 constexpr double kRate = 1e-3;
+constexpr int64_t kFirstChannels = 16, kLeastMap = 7;  // of convolutions; a side in pixels
 constexpr double kLeastAlpha = 5;  // below it many labels would say next to nothing
 constexpr double kCooldown = 0.4, kWarmup = 0.375, kStart = 0.06;  // shares of all epochs
 
@@ -42,17 +45,42 @@ void halve(int64_t first, int64_t least, std::vector<int64_t>& sizes) {
   }
 }
 
+/// Convolutions that halve an image's sides down to kLeastMap, of twice as many channels each; none
+/// of sides that cannot be halved, as no transposed convolution leads back to an odd one.
+std::vector<std::string> halving_convolutions(const std::vector<int64_t>& shape) {
+  std::vector<std::string> words;
+  int64_t channels = kFirstChannels;
+  for (int64_t h = shape[0], w = shape[1]; h % 2 == 0 && w % 2 == 0; h /= 2, w /= 2) {
+    if (std::min(h, w) < 2 * kLeastMap) break;
+    words.push_back(std::to_string(channels) + "c4s2p1");
+    channels *= 2;
+  }
+  return words;
+}
+
+/// What the layers of a model start with: convolutions if neighbours are by edges, which dense
+/// layers do not find in other places and light.
+std::vector<std::string> convolutions_for(const Splits& data, const std::string& start_features,
+                                          const ModelEntry& entry) {
+  if (!entry.convolutions || !sees_edges(data, start_features)) return {};
+  return halving_convolutions(data.train.shape);
+}
+
 /// classes: what the model's clusters are to be, 0 if that is not known. Of one class alone it
-/// learns what is not of it, too.
-void fit_model(int64_t features, size_t classes, ModelOptions& model) {
+/// learns what is not of it, too. convolutions: what its layers start with.
+void fit_model(int64_t features, size_t classes, std::vector<std::string> convolutions,
+               ModelOptions& model) {
   const int64_t width = std::clamp(8 * features, kLeastWidth, kMostWidth);
   const int64_t latent =
       std::clamp<int64_t>(features / 2, std::min<int64_t>(2, features), kMostLatent);
   if (auto* trunk = setting<std::string>(model, "trunk")) *trunk = "dense";
+  const std::vector<std::string> dense = {std::to_string(width), std::to_string(width)};
   for (const char* name : {"layers", "upper_layers"}) {
-    if (auto* layers = setting<std::vector<std::string>>(model, name)) {
-      *layers = {std::to_string(width), std::to_string(width)};
-    }
+    if (auto* layers = setting<std::vector<std::string>>(model, name)) *layers = dense;
+  }
+  if (!convolutions.empty()) {
+    convolutions.push_back(dense.back());
+    *setting<std::vector<std::string>>(model, "layers") = std::move(convolutions);
   }
   for (const char* name : {"latent", "latent1", "latent2", "latent_w", "auxiliary"}) {
     if (auto* size = setting<int64_t>(model, name)) *size = latent;
@@ -152,7 +180,8 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   const int64_t points = data.train.size();
   const ModelEntry& entry = find_model(experiment.model_name);
   const bool learns = entry.takes_labels && data.labelled.size() > 0;
-  fit_model(data.train.features(), learns ? data.labelled.label_names.size() : 0, model);
+  fit_model(data.train.features(), learns ? data.labelled.label_names.size() : 0,
+            convolutions_for(data, train.start_features, entry), model);
   file.read("model", model);
   model.validate("model");
   const bool ladder = is_ladder_of_clusters(model);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "clade/core/random.h"
+
 namespace clade {
 namespace {
 
@@ -23,6 +25,32 @@ Experiment fitted(int64_t points, int64_t features, const std::vector<std::strin
   return experiment;
 }
 
+/// Images that differ by their light, as photographs do.
+Splits photographs_of(const std::vector<int64_t>& shape) {
+  const int64_t features = data_parent(shape).width;
+  auto generator = make_generator(1);
+  Splits splits = points_of(200, features);
+  splits.train.x = torch::rand({200, 1}, generator) + 0.1 * torch::rand({200, features}, generator);
+  splits.train.shape = shape;
+  splits.preprocessing = {torch::zeros({features}), torch::ones({features}), false};
+  return splits;
+}
+
+/// The layers of a model fitted to `data`.
+nlohmann::json layers_for(const Splits& data, const std::vector<std::string>& settings,
+                          const std::string& model) {
+  ExperimentFile file;
+  file.override("data.path=images");
+  for (const std::string& each : settings) file.override(each);
+  Experiment experiment = load_experiment(file, model);
+  fit_to_data(file, data, experiment);
+  auto generator = make_generator(1);
+  const auto made =
+      find_model(model).make(*experiment.model, data_parent(data.train.shape), generator);
+  EXPECT_GT(made->parameters().size(), 0);
+  return to_json(*experiment.model).value("layers", nlohmann::json());
+}
+
 int64_t latent_of(const Experiment& experiment) {
   return to_json(*experiment.model).at("latent");
 }
@@ -37,6 +65,31 @@ TEST(Fitted, OfImagesAreWhatMnistIsKnownToNeed) {
   EXPECT_EQ(images.train.hold, 20);
   EXPECT_EQ(to_json(*images.model).at("layers"), nlohmann::json({500, 500}));
   EXPECT_EQ(latent_of(images), 20);
+}
+
+TEST(Fitted, OfPhotographsAreConvolutions) {
+  using nlohmann::json;
+  const Splits photographs = photographs_of({32, 32, 3});
+  for (const std::string model : {"cp_vae", "gm_dgm", "m2", "adgm", "cagem", "gmvae", "vae_l2"}) {
+    EXPECT_EQ(layers_for(photographs, {}, model), json({"16c4s2p1", "32c4s2p1", 500})) << model;
+  }
+  for (const std::string model : {"hvae", "lvae", "vlac", "vlae"}) {  // which cannot
+    EXPECT_EQ(layers_for(photographs, {}, model).dump().find("c4"), std::string::npos) << model;
+  }
+  EXPECT_EQ(layers_for(photographs, {"train.start_features=values"}, "vae"), json({500, 500}));
+  EXPECT_EQ(layers_for(photographs, {"model.layers=[300]"}, "vae"), json({300}));
+}
+
+/// Down to seven pixels or more a side, as long as both can be halved and back.
+TEST(Fitted, HalvePhotographsAsFarAsTheyGo) {
+  using nlohmann::json;
+  EXPECT_EQ(layers_for(photographs_of({64, 48, 3}), {}, "vae"),
+            json({"16c4s2p1", "32c4s2p1", 500}));
+  EXPECT_EQ(layers_for(photographs_of({28, 28}), {}, "vae"), json({"16c4s2p1", "32c4s2p1", 500}));
+  EXPECT_EQ(layers_for(photographs_of({96, 128}), {}, "vae"),
+            json({"16c4s2p1", "32c4s2p1", "64c4s2p1", 500}));
+  EXPECT_EQ(layers_for(photographs_of({34, 34}), {}, "vae"), json({"16c4s2p1", 500}));
+  EXPECT_EQ(layers_for(photographs_of({33, 32}), {}, "vae"), json({500, 500}));
 }
 
 TEST(Fitted, HoldsWeaklyWhatZAloneDecides) {

@@ -47,6 +47,11 @@ ModelEntry held_by(double hold, ModelEntry entry) {
   return entry;
 }
 
+ModelEntry without_convolutions(ModelEntry entry) {
+  entry.convolutions = false;
+  return entry;
+}
+
 template <class M>
 ModelEntry with_prior(const std::string& name, const std::string& summary,
                       const std::string& prior) {
@@ -80,13 +85,16 @@ const std::vector<ModelEntry>& models() {
       with_labels(
           entry<Adgm>("adgm", "m2 with an auxiliary variable, which makes its posterior richer")),
       entry<VaeL2>("vae_l2", "two continuous layers, inferred from the data up"),
-      entry<Lvae>("lvae", "a ladder of continuous layers, inferred from the top down"),
-      entry<Hvae>("hvae", "two continuous layers, no cluster"),
-      with_prior<Hvae>("hvp", "hvae with a vampprior as p(z2)", "vampprior"),
+      without_convolutions(
+          entry<Lvae>("lvae", "a ladder of continuous layers, inferred from the top down")),
+      without_convolutions(entry<Hvae>("hvae", "two continuous layers, no cluster")),
+      without_convolutions(with_prior<Hvae>("hvp", "hvae with a vampprior as p(z2)", "vampprior")),
       held_by(1, entry<Gmvae>("gmvae", "clusters in z, all of them shaped by a style w")),
-      entry<Vlac>("vlae", "a ladder of continuous layers, independent in p(z), no cluster",
-                  [](auto& options) { options.mixtures = false; }),
-      entry<Vlac>("vlac", "vlae with clusters on its levels: several clusterings of the same data"),
+      without_convolutions(
+          entry<Vlac>("vlae", "a ladder of continuous layers, independent in p(z), no cluster",
+                      [](auto& options) { options.mixtures = false; })),
+      without_convolutions(entry<Vlac>(
+          "vlac", "vlae with clusters on its levels: several clusterings of the same data")),
       with_labels(
           entry<Cagem>("cagem", "two continuous layers, the cluster chosen by the upper one")),
   };

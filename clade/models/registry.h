@@ -23,6 +23,8 @@ struct ModelEntry {
   /// The weight by which training holds on to clusters found elsewhere if nobody gives another.
   /// Where z alone decides y, a firm hold drives z apart to make sure of y.
   double hold = 20;
+  /// Whether `layers` are one list from the data on, which may begin with convolutions.
+  bool convolutions = true;
 };
 
 /// Every model, in the order in which `clade models` lists them.

@@ -91,11 +91,6 @@ double share_of_light(const torch::Tensor& x) {
   return (light.var(/*unbiased=*/false) / x.var(0, /*unbiased=*/false).mean()).item<double>();
 }
 
-bool by_edges(const Splits& data, const std::string& features) {
-  if (features == "values" || !have_edges(data)) return false;
-  return features == "edges" || share_of_light(data.train.x) > kMuchLight;
-}
-
 torch::Tensor edges_of(const Splits& data) {  // [N, D']
   const auto& shape = data.train.shape;
   return oriented_gradients(data.train.x.reshape({data.train.size(), shape[0], shape[1], -1}));
@@ -360,8 +355,13 @@ StartFile read_start_file(const std::string& path, const Splits& data, int64_t c
   return {{}, values / values.sum(1, /*keepdim=*/true)};
 }
 
+bool sees_edges(const Splits& data, const std::string& of) {
+  if (of == "values" || !have_edges(data)) return false;
+  return of == "edges" || share_of_light(data.train.x) > kMuchLight;
+}
+
 Clustered layout_features(const Splits& data, const std::string& of, Generator& generator) {
-  const bool edges = by_edges(data, of);
+  const bool edges = sees_edges(data, of);
   const auto features = edges ? edges_of(data) : values_of(data);
   const auto values = principal_features(features, generator);
   return {values, std::to_string(values.size(1)) +

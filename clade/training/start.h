@@ -47,10 +47,13 @@ struct Clustered {
   std::string said_of;   ///< What the values are, for people.
 };
 
-/// What of the training points a layout sees, by `of`, which is TrainOptions::start_features:
-/// "edges" of images of 16 pixels a side or more are their oriented gradients, whatever their light
-/// and colours; "auto" takes those if a third of the pixels' variance or more is how light each
-/// image is as a whole, as of photographs. Else, and of other data, they are "values": pixels and
+/// Whether layouts see edges, by `of`, which is TrainOptions::start_features: only images of 16
+/// pixels a side or more have them, and "auto" takes them if a third of the pixels' variance or
+/// more is how light each image is as a whole, as of photographs.
+bool sees_edges(const Splits& data, const std::string& of);
+
+/// What of the training points a layout sees. Of images by their edges, see sees_edges(), they are
+/// their oriented gradients, whatever their light and colours. Else they are values: pixels and
 /// levels as they are, other numbers as standardised, a column of words, of which each word is a
 /// feature, weighing as one of numbers, and of counts log(1 + x / total · median total), a cell's
 /// sequencing depth being no property of it. Of more than 50 features their 50 first principal

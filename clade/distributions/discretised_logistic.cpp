@@ -3,6 +3,8 @@
 #include <ATen/ExpandUtils.h>
 #include <torch/torch.h>
 
+#include "clade/ops/discretised_logistic.h"
+
 namespace clade {
 namespace {
 
@@ -16,18 +18,7 @@ torch::Tensor nearest_level(const torch::Tensor& x) {
 }  // namespace
 
 torch::Tensor DiscretisedLogistic::log_prob(const torch::Tensor& x) const {
-  const auto level = nearest_level(x);
-  const auto inverse_scale = (-log_scale_).exp();
-  const auto below = (level - kHalf - location_) * inverse_scale;  // the cell's sides, a < b
-  const auto above = (level + kHalf - location_) * inverse_scale;
-  // σ(b) − σ(a) = σ(b) σ(−a) (1 − e^{a−b}): a product loses no digits far out, as the difference
-  // does. An outermost cell has no outer side, and of the product the factor without it.
-  const auto first = level.eq(0), last = level.eq(1);
-  const auto width = (-torch::expm1(-2 * kHalf * inverse_scale)).log();  // of the last factor
-  const auto log_prob = torch::log_sigmoid(above).masked_fill(last, 0) +
-                        torch::log_sigmoid(-below).masked_fill(first, 0) +
-                        torch::where(first.logical_or(last), torch::zeros_like(width), width);
-  return log_prob.sum(-1);
+  return discretised_logistic_log_prob(x, location_, log_scale_);
 }
 
 torch::Tensor DiscretisedLogistic::mean() const {

@@ -471,6 +471,92 @@ void gaussian_kl_backward(const float* gradient, const Rows* operands, int64_t w
   }
 }
 
+// One level's cell in the logistic distribution, in units of its scale.
+struct Cell {
+  float below, above;  // its sides
+  float inverse_scale;
+  bool first, last;  // whether it has no side below, none above
+};
+
+constexpr float kLast = 255;  // the last level
+constexpr float kHalf = 0.5F / kLast;
+
+CLADE_INLINE Cell cell_of(float x, float location, float log_scale) {
+  constexpr float kRounding = 12582912.0F;  // what is added to it is rounded to a whole number
+  const float rounded = (x * kLast + kRounding) - kRounding;
+  const float k = rounded < 0.0F ? 0.0F : (rounded > kLast ? kLast : rounded);
+  const float inverse_scale = exponential(-log_scale);
+  const float centre = k / kLast - location;
+  return {(centre - kHalf) * inverse_scale, (centre + kHalf) * inverse_scale, inverse_scale,
+          k == 0.0F, k == kLast};
+}
+
+// log(1 - e^-d) for d > 0; near 0 the difference would lose d's digits.
+CLADE_INLINE float log_one_minus_exponential(float d) {
+  float series = d * (1.0F / 5040) - 1.0F / 720;
+  series = series * d + 1.0F / 120;
+  series = series * d - 1.0F / 24;
+  series = series * d + 1.0F / 6;
+  series = series * d - 0.5F;
+  series = series * d + 1.0F;
+  return logarithm(d < 0.5F ? d * series : 1.0F - bounded_exponential(-d));
+}
+
+// d / (e^d - 1) for d > 0, likewise.
+CLADE_INLINE float over_exponential_minus_one(float d) {
+  float series = d * (1.0F / 5040) + 1.0F / 720;
+  series = series * d + 1.0F / 120;
+  series = series * d + 1.0F / 24;
+  series = series * d + 1.0F / 6;
+  series = series * d + 0.5F;
+  series = series * d + 1.0F;
+  const float e = bounded_exponential(-d);
+  return d < 0.5F ? 1.0F / series : d * e / (1.0F - e);
+}
+
+// log of sigmoid(above) sigmoid(-below) (1 - e^(below - above)).
+void discretised_logistic_log_prob(const Rows* operands, int64_t width, int64_t begin, int64_t end,
+                                   float* out) {
+  for (int64_t r = begin; r < end; ++r) {
+    const float* x = floats(operands[0], r, width);
+    const float* location = floats(operands[1], r, width);
+    const float* log_scale = floats(operands[2], r, width);
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < width; ++j) {
+      const Cell cell = cell_of(x[j], location[j], log_scale[j]);
+      const float inner = log_one_minus_exponential(2 * kHalf * cell.inverse_scale);
+      sum += cell.first || cell.last ? 0.0F : inner;
+      sum -= cell.last ? 0.0F : softplus(-cell.above);
+      sum -= cell.first ? 0.0F : softplus(cell.below);
+    }
+    out[r] = sum;
+  }
+}
+
+void discretised_logistic_log_prob_backward(const float* gradient, const Rows* operands,
+                                            int64_t width, int64_t begin, int64_t end,
+                                            const Sink* sinks) {
+  for (int64_t r = begin; r < end; ++r) {
+    const float* x = floats(operands[0], r, width);
+    const float* location = floats(operands[1], r, width);
+    const float* log_scale = floats(operands[2], r, width);
+    float* to_location = sink_row(sinks[1], r, width);
+    float* to_log_scale = sink_row(sinks[2], r, width);
+    const float g = gradient[r];
+#pragma omp simd
+    for (int64_t j = 0; j < width; ++j) {
+      const Cell cell = cell_of(x[j], location[j], log_scale[j]);
+      const float up = cell.last ? 0.0F : sigmoid(-cell.above);
+      const float down = cell.first ? 0.0F : sigmoid(cell.below);
+      const float inner = over_exponential_minus_one(2 * kHalf * cell.inverse_scale);
+      to_location[j] += g * cell.inverse_scale * (down - up);
+      to_log_scale[j] +=
+          g * (cell.below * down - cell.above * up - (cell.first || cell.last ? 0.0F : inner));
+    }
+  }
+}
+
 void column_sums(const Rows& values, int64_t width, int64_t begin, int64_t end, float* sum,
                  float* scratch) {
   for (int64_t j = 0; j < width; ++j) scratch[j] = 0;
@@ -578,10 +664,9 @@ const Kernels CLADE_KERNELS = {
     joined_backward,
     bernoulli_forward,
     bernoulli_backward,
-    gaussian_log_prob,
-    gaussian_kl,
-    gaussian_log_prob_backward,
-    gaussian_kl_backward,
+    {gaussian_log_prob, gaussian_log_prob_backward},
+    {gaussian_kl, gaussian_kl_backward},
+    {discretised_logistic_log_prob, discretised_logistic_log_prob_backward},
     column_sums,
     sum_of_squares,
     adam,

@@ -79,6 +79,15 @@ struct LayoutPass {
 // Rows begin to end; scratch has kScratchRows * width floats.
 constexpr int64_t kScratchRows = 2;
 
+/// A density or divergence summed over a row, of operands that are rows of float32.
+struct RowDensity {
+  void (*forward)(const Rows* operands, int64_t width, int64_t begin, int64_t end, float* out);
+  /// Its gradients, one sink an operand. A sink without a row map is written, not added to: its row
+  /// r.
+  void (*backward)(const float* gradient, const Rows* operands, int64_t width, int64_t begin,
+                   int64_t end, const Sink* sinks);
+};
+
 struct Kernels {
   void (*joined_forward)(const JoinedRows&, int64_t begin, int64_t end, void* out, bool out_bf16);
   /// Adds to sum and square, [width], those of (row - centre).
@@ -99,17 +108,10 @@ struct Kernels {
                              int64_t width, int64_t begin, int64_t end, void* out, bool out_bf16,
                              float* scratch);
 
-  /// log N(z; mean, log variance) of operands {z, mean, log variance}, float32, to out[r].
-  void (*gaussian_log_prob)(const Rows* operands, int64_t width, int64_t begin, int64_t end,
-                            float* out);
-  /// KL(q ‖ p) of operands {mean, log variance of q, mean, log variance of p}, to out[r].
-  void (*gaussian_kl)(const Rows* operands, int64_t width, int64_t begin, int64_t end, float* out);
-  /// Gradients of those, one sink an operand. A sink without a row map is written, not added to:
-  /// its row r.
-  void (*gaussian_log_prob_backward)(const float* gradient, const Rows* operands, int64_t width,
-                                     int64_t begin, int64_t end, const Sink* sinks);
-  void (*gaussian_kl_backward)(const float* gradient, const Rows* operands, int64_t width,
-                               int64_t begin, int64_t end, const Sink* sinks);
+  RowDensity gaussian_log_prob;  ///< log N(z; mean, log variance).
+  RowDensity gaussian_kl;  ///< KL(q ‖ p) of mean, log variance of q, mean, log variance of p.
+  /// log P(level nearest to x; location, log scale), of levels k / 255.
+  RowDensity discretised_logistic_log_prob;
 
   /// Adds rows begin to end to sum, [width].
   void (*column_sums)(const Rows& values, int64_t width, int64_t begin, int64_t end, float* sum,

@@ -12,6 +12,7 @@
 #include "clade/ops/adam.h"
 #include "clade/ops/bernoulli.h"
 #include "clade/ops/comparison_for_tests.h"
+#include "clade/ops/discretised_logistic.h"
 #include "clade/ops/gaussian.h"
 #include "clade/ops/gemm.h"
 #include "clade/ops/linear.h"
@@ -413,6 +414,27 @@ TEST(Gaussian, DensityAndDivergenceAgreeWithTheReference) {
         [](const auto& in) { return gaussian_kl(in[0], in[1], in[2], in[3]); },
         [](const auto& in) { return gaussian_kl_per_unit(in[0], in[1], in[2], in[3]).sum(-1); },
         kFloat, "divergence");
+  }
+}
+
+/// Levels in and at the ends of the range, near and far from where they are expected, on scales
+/// from far below a level to far above all.
+TEST(DiscretisedLogistic, AgreesWithTheReference) {
+  auto generator = make_generator(11);
+  for (const double log_scale : {-7.0, -5.0, -3.0, -1.0, 1.0, 3.0}) {
+    for (const Shapes& shapes : {Shapes{{6, 41}, {6, 41}, {41}},
+                                 {{7, 41}, {5, 7, 41}, {41}},
+                                 {{5, 7, 41}, {7, 41}, {5, 1, 41}}}) {
+      const auto x = torch::rand(shapes[0], generator).mul(1.4).sub(0.2).clamp(0, 1);
+      const auto location = torch::rand(shapes[1], generator);
+      expect_same(
+          {location, log_scale + noise(shapes[2], generator, 0.3)},
+          [&](const auto& in) { return discretised_logistic_log_prob(x, in[0], in[1]); },
+          [&](const auto& in) {
+            return discretised_logistic_log_prob_by_aten(x.to(torch::kFloat64), in[0], in[1]);
+          },
+          kFloat, "discretised logistic of log scale " + std::to_string(log_scale));
+    }
   }
 }
 

@@ -57,7 +57,6 @@ class StopAtTheEnd {
   StopAtTheEnd& operator=(const StopAtTheEnd&) = delete;
   ~StopAtTheEnd() {
     tell_to_stop(runs_);
-    tell_to_stop(runs_);
     wait_for(runs_);
   }
 

@@ -20,10 +20,10 @@ void add_data(CLI::App& app) {
       std::printf(
           "\nOwn data: .npy, .npz, .mat, .h5ad, .csv, .tsv and IDX files (all but .mat and .h5ad\n"
           "also gzipped), and folders of PNG and JPEG images.\nClusters start from the graph of "
-          "nearest neighbours, for tables, digits, cells. --start\nautoencoder+neighbours is for "
-          "photographs, whose raw values say little; --start none for the bound\nalone, as papers "
-          "have it. k-means is faster, and enough for round groups. Figures of each:\n"
-          "docs/clusters.md.\n"
+          "nearest neighbours, for tables, digits, cells and photographs. --start\n"
+          "autoencoder+neighbours is for other data whose raw values say little of which points\n"
+          "are alike; --start none for the bound alone, as papers have it. k-means is faster, and\n"
+          "enough for round groups. Figures of each: docs/clusters.md.\n"
           "Settings of [data]:\n\n%s",
           clade::describe(options).c_str());
       return;

@@ -12,7 +12,8 @@ clade::ExperimentFile experiment_on(const std::string& what) {
   clade::ExperimentFile file;
   const bool named = clade::find_named_set(what) != nullptr;
   const std::string archive = what.substr(0, what.rfind(':'));  // of x.npz:NAME
-  if (!named && !fs::exists(what) && !fs::exists(archive)) {
+  std::error_code no_such_path;                                 // of a name too long for one, too
+  if (!named && !fs::exists(what, no_such_path) && !fs::exists(archive, no_such_path)) {
     throw clade::DataError("there is no file \"" + what +
                            "\", and no data set of that name; clade data lists those it knows");
   }

@@ -50,15 +50,13 @@ std::string said_of_empty_clusters(const json& metrics) {
                         " points is most likely in " + (empty == 1 ? "it" : "them"),
                     said);
   };
-  for (const char* split : {"test", "train"}) {
-    if (!metrics.contains(split)) continue;
-    const json& figures = metrics.at(split);
-    const std::string points = figures.at("points").dump() + " " + split;
-    const json latents = figures.value("latents", json::object());
-    if (latents.empty()) add(figures, "", points);
-    for (const auto& [latent, of_latent] : latents.items()) add(of_latent, " of " + latent, points);
-    return said;
-  }
+  const std::string split = clade::measured_split(metrics);
+  if (split.empty()) return said;
+  const json& figures = metrics.at(split);
+  const std::string points = figures.at("points").dump() + " " + split;
+  const json latents = figures.value("latents", json::object());
+  if (latents.empty()) add(figures, "", points);
+  for (const auto& [latent, of_latent] : latents.items()) add(of_latent, " of " + latent, points);
   return said;
 }
 

@@ -51,6 +51,7 @@ nlohmann::json read_record(const std::filesystem::path& run) {
 }
 
 void begin_record(const std::filesystem::path& run, const clade::RunOptions& options) {
+  std::filesystem::remove(run / clade::run_files::kMetrics);
   clade::write_json(record_path(run),
                     {{"date", today()},
                      {"machine", clade::machine_name(options.device, clade::threads())},

@@ -29,7 +29,9 @@ torch::Tensor log_p(const TrainedRun& run, const torch::Tensor& x, int64_t sampl
   const auto of_x =
       clade::log_likelihoods(*run.trained.model, x, samples, generator, /*sum_clusters=*/false,
                              [&](int64_t done, int64_t total) { line.show(said, done, total); });
-  return of_x - run.trained.log_volume().value_or(0);
+  // So far from the training points that networks overflow.
+  const auto known = of_x.where(of_x.eq(of_x), torch::full_like(of_x, -INFINITY));
+  return known - run.trained.log_volume().value_or(0);
 }
 
 // Training points as the model was shown them, all or a sample.

@@ -238,10 +238,13 @@ void check_label_budget(const clade::Experiment& experiment, const clade::Splits
 void check_clusters(clade::Experiment& experiment, const clade::Dataset& train) {
   constexpr int64_t kFew = 1000;
   const nlohmann::json settings = clade::to_json(*experiment.model);
-  const nlohmann::json clusters = settings.value("clusters", nlohmann::json());
-  if (!clusters.is_number() || clusters <= std::max(kFew, train.size())) return;
-  throw clade::ConfigError("model.clusters is " + clusters.dump() + ", and there are " +
-                           std::to_string(train.size()) + " training points; lower it");
+  for (const std::string key : {"clusters", "components"}) {
+    const nlohmann::json set = settings.value(key, nlohmann::json());
+    const nlohmann::json most = set.is_array() ? *std::max_element(set.begin(), set.end()) : set;
+    if (!most.is_number() || most <= std::max(kFew, train.size())) continue;
+    throw clade::ConfigError("model." + key + " is " + set.dump() + ", and there are " +
+                             std::to_string(train.size()) + " training points; lower it");
+  }
 }
 
 // Of points that are all the same a model learns nothing, and says it with fine figures.

@@ -14,14 +14,14 @@ namespace {
 
 using nlohmann::json;
 
-/// Rows that differ in their labels alone, by how many these are.
+/// Rows that differ in their labels alone, by how many these are, and in how they are measured.
 struct LabelRows {
-  std::map<int64_t, json> summaries;
+  std::map<int64_t, std::vector<json>> summaries;
   std::string last;  ///< The name of the row with the most labels.
 
   void add(int64_t labels, const std::string& name, const json& row) {
     if (summaries.empty() || labels > summaries.rbegin()->first) last = name;
-    summaries.emplace(labels, summarise(row.at("runs")));
+    summaries[labels].push_back(summarise(row.at("runs")));
   }
 };
 
@@ -89,8 +89,10 @@ std::map<Kind, json> likelihoods_of(const json& summary) {
 /// A curve for each kind of likelihood that more than one of the rows has.
 void add_curves(const std::string& name, const LabelRows& rows, std::vector<LabelCurve>& curves) {
   std::map<Kind, LabelCurve> by_kind;
-  for (const auto& [labels, summary] : rows.summaries) {
-    for (const auto& [kind, figure] : likelihoods_of(summary)) {
+  for (const auto& [labels, summaries] : rows.summaries) {
+    std::map<Kind, json> figures;
+    for (const json& summary : summaries) figures.merge(likelihoods_of(summary));
+    for (const auto& [kind, figure] : figures) {
       LabelCurve& curve = by_kind[kind];
       curve.name = name + ", IW " + std::to_string(kind.first) + (kind.second ? ", y summed" : "");
       curve.labels.push_back(static_cast<double>(labels));

@@ -135,8 +135,8 @@ LogLikelihood weighted_bound(Model& model, const Dataset& data, const EvaluateOp
   f_s.sum_clusters = options.sum_clusters && model.decodings() > 1;  // if there are any
   const bool of_all = options.importance_points == 0;
   const auto x = of_all ? data.x : some_rows(data.x, options.importance_points);  // [n, D]
-  if (!of_all) f_s.points = x.size(0);
   if (S == 1 && !f_s.sum_clusters) return f_s;
+  if (x.size(0) < data.x.size(0)) f_s.points = x.size(0);
   const PrecisionScope scope(
       precision_for("evaluate.precision", options.precision, data.x.device()));
   // The bound of all points less theirs.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string_view>
 
 #include "clade/evaluation/evaluate.h"
 
@@ -259,10 +260,19 @@ void to_json(json& all, const Metrics& of) {
   if (of.generation) all["generation"] = json_of(*of.generation);
 }
 
+std::string measured_split(const json& metrics) {
+  for (const char* split : {"test", "validation", "train"}) {
+    if (metrics.contains(split)) return split;
+  }
+  return "";
+}
+
 std::string Figure::cell() const {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
+  constexpr double kAllDigits = 1e15;  // beyond it a double has none behind the point
+  char text[64];
+  std::snprintf(text, sizeof text, std::abs(value) < kAllDigits ? "%.*f" : "%.*g", digits, value);
+  const bool zero = std::string_view(text).find_first_not_of("-0.") == std::string_view::npos;
+  return zero && text[0] == '-' ? text + 1 : text;
 }
 
 std::string Figure::said() const {

@@ -102,6 +102,10 @@ struct Figure {
   std::string said() const;
 };
 
+/// The split whose figures a run is known by, of those in metrics.json: unseen points, or whatever
+/// there is; "" if nothing is.
+std::string measured_split(const nlohmann::json& metrics);
+
 /// The figures of one split as it stands in metrics.json, also of earlier versions, in the order in
 /// which people read them. Of several discrete latents each has its own. `split` is what the points
 /// are called: "test".

@@ -235,7 +235,7 @@ std::vector<Mesh> meshes_of(Model& model, std::vector<int64_t> strongest, Genera
 /// their clusters are measured by.
 std::vector<Headline> headlines(const json& metrics) {
   std::vector<Headline> all;
-  const auto split = metrics.find(metrics.contains("test") ? "test" : "validation");
+  const auto split = metrics.find(measured_split(metrics));
   if (split == metrics.end()) return all;
   const bool classes = split->contains("classification");
   for (const Figure& figure : figures_of(*split, split.key())) {

@@ -30,10 +30,8 @@ using nlohmann::json;
 /// What was measured on unseen points, or on whatever there is.
 const json& measured(const json& metrics) {
   static const json nothing = json::object();
-  for (const char* split : {"test", "validation", "train"}) {
-    if (metrics.contains(split)) return metrics[split];
-  }
-  return nothing;
+  const std::string split = measured_split(metrics);
+  return split.empty() ? nothing : metrics[split];
 }
 
 bool has_several_latents(const ComparedRun& run) {

@@ -458,7 +458,7 @@ class Page {
     for (size_t label = 0; label < strongest.size(); ++label) {
       const auto q = one.of.given_label[static_cast<int64_t>(label)];  // [K]
       if (q.sum().item<double>() == 0) continue;                       // no points
-      if (label == static_cast<size_t>(shown_labels)) {
+      if (label >= static_cast<size_t>(shown_labels)) {
         out_ << "<p class=\"muted\">The other labels are in "
              << file_stem(report_, one.of, "label_clusters") << ".csv.</p>\n";
         break;

@@ -55,7 +55,7 @@ torch::Tensor BernoulliMixture::responsibilities(const torch::Tensor& x) const {
 
 BernoulliMixture fit_bernoulli_mixture(const torch::Tensor& x, int64_t components, int64_t starts,
                                        Generator& generator, const Progress& progress) {
-  if (x.eq(0).logical_or(x.eq(1)).logical_not().any().item<bool>()) {
+  if (!x.ge(0).logical_and(x.le(1)).all().item<bool>()) {
     throw Error("a mixture of Bernoulli distributions is of bits; give 0 and 1");
   }
   const auto bits = x.to(torch::kFloat64);

@@ -66,7 +66,7 @@ TEST(BernoulliMixture, FindsTheClassesThatBitsAreDrawnFrom) {
 
 TEST(BernoulliMixture, IsOfBitsAlone) {
   auto generator = make_generator(3);
-  EXPECT_THROW(fit_bernoulli_mixture(torch::full({4, 2}, 0.5), 2, 1, generator), Error);
+  EXPECT_THROW(fit_bernoulli_mixture(torch::full({4, 2}, 1.5), 2, 1, generator), Error);
 }
 
 }  // namespace

@@ -550,5 +550,18 @@ TEST(Evaluate, MeasuresEachOfSeveralDiscreteLatents) {
   EXPECT_TRUE(evaluate(*small("cagem"), data, {}, 1).latents.empty());
 }
 
+TEST(Figures, AreWrittenWithAllTheirDigitsAndNoNegativeZero) {
+  EXPECT_EQ((Figure{"bound", -6.503e30, 2}).cell(), "-6.5e+30");
+  EXPECT_EQ((Figure{"bound", -86.694, 2}).cell(), "-86.69");
+  EXPECT_EQ((Figure{"ari", -0.0004, 3}).cell(), "0.000");
+}
+
+TEST(Figures, OfARunAreThoseOfUnseenPointsOrOfWhateverThereIs) {
+  EXPECT_EQ(measured_split({{"train", 1}, {"validation", 2}, {"test", 3}}), "test");
+  EXPECT_EQ(measured_split({{"train", 1}, {"validation", 2}}), "validation");
+  EXPECT_EQ(measured_split({{"train", 1}}), "train");
+  EXPECT_EQ(measured_split({{"digits.npy", 1}}), "");
+}
+
 }  // namespace
 }  // namespace clade

@@ -46,16 +46,19 @@ constexpr int64_t kDimensions = 10;
 // What compares K Gaussians with twice as many: points a parameter of K, points in all, starts.
 constexpr int64_t kPointsAParameter = 2, kMostCompared = 10000, kComparedStarts = 3;
 
-// Of what clusters two samples of the points: points a cluster, points in all, and the adjusted
-// Rand index above which a layout is not doubted.
-constexpr int64_t kFewestRepeated = 10, kMostRepeated = 3000;
-constexpr double kRepeated = 0.5;
+// Of what clusters two samples of the points: points a cluster, points in all, pairs of samples.
+constexpr int64_t kFewestRepeated = 10, kMostRepeated = 3000, kMostPairs = 8;
+
+// A mixture on the points is there again as surely as a layout, but for the luck of samples.
+constexpr double kAsSurely = 0.95;
 
 // How many times as much k-means must agree. Of bits that are mostly noise it is three to seven
 // times, of SVHN's edges 0.56 for 0.39, and there layouts have more of the digits.
-constexpr double kMuchMore = 2;
+constexpr double kMuchMore = 1.5, kMuchMoreInSamples = 2;
 
 constexpr const char* kNoBetter = ": twice as many explain points held back no better";
+
+constexpr double kSameValue = 1e-4;  // of a feature's range
 
 constexpr double kAgreement = 0.9;  // of labels with the clusters that hold them
 
@@ -96,15 +99,26 @@ torch::Tensor edges_of(const Splits& data) {  // [N, D']
   return oriented_gradients(data.train.x.reshape({data.train.size(), shape[0], shape[1], -1}));
 }
 
-/// The training points, [N, D], a column of words, which is a feature a word, weighing as one of
-/// numbers.
+/// The training points, [N, D], a column of words, which is a feature a word, as far from its mean
+/// as one of numbers; if there are words alone, as 0 and 1. Standardised word by word, rare ones
+/// would be all that counts.
 torch::Tensor columns_alike(const Splits& data) {
   const auto& encoded = data.preprocessing.table.encoded;
   if (encoded.empty()) return data.train.x;
   const auto x = data.train.x.clone();
+  int64_t features = 0;  // that are words
   for (const WordFeatures& column : encoded) {
     const auto words = static_cast<int64_t>(column.words.size());
-    x.slice(1, column.first, column.first + words).div_(std::sqrt(words));
+    const auto of_column = x.slice(1, column.first, column.first + words);
+    const auto low = of_column.amin(0), range = of_column.amax(0) - low;
+    of_column.sub_(low).div_(range.where(range > 0, torch::ones_like(range)));
+    features += words;
+  }
+  if (features == x.size(1)) return x;
+  for (const WordFeatures& column : encoded) {
+    const auto words = static_cast<int64_t>(column.words.size());
+    const auto of_column = x.slice(1, column.first, column.first + words);
+    of_column.div_(of_column.var(0, /*unbiased=*/false).sum().sqrt().clamp_min(kSameValue));
   }
   return x;
 }
@@ -247,12 +261,16 @@ Start start_from_k_means(const torch::Tensor& x, const std::string& said_of, int
   return start;
 }
 
-/// x, [N, D], with 1 for the larger value of each feature and 0 for the smaller, if none has more
-/// values than two; else undefined.
+/// x, [N, D], with 1 for the larger value of each feature, 0 for the smaller, and their mean for
+/// the mean of the feature, which stands where a cell was empty, if none has other values; else
+/// undefined.
 torch::Tensor bits_of(const torch::Tensor& x) {
   const auto low = x.amin(0), high = x.amax(0);
-  const auto ones = x.eq(high).logical_and(high > low);
-  return ones.logical_or(x.eq(low)).all().item<bool>() ? ones.to(x.dtype()) : torch::Tensor();
+  const auto range = (high - low).where(high > low, torch::ones_like(high));
+  const auto filled = (x - x.mean(0)).abs() < kSameValue * range;
+  const auto known = x.eq(low).logical_or(x.eq(high));
+  if (!known.logical_or(filled).all().item<bool>()) return {};
+  return (x - low) / range;
 }
 
 /// n of the rows of x, [N, D], none twice, in the order in which they are drawn, by a generator of
@@ -270,42 +288,73 @@ LayoutOptions layout_options(int64_t points) {
 }
 
 /// How far two samples of the points have the same clusters, the adjusted Rand index of those in
-/// both: what is not there again in other points is not in the data.
-struct Repeated {
-  double layout = 1;
-  std::optional<double> k_means;  // asked if a layout is doubted
+/// both, by what finds them: what is not there again in other points is not in the data. Of few
+/// points the mean over several pairs of samples.
+class Repeated {
+ public:
+  Repeated(const torch::Tensor& x, int64_t clusters, uint64_t seed, const StartProgress& progress)
+      : x_(x), clusters_(clusters), seed_(seed), progress_(progress) {}
 
-  bool k_means_is_safer() const { return k_means && *k_means > kMuchMore * layout; }
-  json said() const {
-    json said = {{"layout", layout}};
-    if (k_means) said["k_means"] = *k_means;
-    return said;
+  bool can_be_asked() const { return points() >= kFewestRepeated * clusters_; }
+
+  /// Whether a mixture is there again as surely as the clusters of a layout are.
+  bool is_mixture(bool diagonal) {
+    return in_samples("mixture", [&](const torch::Tensor& sample) {
+             return start_from_mixture(sample, diagonal, "", clusters_, seed_, {});
+           }) >= kAsSurely * layout();
   }
-};
 
-Repeated repeated_in_samples(const torch::Tensor& x, int64_t clusters, uint64_t seed,
-                             const StartProgress& progress) {
-  const int64_t n = std::min(x.size(0), kMostRepeated), quarter = n / 4;
-  Repeated repeated;
-  if (n < kFewestRepeated * clusters) return repeated;
-  auto generator = make_generator(derive_seed(seed, "repeated"));
-  const auto points = drawn_rows(x, n, generator);
-  const auto agreement = [&](const auto& clusters_of) {
-    const auto one = clusters_of(points.slice(0, 0, n - quarter)).slice(0, quarter);
-    const auto other = clusters_of(points.slice(0, quarter)).slice(0, 0, n - 2 * quarter);
-    return adjusted_rand_index(one, other);
-  };
-  repeated.layout = agreement([&](const torch::Tensor& sample) {
-    const auto layout = neighbour_layout(sample, layout_options(sample.size(0)), generator,
-                                         reporting("layout of a sample, epochs", progress));
-    return start_from_codes(layout, "", clusters, seed, {}).responsibilities.argmax(1);
-  });
-  if (repeated.layout >= kRepeated) return repeated;
-  repeated.k_means = agreement([&](const torch::Tensor& sample) {
-    return k_means(sample, clusters, {}, generator).clusters.cpu();
-  });
-  return repeated;
-}
+  /// Whether k-means is there again and neither a mixture nor the clusters of a layout are.
+  bool is_k_means() {
+    // Of many points samples are smaller by more than a quarter, which layouts suffer from more.
+    const double much_more = points() < x_.size(0) ? kMuchMoreInSamples : kMuchMore;
+    const double others = std::max(layout(), said_.value("mixture", 0.0));
+    if (others >= 1 / much_more) return false;
+    return in_samples("k_means", [&](const torch::Tensor& sample) {
+             return start_from_k_means(sample, "", clusters_, seed_, {});
+           }) > much_more * others;
+  }
+
+  const json& said() const { return said_; }
+
+ private:
+  int64_t points() const { return std::min(x_.size(0), kMostRepeated); }
+
+  double layout() {
+    return in_samples("layout", [&](const torch::Tensor& sample) {
+      auto generator = make_generator(derive_seed(seed_, "layout"));
+      const auto layout = neighbour_layout(sample, layout_options(sample.size(0)), generator,
+                                           reporting("layout of a sample, epochs", progress_));
+      return start_from_codes(layout, "", clusters_, seed_, {});
+    });
+  }
+
+  /// The index by a way of starting, which is asked once.
+  double in_samples(const std::string& way,
+                    const std::function<Start(const torch::Tensor& sample)>& start_from) {
+    if (said_.contains(way)) return said_.at(way);
+    const int64_t n = points(), quarter = n / 4;
+    const int64_t pairs = std::clamp<int64_t>(kMostRepeated / n, 1, kMostPairs);
+    auto generator = make_generator(derive_seed(seed_, "repeated"));
+    double sum = 0;
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+      const auto drawn = drawn_rows(x_, n, generator);
+      const auto clusters_of = [&](const torch::Tensor& sample) {
+        return start_from(sample).responsibilities.argmax(1);
+      };
+      sum += adjusted_rand_index(clusters_of(drawn.slice(0, 0, n - quarter)).slice(0, quarter),
+                                 clusters_of(drawn.slice(0, quarter)).slice(0, 0, n - 2 * quarter));
+    }
+    said_[way] = sum / static_cast<double>(pairs);
+    return said_.at(way);
+  }
+
+  torch::Tensor x_;  // [N, D]
+  int64_t clusters_;
+  uint64_t seed_;
+  StartProgress progress_;
+  json said_ = json::object();
+};
 
 /// Labels [N] as values [N, 1].
 torch::Tensor numbers_of(const torch::Tensor& labels, const std::string& path) {
@@ -392,32 +441,32 @@ HeldBack hold_back(const torch::Tensor& x, Generator& generator) {
   return {points.slice(0, n / 5), points.slice(0, 0, n / 5)};
 }
 
-/// Whether K components explain points held back, in nats a point, better than one does and as well
-/// as twice as many.
-bool are_enough(int64_t clusters, const std::function<double(int64_t components)>& explained) {
-  const double by_all = explained(clusters);
-  return !(by_all < explained(2 * clusters)) && !(by_all <= explained(1));
+/// Whether K components explain points held back better than one does and, but for the luck of
+/// which these are, as well as twice as many. explained: log p of each of them, [n].
+bool are_enough(int64_t clusters,
+                const std::function<torch::Tensor(int64_t components)>& explained) {
+  const auto by_all = explained(clusters);
+  const auto gain = explained(2 * clusters) - by_all;
+  const auto luck = gain.std() / std::sqrt(gain.size(0));
+  return gain.mean().le(luck).item<bool>() && by_all.mean().gt(explained(1).mean()).item<bool>();
 }
 
 std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, uint64_t seed,
                                       const StartProgress& progress) {
   if (bits_of(x).defined()) return {};  // of which no Gaussian is a density
   const int64_t n = std::min(x.size(0), kMostCompared), D = x.size(1);
-  const auto enough_for = [&](int64_t parameters) {
-    return n >= kPointsAParameter * clusters * parameters;
-  };
-  const bool full = enough_for(D * (D + 3) / 2);
-  if (!full && !enough_for(2 * D)) return {};
+  const bool full = n >= kPointsAParameter * clusters * D * (D + 3) / 2;
+  if (!full && n < clusters * 2 * D) return {};
   auto generator = make_generator(derive_seed(seed, "gaussians"));
   const HeldBack points = hold_back(x, generator);
   MixtureOptions options;
   options.diagonal = !full;
   options.starts = kComparedStarts;
   options.splits = false;
-  const auto explained = [&](int64_t components) {  // nats a point
+  const auto explained = [&](int64_t components) {
     const Mixture mixture = fit_mixture(points.fitted, components, options, generator,
                                         reporting("Gaussians, starts", progress));
-    return mixture.log_prob(points.held_back).mean().item<double>();
+    return mixture.log_prob(points.held_back);
   };
   if (!are_enough(clusters, explained)) return {};
   return full ? Gaussians::full : Gaussians::diagonal;
@@ -435,8 +484,8 @@ std::optional<Start> start_from_classes_of_bits(const torch::Tensor& x, const st
     return fit_bernoulli_mixture(of, classes, mixture_starts(clusters), generator,
                                  reporting("classes of bits, starts", progress));
   };
-  const auto explained = [&](int64_t classes) {  // nats a point
-    return classes_of(points.fitted, classes).log_prob(points.held_back).mean().item<double>();
+  const auto explained = [&](int64_t classes) {
+    return classes_of(points.fitted, classes).log_prob(points.held_back);
   };
   if (!are_enough(clusters, explained)) return {};
   const BernoulliMixture mixture = classes_of(bits, clusters);
@@ -455,15 +504,20 @@ std::optional<Start> start_from_classes_of_bits(const torch::Tensor& x, const st
 Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
                             uint64_t seed, const StartProgress& progress) {
   if (auto start = start_from_classes_of_bits(x, said_of, clusters, seed, progress)) return *start;
-  if (const auto gaussians = gaussians_of(x, clusters, seed, progress)) {
-    return start_from_mixture(x, gaussians == Gaussians::diagonal, said_of + kNoBetter, clusters,
-                              seed, progress);
-  }
-  const Repeated repeated = repeated_in_samples(x, clusters, seed, progress);
+  Repeated repeated(x, clusters, seed, progress);
+  const bool asked = repeated.can_be_asked();
+  const auto gaussians = gaussians_of(x, clusters, seed, progress);
+  const bool diagonal = gaussians == Gaussians::diagonal;
+  const bool is_mixture = gaussians && (!asked || repeated.is_mixture(diagonal));
   const std::string points = thousands(x.size(0)) + " points";
-  if (repeated.k_means_is_safer()) {
+  if (asked && repeated.is_k_means()) {
     Start start = start_from_k_means(x, points + " in " + said_of, clusters, seed, progress);
     start.said += ", since layouts of their nearest neighbours differ from sample to sample";
+    start.made_by["repeated"] = repeated.said();
+    return start;
+  }
+  if (is_mixture) {
+    Start start = start_from_mixture(x, diagonal, said_of + kNoBetter, clusters, seed, progress);
     start.made_by["repeated"] = repeated.said();
     return start;
   }

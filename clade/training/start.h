@@ -66,10 +66,10 @@ torch::Tensor principal_features(const torch::Tensor& x, Generator& generator);
 
 enum class Gaussians { full, diagonal };
 
-/// Whether K Gaussians are what x, [N, D], is made of: twice as many, fitted to the same four
-/// fifths of it, explain the rest no better. With full covariances if there are two points for each
-/// of their parameters, else with diagonal ones; none if there are too few for these too, so that
-/// it could not be told. Of more than 10,000 points it asks a sample.
+/// Whether K Gaussians may be what x, [N, D], is made of: twice as many, fitted to the same four
+/// fifths of it, explain the rest no better but for luck. With full covariances if there are two
+/// points for each of their parameters, else with diagonal ones if there is one; none if there are
+/// too few for these too. Of more than 10,000 points it asks a sample.
 std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, uint64_t seed,
                                       const StartProgress& progress = {});
 
@@ -81,10 +81,10 @@ std::optional<Start> start_from_classes_of_bits(const torch::Tensor& x, const st
                                                 const StartProgress& progress = {});
 
 /// Clusters from the graph of nearest neighbours: a mixture with full covariances on its layout in
-/// ten dimensions. Two kinds of data are not for it: x that is made of Gaussians, or of classes of
-/// bits, since a layout blurs what overlaps, whose clusters are a mixture of those; and x so noisy
-/// that layouts of two samples disagree and clusters by k-means agree more, which then are the
-/// start. `said_of` says what x, [N, D], is of the N points.
+/// ten dimensions. Two kinds of data are not for it: x that is made of classes of bits, or of
+/// Gaussians that pairs of samples show as surely as a layout, since a layout blurs what overlaps,
+/// whose clusters are a mixture of those; and x of which samples find k-means again and neither of
+/// these, as of much noise. `said_of` says what x, [N, D], is of the N points.
 Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
                             uint64_t seed, const StartProgress& progress = {});
 

@@ -471,24 +471,13 @@ void gaussian_kl_backward(const float* gradient, const Rows* operands, int64_t w
   }
 }
 
-// One level's cell in the logistic distribution, in units of its scale.
-struct Cell {
-  float below, above;  // its sides
-  float inverse_scale;
-  bool first, last;  // whether it has no side below, none above
-};
-
 constexpr float kLast = 255;  // the last level
 constexpr float kHalf = 0.5F / kLast;
 
-CLADE_INLINE Cell cell_of(float x, float location, float log_scale) {
+CLADE_INLINE float nearest_level(float x) {
   constexpr float kRounding = 12582912.0F;  // what is added to it is rounded to a whole number
-  const float rounded = (x * kLast + kRounding) - kRounding;
-  const float k = rounded < 0.0F ? 0.0F : (rounded > kLast ? kLast : rounded);
-  const float inverse_scale = exponential(-log_scale);
-  const float centre = k / kLast - location;
-  return {(centre - kHalf) * inverse_scale, (centre + kHalf) * inverse_scale, inverse_scale,
-          k == 0.0F, k == kLast};
+  const float k = (x * kLast + kRounding) - kRounding;
+  return (k < 0.0F ? 0.0F : (k > kLast ? kLast : k)) / kLast;
 }
 
 // log(1 - e^-d) for d > 0; near 0 the difference would lose d's digits.
@@ -524,11 +513,14 @@ void discretised_logistic_log_prob(const Rows* operands, int64_t width, int64_t 
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < width; ++j) {
-      const Cell cell = cell_of(x[j], location[j], log_scale[j]);
-      const float inner = log_one_minus_exponential(2 * kHalf * cell.inverse_scale);
-      sum += cell.first || cell.last ? 0.0F : inner;
-      sum -= cell.last ? 0.0F : softplus(-cell.above);
-      sum -= cell.first ? 0.0F : softplus(cell.below);
+      const float level = nearest_level(x[j]);
+      const float inverse_scale = exponential(-log_scale[j]);
+      const float below = (level - kHalf - location[j]) * inverse_scale;
+      const float above = (level + kHalf - location[j]) * inverse_scale;
+      // An outermost cell has no outer side, and of the product the factor without it.
+      const float has_below = level > 0.0F ? 1.0F : 0.0F, has_above = level < 1.0F ? 1.0F : 0.0F;
+      sum += has_below * has_above * log_one_minus_exponential(2 * kHalf * inverse_scale) -
+             has_above * softplus(-above) - has_below * softplus(below);
     }
     out[r] = sum;
   }
@@ -546,13 +538,15 @@ void discretised_logistic_log_prob_backward(const float* gradient, const Rows* o
     const float g = gradient[r];
 #pragma omp simd
     for (int64_t j = 0; j < width; ++j) {
-      const Cell cell = cell_of(x[j], location[j], log_scale[j]);
-      const float up = cell.last ? 0.0F : sigmoid(-cell.above);
-      const float down = cell.first ? 0.0F : sigmoid(cell.below);
-      const float inner = over_exponential_minus_one(2 * kHalf * cell.inverse_scale);
-      to_location[j] += g * cell.inverse_scale * (down - up);
-      to_log_scale[j] +=
-          g * (cell.below * down - cell.above * up - (cell.first || cell.last ? 0.0F : inner));
+      const float level = nearest_level(x[j]);
+      const float inverse_scale = exponential(-log_scale[j]);
+      const float below = (level - kHalf - location[j]) * inverse_scale;
+      const float above = (level + kHalf - location[j]) * inverse_scale;
+      const float has_below = level > 0.0F ? 1.0F : 0.0F, has_above = level < 1.0F ? 1.0F : 0.0F;
+      const float up = has_above * sigmoid(-above), down = has_below * sigmoid(below);
+      const float inner = over_exponential_minus_one(2 * kHalf * inverse_scale);
+      to_location[j] += g * inverse_scale * (down - up);
+      to_log_scale[j] += g * (below * down - above * up - has_below * has_above * inner);
     }
   }
 }

@@ -15,14 +15,19 @@ Splits points_of(int64_t points, int64_t features) {
   return splits;
 }
 
-Experiment fitted(int64_t points, int64_t features, const std::vector<std::string>& settings,
-                  const std::string& model = "cp_vae") {
+Experiment fitted(const Splits& data, const std::vector<std::string>& settings,
+                  const std::string& model) {
   ExperimentFile file;
   file.override("data.path=points.csv");
   for (const std::string& each : settings) file.override(each);
   Experiment experiment = load_experiment(file, model);
-  fit_to_data(file, points_of(points, features), experiment);
+  fit_to_data(file, data, experiment);
   return experiment;
+}
+
+Experiment fitted(int64_t points, int64_t features, const std::vector<std::string>& settings,
+                  const std::string& model = "cp_vae") {
+  return fitted(points_of(points, features), settings, model);
 }
 
 /// Images that differ by their light, as photographs do.
@@ -39,11 +44,7 @@ Splits photographs_of(const std::vector<int64_t>& shape) {
 /// The layers of a model fitted to `data`.
 nlohmann::json layers_for(const Splits& data, const std::vector<std::string>& settings,
                           const std::string& model) {
-  ExperimentFile file;
-  file.override("data.path=images");
-  for (const std::string& each : settings) file.override(each);
-  Experiment experiment = load_experiment(file, model);
-  fit_to_data(file, data, experiment);
+  const Experiment experiment = fitted(data, settings, model);
   auto generator = make_generator(1);
   const auto made =
       find_model(model).make(*experiment.model, data_parent(data.train.shape), generator);

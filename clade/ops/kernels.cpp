@@ -474,10 +474,22 @@ void gaussian_kl_backward(const float* gradient, const Rows* operands, int64_t w
 constexpr float kLast = 255;  // the last level
 constexpr float kHalf = 0.5F / kLast;
 
-CLADE_INLINE float nearest_level(float x) {
-  constexpr float kRounding = 12582912.0F;  // what is added to it is rounded to a whole number
-  const float k = (x * kLast + kRounding) - kRounding;
-  return (k < 0.0F ? 0.0F : (k > kLast ? kLast : k)) / kLast;
+// The cell of x's level in a logistic distribution, its sides and width in units of the scale.
+struct Cell {
+  float below, above, width, inverse_scale;
+  float has_below, has_above;  // 0 for the side that an outermost cell does not have, else 1
+};
+
+CLADE_INLINE Cell cell_of(float x, float location, float log_scale) {
+  const float rounded = (x * kLast + kRounding) - kRounding;
+  const float level = (rounded < 0.0F ? 0.0F : (rounded > kLast ? kLast : rounded)) / kLast;
+  const float inverse_scale = exponential(-log_scale);
+  return {(level - kHalf - location) * inverse_scale,
+          (level + kHalf - location) * inverse_scale,
+          2 * kHalf * inverse_scale,
+          inverse_scale,
+          level > 0.0F ? 1.0F : 0.0F,
+          level < 1.0F ? 1.0F : 0.0F};
 }
 
 // log(1 - e^-d) for d > 0; near 0 the difference would lose d's digits.
@@ -513,14 +525,10 @@ void discretised_logistic_log_prob(const Rows* operands, int64_t width, int64_t 
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < width; ++j) {
-      const float level = nearest_level(x[j]);
-      const float inverse_scale = exponential(-log_scale[j]);
-      const float below = (level - kHalf - location[j]) * inverse_scale;
-      const float above = (level + kHalf - location[j]) * inverse_scale;
+      const Cell cell = cell_of(x[j], location[j], log_scale[j]);
       // An outermost cell has no outer side, and of the product the factor without it.
-      const float has_below = level > 0.0F ? 1.0F : 0.0F, has_above = level < 1.0F ? 1.0F : 0.0F;
-      sum += has_below * has_above * log_one_minus_exponential(2 * kHalf * inverse_scale) -
-             has_above * softplus(-above) - has_below * softplus(below);
+      sum += cell.has_below * cell.has_above * log_one_minus_exponential(cell.width) -
+             cell.has_above * softplus(-cell.above) - cell.has_below * softplus(cell.below);
     }
     out[r] = sum;
   }
@@ -538,15 +546,12 @@ void discretised_logistic_log_prob_backward(const float* gradient, const Rows* o
     const float g = gradient[r];
 #pragma omp simd
     for (int64_t j = 0; j < width; ++j) {
-      const float level = nearest_level(x[j]);
-      const float inverse_scale = exponential(-log_scale[j]);
-      const float below = (level - kHalf - location[j]) * inverse_scale;
-      const float above = (level + kHalf - location[j]) * inverse_scale;
-      const float has_below = level > 0.0F ? 1.0F : 0.0F, has_above = level < 1.0F ? 1.0F : 0.0F;
-      const float up = has_above * sigmoid(-above), down = has_below * sigmoid(below);
-      const float inner = over_exponential_minus_one(2 * kHalf * inverse_scale);
-      to_location[j] += g * inverse_scale * (down - up);
-      to_log_scale[j] += g * (below * down - above * up - has_below * has_above * inner);
+      const Cell cell = cell_of(x[j], location[j], log_scale[j]);
+      const float up = cell.has_above * sigmoid(-cell.above);
+      const float down = cell.has_below * sigmoid(cell.below);
+      const float inner = cell.has_below * cell.has_above * over_exponential_minus_one(cell.width);
+      to_location[j] += g * cell.inverse_scale * (down - up);
+      to_log_scale[j] += g * (cell.below * down - cell.above * up - inner);
     }
   }
 }

@@ -129,10 +129,11 @@ CLADE_INLINE F magnitude(F x) {
   return as_float(as_bits(x) & 0x7fffffffU);
 }
 
+constexpr float kRounding = 12582912.0F;  // what is added to it is rounded to a whole number
+
 // e^x for x <= 88, to a few units in the last place: 2^n e^r with |r| <= log(2) / 2. NaN stays NaN.
 template <class F>
 CLADE_INLINE F bounded_exponential(F x) {
-  constexpr float kRounding = 12582912.0F;  // what is added to it is rounded to a whole number
   x = x < -87.0F ? -87.0F : x;
   const F shifted = x * 1.44269504F + kRounding;
   const F whole = shifted - kRounding;

@@ -341,6 +341,22 @@ torch::Tensor Mixture::responsibilities(const torch::Tensor& x) const {
                       [](const torch::Tensor& joint, const Units&) { return joint.softmax(1); });
 }
 
+double Mixture::excess_kurtosis(const torch::Tensor& x) const {
+  const auto points = x.to(torch::kFloat64);
+  const auto roots = torch::linalg_cholesky(covariances);
+  const auto r = responsibilities(x);
+  const auto N = static_cast<double>(x.size(0)), D = static_cast<double>(x.size(1));
+  const auto K = static_cast<double>(weights.size(0));
+  double fourth = 0;  // E[d⁴]
+  for (int64_t k = 0; k < weights.size(0); ++k) {
+    const auto white = torch::linalg_solve_triangular(roots[k], (points - means[k]).t(), false);
+    fourth += (r.select(1, k) * white.square().sum(0).square()).sum().item<double>() / N;
+  }
+  // Of n points about their own mean and covariance the factor is (n - 1) / (n + 1); n is N / K.
+  const double of_gaussians = D * (D + 2) * (N - K) / (N + K);
+  return (fourth - of_gaussians) / std::sqrt(8 * D * (D + 2) / N);
+}
+
 Mixture fit_mixture(const torch::Tensor& x, int64_t components, const MixtureOptions& options,
                     Generator& generator, const Progress& progress) {
   torch::NoGradGuard no_grad;

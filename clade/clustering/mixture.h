@@ -17,6 +17,12 @@ struct Mixture {
 
   torch::Tensor log_prob(const torch::Tensor& x) const;          ///< [N, D] -> [N] float64
   torch::Tensor responsibilities(const torch::Tensor& x) const;  ///< [N, D] -> [N, K] float64
+
+  /// Whether the N points it was fitted to, x [N, D], lie about its centres as a Gaussian's would:
+  /// the mean of d⁴, d the Mahalanobis distance to a component's centre, each component by its
+  /// responsibilities, less what a Gaussian's points have, in its standard deviations (Mardia
+  /// 1970). Far above 0 of heavy tails and of outliers, below of boxes and of few whole numbers.
+  double excess_kurtosis(const torch::Tensor& x) const;
 };
 
 struct MixtureOptions {

@@ -167,6 +167,28 @@ TEST(Mixture, SplitsAndMergersLeaveABadStart) {
   EXPECT_EQ(split_and_merge(x, right, {}).log_likelihood, right.log_likelihood);
 }
 
+TEST(Mixture, ExcessKurtosisTellsTails) {
+  // Of half the points at -1 and half at 1 the fourth moment is 1, a Gaussian's 3 (N - 1) / (N +
+  // 1).
+  const auto ends = torch::tensor({-1.0, 1.0}, torch::kFloat64).repeat({50}).unsqueeze(1);
+  const Mixture one{torch::ones({1}, torch::kFloat64), torch::zeros({1, 1}, torch::kFloat64),
+                    torch::ones({1, 1, 1}, torch::kFloat64)};
+  EXPECT_NEAR(one.excess_kurtosis(ends), (1 - 3 * 99.0 / 101) / std::sqrt(24.0 / 100), 1e-9);
+
+  auto generator = make_generator(15);
+  const auto x = crossing_heaps(generator);
+  const auto of_heaps = [](const torch::Tensor& points) {
+    auto same = make_generator(16);
+    return fit_mixture(points, 3, {}, same).excess_kurtosis(points);
+  };
+  EXPECT_LT(std::abs(of_heaps(x)), 3);
+  EXPECT_NEAR(of_heaps(x * 100 - 7), of_heaps(x), 1e-3);  // whatever the units
+  const auto skewed = draw({1000, 4}, generator).abs().log();
+  EXPECT_GT(fit_mixture(skewed, 1, {}, generator).excess_kurtosis(skewed), 10);
+  const auto box = torch::rand({1000, 4}, generator, torch::kFloat64);
+  EXPECT_LT(fit_mixture(box, 1, {}, generator).excess_kurtosis(box), -5);
+}
+
 TEST(Mixture, ComponentsWithoutPointsStartAgain) {
   auto generator = make_generator(8);
   const auto x = torch::cat({draw({500, 2}, generator), draw({500, 2}, generator) + 20});

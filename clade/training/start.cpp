@@ -49,8 +49,13 @@ constexpr int64_t kPointsAParameter = 2, kMostCompared = 10000, kComparedStarts 
 // Of what clusters two samples of the points: points a cluster, points in all, pairs of samples.
 constexpr int64_t kFewestRepeated = 10, kMostRepeated = 3000, kMostPairs = 8;
 
-// A mixture on the points is there again as surely as a layout, but for the luck of samples.
-constexpr double kAsSurely = 0.95;
+// Standard deviations of the kurtosis within which points lie about their centres as a Gaussian's.
+// Iris has 1; Laplace's distribution, Student's t and outliers have 17 to 300.
+constexpr double kLikeGaussians = 3;
+
+// How surely, of a layout, a mixture on the points must be there again: as surely but for the luck
+// of samples; less if the points lie about its centres as a Gaussian's would.
+constexpr double kAsSurely = 0.95, kLessSurely = 0.8;
 
 // How many times as much k-means must agree. Of bits that are mostly noise it is three to seven
 // times, of SVHN's edges 0.56 for 0.39, and there layouts have more of the digits.
@@ -298,10 +303,11 @@ class Repeated {
   bool can_be_asked() const { return points() >= kFewestRepeated * clusters_; }
 
   /// Whether a mixture is there again as surely as the clusters of a layout are.
-  bool is_mixture(bool diagonal) {
+  bool is_mixture(const Gaussians& gaussians) {
+    const bool lie_so = std::abs(gaussians.excess_kurtosis) < kLikeGaussians;
     return in_samples("mixture", [&](const torch::Tensor& sample) {
-             return start_from_mixture(sample, diagonal, "", clusters_, seed_, {});
-           }) >= kAsSurely * layout();
+             return start_from_mixture(sample, gaussians.diagonal, "", clusters_, seed_, {});
+           }) >= (lie_so ? kLessSurely : kAsSurely) * layout();
   }
 
   /// Whether k-means is there again and neither a mixture nor the clusters of a layout are.
@@ -363,10 +369,11 @@ torch::Tensor numbers_of(const torch::Tensor& labels, const std::string& path) {
     throw DataError(path + ": row " + std::to_string(unknown[0].item<int64_t>()) +
                     " (counted from 0) has no label; give one to each point");
   }
-  return labels.unsqueeze(1).to(torch::kFloat32);
+  return labels.unsqueeze(1).to(torch::kFloat64);
 }
 
-/// The numbers of a file, [points of it, D], in the order of `rows` if they name theirs.
+/// The numbers of a file, [points of it, D] float64, of which labels may be large, in the order of
+/// `rows` if they name theirs.
 torch::Tensor numbers_in(const std::string& path, const RowIndex& rows) {
   TableReading with_gaps;
   with_gaps.missing = "mean";  // so that what is missing is told in words about this file
@@ -375,7 +382,7 @@ torch::Tensor numbers_in(const std::string& path, const RowIndex& rows) {
     throw DataError(path + " holds points of shape " + shape_text(points.shape) +
                     "; codes, responsibilities and labels are a row of numbers a point");
   }
-  const auto values = points.values.to(torch::kFloat32);
+  const auto values = points.values.to(torch::kFloat64);
   if (const auto missing = values.isnan().nonzero(); missing.size(0) > 0) {
     throw DataError(
         path + ": " +
@@ -398,10 +405,10 @@ StartFile read_start_file(const std::string& path, const Splits& data, int64_t c
     if (std::get<0>(values.max(0)).equal(std::get<0>(values.min(0)))) {
       throw DataError(path + ": all codes are the same, so there is nothing to cluster");
     }
-    return {values, {}};
+    return {values.to(torch::kFloat32), {}};
   }
   if (all.size(1) != clusters) refuse_clusters(path, all.size(1), clusters);
-  return {{}, values / values.sum(1, /*keepdim=*/true)};
+  return {{}, (values / values.sum(1, /*keepdim=*/true)).to(torch::kFloat32)};
 }
 
 bool sees_edges(const Splits& data, const std::string& of) {
@@ -456,20 +463,23 @@ std::optional<Gaussians> gaussians_of(const torch::Tensor& x, int64_t clusters, 
   if (bits_of(x).defined()) return {};  // of which no Gaussian is a density
   const int64_t n = std::min(x.size(0), kMostCompared), D = x.size(1);
   const bool full = n >= kPointsAParameter * clusters * D * (D + 3) / 2;
-  if (!full && n < clusters * 2 * D) return {};
+  // Twice as many are fitted to four fifths.
+  if (!full && n < clusters * std::max<int64_t>(2 * D, 3)) return {};
   auto generator = make_generator(derive_seed(seed, "gaussians"));
   const HeldBack points = hold_back(x, generator);
   MixtureOptions options;
   options.diagonal = !full;
   options.starts = kComparedStarts;
   options.splits = false;
+  Gaussians gaussians{!full, 0};
   const auto explained = [&](int64_t components) {
     const Mixture mixture = fit_mixture(points.fitted, components, options, generator,
                                         reporting("Gaussians, starts", progress));
+    if (components == clusters) gaussians.excess_kurtosis = mixture.excess_kurtosis(points.fitted);
     return mixture.log_prob(points.held_back);
   };
   if (!are_enough(clusters, explained)) return {};
-  return full ? Gaussians::full : Gaussians::diagonal;
+  return gaussians;
 }
 
 std::optional<Start> start_from_classes_of_bits(const torch::Tensor& x, const std::string& said_of,
@@ -507,8 +517,7 @@ Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, 
   Repeated repeated(x, clusters, seed, progress);
   const bool asked = repeated.can_be_asked();
   const auto gaussians = gaussians_of(x, clusters, seed, progress);
-  const bool diagonal = gaussians == Gaussians::diagonal;
-  const bool is_mixture = gaussians && (!asked || repeated.is_mixture(diagonal));
+  const bool is_mixture = gaussians && (!asked || repeated.is_mixture(*gaussians));
   const std::string points = thousands(x.size(0)) + " points";
   if (asked && repeated.is_k_means()) {
     Start start = start_from_k_means(x, points + " in " + said_of, clusters, seed, progress);
@@ -517,7 +526,9 @@ Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, 
     return start;
   }
   if (is_mixture) {
-    Start start = start_from_mixture(x, diagonal, said_of + kNoBetter, clusters, seed, progress);
+    Start start =
+        start_from_mixture(x, gaussians->diagonal, said_of + kNoBetter, clusters, seed, progress);
+    start.made_by["mixture"]["excess_kurtosis"] = gaussians->excess_kurtosis;
     start.made_by["repeated"] = repeated.said();
     return start;
   }

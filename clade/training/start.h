@@ -64,7 +64,10 @@ Clustered layout_features(const Splits& data, const std::string& of, Generator& 
 /// x, [N, D], or its 50 first principal components if it has more features.
 torch::Tensor principal_features(const torch::Tensor& x, Generator& generator);
 
-enum class Gaussians { full, diagonal };
+struct Gaussians {
+  bool diagonal;           ///< Of covariances without correlation.
+  double excess_kurtosis;  ///< Of the points about them; see Mixture.
+};
 
 /// Whether K Gaussians may be what x, [N, D], is made of: twice as many, fitted to the same four
 /// fifths of it, explain the rest no better but for luck. With full covariances if there are two
@@ -82,9 +85,10 @@ std::optional<Start> start_from_classes_of_bits(const torch::Tensor& x, const st
 
 /// Clusters from the graph of nearest neighbours: a mixture with full covariances on its layout in
 /// ten dimensions. Two kinds of data are not for it: x that is made of classes of bits, or of
-/// Gaussians that pairs of samples show as surely as a layout, since a layout blurs what overlaps,
-/// whose clusters are a mixture of those; and x of which samples find k-means again and neither of
-/// these, as of much noise. `said_of` says what x, [N, D], is of the N points.
+/// Gaussians that pairs of samples show as surely as a layout, or four fifths as surely if the
+/// points lie about them as a Gaussian's do, since a layout blurs what overlaps, whose clusters are
+/// a mixture of those; and x of which samples find k-means again and neither of these, as of much
+/// noise. `said_of` says what x, [N, D], is of the N points.
 Start start_from_neighbours(const torch::Tensor& x, const std::string& said_of, int64_t clusters,
                             uint64_t seed, const StartProgress& progress = {});
 

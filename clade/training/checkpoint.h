@@ -38,6 +38,7 @@ struct TrainingState {
   std::map<std::string, torch::Tensor> best_weights;
   int64_t saved_epoch = 0;
   double saved_bound = 0;
+  bool saved_is_relaxed = false;
 
   torch::Tensor first_moment, second_moment;  // [P] of Adam
   torch::Tensor generator;                    ///< What the next draw follows from.

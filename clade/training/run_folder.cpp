@@ -84,6 +84,7 @@ void RunFolder::resume(Trainer& trainer, std::optional<TrainedModel> saved) cons
     state.best_weights = state_of(*saved->model);
     state.saved_epoch = saved->provenance.value("epoch", state.standing.best_epoch);
     const double volume = saved->log_volume().value_or(0);
+    state.saved_is_relaxed = saved->provenance.contains("relaxed_bound");
     const double relaxed = saved->provenance.value("relaxed_bound", state.best_bound - volume);
     state.saved_bound = saved->provenance.value("bound", relaxed) + volume;
     if (state.provenance.is_null()) state.provenance = saved->provenance;
@@ -120,6 +121,7 @@ void RunFolder::keep_restart(const TrainingState& state) {
 void RunFolder::choose_restart(int64_t /*restart*/, double /*bound*/,
                                const std::vector<Start>& starts) {
   if (!starts.empty()) write_starts(folder_, starts);
+  std::filesystem::remove_all(folder_ / kRestart);
 }
 
 void RunFolder::keep_model(const TrainedModel& trained) {

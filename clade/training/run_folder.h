@@ -9,7 +9,7 @@ namespace clade {
 /// A training kept in a folder as it goes on:
 ///   model.safetensors, model.json            the best weights so far (see save_model)
 ///   checkpoint.safetensors, checkpoint.json  the last state (see write_checkpoint)
-///   restart/                                 the best of several restarts so far
+///   restart/                                 the best of several restarts, while they are compared
 ///   start.safetensors                        the clusters it started from (see write_starts)
 ///   log.jsonl                                one JSON object an epoch
 class RunFolder : public TrainingObserver {

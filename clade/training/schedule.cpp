@@ -246,7 +246,7 @@ int64_t TrainOptions::epochs_in_all(std::optional<int64_t> stalled_at) const {
 
 bool TrainOptions::has_stalled(int64_t done, int64_t best_epoch) const {
   return look_ahead > 0 && done < epochs - cooldown &&
-         done - std::max(best_epoch, start_ends() + warmup) >= look_ahead;
+         done - std::max({best_epoch, start_ends() + warmup, restarts_end()}) >= look_ahead;
 }
 
 std::optional<int64_t> TrainOptions::stalled_at(const Standing& standing) const {

@@ -772,6 +772,25 @@ TEST_F(StartOfTraining, ThatTellsOneLatentOfTwoLeavesTheBoundRelaxed) {
   }
 }
 
+/// Resumed when it is finished, a run is not told any more, and its bound is what it was.
+TEST_F(StartOfTraining, LeavesABoundWithItsNameOnResume) {
+  Splits data = shuffled_kinds();
+  data.validation = {};  // so that the training bound is all there is
+  data.train.rows_of_file = 60;
+  const auto made = [&] {
+    return make_model("indq", small_options("indq", 3, "gumbel"), data, 7, torch::kCPU);
+  };
+  auto told = made(), again = made();
+  const TrainOptions options = from_file(kinds_file(), 2);
+  RunFolder run(folder("run"));
+  EXPECT_FALSE(Trainer(told, data, options, 7).run({&run}).best_is_relaxed);
+  Trainer resumed(again, data, options, 7);
+  run.resume(resumed);
+  EXPECT_FALSE(resumed.run().best_is_relaxed);
+  EXPECT_EQ(again.provenance.at("bound"), told.provenance.at("bound"));
+  EXPECT_FALSE(again.provenance.contains("relaxed_bound"));
+}
+
 /// In a cooldown that holds softly the expectation over clusters is the model's own again.
 TEST_F(StartOfTraining, IsToldUntilACooldownThatHoldsSoftly) {
   struct : TrainingObserver {
@@ -877,6 +896,69 @@ TEST_P(Restarting, TheBestByValidationGoesOnAndIsResumedBitForBit) {
     }
     EXPECT_EQ(line, log.size()) << steps;
   }
+}
+
+/// Fewer restarts than were compared already: the best of those goes on.
+TEST_P(Restarting, FewerOnResumeLeaveTheBestSoFar) {
+  const Splits data = shuffled_kinds();
+  TrainOptions options = from_file(kinds_file(), 1);
+  options.restarts = 3;
+  options.epochs = 6;
+  auto stopped = started(GetParam(), data);
+  RunFolder run(folder("fewer"));
+  StopAfter stop(30);  // in the third of them
+  Trainer(stopped, data, options, 7).run({&run, &stop});
+  ASSERT_TRUE(std::filesystem::exists(folder("fewer") / "restart"));
+  options.restarts = 2;
+  auto model = started(GetParam(), data);
+  Trainer trainer(model, data, options, 7);
+  run.resume(trainer);
+  trainer.run({&run});
+  const std::vector<double> bounds = model.provenance.at("restarts");
+  ASSERT_EQ(bounds.size(), 2);
+  std::istringstream lines(read_file(folder("fewer") / "log.jsonl"));
+  nlohmann::json last;
+  for (std::string text; std::getline(lines, text);) last = nlohmann::json::parse(text);
+  EXPECT_EQ(last.at("restart"), bounds[0] > bounds[1] ? 0 : 1);
+  EXPECT_EQ(last.at("epoch"), 6);
+  EXPECT_FALSE(std::filesystem::exists(folder("fewer") / "restart"));
+}
+
+/// Killed after the best restart was chosen and before all files of it were in place.
+TEST_P(Restarting, AChoiceThatWasCutOffIsMadeAgain) {
+  const Splits data = shuffled_kinds();
+  TrainOptions options = from_file(kinds_file(), 1);
+  options.restarts = 2;
+  options.epochs = 6;
+  auto at_once = trained("once", data, options);
+  struct CutOff : TrainingObserver {
+    void choose_restart(int64_t, double, const std::vector<Start>&) override {
+      throw Interrupted("killed");
+    }
+  } cut_off;
+  auto model = started(GetParam(), data);
+  RunFolder run(folder("cut"));
+  Trainer killed(model, data, options, 7);
+  EXPECT_THROW(killed.run({&cut_off, &run}), Interrupted);
+  auto again = started(GetParam(), data);
+  Trainer resumed(again, data, options, 7);
+  run.resume(resumed);
+  resumed.run({&run});
+  expect_same(at_once, again);
+}
+
+/// Whether a run has stalled is asked of the epochs after the restarts.
+TEST_P(Restarting, AreNoTimeInWhichNothingGetsBetter) {
+  const Splits data = shuffled_kinds();
+  TrainOptions options;
+  options.start = "none";
+  options.restarts = 2;
+  options.warmup = 0;
+  options.look_ahead = 1;
+  options.epochs = 4;
+  options.batch = 16;
+  auto model = started(GetParam(), data);
+  EXPECT_GT(Trainer(model, data, options, 7).run().epochs, 1);
 }
 
 /// Which of how many restarts the steps were said to belong to.

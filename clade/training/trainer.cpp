@@ -63,7 +63,8 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       seed_(seed),
       log_volume_(trained.log_volume().value_or(0)),
       generator_(make_generator(derive_seed(seed, "training"), data.train.x.device())),
-      step_(model_, data, options_, generator_) {
+      step_(model_, data, options_, generator_),
+      compares_restarts_(options_.restarts > 1) {
   require_trainable(trained, data, options_);
 }
 
@@ -81,9 +82,11 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   best_bound_ = state.best_bound;
   validation_drawn_ = state.validation_drawn;
   restart_bounds_ = state.restart_bounds;
+  compares_restarts_ = restart_bounds_.empty() && standing_.epoch < options_.restarts_end();
   best_weights_ = state.best_weights;
   saved_epoch_ = state.saved_epoch;
   saved_bound_ = state.saved_bound;
+  saved_is_relaxed_ = state.saved_is_relaxed;
   epoch_seconds_ = state.epoch_seconds;
   seconds_ = state.seconds;
   Adam& adam = step_.adam();
@@ -166,6 +169,7 @@ TrainingState Trainer::state() {
   state.best_weights = best_weights_;
   state.saved_epoch = saved_epoch_;
   state.saved_bound = saved_bound_;
+  state.saved_is_relaxed = saved_is_relaxed_;
   state.first_moment = step_.adam().first_moment;
   state.second_moment = step_.adam().second_moment;
   state.generator = generator_.get_state();
@@ -180,12 +184,13 @@ TrainingState Trainer::state() {
 TrainingSummary Trainer::summary(bool interrupted) const {
   const bool stopped_early = !interrupted && standing_.epoch < options_.epochs;
   return {standing_.epoch,     step_.adam().steps, standing_.best_epoch, best_bound_ - log_volume_,
-          best_is_relaxed(),   seconds_,           interrupted,          stopped_early,
+          saved_is_relaxed_,   seconds_,           interrupted,          stopped_early,
           step_.not_captured()};
 }
 
 TrainingSummary Trainer::run(const std::vector<TrainingObserver*>& observers) {
   observers_ = observers;
+  if (best_restart_ && all_are_compared()) choose_restart();
   while (!finished()) {
     if (step_.adam().steps == 0) {
       auto generator = make_generator(derive_seed(seed(), "start"), data_.train.x.device());
@@ -204,14 +209,22 @@ uint64_t Trainer::seed() const {
              : derive_seed(seed_, "restart " + std::to_string(standing_.restart));
 }
 
-bool Trainer::restarts_are_over() const {
-  return options_.restarts == 1 ||
-         static_cast<int64_t>(restart_bounds_.size()) >= options_.restarts;
+/// Which of the restarts it is, from 1, while they are compared; else 0.
+int64_t Trainer::compared_restart() const {
+  return compares_restarts_ ? standing_.restart + 1 : 0;
 }
 
-/// Which of them it is, from 1, while they are compared; else 0.
-int64_t Trainer::compared_restart() const {
-  return restarts_are_over() ? 0 : standing_.restart + 1;
+bool Trainer::all_are_compared() const {
+  return static_cast<int64_t>(restart_bounds_.size()) >= options_.restarts;
+}
+
+void Trainer::keep_best_restart(TrainingState state) {
+  const int64_t compared_at = state.standing.epoch;
+  if (standing_.epoch > compared_at || (standing_.epoch == compared_at && standing_.position > 0)) {
+    return;
+  }
+  best_restart_ = std::move(state);
+  compares_restarts_ = true;
 }
 
 /// The next one begins, or the best goes on from here.
@@ -225,19 +238,25 @@ void Trainer::end_restart(const EpochLog& log) {
     best_restart_ = copied(state());
     for (TrainingObserver* observer : observers_) observer->keep_restart(*best_restart_);
   }
-  if (!restarts_are_over()) return begin_restart(standing_.restart + 1);
+  if (!all_are_compared()) return begin_restart(standing_.restart + 1);
+  choose_restart();
+}
+
+/// The best goes on, from a state that is kept before what a folder holds of the others gives way.
+void Trainer::choose_restart() {
   // Of all restarts, unlike what the best one is resumed with.
   const std::vector<double> bounds = restart_bounds_;
   const double seconds = seconds_;
   resume(*best_restart_, "the best restart");
   restart_bounds_ = bounds;
   seconds_ = seconds;
+  compares_restarts_ = false;
+  best_restart_.reset();
+  keep_state();
   const double highest = *std::max_element(bounds.begin(), bounds.end());
   for (TrainingObserver* observer : observers_) {
     observer->choose_restart(standing_.restart + 1, highest, starts_);
   }
-  best_restart_.reset();
-  keep_state();  // for these clusters stand in the run folder now
 }
 
 void Trainer::begin_restart(int64_t restart) {
@@ -375,7 +394,7 @@ bool Trainer::run_epoch() {
   for (TrainingObserver* observer : observers_) observer->measure(log);
   for (TrainingObserver* observer : observers_) observer->after_epoch(log);
   last_ = log;
-  if (!restarts_are_over() && standing_.epoch == options_.restarts_end()) end_restart(log);
+  if (compares_restarts_ && standing_.epoch == options_.restarts_end()) end_restart(log);
   if (standing_.epoch % options_.checkpoint_every == 0 || finished()) keep_state();
   return true;
 }
@@ -413,7 +432,7 @@ bool Trainer::after_step(double rate) {
   const double done =
       static_cast<double>(standing_.position) / static_cast<double>(data_.train.size());
   const int64_t of_restarts =
-      restarts_are_over() ? 0 : (options_.restarts - compared_restart()) * options_.restarts_end();
+      compares_restarts_ ? (options_.restarts - compared_restart()) * options_.restarts_end() : 0;
   const double left = static_cast<double>(epochs_in_all() - standing_.epoch + of_restarts) - done;
   // Of the first epoch only its steps are known.
   const double epoch_seconds =
@@ -461,7 +480,9 @@ EpochLog Trainer::end_epoch() {
 BoundKind Trainer::kind_of_training_bound() const {
   if (step_.is_told()) return BoundKind::elbo;
   if (model_.relaxes()) return BoundKind::relaxed;
-  return model_.trains_on_looser_bound() ? BoundKind::looser : BoundKind::elbo;
+  // Importance weights are of the bound itself.
+  const bool looser = model_.trains_on_looser_bound() && options_.objective == "elbo";
+  return looser ? BoundKind::looser : BoundKind::elbo;
 }
 
 MeanBound Trainer::validation_bound() {
@@ -492,13 +513,14 @@ void Trainer::keep_if_best(const EpochLog& log) {
   best_weights_ = copy_on_cpu(model_);
   saved_epoch_ = standing_.best_epoch;
   saved_bound_ = best_bound_;
+  saved_is_relaxed_ = !log.validation && log.train.kind == BoundKind::relaxed;
   keep_model();
 }
 
 void Trainer::keep_model() {
   trained_.provenance["epoch"] = standing_.best_epoch;
-  trained_.provenance.erase(best_is_relaxed() ? "bound" : "relaxed_bound");
-  trained_.provenance[best_is_relaxed() ? "relaxed_bound" : "bound"] = best_bound_ - log_volume_;
+  trained_.provenance.erase(saved_is_relaxed_ ? "bound" : "relaxed_bound");
+  trained_.provenance[saved_is_relaxed_ ? "relaxed_bound" : "bound"] = best_bound_ - log_volume_;
   if (options_.restarts > 1) trained_.provenance["restarts"] = restart_bounds_;
   for (TrainingObserver* observer : observers_) observer->keep_model(trained_);
 }

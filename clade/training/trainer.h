@@ -34,10 +34,9 @@ class Trainer {
   /// another model or of other data, or had labels to learn from and these have none.
   void resume(const TrainingState& state, const std::string& source);
 
-  /// Of a training resumed among its restarts, the best of those compared.
-  void keep_best_restart(TrainingState state) {
-    if (!restarts_are_over()) best_restart_ = std::move(state);
-  }
+  /// Of a training resumed among its restarts, the best of those compared. Nothing if it has gone
+  /// on from one since.
+  void keep_best_restart(TrainingState state);
 
   /// Whether there is nothing left to train.
   bool finished() const;
@@ -59,10 +58,11 @@ class Trainer {
   void guide();
   void start_clusters();
   uint64_t seed() const;
-  bool restarts_are_over() const;
   int64_t compared_restart() const;
+  bool all_are_compared() const;
   void end_restart(const EpochLog& log);
   void begin_restart(int64_t restart);
+  void choose_restart();
   void begin_epoch();
   void step();
   void check_finite();
@@ -74,9 +74,6 @@ class Trainer {
   void finish();
   void set_aggregated_posteriors();
   Weights weights() const;
-  bool best_is_relaxed() const {
-    return model_.relaxes() && !step_.is_told() && data_.validation.size() == 0;
-  }
   void keep_model();
   void keep_state();
   void restore_generator(const torch::Tensor& state, const std::string& source);
@@ -96,6 +93,7 @@ class Trainer {
   std::vector<TrainingObserver*> observers_;
 
   Standing standing_;
+  bool compares_restarts_;                     // until the best of them goes on
   std::vector<double> restart_bounds_;         // of those compared
   std::optional<TrainingState> best_restart_;  // of those, with tensors of its own
   std::vector<Start> starts_;                  // once they are found
@@ -105,6 +103,7 @@ class Trainer {
   std::map<std::string, torch::Tensor> best_weights_;  // on the CPU, of …
   int64_t saved_epoch_ = 0;
   double saved_bound_ = 0;
+  bool saved_is_relaxed_ = false;
   bool validation_drawn_ = true;  // see TrainingState
   std::optional<EpochLog> last_;
   double epoch_seconds_ = 0;  // of the present epoch

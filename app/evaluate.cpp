@@ -19,6 +19,7 @@ struct EvaluateArguments {
 };
 
 void evaluate_run(const EvaluateArguments& arguments) {
+  lock_run(arguments.run);
   const TrainedRun run = open_run(arguments.run, arguments.device);
   clade::EvaluateOptions options = run.experiment.evaluate;
   if (arguments.importance_samples > 0) options.importance_samples = arguments.importance_samples;

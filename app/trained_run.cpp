@@ -120,7 +120,8 @@ bool is_fresh(const std::filesystem::path& folder) {
 void lock_run(const std::filesystem::path& folder) {
   const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file >= 0 && ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    throw clade::Error(folder.string() + " is in use by another clade train; wait for it to end");
+    throw clade::Error(folder.string() +
+                       " is in use by another clade train or evaluate; wait for it to end");
   }
 }
 

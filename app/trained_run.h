@@ -46,8 +46,8 @@ clade::Splits load_run_splits(const std::filesystem::path& folder,
 /// it had written its first file.
 bool is_fresh(const std::filesystem::path& folder);
 
-/// Held until this process has ended, so that no two train in one folder. Throws Error if another
-/// does.
+/// Held until this process has ended, so that no two write figures in one folder, or train there.
+/// Throws Error if another does.
 void lock_run(const std::filesystem::path& folder);
 
 /// Throws Error when `folder` is no run folder. `device` overrides the experiment's unless "".

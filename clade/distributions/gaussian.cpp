@@ -1,18 +1,9 @@
 #include "clade/distributions/gaussian.h"
 
-#include <cmath>
-#include <numbers>
-
 #include "clade/ops/gaussian.h"
 #include "clade/ops/noise.h"
 
 namespace clade {
-namespace {
-
-const double kLog2Pi = std::log(2 * std::numbers::pi);
-
-}  // namespace
-
 torch::Tensor DiagonalGaussian::log_prob_per_unit(const torch::Tensor& z) const {
   return gaussian_log_prob_per_unit(z, mean_, log_variance_);
 }

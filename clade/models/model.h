@@ -191,8 +191,8 @@ class Model : public torch::nn::Module {
                                Generator& generator);
 
   /// q(y | x) of each of discrete(), or of the prior's component: [B, D] -> [B, K_l]. What depends
-  /// on draws of a continuous latent is their mean over as many as `draws`. One of ones for a model
-  /// without clusters.
+  /// on draws of a continuous latent is their mean over `draws`, ten or less or a multiple of ten.
+  /// One of ones for a model without clusters.
   std::vector<torch::Tensor> cluster_probabilities(const torch::Tensor& x, Generator& generator,
                                                    int64_t draws = kClassifierDraws);
 

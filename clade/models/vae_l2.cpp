@@ -2,7 +2,6 @@
 
 #include <torch/torch.h>
 
-#include "clade/core/error.h"
 #include "clade/core/joined.h"
 
 namespace clade {

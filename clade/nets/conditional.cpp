@@ -255,7 +255,8 @@ void LikelihoodImpl::start_from(const torch::Tensor& x) {
     torch::NoGradGuard no_grad;
     auto sum = torch::ones({features_}, x.options());  // as if there were one count more
     for (const auto& rows : x.split(1000)) sum += rows.expm1().sum(0);
-    output_->named_parameters()["bias"].copy_((sum / x.size(0)).log());
+    auto bias = output_->named_parameters()["bias"];  // of a convolution one a channel
+    bias.copy_((sum.view({-1, bias.numel()}).mean(0) / x.size(0)).log());
     return;
   }
   if (!least_spread_.defined()) return;

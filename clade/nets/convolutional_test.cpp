@@ -182,6 +182,18 @@ TEST(ConvolutionalNets, LeadFromColourImagesToLatentsAndBack) {
   expect_round_trip({6, 10, 3}, {"4c4s2p1"}, "gaussian");
 }
 
+TEST(ConvolutionalNets, OfCountsStartFromTheMeanOfEachChannel) {
+  auto generator = make_generator(9);
+  const Parent x = data_parent({4, 6, 2});
+  for (const std::string kind : {"poisson", "negative_binomial"}) {
+    Likelihood p(kind, Parents{{"z", 1}}, TrunkOptions{.layers = {"4c4s2p1"}}, x, generator);
+    const auto counts = torch::tensor({3.0F, 50.0F}).repeat({100, 24});
+    p->start_from(counts.log1p());
+    const auto mean = p(torch::zeros({1, 1}))->mean().expm1();  // [1, 48]
+    EXPECT_TRUE(torch::allclose(mean, counts.slice(0, 0, 1), 0.05)) << mean;
+  }
+}
+
 TEST(ConvolutionalNets, MakeASpreadForEachPixelOfEachPointIfAsked) {
   auto generator = make_generator(7);
   const Parent x = data_parent({6, 10, 3});

@@ -124,7 +124,8 @@ TrainingStep::TrainingStep(Model& model, const Splits& data, const TrainOptions&
       clip_norm_(options.clip_norm),
       parameters_(model),
       adam_(parameters_.values()),
-      rows_(torch::zeros({options.batch}, row_numbers(data.train.x.device()))),
+      rows_(torch::zeros({std::min(options.batch, data.train.size())},
+                         row_numbers(data.train.x.device()))),
       step_number_(torch::zeros({}, rows_.options())),
       graph_([this] { step_on(rows_); }, generator_, data.train.x.device(), options.cuda_graph) {}
 
@@ -169,6 +170,7 @@ void TrainingStep::step_on(const torch::Tensor& rows) {
   std::optional<StatisticsScope> alone;
   if (rows.size(0) == 1) alone.emplace(Statistics::running);
   const Bound bound = terms_of(x, rows);
+  alone.reset();
   const Bound labelled = learns_labels() ? labelled_terms() : Bound{};
   parameters_.forget_gradient();
   take_gradient(bound, labelled);

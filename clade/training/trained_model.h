@@ -6,7 +6,6 @@
 #include <string>
 
 #include "clade/data/dataset.h"
-#include "clade/formats/safetensors.h"
 #include "clade/models/registry.h"
 
 namespace clade {
@@ -16,9 +15,9 @@ namespace clade {
 ///
 /// On disk it is `model.safetensors`: weights under the names of `Model::named_parameters()` and
 /// buffers, `data.shift` and `data.scale` (and, in double precision, `data.shift.float64` and
-/// `data.scale.float64`), `data.constant`, `data.whole` and `data.range`, and everything else as
-/// JSON in the file's metadata. `model.json` beside it repeats that JSON for people and other
-/// programs.
+/// `data.scale.float64`), `data.constant`, `data.whole`, `data.range` and `data.fill`, and
+/// everything else as JSON in the file's metadata. `model.json` beside it repeats that JSON for
+/// people and other programs.
 struct TrainedModel {
   std::string name;  ///< In the registry.
   std::shared_ptr<ModelOptions> options;

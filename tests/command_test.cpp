@@ -1,6 +1,8 @@
 // The command through its real binary, as a stranger would use it.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <chrono>
@@ -901,6 +903,17 @@ TEST_F(Command, SameSeedSameRun) {
   ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "c", "--seed", "2"})).code, 0);
   EXPECT_EQ(read(folder_ / "a/model.safetensors"), read(folder_ / "b/model.safetensors"));
   EXPECT_NE(read(folder_ / "a/model.safetensors"), read(folder_ / "c/model.safetensors"));
+}
+
+TEST_F(Command, LetsOneAtATimeWriteTheFiguresOfARun) {
+  write_points("points.csv");
+  ASSERT_EQ(run(train("points.csv", {"--labels", "kind", "--out", "a"})).code, 0);
+  const int lock = ::open((folder_ / "a").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(::flock(lock, LOCK_EX), 0);
+  expect_refusal({"evaluate", "a"}, {"in use", "wait for it to end"});
+  expect_refusal({"train", "--resume", "a"}, {"in use", "wait for it to end"});
+  ::close(lock);
+  EXPECT_EQ(run({"evaluate", "a"}).code, 0);
 }
 
 TEST_F(Command, InterruptedAndResumedIsTheSameRun) {

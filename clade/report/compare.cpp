@@ -34,6 +34,18 @@ const json& measured(const json& metrics) {
   return split.empty() ? nothing : metrics[split];
 }
 
+/// Which points the figures are of: of test points, but for runs that have none.
+std::string said_of_measured(const std::vector<ComparedRun>& runs) {
+  std::string others;
+  for (const ComparedRun& run : runs) {
+    const std::string split = measured_split(run.metrics);
+    if (split.empty() || split == "test") continue;
+    others += (others.empty() ? "" : ", ") + escape(run.name) + " on " +
+              (split == "train" ? "training" : split) + " points";
+  }
+  return "Figures on test points" + (others.empty() ? "" : " (" + others + ")");
+}
+
 bool has_several_latents(const ComparedRun& run) {
   return measured(run.metrics).contains("latents");
 }
@@ -211,16 +223,14 @@ class ComparisonPage {
 
   std::string render() {
     const std::string said = said_of_data(runs_);
-    out_
-        << page_head("Runs side by side")
-        << "<p class=\"summary\">Figures on test points, bounds in nats a point; samples are drawn "
-           "from each model and not chosen."
-        << (std::none_of(runs_.begin(), runs_.end(), has_several_latents)
-                ? ""
-                : " Of a run with several discrete latents each has its figures; those without a "
-                  "name are of the one with most clusters.")
-        << (said.empty() ? "" : " " + escape(said)) << "</p>\n</header>\n"
-        << table(runs_, compared_figures(runs_));
+    out_ << page_head("Runs side by side") << "<p class=\"summary\">" << said_of_measured(runs_)
+         << ", bounds in nats a point; samples are drawn from each model and not chosen."
+         << (std::none_of(runs_.begin(), runs_.end(), has_several_latents)
+                 ? ""
+                 : " Of a run with several discrete latents each has its figures; those without a "
+                   "name are of the one with most clusters.")
+         << (said.empty() ? "" : " " + escape(said)) << "</p>\n</header>\n"
+         << table(runs_, compared_figures(runs_));
     curves();
     labels();
     scatters("Latents",

@@ -42,6 +42,7 @@ TEST_F(Comparison, PutsFiguresAndSheetsSideBySide) {
   EXPECT_NE(page.find("<td></td><td>4</td>"), std::string::npos);
   EXPECT_EQ(page.find("NMI"), std::string::npos);  // neither has it
   EXPECT_EQ(page.find("<10>"), std::string::npos);
+  EXPECT_NE(page.find("Figures on test points, bounds"), std::string::npos);
   const std::string csv = read_file(folder_ / "comparison.csv");
   EXPECT_EQ(csv, "run,bound,clusters in use\nvae,-88.50,\nhvp <10>,-86.13,4\n");
 #ifdef CLADE_WITH_PNG
@@ -64,6 +65,15 @@ TEST_F(Comparison, SaysWhoseTestPointsAreNotTheSame) {
   EXPECT_NE(said_of_data({a, b, c}), "");
   write_comparison({a, c}, folder_);
   EXPECT_NE(read_file(folder_ / "index.html").find("a and c are not of the same data"),
+            std::string::npos);
+}
+
+TEST_F(Comparison, SaysWhichRunsHaveFiguresOfOtherPoints) {
+  ComparedRun b = run("b", -2);
+  b.metrics = {{"train", b.metrics.at("test")}};
+  write_comparison({run("a", -1), b}, folder_);
+  EXPECT_NE(read_file(folder_ / "index.html")
+                .find("Figures on test points (b on training points), bounds"),
             std::string::npos);
 }
 

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <map>
+#include <sstream>
 
 #include "clade/clustering/adjusted_rand_index.h"
 #include "clade/clustering/bernoulli_mixture.h"
@@ -372,12 +375,35 @@ torch::Tensor numbers_of(const torch::Tensor& labels, const std::string& path) {
   return labels.unsqueeze(1).to(torch::kFloat64);
 }
 
+/// The columns of a table that `clade cluster` or `clade embed` wrote that say where its points
+/// are: the shares of their clusters, else their clusters, else their codes; none of another table.
+std::vector<std::string> columns_written(const std::string& path) {
+  std::ifstream file(path);
+  std::string header, name;
+  std::getline(file, header);
+  std::istringstream names(header);
+  if (!std::getline(names, name, ',') || name != "index") return {};
+  std::map<std::string, std::vector<std::string>> found;
+  while (std::getline(names, name, ',')) {
+    if (name.starts_with("p_") || name == "cluster" || name.starts_with("z_")) {
+      found[name.substr(0, 2)].push_back(name);
+    }
+  }
+  for (const char* kind : {"p_", "cl", "z_"}) {
+    if (found.count(kind) > 0) return found[kind];
+  }
+  return {};
+}
+
 /// The numbers of a file, [points of it, D] float64, of which labels may be large, in the order of
-/// `rows` if they name theirs.
-torch::Tensor numbers_in(const std::string& path, const RowIndex& rows) {
+/// `rows` if they name theirs. columns: those of a table that are meant, all if empty.
+torch::Tensor numbers_in(const std::string& path, const RowIndex& rows,
+                         const std::vector<std::string>& columns) {
   TableReading with_gaps;
   with_gaps.missing = "mean";  // so that what is missing is told in words about this file
-  const Points points = read_points(path, "", {}, {}, {}, with_gaps);
+  const Points points =
+      read_points(path, columns.empty() ? "" : kNoLabels, {}, {}, {}, with_gaps,
+                  {.names = columns, .count = static_cast<int64_t>(columns.size())});
   if (points.shape.size() > 1) {
     throw DataError(path + " holds points of shape " + shape_text(points.shape) +
                     "; codes, responsibilities and labels are a row of numbers a point");
@@ -397,8 +423,10 @@ torch::Tensor numbers_in(const std::string& path, const RowIndex& rows) {
 
 StartFile read_start_file(const std::string& path, const Splits& data, int64_t clusters) {
   const RowIndex rows = index_of_file(data);
-  const auto words = read_word_labels(path, counts_of_file(data), rows);
-  const auto all = words ? numbers_of(*words, path) : numbers_in(path, rows);  // [points of it, D]
+  const auto columns = columns_written(path);
+  const auto words = columns.empty() ? read_word_labels(path, counts_of_file(data), rows)
+                                     : std::optional<torch::Tensor>();
+  const auto all = words ? numbers_of(*words, path) : numbers_in(path, rows, columns);  // [n, D]
   const auto values = of_training_points(all, path, data);
   if (are_labels(all)) return {{}, of_training_points(one_hot(all, path, clusters), path, data)};
   if (!are_shares(all)) {

@@ -37,8 +37,9 @@ struct StartFile {
 
 /// Reads `path`, .npy or .csv, a row for each point that `data` was split from, in the file's
 /// order: responsibilities if it has columns of shares, none negative, that sum to one; labels, one
-/// column of whole numbers or words, of which there are `clusters` or fewer; else codes. Throws
-/// DataError, in a line, for another count of rows, of clusters, or what read_points() refuses.
+/// column of whole numbers or words, of which there are `clusters` or fewer; else codes. Of what
+/// `clade cluster` or `clade embed` wrote only these columns count. Throws DataError, in a line,
+/// for another count of rows, of clusters, or what read_points() refuses.
 StartFile read_start_file(const std::string& path, const Splits& data, int64_t clusters);
 
 /// What is clustered, of the N training points.

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -113,6 +114,28 @@ TEST_F(StartFiles, MayHoldLabelsThatAreLargeNumbers) {  // 2^24 and more, as dat
   const auto days = file(60, [](int64_t i) { return std::to_string(20240000 + i % 3); });
   const auto r = read_start_file(days, data, 3).responsibilities;
   EXPECT_TRUE(torch::equal(r.argmax(1), data.train.labels));
+}
+
+TEST_F(StartFiles, MayBeWhatClusterAndEmbedWrote) {
+  const Splits data = shuffled_kinds();
+  const auto read = [&](const std::string& header, const std::string& before,
+                        const auto& values_of) {
+    const auto row = [&](int64_t i) { return std::to_string(i) + before + values_of(i % 3); };
+    return read_start_file(file(60, row, header), data, 3);
+  };
+  const auto clusters = read("index,label,cluster,probability\n", ",setosa,",
+                             [](int64_t k) { return std::to_string(k) + ",0.75"; });
+  EXPECT_TRUE(torch::equal(clusters.responsibilities.argmax(1), data.train.labels));
+  const std::array<std::string, 3> shares = {"0,0.75,0.75,0.25,0", "1,0.5,0.5,0.5,0", "2,1,0,0,1"};
+  const auto all = read("index,cluster,probability,p_0,p_1,p_2\n", ",",
+                        [&](int64_t k) { return shares[static_cast<size_t>(k)]; });
+  EXPECT_TRUE(all.responsibilities[0].equal(
+      torch::tensor({{0.75F, 0.25F, 0.0F}, {0.5F, 0.5F, 0.0F}, {0.0F, 0.0F, 1.0F}})
+          .index_select(0, data.train.labels)[0]));
+  const auto codes = read("index,label,z_0,z_1\n", ",setosa,",
+                          [](int64_t k) { return std::to_string(k) + ".5,-1"; });
+  EXPECT_TRUE(codes.codes.select(1, 0).equal(data.train.labels + 0.5));
+  EXPECT_EQ(codes.codes.size(1), 2);
 }
 
 TEST_F(StartFiles, HaveNoClusterOfNoise) {

@@ -13,9 +13,14 @@
 #include "app/commands.h"
 #include "app/exit_codes.h"
 #include "app/interrupt.h"
+#include "clade/config/experiment.h"
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
 #include "clade/core/words.h"
+#include "clade/data/load.h"
+#include "clade/evaluation/evaluate.h"
+#include "clade/models/registry.h"
+#include "clade/training/schedule.h"
 
 namespace {
 
@@ -67,6 +72,37 @@ std::string said_of_unforeseen(const std::exception& error) {
   return text.substr(0, text.find('\n'));
 }
 
+/// "train.epochs" of "epochs", "" if no setting is called so.
+std::string setting_called(const std::string& name) {
+  clade::DataOptions data;
+  clade::TrainOptions train;
+  clade::EvaluateOptions evaluate;
+  const auto model = clade::find_model(clade::kDefaultModel).options();
+  const std::pair<std::string, std::vector<clade::Option>> sections[] = {
+      {"model", model->options()},
+      {"train", train.options()},
+      {"data", data.options()},
+      {"evaluate", evaluate.options()}};
+  for (const auto& [section, options] : sections) {
+    for (const clade::Option& option : options) {
+      if (option.name == name) return section + "." + name;
+    }
+  }
+  return "";
+}
+
+std::string what_to_do_about(const std::string& unknown, const CLI::App& command) {
+  const std::string setting = setting_called(unknown.substr(2));
+  if (command.get_option_no_throw("--set") != nullptr && !setting.empty()) {
+    return "it is a setting: --set " + setting + "=VALUE";
+  }
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  return clade::suggest(unknown, known) + " (see clade " + command.get_name() + " --help)";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -91,6 +127,17 @@ int main(int argc, char** argv) {
     return "there is no command " + word + "; " + clade::suggest(word, commands) +
            " (see clade --help)";
   };
+  const auto unknown_option = [&]() -> std::string {
+    if (app.get_subcommands().empty()) return "";
+    const CLI::App* command = app.get_subcommands().front();
+    for (int i = 2; i < argc; ++i) {
+      const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+      if (!word.starts_with("--") || command->get_option_no_throw(word) != nullptr) continue;
+      return "clade " + command->get_name() + " has no option " + word + "; " +
+             what_to_do_about(word, *command);
+    }
+    return "";
+  };
   add_train(app);
   add_bench(app);
   add_evaluate(app);
@@ -108,6 +155,7 @@ int main(int argc, char** argv) {
     return code == 0 ? finish() : code;
   } catch (const CLI::ParseError& error) {
     if (const auto said = unknown_command(); !said.empty()) return report(said, kBadInput);
+    if (const auto said = unknown_option(); !said.empty()) return report(said, kBadInput);
     return report(std::string(error.what()) + " (see clade --help)", kBadInput);
   } catch (const clade::Interrupted& error) {
     return report(error.what(), kInterrupted);

@@ -145,7 +145,8 @@ void fit_stages(bool can_start, TrainOptions& train) {
   if (can_start && train.start_epochs + train.cooldown < train.epochs) train.start = "neighbours";
 }
 
-std::string said_of(const Splits& data, ModelOptions& model, const TrainOptions& train) {
+std::string said_of(const Splits& data, ModelOptions& model, const TrainOptions& train,
+                    int64_t clusters) {
   std::ostringstream said;
   said << "chosen for " << data.train.size() << " points of " << data.train.features()
        << " values, but for what is set:";
@@ -157,6 +158,7 @@ std::string said_of(const Splits& data, ModelOptions& model, const TrainOptions&
   said << " " << train.epochs << " epochs, batches of " << train.batch << ", rate "
        << train.learning_rate << ", warm-up " << train.warmup << ", cooldown " << train.cooldown
        << ", start " << train.start;
+  if (clusters > data.train.size()) said << ", as there are fewer points than clusters";
   if (train.hold > 0) said << " held by " << train.hold;
   const auto* fade_in = setting<int64_t>(model, "fade_in");
   if (fade_in != nullptr && *fade_in > 0) said << ", fade-in " << *fade_in;
@@ -202,7 +204,7 @@ std::string fit_to_data(ExperimentFile file, const Splits& data, Experiment& exp
   file.read("train", train);
   train.validate("train");
   train.validate_stages();
-  return said_of(data, model, train);
+  return said_of(data, model, train, K);
 }
 
 }  // namespace clade

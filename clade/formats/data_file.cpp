@@ -96,7 +96,10 @@ void refuse_packed(Format format, const std::string& path) {
 DataFile read_data_file(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
-    throw DataError("there is no file " + path + "; check the path");
+    const bool relative = std::filesystem::path(path).is_relative();
+    throw DataError("there is no file " + path +
+                    (relative ? " in " + std::filesystem::current_path().string() : "") +
+                    "; check the path");
   }
   // A pipe gives its bytes only once.
   const bool again = std::filesystem::is_regular_file(path, ignored);

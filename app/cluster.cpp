@@ -71,7 +71,7 @@ clade::PointTable table_of(const TrainedRun& run, const std::vector<size_t>& lat
 
 void cluster(const ClusterArguments& arguments) {
   require_csv(arguments.out);
-  const TrainedRun run = open_run(arguments.run, arguments.device);
+  const TrainedRun run = open_to_use(arguments.run, arguments.device);
   const auto latents = chosen_latents(run.trained, arguments.latent);
   const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
   write_table(table_of(run, latents, data, arguments.all), arguments.out);

@@ -45,7 +45,7 @@ void embed(const EmbedArguments& arguments) {
   if (format != ".npy" && format != ".csv") {
     throw clade::ConfigError("--out is " + arguments.out + "; its name must end in .npy or .csv");
   }
-  const TrainedRun run = open_run(arguments.run, arguments.device);
+  const TrainedRun run = open_to_use(arguments.run, arguments.device);
   const std::string latent = chosen_latent(*run.trained.model, arguments.latent);
   const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
   const clade::SameForEveryRow same;

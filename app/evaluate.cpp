@@ -1,4 +1,7 @@
+#include <unistd.h>
+
 #include <cstdio>
+#include <filesystem>
 
 #include "app/commands.h"
 #include "app/metrics.h"
@@ -20,7 +23,11 @@ struct EvaluateArguments {
 
 void evaluate_run(const EvaluateArguments& arguments) {
   lock_run(arguments.run);
-  const TrainedRun run = open_run(arguments.run, arguments.device);
+  if (std::filesystem::exists(arguments.run) && ::access(arguments.run.c_str(), W_OK) != 0) {
+    throw clade::Error(arguments.run +
+                       " is not to be written in, where the figures go; copy the run");
+  }
+  const TrainedRun run = open_to_use(arguments.run, arguments.device);
   clade::EvaluateOptions options = run.experiment.evaluate;
   if (arguments.importance_samples > 0) options.importance_samples = arguments.importance_samples;
   if (arguments.sum_clusters) {

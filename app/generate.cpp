@@ -241,7 +241,7 @@ void generate(const GenerateArguments& arguments) {
   const bool in_grid = !arguments.grid.empty();
   const bool means = arguments.means || kind == ".png" || in_grid;
   clade::require_no_folder(out);
-  const TrainedRun run = open_run(arguments.run, arguments.device);
+  const TrainedRun run = open_to_use(arguments.run, arguments.device);
   run.require_own_file(arguments.out);
   clade::Model& model = *run.trained.model;
   if (kind == ".png" && !clade::is_image(run.trained.shape)) {
@@ -304,8 +304,9 @@ void generate(const GenerateArguments& arguments) {
     note(name + " changes nothing of the points drawn" +
          (asked.size() > 1 ? ", beside what else is given" : ""));
   }
-  const std::string order =
-      each_cluster ? ", " + std::to_string(sheet.size(1)) + " of each cluster in turn" : "";
+  const std::string order = each_cluster ? ", " + std::to_string(sheet.size(1)) +
+                                               " of each cluster, one cluster after another"
+                                         : "";
   say(std::to_string(sheet.size(0) * sheet.size(1)) + " points" + order + ": " + out.string());
 }
 

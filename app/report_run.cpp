@@ -53,6 +53,9 @@ void write_run_report(const TrainedRun& run, const clade::Splits& data) {
   if (const auto guided = clade::said_of_guidance(run.trained); !guided.empty()) {
     said << " It is " << guided << ".";
   }
+  if (const auto unfinished = said_of_unfinished(run); !unfinished.empty()) {
+    said << " Its " << unfinished << ".";
+  }
   report.said = said.str();
   report.details = {
       {"command",
@@ -75,6 +78,17 @@ void require_outside_runs(const std::string& out) {
     throw clade::ConfigError("--out is " + out + ", in the run folder " + at.string() +
                              "; give a folder outside of runs");
   }
+}
+
+// A folder of somebody else's is not to have its files replaced.
+void require_own_folder(const std::string& out) {
+  if (!fs::is_directory(out) || fs::is_empty(out)) return;
+  const fs::path page = fs::path(out) / "index.html";
+  if (fs::exists(page) && clade::read_file(page).find("Written by Clade.") != std::string::npos) {
+    return;
+  }
+  throw clade::ConfigError("--out " + out +
+                           " holds other things than a report; give an empty folder or a new one");
 }
 
 // The run folders' parts that differ, which tell the runs apart.
@@ -159,11 +173,12 @@ void add_by_labels(const std::string& name, const TrainedRun& run,
 
 void compare_runs(const std::vector<std::string>& folders, const std::string& out) {
   require_outside_runs(out);
+  require_own_folder(out);
   const auto names = names_of(folders);
   std::vector<clade::ComparedRun> runs;
   nlohmann::json by_labels = nlohmann::json::object();
   for (size_t i = 0; i < folders.size(); ++i) {
-    const TrainedRun run = open_run(folders[i]);
+    const TrainedRun run = open_to_use(folders[i]);
     const auto data = data_of(run);
     runs.push_back(
         {names[i], compared(run, data), read_metrics(run.folder), run.trained.provenance});
@@ -197,7 +212,7 @@ void add_report(CLI::App& app) {
       throw clade::ConfigError(
           "--out is for the page of several runs; that of one is in its folder");
     }
-    const TrainedRun run = open_run(folders->front());
+    const TrainedRun run = open_to_use(folders->front());
     write_run_report(run, run.splits());
   });
 }

@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "app/commands.h"
+#include "app/say.h"
 #include "app/trained_run.h"
 #include "app/write_table.h"
 #include "clade/core/error.h"
@@ -34,32 +35,40 @@ torch::Tensor log_p(const TrainedRun& run, const torch::Tensor& x, int64_t sampl
   return known - run.trained.log_volume().value_or(0);
 }
 
-// Training points as the model was shown them, all or a sample.
-torch::Tensor points_to_rank_among(const TrainedRun& run) {
-  const clade::Splits splits = run.splits();
-  auto generator = clade::make_generator(clade::derive_seed(run.seed(), "ranked"), run.device);
-  return clade::present(clade::some_rows(splits.train.x, kRankedAmong),
-                        splits.preprocessing.binarise, generator);
+// Training points as the model was shown them, all or a sample; none of a run that has come here
+// without its data, or whose data are others now.
+std::optional<torch::Tensor> points_to_rank_among(const TrainedRun& run) {
+  try {
+    const clade::Splits splits = run.splits();
+    auto generator = clade::make_generator(clade::derive_seed(run.seed(), "ranked"), run.device);
+    return clade::present(clade::some_rows(splits.train.x, kRankedAmong),
+                          splits.preprocessing.binarise, generator);
+  } catch (const clade::Error& error) {
+    note(std::string("no rank among training points: ") + error.what());
+    return std::nullopt;
+  }
 }
 
 void score(const ScoreArguments& arguments) {
   require_csv(arguments.out);
-  const TrainedRun run = open_run(arguments.run, arguments.device);
+  const TrainedRun run = open_to_use(arguments.run, arguments.device);
   const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
-  const auto among =
-      log_p(run, points_to_rank_among(run), arguments.importance_samples, "training points");
+  const auto among = points_to_rank_among(run);
   const auto value = log_p(run, data.x, arguments.importance_samples, "points");
-  const auto rank = clade::shares_below(value, among);
-  const auto unusual = rank < arguments.quantile;
   clade::PointTable table(data);
   if (auto classes = run.classes_of(data); !classes.empty()) table.add("class", std::move(classes));
   table.add("log_p", value);
-  table.add("rank", rank);
-  table.add("unusual", unusual);
-  if (arguments.out != "-") {
-    std::printf("%lld of %lld points are unusual: %g %% of the training points are more likely\n",
-                static_cast<long long>(unusual.sum().item<int64_t>()),
-                static_cast<long long>(data.size()), 100 * (1 - arguments.quantile));
+  if (among) {
+    const auto rank = clade::shares_below(
+        value, log_p(run, *among, arguments.importance_samples, "training points"));
+    const auto unusual = rank < arguments.quantile;
+    table.add("rank", rank);
+    table.add("unusual", unusual);
+    if (arguments.out != "-") {
+      std::printf("%lld of %lld points are unusual: %g %% of the training points are more likely\n",
+                  static_cast<long long>(unusual.sum().item<int64_t>()),
+                  static_cast<long long>(data.size()), 100 * (1 - arguments.quantile));
+    }
   }
   write_table(table, arguments.out);
 }
@@ -90,7 +99,7 @@ void add_score(CLI::App& app) {
   command->footer(
       "Columns: index (the row, from 0), the file of an image or the column data.id, label if\n"
       "known, class if the model learned from labels, log_p in nats, rank (the share of training\n"
-      "points with a lower one), unusual.\n"
+      "points with a lower one), unusual; without the training points log_p is the last.\n"
       "Example:  clade score runs/cp_vae-points-1 new.csv --out scores.csv --quantile 0.001");
   command->callback([arguments] { score(*arguments); });
 }

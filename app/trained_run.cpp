@@ -18,6 +18,7 @@
 #include "clade/evaluation/posteriors.h"
 #include "clade/formats/data_file.h"
 #include "clade/ops/threads.h"
+#include "clade/training/checkpoint.h"
 #include "clade/training/provenance.h"
 
 torch::Device prepare_device(const clade::RunOptions& options) {
@@ -131,6 +132,26 @@ TrainedRun open_run(const std::string& folder, const std::string& device) {
   experiment.run.validate();
   const torch::Device where = prepare_device(experiment.run);
   return {folder, std::move(experiment), clade::load_model(folder, where), where};
+}
+
+TrainedRun open_to_use(const std::string& folder, const std::string& device) {
+  TrainedRun run = open_run(folder, device);
+  if (const auto said = said_of_unfinished(run); !said.empty()) {
+    note(said + "; go on with: clade train --resume " + folder);
+  }
+  return run;
+}
+
+std::string said_of_unfinished(const TrainedRun& run) {
+  try {
+    const nlohmann::json state = clade::read_checkpoint_numbers(run.folder);
+    const clade::TrainOptions& train = run.experiment.train;
+    if (state.empty() || clade::is_complete(state, train)) return "";
+    return "training has done " + std::to_string(state.at("epoch").get<int64_t>()) + " of " +
+           std::to_string(train.epochs) + " epochs";
+  } catch (const std::exception&) {
+    return "";  // of a state that cannot be read, which only training needs
+  }
 }
 
 void evaluate_split(const TrainedRun& run, const std::string& name, const clade::Dataset& data,

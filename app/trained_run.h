@@ -53,6 +53,12 @@ void lock_run(const std::filesystem::path& folder);
 /// Throws Error when `folder` is no run folder. `device` overrides the experiment's unless "".
 TrainedRun open_run(const std::string& folder, const std::string& device = "");
 
+/// The same for what the run has learned to be used, with a note if its training has not ended.
+TrainedRun open_to_use(const std::string& folder, const std::string& device = "");
+
+/// "training has done 60 of 300 epochs", or "" of one that has ended.
+std::string said_of_unfinished(const TrainedRun& run);
+
 /// Sets the thread count, checks that the device is there, and returns it.
 torch::Device prepare_device(const clade::RunOptions& options);
 

@@ -234,6 +234,12 @@ TEST_F(Command, ScoresSayWhichPointsAreUnusual) {
   EXPECT_EQ(rank[2], 0);
   EXPECT_GT(rank[0], 0.01);
   EXPECT_EQ(unusual, (std::vector<double>{0, 0, 1}));
+  // Where the run has come without its data there is log p alone.
+  fs::rename(folder_ / "points.csv", folder_ / "gone.csv");
+  const Outcome alone = run({"score", "run", "new.csv", "--out", "alone.csv"});
+  EXPECT_EQ(alone.code, 0);
+  EXPECT_NE(alone.err.find("no rank among training points"), std::string::npos) << alone.err;
+  EXPECT_EQ(read(folder_ / "alone.csv").find("index,log_p\n"), 0u);
 }
 
 TEST_F(Command, ScoresOnlyPointsWithALabelAndKeepsABudgetOfThem) {
@@ -924,7 +930,7 @@ TEST_F(Command, InterruptedAndResumedIsTheSameRun) {
   part.insert(part.end(), {"--out", "part"});
   ASSERT_EQ(run(train("points.csv", whole)).code, 0);
   const pid_t child = start(train("points.csv", part));
-  while (!fs::exists(folder_ / "part/checkpoint.safetensors")) {
+  while (!fs::exists(folder_ / "part/model.json")) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   ::kill(child, SIGINT);
@@ -932,8 +938,14 @@ TEST_F(Command, InterruptedAndResumedIsTheSameRun) {
   ASSERT_EQ(stopped.code, 130) << stopped.err;
   EXPECT_NE(stopped.err.find("clade train --resume"), std::string::npos);
   EXPECT_EQ(lines_of(stopped.err), 1);
+  const Outcome used = run({"cluster", "part", "points.csv", "--labels", "kind"});
+  EXPECT_EQ(used.code, 0);
+  EXPECT_NE(used.err.find(" of 40 epochs; go on with: clade train --resume part"),
+            std::string::npos)
+      << used.err;
   ASSERT_EQ(run({"train", "--resume", "part"}).code, 0);
   EXPECT_EQ(read(folder_ / "whole/model.safetensors"), read(folder_ / "part/model.safetensors"));
+  EXPECT_EQ(run({"cluster", "part", "points.csv", "--labels", "kind"}).err, "");
 }
 
 TEST_F(Command, TrainStartsFromNeighboursUnlessAnExperimentSaysOtherwise) {
@@ -1061,6 +1073,11 @@ TEST_F(Command, BenchComparesModelsOnDataAndReportPutsRunsSideBySide) {
   const std::string csv = read(folder_ / "two/comparison.csv");
   EXPECT_NE(csv.find("\nvae,"), std::string::npos) << csv;
   EXPECT_NE(csv.find("\nhvp,"), std::string::npos) << csv;
+  fs::create_directories(folder_ / "mine");
+  write(folder_ / "mine/index.html", "mine");
+  expect_refusal({"report", runs + "vae/seed-1", runs + "hvp/seed-1", "--out", "mine"},
+                 {"mine", "empty folder"});
+  EXPECT_EQ(read(folder_ / "mine/index.html"), "mine");
   expect_refusal({"report", runs + "vae/seed-1", runs + "vae/seed-1", "--out", "two"},
                  {"seed-1", "rename"});
   expect_refusal({"bench", "points.csv"}, {"--models"});
@@ -1474,6 +1491,8 @@ TEST_F(Command, RefusesFoldersItMustNotTouch) {
   expect_refusal({"evaluate", "full"}, {"full", "experiment.toml"});
   expect_refusal({"train", "--resume", "nowhere"}, {"nowhere"});
   expect_refusal({"train"}, {"clade train --help"});
+  expect_refusal({"train", "points.csv", "--labls", "kind"}, {"--labls", "did you mean --labels"});
+  expect_refusal({"train", "points.csv", "--clusters", "3"}, {"--set model.clusters=VALUE"});
   expect_refusal({"frobnicate"}, {"clade --help"});
 }
 

@@ -332,9 +332,10 @@ void save_model(const TrainedModel& trained, const std::filesystem::path& run) {
 TrainedModel load_model(const std::filesystem::path& run, const torch::Device& device) {
   const auto path = run / run_files::kWeights;
   if (!std::filesystem::exists(path)) {
-    throw Error(run.string() +
-                " holds no trained model (no model.safetensors); give the folder "
-                "that `clade train` wrote");
+    throw Error(run.string() + " holds no trained model (no model.safetensors); " +
+                (std::filesystem::exists(run / run_files::kState)
+                     ? "go on with: clade train --resume " + run.string()
+                     : "give the folder that `clade train` wrote"));
   }
   const TensorFile file = read_safetensors(path);
   require_finite(values_in_use(file), path.string());

@@ -252,6 +252,14 @@ TEST(Png, SixteenBitsAreThoseOfTheFile) {
               0x4000 * (0x8000 / 65535.0) + (0xffff - 0x8000), 1);
 }
 
+TEST(Png, EightBitsAreThoseOfTheFileWhateverLightTheyMean) {
+  for (const std::string& gamma :
+       {std::string("gAMA\0\1\x86\xa0", 8), std::string("gAMA\0\0\xb1\x8f", 8)}) {
+    EXPECT_TRUE(decode(png_bytes(3, 1, 8, 0, kZero + "\x01\x32\xc8", gamma))
+                    .equal(pixels({1, 50, 200}, {1, 3})));
+  }
+}
+
 TEST(Png, WhatIsTransparentLiesOnWhite) {
   const std::string pixels_and_alpha("\x50\xff\x50\0", 4);
   EXPECT_TRUE(
@@ -259,6 +267,13 @@ TEST(Png, WhatIsTransparentLiesOnWhite) {
   const std::string colours("\x01\x02\x03\xff\x01\x02\x03\0", 8);
   EXPECT_TRUE(decode(png_bytes(2, 1, 8, 6, kZero + colours))
                   .equal(pixels({1, 2, 3, 255, 255, 255}, {1, 2, 3})));
+  // Half of black and of 100, on 255.
+  EXPECT_TRUE(decode(png_bytes(2, 1, 8, 4, kZero + std::string("\0\x80\x64\x80", 4)))
+                  .equal(pixels({127, 177}, {1, 2})));
+  EXPECT_TRUE(decode(png_bytes(1, 1, 8, 6, kZero + std::string("\0\x64\xff\x80", 4)))
+                  .equal(pixels({127, 177, 255}, {1, 1, 3})));
+  EXPECT_TRUE(decode(png_bytes(1, 1, 1, 3, kZero + kZero, "PLTE" + std::string("\0\x64\xff", 3)))
+                  .equal(pixels({0, 100, 255}, {1, 1, 3})));
 }
 
 TEST(Png, SaysWhatItLeavesOut) {

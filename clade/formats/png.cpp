@@ -75,7 +75,7 @@ bool has_16_bits(std::string_view bytes) {
 }
 
 /// The file without what it says of its colours (gAMA, sRGB and the like): libpng would give back
-/// other numbers than there are, where 16 bits are mostly measurements.
+/// other numbers than there are.
 std::string without_colour_space(std::string_view bytes) {
   std::string plain(bytes.substr(0, kSignature));
   for (const std::string_view chunk : chunks_of(bytes)) {
@@ -89,18 +89,24 @@ DataError broken_png(const std::string& where, const std::string& why) {
   return DataError(where + " is a broken PNG (" + why + "); copy it again or remove it");
 }
 
-/// Reads what `image` is of into [H, W] or [H, W, 3], transparent pixels on white.
+/// Reads what `image` is of into [H, W] or [H, W, 3], transparent pixels on white as viewers lay
+/// them: libpng would mix light, not numbers.
 torch::Tensor read_8_bits(PngImage& image, bool colour, const std::string& where) {
-  image.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  std::vector<int64_t> shape = {image.height, image.width};
-  if (colour) shape.push_back(3);
-  auto pixels = torch::empty(shape, torch::kUInt8);
-  constexpr png_color white = {255, 255, 255};
-  if (png_image_finish_read(&image, &white, pixels.data_ptr<uint8_t>(), kNoRowStride, nullptr) ==
+  const bool alpha = (image.format & PNG_FORMAT_FLAG_ALPHA) != 0;
+  image.format = (colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY) | (alpha ? PNG_FORMAT_FLAG_ALPHA : 0);
+  const int64_t channels = colour ? 3 : 1;
+  auto bytes = torch::empty({image.height, image.width, channels + (alpha ? 1 : 0)}, torch::kUInt8);
+  if (png_image_finish_read(&image, nullptr, bytes.data_ptr<uint8_t>(), kNoRowStride, nullptr) ==
       0) {
     throw broken_png(where, image.message);
   }
-  return pixels;
+  auto pixels = bytes.narrow(2, 0, channels);
+  if (alpha) {
+    constexpr int64_t white = 255;
+    const auto cover = bytes.narrow(2, channels, 1).to(torch::kFloat32).div(white);
+    pixels = pixels.to(torch::kFloat32).sub(white).mul(cover).add(white).round().to(torch::kUInt8);
+  }
+  return colour ? pixels : pixels.squeeze(2);
 }
 
 /// The same of 16 bits, float32. libpng would lay what is transparent on black.
@@ -129,11 +135,9 @@ DecodedImage decode_png(std::string_view bytes, const std::string& where) {
   if (end == std::string_view::npos || end + kEnd.size() + checksum > bytes.size()) {
     throw broken_png(where, "truncated");
   }
-  const bool deep = has_16_bits(bytes);
-  const std::string plain = deep ? without_colour_space(bytes) : std::string();
-  const std::string_view read = deep ? plain : bytes;
+  const std::string plain = without_colour_space(bytes);
   PngImage header;
-  if (png_image_begin_read_from_memory(&header, read.data(), read.size()) == 0) {
+  if (png_image_begin_read_from_memory(&header, plain.data(), plain.size()) == 0) {
     throw broken_png(where, header.message);
   }
   check_sides(header.height, header.width, where);
@@ -144,7 +148,7 @@ DecodedImage decode_png(std::string_view bytes, const std::string& where) {
   auto changes = changes_of(header.format);
   const bool colour = (header.format & PNG_FORMAT_FLAG_COLOR) != 0;
   const auto pixels =
-      deep ? read_16_bits(header, colour, where) : read_8_bits(header, colour, where);
+      has_16_bits(bytes) ? read_16_bits(header, colour, where) : read_8_bits(header, colour, where);
   const int orientation = orientation_of_png(bytes);
   if (orientation != 1) changes.emplace_back(kTurned);
   return {upright(pixels, orientation), changes};

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "clade/core/memory.h"
@@ -125,7 +126,8 @@ class Cells {
     const Dataset dataset = open(name);
     if (H5Tget_class(dataset.type) == H5T_STRING) {
       const auto read = [&](void* to, hid_t as) {
-        return H5Dread(dataset.id, as, H5S_ALL, H5S_ALL, H5P_DEFAULT, to);
+        read_into(dataset, as, to, name);
+        return 0;
       };
       Array array;
       array.words = texts(dataset.type, dataset.numel(), read, name);
@@ -141,14 +143,6 @@ class Cells {
     auto all = torch::empty(dataset.sizes, torch::kInt64);
     read_into(dataset, H5T_NATIVE_INT64, all.data_ptr(), name);
     return all;
-  }
-
-  /// The names of the rows of "obs" or "var", or of another group like them.
-  std::vector<std::string> index_of(const std::string& frame) const {
-    const std::string index = attribute(frame, "_index");
-    const std::string name = frame + "/" + (index.empty() ? "_index" : index);
-    if (kind_of(name) != H5O_TYPE_DATASET) return {};
-    return values(name).words;
   }
 
   std::vector<int64_t> shape_of_sparse(const std::string& group) const {
@@ -199,7 +193,25 @@ class Cells {
 
   void read_into(const Dataset& dataset, hid_t as, void* to, const std::string& name) const {
     if (dataset.numel() == 0) return;
-    if (H5Dread(dataset.id, as, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) < 0) broken(name);
+    if (H5Dread(dataset.id, as, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) >= 0) return;
+    refuse_filters(dataset, name);
+    broken(name);
+  }
+
+  /// Throws DataError if `dataset` is packed by what this libhdf5 has not.
+  void refuse_filters(const Dataset& dataset, const std::string& name) const {
+    const Handle made(H5Dget_create_plist(dataset.id), H5Pclose);
+    const int filters = H5Pget_nfilters(made);
+    for (int i = 0; i < filters; ++i) {
+      char called[64] = "";
+      const auto filter = H5Pget_filter2(made, static_cast<unsigned>(i), nullptr, nullptr, nullptr,
+                                         sizeof called, called, nullptr);
+      if (filter < 0 || H5Zfilter_avail(filter) > 0) continue;
+      throw DataError(path_ + ": " + name + " is packed by " +
+                      (called[0] != '\0' ? called : "HDF5's filter " + std::to_string(filter)) +
+                      ", which is not read; write it again in Python: "
+                      "adata.write_h5ad(path, compression='gzip')");
+    }
   }
 
   torch::Tensor numbers(const Dataset& dataset, const std::string& name) const {
@@ -306,6 +318,47 @@ Array nullable(const Cells& cells, const std::string& name) {
   return array;
 }
 
+/// As words, if they are numbers.
+std::vector<std::string> spelled(Array array) {
+  if (!array.values.defined()) return std::move(array.words);
+  const auto numbers = array.values.to(torch::kFloat64).contiguous();
+  std::vector<std::string> words;
+  for (int64_t i = 0; i < numbers.numel(); ++i) {
+    words.push_back(exact_text(numbers.data_ptr<double>()[i]));
+  }
+  return words;
+}
+
+/// A column of "obs" or "var", or of another group like them; nothing if it has none so called.
+std::optional<Array> column_in(const std::string& frame, const std::string& column,
+                               const Cells& cells) {
+  const std::string name = frame + "/" + column;
+  std::string codes = name, categories = frame + "/__categories/" + column;
+  if (cells.has(name + "/mask")) return nullable(cells, name);
+  if (cells.kind_of(name) == H5O_TYPE_GROUP) {
+    codes = name + "/codes";
+    categories = name + "/categories";
+  }
+  if (!cells.has(codes)) return std::nullopt;
+  if (!cells.has(categories)) return cells.values(codes);
+  const std::vector<std::string> words = spelled(cells.values(categories));
+  const auto of = cells.whole_numbers(codes);
+  Array array;
+  for (int64_t i = 0; i < of.size(0); ++i) {
+    const int64_t code = of.data_ptr<int64_t>()[i];
+    if (code >= static_cast<int64_t>(words.size())) cells.broken(codes);
+    array.words.push_back(code < 0 ? "" : words[static_cast<size_t>(code)]);
+  }
+  return array;
+}
+
+/// The names of the rows of such a group; none if it has none.
+std::vector<std::string> index_of(const std::string& frame, const Cells& cells) {
+  const std::string index = cells.attribute(frame, "_index");
+  auto names = column_in(frame, index.empty() ? "_index" : index, cells);
+  return names ? spelled(std::move(*names)) : std::vector<std::string>();
+}
+
 }  // namespace
 
 std::vector<std::string> h5ad_matrices(const std::string& path) {
@@ -349,46 +402,22 @@ Array read_h5ad_matrix(const std::string& path, const std::string& matrix) {
   if (array.values.numel() == 0) {
     throw DataError(path + ": " + matrix + " has no cells or no genes; give one that has");
   }
-  array.rows = cells.index_of("obs");
+  array.rows = index_of("obs", cells);
+  if (array.rows.empty()) cells.broken("obs has no index that is read");
   if (static_cast<int64_t>(array.rows.size()) != array.values.size(0)) {
     cells.broken(matrix + " and obs are of different numbers of cells");
   }
   if (matrix.rfind("obsm/", 0) == 0) return array;
-  array.columns = cells.index_of(matrix == "raw/X" ? "raw/var" : "var");
+  array.columns = index_of(matrix == "raw/X" ? "raw/var" : "var", cells);
   if (static_cast<int64_t>(array.columns.size()) != array.values.size(1)) array.columns.clear();
   return array;
 }
 
 Array read_h5ad_column(const std::string& path, const std::string& column) {
   const Cells cells = open_cells(path);
-  const std::string name = "obs/" + column;
-  std::string codes = name, categories = "obs/__categories/" + column;
-  if (cells.has(name + "/mask")) return nullable(cells, name);
-  if (cells.kind_of(name) == H5O_TYPE_GROUP) {
-    codes = name + "/codes";
-    categories = name + "/categories";
-  }
-  if (!cells.has(codes)) {
-    throw DataError(path + " has no column '" + column + "' in obs; " +
-                    suggest(column, h5ad_columns(path)));
-  }
-  if (!cells.has(categories)) return cells.values(codes);
-  const Array kinds = cells.values(categories);
-  std::vector<std::string> words = kinds.words;
-  if (kinds.values.defined()) {
-    const auto numbers = kinds.values.to(torch::kFloat64).contiguous();
-    for (int64_t i = 0; i < numbers.numel(); ++i) {
-      words.push_back(exact_text(numbers.data_ptr<double>()[i]));
-    }
-  }
-  const auto of = cells.whole_numbers(codes);
-  Array array;
-  for (int64_t i = 0; i < of.size(0); ++i) {
-    const int64_t code = of.data_ptr<int64_t>()[i];
-    if (code >= static_cast<int64_t>(words.size())) cells.broken(codes);
-    array.words.push_back(code < 0 ? "" : words[static_cast<size_t>(code)]);
-  }
-  return array;
+  if (auto found = column_in("obs", column, cells)) return std::move(*found);
+  throw DataError(path + " has no column '" + column + "' in obs; " +
+                  suggest(column, h5ad_columns(path)));
 }
 
 #else

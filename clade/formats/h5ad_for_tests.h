@@ -30,6 +30,28 @@ class Hdf5Writer {
     dataset(name, type, sizes, values.contiguous().data_ptr());
   }
 
+  /// float32 as a filter of this number would pack them, which only claims to.
+  void packed(const std::string& name, const torch::Tensor& values, H5Z_filter_t filter) {
+    const H5Z_class2_t none = {
+        H5Z_CLASS_T_VERS,
+        filter,
+        1,
+        1,
+        "lzf",
+        nullptr,
+        nullptr,
+        [](unsigned, size_t, const unsigned*, size_t bytes, size_t*, void**) { return bytes; }};
+    H5Zregister(&none);
+    const std::vector<hsize_t> sizes(values.sizes().begin(), values.sizes().end());
+    const hid_t how = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(how, static_cast<int>(sizes.size()), sizes.data());
+    H5Pset_filter(how, filter, 0, 0, nullptr);
+    dataset(name, H5T_NATIVE_FLOAT, sizes, values.contiguous().data_ptr(), how);
+    H5Pclose(how);
+    H5Fflush(file_, H5F_SCOPE_LOCAL);
+    H5Zunregister(filter);
+  }
+
   void words(const std::string& name, const std::vector<std::string>& words) {
     std::vector<const char*> all;
     for (const auto& word : words) all.push_back(word.c_str());
@@ -60,10 +82,9 @@ class Hdf5Writer {
   }
 
   void dataset(const std::string& name, hid_t type, const std::vector<hsize_t>& sizes,
-               const void* values) {
+               const void* values, hid_t how = H5P_DEFAULT) {
     const hid_t space = H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr);
-    const hid_t made =
-        H5Dcreate2(file_, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t made = H5Dcreate2(file_, name.c_str(), type, space, H5P_DEFAULT, how, H5P_DEFAULT);
     H5Dwrite(made, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
     H5Dclose(made);
     H5Sclose(space);

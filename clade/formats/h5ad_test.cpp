@@ -109,6 +109,47 @@ TEST(H5ad, ReadsPandasNullableColumnsAndCategoriesThatAreNumbers) {
             (std::vector<std::string>{"1234567", "1234568", "1234567"}));
 }
 
+TEST(H5ad, ReadsAnIndexOfNullableWordsAndOneOfNumbers) {
+  const TestFolder folder;
+  const auto rows = [&](const auto& write_index) {
+    const std::string path = folder.path("cells.h5ad");
+    {
+      Hdf5Writer file(path);
+      file.group("obs");
+      file.group("var");
+      write_index(file);
+      file.numbers("X", torch::ones({2, 1}));
+    }
+    return read_h5ad_matrix(path, "X").rows;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(rows([](Hdf5Writer& file) {
+              file.group("obs/_index");
+              file.words("obs/_index/values", {"a", "b"});
+              file.numbers("obs/_index/mask", torch::tensor({0, 0}, torch::kInt8));
+            }),
+            (Names{"a", "b"}));
+  EXPECT_EQ(rows([](Hdf5Writer& file) {
+              file.numbers("obs/_index", torch::tensor({7, 1234567}, torch::kInt32));
+            }),
+            (Names{"7", "1234567"}));
+  expect_error<DataError>([&] { rows([](Hdf5Writer&) {}); }, {"obs has no index"});
+}
+
+TEST(H5ad, NamesTheFilterThatIsNotThere) {
+  const TestFolder folder;
+  const std::string path = folder.path("cells.h5ad");
+  {
+    Hdf5Writer file(path);
+    file.group("obs");
+    file.words("obs/_index", {"a", "b"});
+    file.group("var");
+    file.packed("X", torch::ones({2, 1}), 32000);
+  }
+  expect_error<DataError>([&] { read_h5ad_matrix(path, "X"); },
+                          {"cells.h5ad: X is packed by lzf", "compression='gzip'"});
+}
+
 TEST(H5ad, RefusesWhatIsBrokenOrNoAnnData) {
   const TestFolder folder;
   const std::string path = folder.path("cells.h5ad");

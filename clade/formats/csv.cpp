@@ -313,10 +313,6 @@ void say(const CsvLayout& layout, const Survey& survey, bool decimal_comma,
 
 Table parse_csv(std::string_view bytes, const std::string& where, const CsvReading& reading) {
   const Utf8Text utf8 = as_utf8(bytes, where);
-  const std::string begin = in_small_letters(utf8.text.substr(0, 14));
-  if (begin == "<!doctype html" || begin.substr(0, 5) == "<html") {
-    throw DataError(where + " is a web page and no table; download the file itself");
-  }
   const CsvLayout layout = find_layout(utf8.text, reading, where);
   auto names = names_in(layout.header);
   names.resize(layout.width);

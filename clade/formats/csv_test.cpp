@@ -323,7 +323,6 @@ TEST(Csv, NamesTheLineOfWhatIsWrong) {
   refuse("a,b\n", {"a.csv", "zero rows"});
   refuse("\n\n", {"a.csv", "zero rows"});
   refuse("# nothing\n", {"a.csv", "zero rows"});
-  refuse("<!DOCTYPE html>\n<html>", {"a.csv", "web page"});
 }
 
 TEST(Csv, RowsThatHoldNothingAreNoTable) {

@@ -4,6 +4,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/core/words.h"
 #include "clade/formats/foreign.h"
 #include "clade/formats/gzip.h"
 #include "clade/formats/h5ad.h"
@@ -30,13 +31,15 @@ std::optional<Format> format_of_content(std::string_view bytes) {
   for (const char c : bytes.substr(0, 4096)) {
     if (is_control(c)) return std::nullopt;
   }
-  // Text in an encoding of its own is CSV only where it is not one of the other formats, cut short.
-  const bool marked_binary =
-      static_cast<unsigned char>(bytes.front()) >= 0x80 && bytes.substr(0, 3) != "\xef\xbb\xbf";
-  return marked_binary ? std::nullopt : std::optional(Format::kCsv);
+  // What begins with a byte of no character may be one of the other formats, cut short.
+  for (const size_t length : {1, 2, 3, 4}) {
+    if (is_utf8(bytes.substr(0, length))) return Format::kCsv;
+  }
+  return std::nullopt;
 }
 
-std::optional<Format> format_of_name(std::string name) {
+std::optional<Format> format_of_name(const std::string& path) {
+  std::string name = in_small_letters(path);
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   if (name.ends_with(".npy")) return Format::kNpy;
   if (name.ends_with(".npz")) return Format::kNpz;
@@ -140,7 +143,7 @@ std::optional<std::filesystem::path> find_data_file(const std::filesystem::path&
 
 ArrayPath split_array_path(const std::string& path) {
   for (const std::string archive : {".npz:", ".mat:", ".h5ad:"}) {
-    const size_t found = path.rfind(archive);
+    const size_t found = in_small_letters(path).rfind(archive);
     if (found == std::string::npos) continue;
     const size_t colon = found + archive.size() - 1;
     return {path.substr(0, colon), path.substr(colon + 1)};

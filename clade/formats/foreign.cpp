@@ -67,6 +67,7 @@ constexpr std::array kBinary = {
     Foreign{0, "II*\0"sv, "a TIFF image", kImage},
     Foreign{0, "MM\0*"sv, "a TIFF image", kImage},
     Foreign{0, "\0\0\0\x0cjP  "sv, "a JPEG 2000 image", kImage},
+    Foreign{0, "BM"sv, "a BMP image", kImage},
 };
 
 // Of files that may be text. Marks in small letters fit either case.
@@ -93,12 +94,17 @@ bool fits(std::string_view bytes, std::string_view mark) {
   });
 }
 
-bool is_json(std::string_view start) {
-  const size_t first = start.find_first_not_of(" \r\n\t");
-  if (first == std::string_view::npos) return false;
-  const size_t second = start.find_first_not_of(" \r\n\t", first + 1);
-  const char next = second == std::string_view::npos ? ' ' : start[second];
-  return start[first] == '{' ? next == '"' : start[first] == '[' && (next == '[' || next == '{');
+/// `start` from its first letter on.
+std::string_view text_in(std::string_view start) {
+  if (start.substr(0, 3) == "\xef\xbb\xbf") start.remove_prefix(3);
+  return start.substr(std::min(start.find_first_not_of(" \r\n\t"), start.size()));
+}
+
+bool is_json(std::string_view text) {
+  const std::string_view inside = text_in(text.substr(std::min<size_t>(1, text.size())));
+  const char next = inside.empty() ? ' ' : inside[0];
+  return text.substr(0, 1) == "{" ? next == '"'
+                                  : text.substr(0, 1) == "[" && (next == '[' || next == '{');
 }
 
 /// LIBSVM's: lines of a number, and then INDEX:VALUE, indices rising from line to line's end.
@@ -165,13 +171,14 @@ std::optional<std::string> foreign_format(std::string_view start) {
                       "save it in MATLAB with -v7, or in Python as .npy: numpy.save(path, "
                       "scipy.io.loadmat(FILE)['X'])");
   }
-  if (auto text = found_in(kText, start)) return text;
-  if (is_svmlight(start)) {
+  const std::string_view text = text_in(start);
+  if (auto found = found_in(kText, text)) return found;
+  if (is_svmlight(text)) {
     return sentence("LIBSVM's (svmlight) format",
                     "in Python: x, y = sklearn.datasets.load_svmlight_file(FILE); "
                     "scipy.sparse.save_npz(path, x)");
   }
-  if (is_json(start)) return sentence("JSON", "save its numbers as CSV");
+  if (is_json(text)) return sentence("JSON", "save its numbers as CSV");
   return std::nullopt;
 }
 

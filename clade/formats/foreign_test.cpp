@@ -37,7 +37,10 @@ TEST(Foreign, FilesAreNamedWithWhatToDo) {
   refuse("RIFF\x10\1\1\1WEBPVP8 " + zeros, {"a WebP image", "PNG or JPEG"});
   refuse("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + zeros, {"Excel", "CSV"});
   refuse("%PDF-1.7\n%\xe2\xe3", {"a PDF document", "CSV"});
+  refuse("BM\x8a\1\1" + zeros, {"a BMP image", "PNG or JPEG"});
   refuse("<!DOCTYPE HTML>\n<html>", {"a web page", "download"});
+  refuse("\r\n\n <!doctype html>\n", {"a web page", "download"});
+  refuse("\xef\xbb\xbf<?xml version=\"1.0\"?>\n", {"XML", "CSV"});
   refuse("%%MatrixMarket matrix coordinate integer general\n", {"Matrix Market", "save_npz"});
   refuse("[[1, 2],\n [3, 4]]", {"JSON", "CSV"});
   refuse("{\n  \"x\": [1, 2]}", {"JSON", "CSV"});
@@ -51,6 +54,8 @@ TEST(Foreign, TablesAreNotTakenForThem) {
   EXPECT_FALSE(foreign_format("PAR1,PAR2\n1,2\n"));
   EXPECT_FALSE(foreign_format("GIF8\tRDX\n1\t2\n"));
   EXPECT_FALSE(foreign_format("[a],b\n1,2\n"));
+  EXPECT_FALSE(foreign_format("BMI,age\n21.5,40\n"));
+  EXPECT_FALSE(foreign_format(" \n"));
   EXPECT_FALSE(foreign_format("\x93NUMPY\x01"));
   EXPECT_FALSE(foreign_format(""));
 }

@@ -72,18 +72,20 @@ class Inflater {
     }
   }
 
-  /// The first `size` bytes of a stream, fewer if it or `bytes` end before.
-  std::string start(std::string_view bytes, size_t size) {
+  /// Appends to `out` the first bytes of a stream, until it has `size` or the stream or `bytes`
+  /// end. Returns how many of `bytes` it took, all if they end in the stream.
+  size_t start(std::string_view bytes, size_t size, std::string& out) {
     inflateReset(&stream_);
-    std::string out(size, '\0');
+    const size_t before = out.size();
+    out.resize(size);
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
     stream_.avail_in = static_cast<uInt>(std::min<size_t>(bytes.size(), size_t{1} << 30));
-    stream_.next_out = reinterpret_cast<Bytef*>(out.data());
-    stream_.avail_out = static_cast<uInt>(size);
+    stream_.next_out = reinterpret_cast<Bytef*>(out.data() + before);
+    stream_.avail_out = static_cast<uInt>(size - before);
     const int result = ::inflate(&stream_, Z_SYNC_FLUSH);
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) fail();
     out.resize(size - stream_.avail_out);
-    return out;
+    return result == Z_STREAM_END ? stream_.total_in : bytes.size();
   }
 
  private:
@@ -97,23 +99,36 @@ class Inflater {
   z_stream stream_{};
 };
 
+/// Whether a gzip file goes on: its members stand one after another, and blocks of a tape end in
+/// zeros.
+bool has_member(std::string_view bytes) {
+  return bytes.find_first_not_of('\0') != std::string_view::npos;
+}
+
 }  // namespace
 
 std::string gunzip(std::string_view bytes, const std::string& where, uint64_t most) {
   Inflater inflater(kGzipWindow, where);
   std::string out;
-  do {  // A gzip file may be several, one after another; what follows them must be another.
+  do {
     bytes.remove_prefix(inflater.run(bytes, out, most));
-  } while (!bytes.empty());
+  } while (has_member(bytes));
   return out;
 }
 
 std::string gunzip_start(std::string_view bytes, size_t size, const std::string& where) {
-  return Inflater(kGzipWindow, where).start(bytes, size);
+  Inflater inflater(kGzipWindow, where);
+  std::string out;
+  while (out.size() < size && has_member(bytes)) {
+    bytes.remove_prefix(inflater.start(bytes, size, out));
+  }
+  return out;
 }
 
 std::string inflate_start(std::string_view bytes, size_t size, const std::string& where) {
-  return Inflater(kRawWindow, where).start(bytes, size);
+  std::string out;
+  Inflater(kRawWindow, where).start(bytes, size, out);
+  return out;
 }
 
 std::string inflate(std::string_view bytes, uint64_t size, const std::string& where) {

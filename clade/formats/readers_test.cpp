@@ -258,6 +258,12 @@ TEST(Gzip, ReadsMembersAndRefusesDamage) {
   expect_error<DataError>([&] { gunzip(whole.substr(0, whole.size() - 3), "a.gz"); },
                           {"a.gz", "truncated"});
   expect_error<DataError>([&] { gunzip(whole + "rubbish", "a.gz"); }, {"a.gz"});
+  // As bgzip and tapes write it: an empty member, and zeros behind the last.
+  const std::string odd = deflated("") + deflated("1,") + deflated("2\n") + std::string(512, '\0');
+  EXPECT_EQ(gunzip(odd, "a.gz"), "1,2\n");
+  EXPECT_EQ(gunzip_start(odd, 3, "a.gz"), "1,2");
+  EXPECT_EQ(gunzip_start(odd, 9, "a.gz"), "1,2\n");
+  EXPECT_EQ(gunzip_start(whole.substr(0, whole.size() / 2), 99, "a.gz").substr(0, 4), "some");
   std::string wrong_checksum = whole;
   wrong_checksum[whole.size() - 8] ^= 1;
   expect_error<DataError>([&] { gunzip(wrong_checksum, "a.gz"); }, {"a.gz", "damaged"});
@@ -271,6 +277,11 @@ TEST(DataFile, TellsTheFormatByContentThenName) {
   EXPECT_EQ(read_data_file(folder.write("a.csv", npy)).format, Format::kNpy);
   EXPECT_EQ(read_data_file(folder.write("d", idx_bytes(8, {1}, "1"))).format, Format::kIdx);
   EXPECT_EQ(read_data_file(folder.write("e", "1,2\n")).format, Format::kCsv);
+  for (const auto& [name, text] :
+       {std::pair{"k.data", "\xc3\x84rzte,b\n1,2\n"}, {"k.CSV", "\xc4rzte,b\n1,2\n"}}) {
+    EXPECT_EQ(read_data_file(folder.write(name, text)).format, Format::kCsv) << name;
+  }
+  EXPECT_EQ(split_array_path("a.NPZ:x").entry, "x");
 #ifdef CLADE_WITH_ZLIB
   EXPECT_EQ(read_data_file(folder.write("b", deflated(npy))).format, Format::kNpy);
   EXPECT_EQ(read_data_file(folder.write("c", zip_bytes({{"x.npy", npy}}, true))).format,

@@ -120,11 +120,6 @@ struct RaggedRows {
     first_line = line;
     first = row;
   }
-  bool is_text() const {
-    return std::none_of(first.begin(), first.end(), [](const std::string& cell) {
-      return kind_of_cell(cell) <= CellKind::kGrouped;
-    });
-  }
 };
 
 /// `last_line`: of the rows that have `width` cells.
@@ -134,11 +129,27 @@ struct RaggedRows {
   std::string message = where + ": " + line + " has " + std::to_string(rows.first.size()) +
                         " columns where the others have " + std::to_string(width);
   if (rows.count > 1) message += " (" + std::to_string(rows.count) + " such lines)";
-  if (rows.first_line > last_line && rows.first.size() < width && rows.is_text()) {
+  if (rows.first_line > last_line && rows.first.size() < width && is_text(rows.first)) {
     throw DataError(message + ": '" + rows.first[0] + "' is no row of the table; remove " + line +
                     (rows.count > 1 ? " and what is below it" : ""));
   }
   throw DataError(message + "; complete the row or quote cells with separators");
+}
+
+/// Throws DataError if the last comment may be a row whose first cell begins with # or the like: if
+/// it has as many cells as `row`, words in the same places, and the mark at one of them.
+void refuse_row_for_comment(const CsvRows& rows, const CsvRow& row, const std::string& where) {
+  const std::string_view comment = rows.comments().last;
+  const CsvRow cells = rows.cells_of_comment();
+  if (cells.size() < 2 || cells.size() != row.size() || !is_word(row[0])) return;
+  if (comment[0] == ' ' || comment[0] == '\t') return;
+  if (!std::equal(cells.begin() + 1, cells.end(), row.begin() + 1,
+                  [](const auto& a, const auto& b) { return is_word(a) == is_word(b); })) {
+    return;
+  }
+  throw DataError(where + ": line " + std::to_string(rows.comments().last_line) +
+                  " is a comment by its mark and a row by its cells ('" + cells[0] +
+                  "' and so on); put the first cells of such rows in quotes, or remove them");
 }
 
 Survey survey_of(const CsvLayout& layout, const std::vector<Use>& uses, const std::string& where) {
@@ -147,8 +158,13 @@ Survey survey_of(const CsvLayout& layout, const std::vector<Use>& uses, const st
   CsvRows rows = layout.rows;
   CsvRow row;
   RaggedRows ragged;
-  size_t last_line = 0;
-  for (int64_t index = 0; rows.next(row); ++index) {
+  size_t last_line = 0, comments = rows.comments().count;
+  for (int64_t index = 0;; ++index) {
+    const bool more = rows.next(row);
+    // What stands above the first line of cells may be anything.
+    const bool fresh = rows.comments().count > std::exchange(comments, rows.comments().count);
+    if (fresh && (index > 0 || layout.rows.line() > 0)) refuse_row_for_comment(rows, row, where);
+    if (!more) break;
     if (layout.width > 1 && is_empty(row)) continue;
     survey.rows.push_back(index);
     survey.lines.push_back(rows.line());
@@ -163,8 +179,7 @@ Survey survey_of(const CsvLayout& layout, const std::vector<Use>& uses, const st
   }
   if (ragged.count > 0) refuse_ragged(ragged, layout.width, last_line, where);
   if (survey.rows.empty()) {
-    throw DataError(where + " has zero rows" + (layout.header.empty() ? "" : " below its header") +
-                    "; give it some");
+    refuse_no_rows(rows, layout.header.empty() ? "" : " below its header", where);
   }
   survey.rows_of_file = survey.rows.back() + 1;
   survey.comments = rows.comments().count;

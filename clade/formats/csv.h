@@ -55,10 +55,11 @@ struct CsvReading {
 /// %, //), lines above the table, empty rows and separators at the end of lines are left out.
 /// True, false, yes and no are 1 and 0 in a column of nothing else.
 ///
-/// The first row is a header if it holds no number, or an expected name, or numbers that count
-/// columns (0, 1, 2; 2001, 2002, 2003; 400.5, 401.0, 401.5) and no point, or numbers that rise far
-/// outside what stands below them, or many that rise where no row below does, or have fewer
-/// decimals than all below them, or begin with nothing above an index that counts. A header one
+/// The first row is a header if it holds words, one that its column has not again, and no number,
+/// or an expected name, or numbers that count columns (0, 1, 2; 2001, 2002, 2003; 400.5, 401.0,
+/// 401.5) and no point, or numbers that rise far outside what stands below them, or many whole ones
+/// that rise where no row below does, or have fewer decimals than all below them, or begin with
+/// nothing above an index that counts. A header one
 /// cell short is one of R's, whose first column has no name. Of columns of one name the second is
 /// NAME.1, the third NAME.2; those of none are "unnamed", "unnamed.1".
 ///

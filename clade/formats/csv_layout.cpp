@@ -189,7 +189,8 @@ bool is_coarser_than_below(const Sample& sample, size_t first) {
   return !columns.empty() && rows >= kRows;
 }
 
-/// Whether the whole numbers of row `first` rise, many of them, and those of no row below do.
+/// Whether row `first` is of whole numbers that rise, many of them, and the numbers of no row below
+/// do.
 bool rises_above_points(const Sample& sample, size_t first) {
   constexpr size_t kMany = 6, kRows = 5;
   const auto rises = [](const CsvRow& row) {
@@ -199,7 +200,10 @@ bool rises_above_points(const Sample& sample, size_t first) {
                numbers.end();
   };
   const auto below = sample.begin() + static_cast<std::ptrdiff_t>(first) + 1;
-  return sample[first].cells.size() >= kMany && sample.size() - first > kRows &&
+  const auto numbers = numbers_in(sample[first].cells);
+  const bool whole = std::all_of(numbers.begin(), numbers.end(),
+                                 [](double number) { return number == std::floor(number); });
+  return whole && numbers.size() >= kMany && sample.size() - first > kRows &&
          rises(sample[first].cells) &&
          std::none_of(below, sample.end(), [&](const SampledRow& one) { return rises(one.cells); });
 }
@@ -262,12 +266,29 @@ bool differs_from_next(const Sample& sample, size_t first, const std::vector<Cel
   const auto numbers = numbers_in(row);
   size_t above_numbers = 0;
   for (size_t i = 0; i < std::min(row.size(), below.size()); ++i) {
-    if (kinds[i] != CellKind::kNumber && parse_number(below[i])) ++above_numbers;
+    if (kinds[i] > CellKind::kMissing && parse_number(below[i])) ++above_numbers;
   }
   if (2 * above_numbers > row.size()) return true;
   if (rise_outside_columns(sample, first)) return true;
   if (!name_columns(numbers)) return false;
   return above_numbers > 0 || (numbers.size() > 2 && !name_columns(numbers_in(below)));
+}
+
+/// Whether row `first` has no name but words that its columns of words have below it, too.
+bool has_only_words_of_columns(const Sample& sample, size_t first) {
+  if (first + 1 == sample.size()) return false;
+  const CsvRow& row = sample[first].cells;
+  const auto below = sample.begin() + static_cast<std::ptrdiff_t>(first) + 1;
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (!is_word(row[i])) continue;
+    const bool above_number = i < below->cells.size() && !is_text({below->cells[i]});
+    if (above_number || std::none_of(below, sample.end(), [&](const SampledRow& other) {
+          return i < other.cells.size() && other.cells[i] == row[i];
+        })) {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool is_header(const Sample& sample, size_t first, const CsvReading& reading) {
@@ -281,7 +302,7 @@ bool is_header(const Sample& sample, size_t first, const CsvReading& reading) {
   if (count(CellKind::kComma) + count(CellKind::kThousandOrComma) + count(CellKind::kGrouped) > 0) {
     return rise_outside_columns(sample, first);
   }
-  if (numbers == 0) return words > 0;
+  if (numbers == 0) return words > 0 && !has_only_words_of_columns(sample, first);
   if (is_coarser_than_below(sample, first) || is_above_an_index(sample, first)) return true;
   if (static_cast<size_t>(numbers) < row.size()) return differs_from_next(sample, first, kinds);
   return (name_columns(numbers_in(row)) && counts_above_points(sample, first)) ||
@@ -327,9 +348,10 @@ void leave_out_above(const Sample& sample, size_t first, CsvLayout& layout, char
   if (may_be_a_header && layout.header.empty()) {
     throw DataError(where + ": " + width_text(last, layout.width) +
                     "; if it is the header, name every column, else remove it" +
-                    (separator == ',' && last.cells.size() < layout.width
-                         ? " (numbers with decimal commas need ; between them)"
-                         : ""));
+                    (separator != ',' || last.cells.size() >= layout.width ? ""
+                     : last.cells.size() == 1
+                         ? " (or if it is one of decimal commas, write points)"
+                         : " (numbers with decimal commas need ; between them)"));
   }
   layout.said.push_back("left out what stands above the table, to line " +
                         std::to_string(last.line));
@@ -354,27 +376,26 @@ size_t below_remarks(const Sample& sample, size_t first, size_t width, const Csv
 }
 
 /// Takes names from a comment directly above row `first`, as numpy.savetxt writes them.
-void take_names_of_comment(const Sample& sample, size_t first, char separator, CsvLayout& layout,
-                           const std::string& where) {
+void take_names_of_comment(const Sample& sample, size_t first, CsvLayout& layout) {
   const CsvComments& comments = sample[first].after.comments();
   const size_t above = first == 0 ? 0 : sample[first - 1].line;
   if (comments.count == 0 || comments.last_line < above) return;
-  CsvRow names;
-  try {
-    if (!CsvRows(comments.last, separator, where).next(names)) return;
-  } catch (const DataError&) {
-    return;  // A remark with a quote is none of names.
-  }
+  const CsvRow names = sample[first].after.cells_of_comment();
   if (names.size() != layout.width || !all_words(names)) return;
   layout.header = names;
   layout.said.push_back("columns are named by the comment in line " +
                         std::to_string(comments.last_line));
 }
 
-void say_numbered_header(const SampledRow& row, bool header, CsvLayout& layout) {
+/// Says what row `first` is taken for if it could be otherwise: if it is of numbers, or of words as
+/// what stands below it.
+void say_header(const Sample& sample, size_t first, bool header, CsvLayout& layout) {
+  const SampledRow& row = sample[first];
   const auto numbers = numbers_in(row.cells);
-  if (numbers.size() != layout.width || layout.width < 2) return;
-  if (!header && !name_columns(numbers)) return;
+  const bool numbered = numbers.size() == layout.width;
+  const bool above_text = first + 1 < sample.size() && is_text(sample[first + 1].cells);
+  const bool doubtful = header ? numbered || above_text : numbered && name_columns(numbers);
+  if (layout.width < 2 || !doubtful) return;
   layout.said.push_back("line " + std::to_string(row.line) + " (" + row.cells[0] + ", " +
                         row.cells[1] + (layout.width > 2 ? ", …" : "") + ") is taken for " +
                         (header ? "the names of the columns" : "a point and not for a header"));
@@ -392,6 +413,20 @@ bool is_empty(const CsvRow& row) {
   return fits(row, 0);
 }
 
+bool is_text(const CsvRow& row) {
+  return std::none_of(row.begin(), row.end(), [](const std::string& cell) {
+    return kind_of_cell(cell) <= CellKind::kGrouped;
+  });
+}
+
+void refuse_no_rows(const CsvRows& rows, const std::string& below, const std::string& where) {
+  const size_t comments = rows.comments().count;
+  throw DataError(where + " has zero rows" + below +
+                  (comments == 0 ? "; give it some"
+                                 : " but " + count_text(static_cast<int64_t>(comments), "comment") +
+                                       "; if those are rows, put their first cells in quotes"));
+}
+
 CsvLayout find_layout(std::string_view text, const CsvReading& reading, const std::string& where) {
   const auto announced = announced_separator(text);
   const char separator = announced ? *announced : find_separator(text, reading.by_spaces, where);
@@ -399,7 +434,10 @@ CsvLayout find_layout(std::string_view text, const CsvReading& reading, const st
   CsvRow ignored;
   if (announced) layout.rows.next(ignored);
   Sample sample = sample_of(layout.rows);
-  if (sample.empty()) throw DataError(where + " has zero rows; give it some");
+  if (sample.empty()) {
+    layout.rows.next(ignored);
+    refuse_no_rows(layout.rows, "", where);
+  }
 
   layout.width = usual_width(sample);
   while (layout.width > 1 && last_is_empty(sample, layout.width)) --layout.width;
@@ -431,10 +469,8 @@ CsvLayout find_layout(std::string_view text, const CsvReading& reading, const st
   }
   const bool short_header = !header && !layout.header.empty();
   leave_out_above(sample, short_header ? first - 1 : first, layout, separator, where);
-  say_numbered_header(sample[first], header, layout);
-  if (layout.header.empty()) {
-    take_names_of_comment(sample, first, separator, layout, where);
-  }
+  say_header(sample, first, header, layout);
+  if (layout.header.empty()) take_names_of_comment(sample, first, layout);
   if (header) {
     layout.rows = sample[first].after;
   } else if (first > 0) {

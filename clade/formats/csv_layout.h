@@ -23,6 +23,14 @@ bool fits(const CsvRow& row, size_t width);
 /// Whether all cells are empty.
 bool is_empty(const CsvRow& row);
 
+/// Whether no cell is a number.
+bool is_text(const CsvRow& row);
+
+/// Throws DataError for a table without rows, which `rows` has looked for to its end. `below`: what
+/// it has nevertheless.
+[[noreturn]] void refuse_no_rows(const CsvRows& rows, const std::string& below,
+                                 const std::string& where);
+
 /// Finds separator, header and width by the first rows. Throws DataError if there are none, or if
 /// the lines above the table may be a header or not.
 CsvLayout find_layout(std::string_view text, const CsvReading& reading, const std::string& where);

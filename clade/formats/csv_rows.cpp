@@ -5,6 +5,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
+#include "clade/formats/csv_cells.h"
 
 namespace clade {
 namespace {
@@ -49,7 +50,7 @@ void CsvRows::skip_blanks() {
   while (!at_end() && (text_[at_] == ' ' || (text_[at_] == '\t' && separator_ != '\t'))) ++at_;
 }
 
-/// A mark that fills a cell is one, as in a header "#,name,weight".
+/// A mark that fills a cell is one, as in a header "#,name,weight", and so is #DIV/0!.
 bool CsvRows::skip_comment() {
   const size_t start = text_.find_first_not_of(" \t", at_);
   if (start == std::string_view::npos) return false;
@@ -58,9 +59,22 @@ bool CsvRows::skip_comment() {
   if (text_.substr(start, 2) == "//") end = start + 2;
   if (end == start) return false;
   if (separator_ != ' ' && text_.substr(end, 1) == std::string_view(&separator_, 1)) return false;
+  const std::string ends = separator_ == ' ' ? " \t\r\n" : std::string{separator_, '\r', '\n'};
+  const std::string_view cell = text_.substr(start, text_.find_first_of(ends, end) - start);
+  if (kind_of_cell(trimmed(cell)) == CellKind::kMissing) return false;
   at_ = std::min(text_.find_first_of("\r\n", end), text_.size());
   comments_ = {comments_.count + 1, next_line_, text_.substr(end, at_ - end)};
   return true;
+}
+
+CsvRow CsvRows::cells_of_comment() const {
+  CsvRow cells;
+  try {
+    CsvRows(comments_.last, separator_, *where_).next(cells);
+  } catch (const DataError&) {
+    cells.clear();  // A remark with a quote is no row.
+  }
+  return cells;
 }
 
 bool CsvRows::next(CsvRow& row) {

@@ -9,7 +9,8 @@ namespace clade {
 /// The cells of one line of a table, unquoted and trimmed.
 using CsvRow = std::vector<std::string>;
 
-/// Lines that begin with #, % or //, and the last of them without its mark.
+/// Lines that begin with #, % or //, but for those whose first cell is such a mark alone or says
+/// that a number is missing (#N/A); and the last of them without its mark.
 struct CsvComments {
   size_t count = 0;
   size_t last_line = 0;
@@ -31,6 +32,8 @@ class CsvRows {
   /// Where the last row began, counted from 1 as editors do.
   size_t line() const { return line_; }
   const CsvComments& comments() const { return comments_; }
+  /// Of the last comment, without its mark; none if there is none, or a quote in it stays open.
+  CsvRow cells_of_comment() const;
   char separator() const { return separator_; }
 
  private:

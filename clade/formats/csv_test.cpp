@@ -82,7 +82,7 @@ TEST(Csv, ReadsDecimalCommas) {
   refuse("1.234.567;5\n", {"line 1", "'1.234.567'", "between thousands"});
   // Twice as many cells as names.
   refuse("a,b\n1,5,2,5\n3,5,4,5\n", {"line 1", "2 columns", "4", "decimal commas"});
-  refuse("a\n1,5\n2,5\n", {"line 1", "1 columns", "decimal commas"});
+  refuse("a\n1,5\n2,5\n", {"line 1", "1 columns", "decimal commas, write points"});
   // Dots between words are no thousands.
   EXPECT_TRUE(parse_csv("ip;n\n192.168.100.200;1\nhost;2\n", "a").columns[0].of_words());
 }
@@ -123,6 +123,24 @@ TEST(Csv, LeavesOutWhatStandsAroundTheTable) {
   refuse("1,2,3\n1,2\n3,4\n", {"line 1", "3 columns"});
 }
 
+TEST(Csv, RowsThatBeginWithACommentsMarkAreNotLost) {
+  const Table table = parse_csv("a,b\n1,2\n#N/A,3\n#DIV/0!,4\n# N/A, 5\n5,6\n", "a");
+  EXPECT_EQ(table.rows, (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(table.columns[0].missing, 2);
+  EXPECT_TRUE(says(table, "1 comment line")) << said_of(table);
+  for (const char* text : {"name,a\n#x0,1\n#x1,2\nn2,3\n", "name,a\nn0,1\nn1,NA\n#x2,3\n",
+                           "red,1\n%blue,2\ngreen,3\n", "name;size\nx;large\n//y;small\n"}) {
+    refuse(text, {"a.csv: line", "comment by its mark and a row by its cells", "in quotes"});
+  }
+  refuse("a\n#1\n#2\n", {"zero rows below its header but 2 comments", "in quotes"});
+  refuse("#1\n#2\n", {"zero rows but 2 comments", "in quotes"});
+  // A row taken out, remarks, and names of the columns.
+  for (const char* text : {"a,b\n1,2\n#3,4\n5,6\n7,8\n", "name,a\nx,1\n# y, 2\nz,3\nx,4\n",
+                           "name,a\nx,1\n#moved,here\nz,3\nx,4\n", "#n,m\nx,p\ny,p\nx,q\n"}) {
+    EXPECT_EQ(parse_csv(text, "a").rows.size(), 3u) << text;
+  }
+}
+
 TEST(Csv, TellsAHeaderFromARow) {
   const auto names = [](const std::string& text) { return names_of(parse_csv(text, "a")); };
   using Names = std::vector<std::string>;
@@ -146,11 +164,22 @@ TEST(Csv, TellsAHeaderFromARow) {
         ",2,4\n5,1,3\n6,2,2\n7,1,1\n",
         "0,1,2,5,6,9\n3,4,5,6,7,8\n0,0,1,0,2,5\n1,0,1,3,2,0\n"
         "0,4,1,0,0,2\n3,3,1,0,2,2\n",
-        "1,2,3,4\n4,5,6,7\n", "0,1\n1,0\n1,1\n0,0\n", "0,1,1,0\n1,0,0,1\n", "1,2\n0.5,0.5\n",
+        ".1,.2,.3,.5,.6,.9\n.3,0,.1,0,.2,.2\n.1,0,.1,.3,.2,0\n0,.4,.1,0,0,.2\n.3,.3,.1,0,.2,.2\n"
+        ".2,.4,.1,0,0,.2\n",
+        "NA,NA,3.5\n-0.71,0.34,0.8\n0.56,-2.12,-0.6\n", ",,3.5\n0.5,1.5,2.5\n0.1,0.2,0.3\n",
+        "p,x,?\ne,x,s\np,b,s\n", "NA,setosa\n1.5,virginica\n2.5,setosa\n", "1,2,3,4\n4,5,6,7\n",
+        "0,1\n1,0\n1,1\n0,0\n", "0,1,1,0\n1,0,0,1\n", "1,2\n0.5,0.5\n",
         "5.1,setosa\n6.2,virginica\n", "True,no\nFalse,yes\n", "NA,NA\n1,2\n", "5,x,7\n1,2,3\n",
         "0,5;1\n1,5;2\n"}) {
     EXPECT_FALSE(parse_csv(points, "a").has_header) << points;
   }
+  EXPECT_EQ(names("p,x\ne,x\np,b\n"), (Names{"", ""}));
+  EXPECT_EQ(names("kind,x\ne,x\np,b\n"), (Names{"kind", "x"}));
+  EXPECT_EQ(names("kind,x\na,1\nkind,x\nb,2\n"), (Names{"kind", "x"}));  // of two files in one
+  EXPECT_TRUE(
+      says(parse_csv("kind,x\ne,x\np,b\n", "a"), "line 1 (kind, x) is taken for the names"));
+  EXPECT_FALSE(says(parse_csv("kind,x\ne,1\np,2\n", "a"), "is taken for"));
+  EXPECT_FALSE(says(parse_csv("x;y\n1,5;2,5\n2,5;0,5\n", "a"), "is taken for"));
   EXPECT_TRUE(says(parse_csv("0,1\n1,0\n1,1\n", "a"), "taken for a point"));
   EXPECT_TRUE(says(parse_csv("0,1,2,3\n5,6,7,9\n", "a"), "(0, 1, …) is taken for the names"));
   // The names a trained model knows.

@@ -442,13 +442,14 @@ struct KnownColumn {
   const WordFeatures* words;  ///< Null if it is of numbers.
 };
 
-/// Those columns, if the table that it was trained on named them.
+/// Those columns, if the table that it was trained on named them; some runs have kept the blanks of
+/// names in quotes.
 std::vector<KnownColumn> known_columns(const KnownFeatures& known, const TableReading& options) {
   std::vector<KnownColumn> columns;
   auto words = options.encoded.begin();
   for (size_t feature = 0; feature < known.names.size(); ++feature) {
     if (words == options.encoded.end() || words->first != static_cast<int64_t>(feature)) {
-      columns.push_back({known.names[feature], nullptr});
+      columns.push_back({trimmed(known.names[feature]), nullptr});
       continue;
     }
     columns.push_back({words->column, &*words});

@@ -237,6 +237,8 @@ TEST(Table, TakesTheColumnsOfATrainedModelByName) {
     EXPECT_TRUE(read(text, {}, known).values.equal(matrix({{1, 2}, {3, 4}}))) << text;
   }
   EXPECT_TRUE(has(read("b,kind,a\n2,x,1\n", {}, known).note, "column 'kind'"));
+  EXPECT_TRUE(read("b,price,a\n2,\"1,234,567\",1\n", {}, known).values.equal(matrix({{1, 2}})));
+  EXPECT_TRUE(read("a,b\n1,2\n", {}, {{"a ", "b"}, 2}).values.equal(matrix({{1, 2}})));
   EXPECT_FALSE(has(read("index,b,a\n0,2,1\n", {}, known).note, "index"));
   refuse("c,d\n1,2\n", {"a.csv has no columns 'a', 'b'", "trained on"}, {}, known);
   refuse("a,b,b\n1,2,3\n", {"has no column 'b'", "several"}, {}, known);

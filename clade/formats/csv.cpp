@@ -42,8 +42,8 @@ struct CellCounts {
   bool is_of_words() const { return truths + words > 0 && !is_of_truths(); }
 };
 
-/// How columns are to be read.
-enum class Use { kLook, kAsWritten, kLeaveOut };
+/// How columns are to be read: looked at, and how numbers are written with them or but for them.
+enum class Use { kLook, kAside, kAsWritten, kLeaveOut };
 
 /// The first pass over a table: all that must be known before a number is read.
 struct Survey {
@@ -174,8 +174,11 @@ Survey survey_of(const CsvLayout& layout, const std::vector<Use>& uses, const st
     }
     last_line = rows.line();
     for (size_t i = 0; i < layout.width; ++i) {
-      if (uses[i] == Use::kLook) see_cell(row[i], rows.line(), survey.columns[i]);
+      if (uses[i] <= Use::kAside) see_cell(row[i], rows.line(), survey.columns[i]);
     }
+  }
+  for (size_t i = 0; i < layout.width; ++i) {
+    if (uses[i] == Use::kAside) survey.columns[i].style = {};
   }
   if (ragged.count > 0) refuse_ragged(ragged, layout.width, last_line, where);
   if (survey.rows.empty()) {
@@ -202,8 +205,9 @@ void refuse_points_in_thousands(const Survey& survey, const Table& table,
                                 const std::string& where) {
   for (size_t i = 0; i < survey.columns.size(); ++i) {
     const CellCounts& counts = survey.columns[i];
-    if (counts.is_of_words() || !counts.may_have_points_in_thousands()) continue;
     const CsvCell& cell = counts.style.dot;
+    const bool seen = cell.line > 0 && !counts.is_of_words();
+    if (!seen || !counts.may_have_points_in_thousands()) continue;
     throw DataError(where + ": line " + std::to_string(cell.line) + ", " + column_text(table, i) +
                     " is '" + cell.text +
                     "', a thousand or a fraction; write it without a point, or separate the "
@@ -271,12 +275,16 @@ std::vector<std::string> names_in(const CsvRow& header) {
   return names;
 }
 
-std::vector<Use> uses_of(const std::vector<std::string>& names, const CsvReading& reading) {
+std::vector<Use> uses_of(const std::vector<std::string>& names, bool has_header,
+                         const CsvReading& reading) {
   std::vector<Use> uses(names.size(), Use::kLook);
+  const std::unordered_set<std::string> expected(reading.expected.begin(), reading.expected.end());
+  for (size_t i = 0; i < names.size() && has_header && !expected.empty(); ++i) {
+    if (expected.count(names[i]) == 0) uses[i] = Use::kAside;
+  }
   for (const std::string& name : reading.leave_out) {
     const auto column = find_column(names, name);
-    const bool needed = column && std::count(reading.expected.begin(), reading.expected.end(),
-                                             names[*column]) > 0;  // by the number of another
+    const bool needed = column && expected.count(names[*column]) > 0;  // by the number of another
     if (column && !needed) uses[*column] = Use::kLeaveOut;
   }
   for (const std::string& name : reading.as_written) {
@@ -331,7 +339,7 @@ Table parse_csv(std::string_view bytes, const std::string& where, const CsvReadi
   const CsvLayout layout = find_layout(utf8.text, reading, where);
   auto names = names_in(layout.header);
   names.resize(layout.width);
-  const auto uses = uses_of(names, reading);
+  const auto uses = uses_of(names, !layout.header.empty(), reading);
   const Survey survey = survey_of(layout, uses, where);
 
   Table table;

@@ -42,7 +42,8 @@ struct CsvReading {
   std::vector<std::string> as_written;  ///< Columns of words whatever they hold: labels and names.
   std::vector<std::string> leave_out;   ///< Columns that are not looked at; they stay empty.
   std::vector<std::string> expected;    ///< Names a header may hold though they are numbers; these
-                                        ///< are not left out.
+                                        ///< are not left out, and numbers are written as they are
+                                        ///< in these.
   Header header = Header::kGuess;
   bool by_spaces = true;  ///< Whether spaces may separate cells.
 };

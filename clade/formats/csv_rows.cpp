@@ -110,12 +110,12 @@ void CsvRows::read_cell(std::string& cell) {
   if (start < text_.size() && text_[start] == '"') {
     at_ = start + 1;
     read_quoted_cell(cell);
-    take_off_typography(cell);
-    return;
+    cell = trimmed(cell);
+  } else {
+    start = at_;
+    while (!at_line_end() && !at_separator()) ++at_;
+    cell = trimmed(text_.substr(start, at_ - start));
   }
-  start = at_;
-  while (!at_line_end() && !at_separator()) ++at_;
-  cell = trimmed(text_.substr(start, at_ - start));
   take_off_typography(cell);
 }
 

@@ -249,6 +249,13 @@ TEST(Csv, ReadsBlanksAndMinusSignsOfWordProcessors) {
   EXPECT_EQ(parse_csv("a,b\n1,\xe2\x88\x92x\n", "a").columns[1].words[0], "\xe2\x88\x92x");
 }
 
+TEST(Csv, TrimsCellsInQuotes) {
+  const Table table = parse_csv("\"a \",kind\n\"    3.5\",x\n4,\"x \"\n", "a");
+  EXPECT_EQ(names_of(table), (std::vector<std::string>{"a", "kind"}));
+  EXPECT_EQ(rows_of(table), (Rows{{3.5}, {4}}));
+  EXPECT_EQ(table.columns[1].words, (std::vector<std::string>{"x", "x"}));
+}
+
 TEST(Csv, ReadsAHeaderOneShort) {
   for (const char* text : {"\"a\" \"b\"\n\"1\" 5.5 6\n\"2\" 7 8\n", "a,b\nx,5.5,6\ny,7,8\n",
                            "a\tb\n17\t5.5\t6\n4\t7\t8\n"}) {
@@ -313,6 +320,19 @@ TEST(Csv, KeepsColumnsAsTheyAreWritten) {
   EXPECT_TRUE(table.columns[1].words.empty() && table.columns[1].numbers.empty());
   EXPECT_EQ(table.columns[2].words, (std::vector<std::string>{"1.0"}));
   EXPECT_EQ(table.columns[3].numbers, (std::vector<double>{5}));
+}
+
+TEST(Csv, OnlyColumnsThatAreReadSayHowNumbersAreWritten) {
+  CsvReading reading;
+  reading.expected = {"a", "b"};
+  for (const char* text :
+       {"a,b,price\n3.5,4,\"1,234,567\"\n5,6,\"1,234,567\"\n",
+        "price,b,a\n\"0,5\",4,3.5\n\"0,5\",6,5\n", "a;b;when\n3.5;4;2\n5;6;1.234\n5;6;1.234\n",
+        "a;b;n\n3,5;4;2.5\n5,0;6;2.5\n"}) {
+    const Table table = parse_csv(text, "a", reading);
+    EXPECT_EQ(table.columns[find_column(table, "a", "a", "")].numbers[0], 3.5) << text;
+    EXPECT_THROW(parse_csv(text, "a"), DataError) << text;
+  }
 }
 
 TEST(Csv, FindsColumnsByNameOrNumber) {

@@ -370,7 +370,7 @@ std::vector<std::string> classes_of(size_t i, const Reading& reading) {
   const Column& column = reading.table.columns[i];
   std::set<std::string> words;
   for (const std::string& word : column.words) {
-    if (kind_of_cell(word) != CellKind::kMissing) words.insert(word);
+    if (!is_no_word(word)) words.insert(word);
   }
   const bool apart = reading.size() >= kFewRows && words.size() == reading.size();
   if (apart || words.size() > kMostWords) {
@@ -380,6 +380,17 @@ std::vector<std::string> classes_of(size_t i, const Reading& reading) {
                     drop_advice({reading.name_of(i)}) + ", or set data.id to it");
   }
   return {words.begin(), words.end()};
+}
+
+/// Says that the words of a column become features, and which of them could mean none.
+std::string said_of_words(const std::vector<std::string>& words, const std::string& column) {
+  std::vector<std::string> marks;
+  std::copy_if(words.begin(), words.end(), std::back_inserter(marks),
+               [](const auto& word) { return kind_of_cell(word) == CellKind::kMissing; });
+  const std::string advice = "; if " + quoted(marks) + (marks.size() == 1 ? " means" : " mean") +
+                             " missing, leave such cells empty";
+  return "each of the " + std::to_string(words.size()) + " words of " + column +
+         " is a feature of 0 and 1" + (marks.empty() ? "" : advice);
 }
 
 std::vector<Source> features_to_train_on(Reading& reading) {
@@ -396,9 +407,8 @@ std::vector<Source> features_to_train_on(Reading& reading) {
     } else if (reading.options.categories == "onehot") {
       sources.back().words = WordFeatures{reading.name_of(i), feature, classes_of(i, reading)};
       feature += static_cast<int64_t>(sources.back().words->words.size());
-      reading.said.push_back("each of the " + std::to_string(sources.back().words->words.size()) +
-                             " words of " + column_text(reading.table, i) +
-                             " is a feature of 0 and 1");
+      reading.said.push_back(
+          said_of_words(sources.back().words->words, column_text(reading.table, i)));
     } else {
       of_words.push_back(i);
     }
@@ -563,13 +573,20 @@ std::vector<Source> features_of(Reading& reading) {
                   "; " + advice);
 }
 
-/// The rows, counted among those of the table, that have all numbers.
+/// The rows, counted among those of the table, that have all numbers, and if rows with missing
+/// cells are dropped all words.
 std::vector<size_t> whole_rows(const std::vector<Source>& sources, Reading& reading) {
   std::vector<bool> whole(reading.size(), true);
   std::vector<size_t> columns;
   for (const Source& source : sources) {
     const Column& column = reading.table.columns[source.column];
-    if (source.words || column.missing == 0 || reading.options.missing == "mean") continue;
+    if (source.words) {
+      for (size_t i = 0; i < whole.size() && reading.options.missing == "drop"; ++i) {
+        if (is_no_word(column.words[i])) whole[i] = false;
+      }
+      continue;
+    }
+    if (column.missing == 0 || reading.options.missing == "mean") continue;
     columns.push_back(source.column);
     for (size_t i = 0; i < whole.size(); ++i) {
       if (std::isnan(column.numbers[i])) whole[i] = false;
@@ -600,6 +617,7 @@ void write_words(const WordFeatures& features, const std::vector<size_t>& rows, 
   }
   auto to = values.accessor<double, 2>();
   std::set<std::string> unknown;
+  std::string mark;  // of a missing word
   int64_t without = 0;
   for (size_t i = 0; i < rows.size(); ++i) {
     const std::string& word = reading.table.columns[column].words[rows[i]];
@@ -609,16 +627,18 @@ void write_words(const WordFeatures& features, const std::vector<size_t>& rows, 
       continue;
     }
     ++without;
-    if (kind_of_cell(word) != CellKind::kMissing) unknown.insert(word);
+    if (!is_no_word(word)) unknown.insert(word);
+    if (mark.empty()) mark = word;
   }
   if (without == 0) return;
+  const std::string why =
+      !unknown.empty()
+          ? "'" + *unknown.begin() + "' and what else is there was no word of the training data"
+      : mark.empty() ? "the cell is empty"
+                     : "'" + mark + "' is no word";
   reading.said.push_back("in " + std::to_string(without) + " of " + std::to_string(rows.size()) +
                          " rows all features of " + column_text(reading.table, column) +
-                         " are 0: " +
-                         (unknown.empty() ? "the cell is empty"
-                                          : "'" + *unknown.begin() +
-                                                "' and what else is there was no word of the "
-                                                "training data"));
+                         " are 0: " + why);
 }
 
 torch::Tensor values_of(const std::vector<Source>& sources, const std::vector<size_t>& rows,

@@ -113,6 +113,24 @@ TEST(Table, MakesFeaturesOfWords) {
   refuse(names, {"column 'name'", "12 words in 12 rows", "data.drop"}, reading);
 }
 
+TEST(Table, NoneIsAWordAmongWords) {
+  TableReading reading;
+  reading.categories = "onehot";
+  const Points points = read("pain,a\nnone,1\nmild,2\n?,3\nNA,4\nnone,5\n", reading);
+  EXPECT_EQ(points.columns, (Names{"pain=?", "pain=mild", "pain=none", "a"}));
+  EXPECT_TRUE(points.values.equal(
+      matrix({{0, 0, 1, 1}, {0, 1, 0, 2}, {1, 0, 0, 3}, {0, 0, 0, 4}, {0, 0, 1, 5}})));
+  EXPECT_TRUE(has(points.note, "of 0 and 1; if '?', 'none' mean missing, leave such cells empty"))
+      << points.note;
+  EXPECT_TRUE(
+      has(points.note, "in 1 of 5 rows all features of column 'pain' are 0: 'NA' is no word"))
+      << points.note;
+  // As a model reads it that was trained without that word.
+  const TableReading known{"", {}, "onehot", "refuse", {{"pain", 0, {"mild"}}}};
+  EXPECT_TRUE(read("pain,a\nnone,1\nmild,2\n", known, {{"pain=mild", "a"}, 2})
+                  .values.equal(matrix({{0, 1}, {1, 2}})));
+}
+
 TEST(WordFeatures, AreOneColumnAgain) {
   Preprocessing how{torch::zeros({5}), torch::ones({5})};
   how.table.encoded = {{"city", 1, {"bern", "paris", "rome"}}};
@@ -208,7 +226,16 @@ TEST(Table, CountsMissingCellsAndLeavesOutTheirRows) {
   EXPECT_TRUE(points.rows.equal(torch::tensor({0, 3}, torch::kInt64)));
   EXPECT_EQ(points.rows_of_file, 4);
   EXPECT_TRUE(has(points.note, "left out 2 of 4 rows with missing cells")) << points.note;
+  // Of words, too, if they are features.
+  reading.categories = "onehot";
+  const std::string words = "a,kind\n1,x\n2,\n,y\n4,none\n5,N/A\n";
+  const Points both = read(words, reading);
+  EXPECT_TRUE(both.rows.equal(torch::tensor({0, 3}, torch::kInt64)));
+  EXPECT_TRUE(has(both.note, "left out 3 of 5 rows")) << both.note;
+  EXPECT_TRUE(read(words, both.table, {both.columns, 4}).rows.equal(both.rows));
   refuse("a,b\n1,\n,2\n", {"every row"}, reading);
+  reading.missing = "mean";
+  EXPECT_EQ(read(words, reading).values.size(0), 5);
 }
 
 TEST(Table, RowsThatAreLeftOutTakeTheirLabelsAlong) {

@@ -11,10 +11,12 @@
 namespace clade {
 namespace {
 
-// What programs write if there is no number: R, pandas, SQL, Excel, UCI files.
-constexpr std::array kMissingMarks = {"",    "na",   "n/a",     "#n/a",    "<na>",  "nan",  "-nan",
-                                      "nat", "null", "none",    "missing", "?",     "-",    "--",
-                                      ".",   "\\n",  "#value!", "#div/0!", "#ref!", "#num!"};
+// What programs write if there is no number: R, pandas, SQL, Excel.
+constexpr std::array kMissingMarks = {"",      "na",    "n/a",    "#n/a",  "<na>",    "nan",
+                                      "-nan",  "nat",   "null",   "\\n",   "#value!", "#div/0!",
+                                      "#ref!", "#num!", "#name?", "#null!"};
+// And what may be an answer where the others are words: "treatment: none".
+constexpr std::array kMarksOrWords = {"none", "missing", "?", "-", "--", "."};
 
 bool is_one_of(const std::string& word, const auto& words) {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -63,13 +65,18 @@ CellKind kind_of_cell(const std::string& cell) {
   if (commas || grouped_by('.', ',', cell)) return CellKind::kGrouped;
   if (with_decimal_comma(cell)) return CellKind::kComma;
   const std::string word = in_small_letters(cell);
-  if (is_one_of(word, kMissingMarks)) return CellKind::kMissing;
+  if (is_one_of(word, kMissingMarks) || is_one_of(word, kMarksOrWords)) return CellKind::kMissing;
   const bool truth = word == "true" || word == "false" || word == "yes" || word == "no";
   return truth ? CellKind::kTruth : CellKind::kWord;
 }
 
 bool is_word(const std::string& cell) {
   return kind_of_cell(cell) > CellKind::kMissing;
+}
+
+bool is_no_word(const std::string& cell) {
+  return kind_of_cell(cell) == CellKind::kMissing &&
+         !is_one_of(in_small_letters(cell), kMarksOrWords);
 }
 
 std::optional<double> number_in_cell(const std::string& cell, bool decimal_comma) {

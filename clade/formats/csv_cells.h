@@ -21,6 +21,10 @@ CellKind kind_of_cell(const std::string& cell);
 /// Whether a cell is neither a number nor missing.
 bool is_word(const std::string& cell);
 
+/// Whether a cell holds nothing, NA, null or the like, though its column be one of words: there
+/// none, ?, - and the like are words of their own.
+bool is_no_word(const std::string& cell);
+
 /// Of a cell of the kind kNumber, or, if commas are decimal marks, kComma or kThousandOrComma.
 std::optional<double> number_in_cell(const std::string& cell, bool decimal_comma);
 

@@ -4,6 +4,7 @@
 #include "clade/core/files.h"
 #include "clade/core/run_files.h"
 #include "clade/core/words.h"
+#include "clade/data/points.h"
 #include "clade/formats/data_file.h"
 
 namespace clade {
@@ -38,11 +39,6 @@ std::string with_file(const std::string& array_path, const std::filesystem::path
 std::string absolute(const std::string& path) {
   const std::string all = with_file(path, plain_path(split_array_path(path).file));
   return is_utf8(all) ? all : path;
-}
-
-bool is_file(const std::string& path) {
-  std::error_code unknown;
-  return !path.empty() && std::filesystem::is_regular_file(split_array_path(path).file, unknown);
 }
 
 /// `file` as it would be called had it moved with `run`, or "" if there is none such.
@@ -164,7 +160,9 @@ void make_paths_absolute(Experiment& experiment) {
   for (std::string* path : {&experiment.data.path, &experiment.train.start_file}) {
     if (!path->empty()) *path = absolute(*path);
   }
-  if (is_file(experiment.data.labels)) experiment.data.labels = absolute(experiment.data.labels);
+  DataOptions& data = experiment.data;
+  const bool labels_are_a_file = data.name.empty() && is_label_file(data.labels, data.path);
+  if (labels_are_a_file) data.labels = absolute(data.labels);
 }
 
 std::string Experiment::data_name() const {

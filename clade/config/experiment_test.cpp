@@ -52,6 +52,27 @@ TEST(Experiment, SeedThreadsAndPublishedFiguresAreNoDifference) {
             "");
 }
 
+TEST(Experiment, LabelsThatTheDataHaveAreNoPath) {
+  namespace fs = std::filesystem;
+  const auto folder = fs::path(testing::TempDir()) / ("clade_lab_" + std::to_string(::getpid()));
+  fs::create_directories(folder);
+  for (const char* name : {"lab", "shapes"}) write_atomically(folder / name, "p\n");
+  write_atomically(folder / "a.csv", "a,lab\n1,x\n");
+  const auto before = fs::current_path();
+  fs::current_path(folder);
+  const auto labels = [&](const std::string& of, const std::string& data) {
+    Experiment experiment = with({data, "data.labels=" + of});
+    make_paths_absolute(experiment);
+    return experiment.data.labels;
+  };
+  const auto path = "data.path=" + (folder / "a.csv").string();
+  EXPECT_EQ(labels("lab", path), "lab");
+  EXPECT_TRUE(fs::path(labels("./lab", path)).is_absolute());
+  EXPECT_TRUE(fs::path(labels("shapes", path)).is_absolute());
+  fs::current_path(before);
+  fs::remove_all(folder);
+}
+
 TEST(Experiment, DataThatMovedWithTheRunAreFound) {
   namespace fs = std::filesystem;
   const auto top = fs::path(testing::TempDir()) / ("clade_moved_" + std::to_string(::getpid()));

@@ -33,22 +33,10 @@ bool is_usual_label(const std::string& name) {
   return std::find(kUsualLabels.begin(), kUsualLabels.end(), name) != kUsualLabels.end();
 }
 
-Names names_in(const DataFile& file, const std::string& where) {
-  if (file.format == Format::kNpz) return npz_names(file.bytes, where);
-  if (file.format == Format::kH5ad) {
-    Names names = h5ad_matrices(where);
-    for (auto& column : h5ad_columns(where)) names.push_back(std::move(column));
-    return names;
-  }
-  Names names;
-  for (const MatVariable& variable : mat_variables(where)) names.push_back(variable.name);
-  return names;
-}
-
 /// {"X (32x32x3x100 uint8)", "settings (1x1 struct)"}.
 Names contents_of(const DataFile& file, const std::string& where) {
   if (file.format == Format::kNpz) return npz_contents(file.bytes, where);
-  if (file.format == Format::kH5ad) return names_in(file, where);
+  if (file.format == Format::kH5ad) return array_names(file, where);
   Names contents;
   for (const MatVariable& variable : mat_variables(where)) {
     contents.push_back(variable.name + " (" + shape_text(variable.sizes) + " " + variable.kind +
@@ -195,6 +183,18 @@ Names without_nan(Names words) {
 
 }  // namespace
 
+std::vector<std::string> array_names(const DataFile& file, const std::string& where) {
+  if (file.format == Format::kNpz) return npz_names(file.bytes, where);
+  if (file.format == Format::kH5ad) {
+    Names names = h5ad_matrices(where);
+    for (auto& column : h5ad_columns(where)) names.push_back(std::move(column));
+    return names;
+  }
+  Names names;
+  for (const MatVariable& variable : mat_variables(where)) names.push_back(variable.name);
+  return names;
+}
+
 std::vector<std::string> spell_labels(const Array& array, const std::string& where) {
   if (!array.values.defined()) return without_nan(array.words);
   if (is_one_hot(array.values)) return spell_one_hot(array.values);
@@ -233,7 +233,7 @@ ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
     require_numbers(points.array, path.file);
     return points;
   }
-  const Names names = names_in(file, path.file);
+  const Names names = array_names(file, path.file);
   ArrayPath chosen = path;
   ArrayPoints points;
   if (file.format == Format::kNpz && path.entry.empty() && is_sparse_matrix(names)) {
@@ -257,7 +257,7 @@ std::vector<std::string> read_array_labels(const DataFile& file, const ArrayPath
                                            std::string& note) {
   ArrayPath chosen = path;
   if (file.is_archive() && path.entry.empty()) {
-    const Names names = names_in(file, path.file);
+    const Names names = array_names(file, path.file);
     chosen.entry = names.size() == 1 ? names.front() : labels_beside("x", names);
     if (chosen.entry.empty()) refuse_several(file, names, path.file);
   }

@@ -34,6 +34,10 @@ struct ArrayPoints {
 ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
                               const LabelsInside& labels);
 
+/// The names of the arrays in the archive `file` at `where`, of an .h5ad also of the columns of
+/// obs.
+std::vector<std::string> array_names(const DataFile& file, const std::string& where);
+
 /// Whether the array that `path` names holds words.
 bool holds_words(const DataFile& file, const ArrayPath& path);
 

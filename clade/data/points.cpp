@@ -392,15 +392,28 @@ std::optional<torch::Tensor> read_word_labels(const std::string& path,
   return points.labels;
 }
 
+bool is_label_file(const std::string& labels, const std::string& path) {
+  std::error_code ignored;
+  const auto is_file = [&](const std::string& file) {
+    return std::filesystem::is_regular_file(split_array_path(file).file, ignored);
+  };
+  if (labels == kNoLabels || !is_file(labels)) return false;
+  if (labels.find('/') != std::string::npos || !is_file(path)) return true;
+  const std::string where = split_array_path(path).file;
+  const DataFile data = read_data_file(where);
+  if (data.format == Format::kCsv) return !has_column(data.bytes, where, labels);
+  if (!data.is_archive()) return true;
+  const auto names = array_names(data, where);
+  return std::find(names.begin(), names.end(), labels) == names.end();
+}
+
 Points read_points(const std::string& path, const std::string& labels,
                    const std::vector<std::string>& known_labels, const ImageReading& reading,
                    const std::vector<int64_t>& expected, const TableReading& table,
                    const KnownFeatures& known) {
   std::error_code ignored;
-  const bool none = labels == kNoLabels;
-  const bool labels_are_a_file =
-      !none && std::filesystem::is_regular_file(split_array_path(labels).file, ignored);
-  const auto inside = none || labels_are_a_file ? LabelsInside() : labels;
+  const bool labels_are_a_file = is_label_file(labels, path);
+  const auto inside = labels == kNoLabels || labels_are_a_file ? LabelsInside() : labels;
   Points points;
   points.name = path;
   auto label_texts = std::filesystem::is_directory(path, ignored)

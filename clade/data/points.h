@@ -65,12 +65,16 @@ std::optional<torch::Tensor> read_word_labels(const std::string& path,
                                               const std::vector<int64_t>& counts,
                                               const RowIndex& rows = {});
 
+/// Whether `labels` names a file of them and not, in the data of `path`, a column or an array,
+/// which goes before a file that happens to be called so. With a folder, ./kind, it is a file.
+bool is_label_file(const std::string& labels, const std::string& path);
+
 /// Reads `path` (FILE, FILE.npz:ARRAY, FILE.mat:NAME, or a folder of images) and its labels.
-/// `labels` is a file of them (any format, one a point), a column of a table (its name, or its
-/// number from 1), an array of the same .npz or .mat, kNoLabels, or "": none, except that an
-/// archive of arrays, a folder with subfolders and a table with the column table.labels bring their
-/// own. Which arrays those are, read_array_points() says. `reading` and `expected` are
-/// read_image_folder()'s, `table` and `known` read_table()'s.
+/// `labels` is a file of them (any format, one a point), if is_label_file(); a column of a table
+/// (its name, or its number from 1), an array of the same .npz or .mat, kNoLabels, or "": none,
+/// except that an archive of arrays, a folder with subfolders and a table with the column
+/// table.labels bring their own. Which arrays those are, read_array_points() says. `reading` and
+/// `expected` are read_image_folder()'s, `table` and `known` read_table()'s.
 ///
 /// Labels are numbered by encode_labels(); an empty cell and NaN are unknown ones. Throws DataError
 /// where a file cannot be read, holds NaN or infinities, or labels are not whole numbers or words,

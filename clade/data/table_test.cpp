@@ -319,6 +319,34 @@ TEST(Table, KnowsTheLabelsOfATrainedModelByTheirColumn) {
   EXPECT_EQ(read_points(folder.write("c.csv", "1,x\n3,y\n"), "2").table.labels, "");
 }
 
+TEST(Table, AColumnOfLabelsGoesBeforeAFileThatIsCalledSo) {
+  const TestFolder folder;
+  folder.write("lab", "p\nq\n");
+  folder.write("2", "p\nq\n");
+  folder.write("other", "p\nq\n");
+  const std::string named = folder.write("a.csv", "a,lab\n1,x\n2,y\n");
+  const std::string bare = folder.write("b.csv", "1,x\n2,y\n");
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path(""));
+  const auto first = [](const std::string& path, const std::string& labels) {
+    return read_points(path, labels, {}, {}, {}, {"", {}, "onehot"}).label_names.front();
+  };
+  EXPECT_EQ(first(named, "lab"), "x");
+  EXPECT_EQ(first(named, "2"), "x");
+  EXPECT_EQ(first(bare, "2"), "x");
+  EXPECT_EQ(first(named, "./lab"), "p");
+  EXPECT_EQ(first(named, "other"), "p");
+  EXPECT_FALSE(is_label_file("none", named));
+#ifdef CLADE_WITH_ZLIB
+  const std::string x =
+      testing::npy_bytes(testing::npy_header("<f4", "(2, 1)"), testing::little<float>({1, 2}));
+  const std::string archive = folder.write("c.npz", testing::zip_bytes({{"lab.npy", x}}, true));
+  EXPECT_FALSE(is_label_file("lab", archive));
+  EXPECT_TRUE(is_label_file("other", archive));
+#endif
+  std::filesystem::current_path(before);
+}
+
 TEST(Table, NamesLabelsThatTheModelHasNeverHeardOf) {
   const TestFolder folder;
   const Points points = read_points(folder.write("a.csv", "a,kind\n1,X\n2,y\n3,\n"), "kind",

@@ -375,6 +375,16 @@ std::optional<size_t> find_column(const std::vector<std::string>& names, const s
   return std::nullopt;
 }
 
+bool has_column(std::string_view bytes, const std::string& where, const std::string& name) {
+  const Utf8Text utf8 = as_utf8(bytes, where);
+  CsvReading reading;
+  reading.as_written = {name};
+  const CsvLayout layout = find_layout(utf8.text, reading, where);
+  auto names = names_in(layout.header);
+  names.resize(layout.width);
+  return find_column(names, name).has_value();
+}
+
 size_t find_column(const Table& table, const std::string& name, const std::string& where,
                    const std::string& use) {
   std::vector<std::string> names;

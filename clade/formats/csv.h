@@ -77,6 +77,9 @@ size_t find_column(const Table& table, const std::string& name, const std::strin
 /// The same, but nothing if there is none.
 std::optional<size_t> find_column(const std::vector<std::string>& names, const std::string& name);
 
+/// Whether find_column() finds one in the table, of which only the first rows are read.
+bool has_column(std::string_view bytes, const std::string& where, const std::string& name);
+
 /// "column 'age'", or by its number from 1 if it has no name.
 std::string column_text(const Table& table, size_t column);
 

@@ -41,7 +41,8 @@ struct Dataset {
   torch::Tensor rows = {};   // [N] int64, which point of its file each is, from 0; on the CPU
   int64_t rows_of_file = 0;  ///< How many it has if some are no points; else 0.
   PointNames names = {};
-  RowIndex index = {};  ///< What the table calls its rows: those of these points.
+  RowIndex index = {};                    ///< What the table calls its rows: those of these points.
+  std::vector<std::string> columns = {};  ///< Names of the features; empty where they have none.
 
   int64_t size() const { return x.defined() ? x.size(0) : 0; }
   int64_t features() const { return x.size(1); }

@@ -125,6 +125,7 @@ Dataset take(const Points& points, const torch::Tensor& rows, const Preprocessin
   data.rows_of_file = points.rows_of_file == points.values.size(0) ? 0 : points.rows_of_file;
   data.names = points.names.of(rows);
   data.index = points.index.of(rows);
+  data.columns = points.columns;
   return data;
 }
 
@@ -449,6 +450,8 @@ void check_values(const Dataset& data, const std::string& likelihood, const std:
   Points points;
   points.name = data.name;
   points.shape = data.shape;
+  points.rows = data.rows;
+  points.columns = data.columns;
   check_range(data.x, 0, 1, points, "a " + likelihood + " likelihood takes 0 to 1: " + advice);
 }
 

@@ -678,7 +678,14 @@ TEST(LoadSplits, NamesTheRowAndPixelOfANaN) {
   const std::string bytes = npy_bytes(npy_header("<f4", "(2, 2, 2)"),
                                       little<float>({0, 0, 0, 0, 0, 0, std::nanf(""), 0}));
   expect_error<DataError>([&] { load_splits(file_options(folder.write("a.npy", bytes)), 1); },
-                          {"a.npy", "row 1", "pixel [1, 0]", "nan"});
+                          {"a.npy", "row 1", "pixel [1, 0]", "nan", "data.missing"});
+  const std::string boundless = npy_bytes(npy_header("<f4", "(2,)"), little<float>({0, HUGE_VALF}));
+  expect_error<DataError>([&] { load_splits(file_options(folder.write("b.npy", boundless)), 1); },
+                          {"b.npy", "row 1", "inf", "data.missing"});
+  // Rows that are left out count.
+  DataOptions options = file_options(folder.write("c.csv", "a,b\nNA,1\n\n,\n2,3\n4,1e39\n"));
+  options.table.missing = "drop";
+  expect_error<DataError>([&] { load_splits(options, 1); }, {"c.csv: row 3 ", "column 'b'"});
 }
 
 TEST(LoadSplits, ReadsLabelsFromAFile) {
@@ -1238,6 +1245,10 @@ TEST(CheckValues, ABernoulliTakesZeroToOne) {
   EXPECT_NO_THROW(check_values(data, "gaussian", ""));
   expect_error<DataError>([&] { check_values(data, "bernoulli", "scale them"); },
                           {"cells", "row 1", "feature 1", "255", "takes 0 to 1: scale them"});
+  data.rows = torch::tensor({4, 37}, torch::kInt64);
+  data.columns = {"a", "b"};
+  expect_error<DataError>([&] { check_values(data, "bernoulli", "scale them"); },
+                          {"row 37", "column 'b'", "255"});
   data.x[1][1] = -0.1;
   expect_error<DataError>([&] { check_values(data, "bernoulli", "scale them"); }, {"-0.1"});
   data.x[1][1] = 0.1;

@@ -90,7 +90,7 @@ void check_finite(const Points& points) {
   value << points.values[row][feature].item<double>();
   throw DataError(points.name + ": " + position_text(points, row, feature) + " is " + value.str() +
                   ", not a finite float32; fill such values in or drop their rows" +
-                  (std::isnan(points.values[row][feature].item<double>())
+                  (!std::isfinite(points.values[row][feature].item<double>())
                        ? " (data.missing = \"mean\" or \"drop\")"
                        : ""));
 }
@@ -457,6 +457,7 @@ std::string feature_text(const Points& points, int64_t feature) {
 }
 
 std::string position_text(const Points& points, int64_t row, int64_t feature) {
+  if (points.rows.defined()) row = points.rows[row].item<int64_t>();
   return "row " + std::to_string(row) + " (counted from 0), " + feature_text(points, feature);
 }
 

@@ -87,7 +87,7 @@ Points read_points(const std::string& path, const std::string& labels,
 /// "column 'age'", "feature 5" or "pixel [4, 7]".
 std::string feature_text(const Points& points, int64_t feature);
 
-/// "row 3 (counted from 0), column 'age'".
+/// "row 3 (counted from 0), column 'age'", by the rows of the table, of which points may be some.
 std::string position_text(const Points& points, int64_t row, int64_t feature);
 
 }  // namespace clade

@@ -224,7 +224,7 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
   images.note = std::move(found.note);
   const std::vector<Place> places = places_of(found.files, folder, images);
   images.classes = classes_of(places);
-  const bool known = expected.size() == 2 || is_colour(expected);
+  const bool known = is_image(expected);
   std::vector<int64_t> shape = known ? expected : std::vector<int64_t>();
   std::map<std::string, int64_t> changes;
   for (size_t i = 0; i < places.size(); ++i) {

@@ -2,22 +2,11 @@
 
 #include <torch/torch.h>
 
-#include <cstdio>
 #include <ostream>
 
 #include "clade/core/words.h"
 
 namespace clade {
-namespace {
-
-std::string six_digits(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
-
-}  // namespace
-
 std::vector<std::string> names_of(const torch::Tensor& numbers,
                                   const std::vector<std::string>& names) {
   const auto here = numbers.cpu().contiguous();
@@ -54,7 +43,7 @@ void PointTable::add(Column added) {
 
 std::string PointTable::Column::cell(int64_t point) const {
   if (!numbers.defined()) return csv_text(texts[static_cast<size_t>(point)]);
-  return numbers.is_floating_point() ? six_digits(numbers.data_ptr<double>()[point])
+  return numbers.is_floating_point() ? number_text(numbers.data_ptr<double>()[point])
                                      : std::to_string(numbers.data_ptr<int64_t>()[point]);
 }
 

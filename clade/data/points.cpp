@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <sstream>
+#include <unordered_map>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
@@ -217,16 +218,20 @@ void note_unknown(const std::vector<std::string>& texts, const std::vector<std::
 torch::Tensor columns_among(const Array& array, const std::vector<std::string>& wanted,
                             const std::string& path) {  // [N, D] -> [N, wanted]
   if (array.columns.empty() || wanted.empty()) return array.values;
-  std::vector<torch::Tensor> columns;
+  std::unordered_map<std::string, int64_t> places;
+  for (size_t i = 0; i < array.columns.size(); ++i) {
+    places.emplace(array.columns[i], static_cast<int64_t>(i));
+  }
+  std::vector<int64_t> columns;
   for (const std::string& name : wanted) {
-    const auto found = std::find(array.columns.begin(), array.columns.end(), name);
-    if (found == array.columns.end()) {
+    const auto found = places.find(name);
+    if (found == places.end()) {
       throw DataError(path + " has no field '" + name + "', which the model was trained on; " +
                       suggest(name, array.columns));
     }
-    columns.push_back(array.values.select(1, found - array.columns.begin()));
+    columns.push_back(found->second);
   }
-  return torch::stack(columns, 1);
+  return array.values.index_select(1, torch::tensor(columns, torch::kInt64));
 }
 
 [[noreturn]] void refuse_columns(const std::string& path) {

@@ -6,12 +6,12 @@
 #include <cctype>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "clade/core/error.h"
+#include "clade/core/json_file.h"
 #include "clade/core/words.h"
 #include "clade/formats/csv.h"
 #include "clade/formats/csv_cells.h"
@@ -57,8 +57,7 @@ struct Reading {
 std::string drop_advice(const std::vector<std::string>& names) {
   std::string list;
   for (size_t i = 0; i < names.size() && i < kMostNamed; ++i) {
-    list += (i > 0 ? ", " : "") +
-            nlohmann::json(names[i]).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    list += (i > 0 ? ", " : "") + json_text(names[i]);
   }
   if (names.size() > kMostNamed) list += ", …";
   return "--set " + shell_text("data.drop=[" + list + "]");

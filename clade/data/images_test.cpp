@@ -96,6 +96,20 @@ TEST(ImageFolder, HasLabelsByTheNamesOfFiles) {
   EXPECT_EQ(labels(some), "xy--z-------");
 }
 
+TEST(ImageFolder, SaysInWhichOrderItsFilesHaveLabelsWithoutNames) {
+  const auto note = [](const std::vector<std::string>& files, const std::string& labels) {
+    const TestFolder folder;
+    for (const auto& file : files) folder.write("photos/" + file, flat(2, 1, '\5'));
+    return read_points(folder.path("photos"), folder.write("labels.csv", labels)).note;
+  };
+  EXPECT_EQ(note({"img1.png", "img10.png", "img2.png"}, "kind\nx\ny\ny\n"),
+            "labels are taken in the order of the files' names, in which img10.png stands before "
+            "img2.png; if theirs is another, give them a column of file names");
+  EXPECT_EQ(note({"img01.png", "img02.png", "img10.png"}, "kind\nx\ny\ny\n"), "");
+  EXPECT_EQ(note({"a9.png", "b10.png", "c2d.png"}, "kind\nx\ny\ny\n"), "");
+  EXPECT_EQ(note({"1.png", "10.png", "2.png"}, "file,kind\n1.png,x\n10.png,y\n2.png,y\n"), "");
+}
+
 TEST(ImageFolder, TakesItsFilesInOrderAndSubfoldersForClasses) {
   const TestFolder folder;
   for (const char* name :

@@ -808,6 +808,21 @@ ReadLabels read_labels(const std::string& path, const std::string& labels,
   return read;
 }
 
+TEST(LoadSplits, CodesAreLabelsAsTheyAreWritten) {
+  const TestFolder folder;
+  using Names = std::vector<std::string>;
+  const auto names = [&](const std::string& a, const std::string& b, const Names& known = {}) {
+    const std::string text = "x,kind\n1," + a + "\n2," + b + "\n3,1\n";
+    return read_points(folder.write("a.csv", text), "kind", known).label_names;
+  };
+  EXPECT_EQ(names("01", "001"), (Names{"001", "01", "1"}));
+  EXPECT_EQ(names("100000000000000001", "100000000000000000"),
+            (Names{"1", "100000000000000000", "100000000000000001"}));
+  EXPECT_EQ(names("0", "1.0"), (Names{"0", "1"}));
+  // An earlier version has trained on codes as numbers.
+  EXPECT_EQ(names("02", "00", {"0", "1", "2"}), (Names{"0", "1", "2"}));
+}
+
 TEST(UnknownLabels, AreEmptyCellsNanAndMinusOne) {
   const TestFolder folder;
   const auto column = [&](const std::string& cells) {

@@ -28,6 +28,13 @@
 namespace clade {
 namespace {
 
+/// Whether digits are a code, 007, or more of them than a double tells apart.
+bool is_code(const std::string& text) {
+  if (text.find_first_not_of("0123456789") != std::string::npos) return false;
+  return (text.size() > 1 && text[0] == '0') || parse_number(text).value_or(0) >= 0x1p53;
+}
+
+/// Codes make words of all labels, so that 1 and 01 stay two.
 std::vector<std::string> spell_labels(std::vector<std::string> texts, const std::string& where) {
   std::vector<double> numbers;
   for (std::string& text : texts) {
@@ -35,7 +42,8 @@ std::vector<std::string> spell_labels(std::vector<std::string> texts, const std:
     if (number && std::isnan(*number)) text.clear();
     if (number) numbers.push_back(*number);
   }
-  const bool words = numbers.size() < texts.size();
+  const bool words =
+      numbers.size() < texts.size() || std::any_of(texts.begin(), texts.end(), is_code);
   return words ? texts : spell_labels(Array{torch::tensor(numbers, torch::kFloat64)}, where);
 }
 
@@ -189,6 +197,16 @@ void read_places(const std::vector<std::string>& known, std::vector<std::string>
            points.note);
 }
 
+/// Makes each code among `texts`, 01, the number 1 of a model that learned it so.
+void read_codes(const std::vector<std::string>& known, std::vector<std::string>& texts) {
+  if (std::any_of(known.begin(), known.end(), is_code)) return;
+  for (std::string& text : texts) {
+    if (!is_code(text)) continue;
+    const auto number = text.substr(std::min(text.find_first_not_of('0'), text.size() - 1));
+    if (std::find(known.begin(), known.end(), number) != known.end()) text = number;
+  }
+}
+
 /// Says which labels a trained model has never heard of.
 void note_strange(const std::vector<std::string>& strange, const std::vector<std::string>& known,
                   Points& points) {
@@ -311,8 +329,8 @@ std::vector<std::string> label_file_of(const std::string& labels,
   const bool all = !points.rows.defined();
   const int64_t n = all ? points.values.size(0) : points.rows_of_file;
   const LabelFile file = read_label_file(labels, {n, points.index, known}, points.note);
+  const bool files = points.index.of_what != RowIndex::Of::rows;
   if (const auto rows = rows_by_name(points.index, file.index, labels, /*some=*/true)) {
-    const bool files = points.index.of_what != RowIndex::Of::rows;
     add_note("labels are those of " + std::string(files ? "files" : "rows") +
                  " of the same name in " + labels,
              points.note);
@@ -326,6 +344,9 @@ std::vector<std::string> label_file_of(const std::string& labels,
       texts.push_back(row == kNoRow ? "" : file.labels.at(static_cast<size_t>(row)));
     }
     return texts;
+  }
+  if (files && !names_rows(file.index, points.index)) {
+    add_note(said_of_file_order(points.names.names), points.note);
   }
   if (points.index.names.empty() && !file.index.names.empty() && !file.index.counts) {
     add_note("the points have no names, so labels are taken in the order of " + labels +
@@ -354,6 +375,7 @@ std::string said_of_marks(const std::vector<std::string>& labels) {
 void encode_labels(std::vector<std::string> texts, const std::vector<std::string>& known,
                    Points& points) {
   read_minus_ones(known, texts, points);
+  read_codes(known, texts);
   if (std::none_of(known.begin(), known.end(), parse_number)) read_places(known, texts, points);
   // Words stand after numbers; a NaN would break the order and counts as a word.
   const auto key = [](const std::string& text) {

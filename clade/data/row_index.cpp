@@ -90,6 +90,30 @@ bool count_in_some_order(const std::vector<std::string>& names) {
   return has_all_from(0) || has_all_from(1);
 }
 
+/// "img#.png" of "img10.png".
+std::string without_numbers(const std::string& name) {
+  std::string text;
+  for (const char c : name) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit || text.empty() || text.back() != '#') text += digit ? '#' : c;
+  }
+  return text;
+}
+
+/// Whether two names are alike but for their numbers, and the first of those that differs is larger
+/// in `a`.
+bool is_of_larger_number(const std::string& a, const std::string& b) {
+  if (without_numbers(a) != without_numbers(b)) return false;
+  size_t at =
+      static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  while (at > 0 && a[at - 1] >= '0' && a[at - 1] <= '9') --at;
+  const auto number = [&](const std::string& name) {
+    const size_t end = std::min(name.find_first_not_of("0123456789", at), name.size());
+    return parse_number(name.substr(at, end - at)).value_or(0);
+  };
+  return number(a) > number(b);
+}
+
 bool are_numbers(const std::vector<std::string>& names) {
   return std::all_of(names.begin(), names.end(), parse_number);
 }
@@ -124,8 +148,16 @@ RowIndex file_index(const std::vector<std::string>& files) {
   return index;
 }
 
+std::string said_of_file_order(const std::vector<std::string>& files) {
+  const auto step = std::adjacent_find(files.begin(), files.end(), is_of_larger_number);
+  if (step == files.end()) return "";
+  return "labels are taken in the order of the files' names, in which " + *step +
+         " stands before " + *(step + 1) +
+         "; if theirs is another, give them a column of file names";
+}
+
 bool names_rows(const RowIndex& index, const RowIndex& rows) {
-  if (index.counts || rows.names.empty()) return false;
+  if (index.counts || index.names.empty() || rows.names.empty()) return false;
   const auto names = spelled_like(rows, index).names;
   const Places places = places_of(names);
   if (rows.counts && places.size() < names.size())

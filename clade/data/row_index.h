@@ -27,6 +27,10 @@ RowIndex row_index(std::vector<std::string> cells);
 /// That of images, by their files relative to the folder.
 RowIndex file_index(const std::vector<std::string>& files);
 
+/// Says in which order labels are joined to `files`, which are in byte order, if by the numbers in
+/// their names it would be another; "" otherwise.
+std::string said_of_file_order(const std::vector<std::string>& files);
+
 /// Whether `index`, which does not count, is of rows that `rows` names: it has half of those or
 /// more, or half of its own names or more are among them; of rows that count it names none twice.
 /// Names of files are compared as those of `rows` are written, "photos/a/3.png" being "3", or

@@ -13,6 +13,7 @@
 #include "clade/data/named_sets.h"
 #include "clade/data/points.h"
 #include "clade/data/preprocessing.h"
+#include "clade/data/repeats.h"
 #include "clade/distributions/likelihood_kinds.h"
 #include "clade/formats/image_sides.h"
 #include "clade/formats/numbers.h"
@@ -341,6 +342,9 @@ Splits load_splits(const DataOptions& options, uint64_t seed, const std::string&
   if (done != nullptr) preprocessing = *done;
   const int64_t others = points_that_differ(points, preprocessing);
   add_note(said_of_constants(points, preprocessing, others), said);
+  if (options.name.empty()) {
+    add_note(said_of_repeats(points, rows.train, torch::cat({rows.validation, rows.test})), said);
+  }
   add_note(points.note, said);
   if (options.label_budget > 0) {
     said += "; " + std::to_string(options.label_budget) +

@@ -52,6 +52,13 @@ std::string images(std::initializer_list<unsigned char> pixels) {
   return idx_bytes(8, {n, 2, 2}, std::string(pixels.begin(), pixels.end()));
 }
 
+std::string npy_of(const torch::Tensor& x) {  // [N, D] float64
+  const auto values = x.contiguous();
+  const std::string shape = std::to_string(x.size(0)) + ", " + std::to_string(x.size(1));
+  return npy_bytes(npy_header("<f8", "(" + shape + ")"),
+                   {static_cast<const char*>(values.data_ptr()), values.nbytes()});
+}
+
 /// Sets an environment variable for one test.
 class Environment {
  public:
@@ -1157,6 +1164,77 @@ TEST(LoadSplits, SaysWhatMayMeanMissing) {
   for (const auto& [odd, times] : {std::pair{"-999", 1}, {"-998", 4}, {"9", 4}}) {
     EXPECT_EQ(said(odd, times).find("missing"), std::string::npos) << odd;
   }
+}
+
+TEST(LoadSplits, SaysThatAValueLiesFarFromTheOthers) {
+  const TestFolder folder;
+  const auto said = [&](torch::Tensor x, std::initializer_list<double> odd) {  // x: [400] float64
+    int64_t row = 0;
+    for (const double value : odd) x[row++] = value;
+    return load_splits(file_options(folder.write(
+                           "a.npy", npy_of(torch::stack({torch::rand_like(x), x}, 1)))),
+                       1)
+        .said;
+  };
+  torch::manual_seed(1);
+  const auto normal = torch::randn({400}, torch::kFloat64);
+  EXPECT_NE(
+      said(normal.clone(), {1e6})
+          .find("row 0 (counted from 0), feature 1 is 1e+06, far from the other values, whose "
+                "deviation is "),
+      std::string::npos)
+      << said(normal.clone(), {1e6});
+  EXPECT_NE(said(normal.clone(), {1e6, -1e5}).find("1e+06, far"), std::string::npos);
+  EXPECT_EQ(said(normal.clone(), {1e6, 1e5, 2e5, 3e5}).find("far"), std::string::npos);
+  // Heavy tails, rare events, and a value that is merely large.
+  const auto uniform = torch::rand({400}, torch::kFloat64);
+  EXPECT_EQ(said(normal.mul(3).exp(), {}).find("far"), std::string::npos);
+  EXPECT_EQ(said(uniform.pow(-1), {1e6}).find("far"), std::string::npos);
+  EXPECT_EQ(said(uniform.lt(0.1).to(torch::kFloat64), {1e6}).find("far"), std::string::npos);
+  EXPECT_EQ(said(normal.clone(), {50}).find("far"), std::string::npos);
+}
+
+TEST(LoadSplits, SaysWhichValuesKeepTheOthersFromBeingBitsOrCounts) {
+  const TestFolder folder;
+  torch::manual_seed(1);
+  const auto said = [&](torch::Tensor x, std::initializer_list<double> odd) {  // x: [N, D]
+    int64_t row = 0;
+    for (const double value : odd) x[row++][7] = value;
+    return load_splits(file_options(folder.write("a.npy", npy_of(x))), 1).said;
+  };
+  const auto bits = torch::rand({60, 100}, torch::kFloat64).lt(0.3).to(torch::kFloat64);
+  const auto counts = bits.mul(3).view({20, 300});
+  EXPECT_NE(said(bits.clone(), {2})
+                .find("; all but 1 of 6000 values are 0 or 1: row 0 (counted "
+                      "from 0), feature 7 is 2"),
+            std::string::npos)
+      << said(bits.clone(), {2});
+  for (const double stray : {-1.0, 0.5, 1e7}) {
+    EXPECT_NE(said(counts.clone(), {stray, stray}).find("all but 2 of 6000 values are counts"),
+              std::string::npos)
+        << said(counts.clone(), {stray, stray});
+  }
+  EXPECT_EQ(said(bits.clone(), {}).find("all but"), std::string::npos);
+  EXPECT_EQ(said(bits.clone(), {.2, .3, .4, .5}).find("all but"), std::string::npos);
+  EXPECT_EQ(said(bits + 0.5, {2}).find("all but"), std::string::npos);
+}
+
+TEST(LoadSplits, SaysThatPointsHeldBackAreCopies) {
+  const TestFolder folder;
+  // `distinct` rows of `columns` numbers of `decimals`, over and over.
+  const auto said = [&](int64_t distinct, int64_t columns, double step) {
+    torch::manual_seed(1);
+    const auto x = torch::randn({distinct, columns}, torch::kFloat64).div(step).round().mul(step);
+    return load_splits(file_options(folder.write("a.npy", npy_of(x.repeat({400 / distinct, 1})))),
+                       1)
+        .said;
+  };
+  EXPECT_NE(said(20, 4, 1e-6).find("80 of the 80 validation and test points are copies"),
+            std::string::npos)
+      << said(20, 4, 1e-6);
+  EXPECT_EQ(said(400, 4, 1e-6).find("copies"), std::string::npos);
+  EXPECT_EQ(said(400, 2, 0.5).find("copies"), std::string::npos);  // by chance
+  EXPECT_EQ(said(20, 8, 1).find("copies"), std::string::npos);     // whole numbers
 }
 
 TEST(LoadSplits, SaysThatPointsMayComeLast) {

@@ -209,6 +209,90 @@ std::string said_of_digits(const Points& points, const Moments& moments) {
   return text.str();
 }
 
+/// A value so far from the others that a feature has most of its deviation from it.
+struct FarValue {
+  double value;
+  double deviation;  ///< Of the others.
+};
+
+/// The farthest of `column`, [n] float64, if its deviation comes from one value, or from two or
+/// three of many. Not if the others lie far from each other, too, or half of them are the same:
+/// incomes and rare events have such values.
+std::optional<FarValue> far_value(const torch::Tensor& column) {
+  constexpr int64_t kMost = 3, kOneIn = 200;
+  constexpr double kLess = 0.1, kRangeInQuartiles = 10;
+  const auto sorted = std::get<0>(column.sort());
+  const auto* value = sorted.data_ptr<double>();
+  const int64_t n = sorted.size(0);
+  const double median = value[n / 2], whole = column.std().item<double>();
+  int64_t low = 0, high = n;
+  std::optional<double> farthest;
+  for (int64_t left = std::clamp<int64_t>(n / kOneIn, 1, kMost); left > 0; --left) {
+    const bool above = value[high - 1] - median > median - value[low];
+    const double next = above ? value[--high] : value[low++];
+    if (!farthest) farthest = next;
+    const int64_t quarter = (high - low) / 4;
+    const double quartiles = value[high - 1 - quarter] - value[low + quarter];
+    const double deviation = sorted.slice(0, low, high).std().item<double>();
+    if (deviation < kLess * whole && quartiles > 0 &&
+        value[high - 1] - value[low] < kRangeInQuartiles * quartiles) {
+      return FarValue{*farthest, deviation};
+    }
+  }
+  return std::nullopt;
+}
+
+/// "; row 7 …, column 'age' is 1e+06, far from the other values …" of the first feature that has
+/// such a value, and how many more have; "" if none does.
+std::string said_of_far_values(const Points& points) {
+  constexpr int64_t kFewest = 20;
+  const auto& x = points.values;
+  if (points.shape.size() > 1 || x.size(0) < kFewest) return "";
+  const Moments moments = moments_of(x);
+  const auto farthest = limits_of(x).sub(moments.mean).abs().amax(0);  // [D]
+  // Three at most have nearly all of n squared deviations, and one of them a quarter or more.
+  const auto part = farthest.square() * (4.0 / static_cast<double>(x.size(0)));
+  const auto candidates = part.gt(moments.deviation.square()).nonzero().squeeze(1);  // [n]
+  std::string text;
+  int64_t features = 0;
+  for (int64_t i = 0; i < candidates.size(0); ++i) {
+    const auto feature = candidates[i].item<int64_t>();
+    const auto column = x.select(1, feature).to(torch::kFloat64);
+    const auto far = far_value(column);
+    if (!far || features++ > 0) continue;
+    const auto row = column.eq(far->value).nonzero()[0].item<int64_t>();
+    text = "; " + position_text(points, row, feature) + " is " + number_text(far->value) +
+           ", far from the other values, whose deviation is " + number_text(far->deviation);
+  }
+  if (features > 1) text += ", and " + count_text(features - 1, "other feature") + " alike";
+  return features == 0 ? "" : text + "; if it is a mistake, correct it or leave the row out";
+}
+
+/// "; all but 1 of 4000 values are 0 or 1: row 3 …" if three values at most, and not one in five
+/// hundred, keep the others from being bits, or counts of many things; "" otherwise.
+std::string said_of_strays(const Points& points) {
+  constexpr int64_t kMost = 3, kOneIn = 500;
+  const auto& x = points.values;
+  const int64_t n = x.numel();
+  const auto few = [&](const torch::Tensor& strays) {
+    const auto count = strays.sum().item<int64_t>();
+    return count > 0 && count <= kMost && kOneIn * count < n;
+  };
+  const auto said = [&](const torch::Tensor& strays, const std::string& what) {
+    const auto first = strays.nonzero()[0];  // [2]
+    const auto row = first[0].item<int64_t>(), feature = first[1].item<int64_t>();
+    return "; all but " + std::to_string(strays.sum().item<int64_t>()) + " of " +
+           std::to_string(n) + " values are " + what + ": " + position_text(points, row, feature) +
+           " is " + number_text(x[row][feature].item<double>());
+  };
+  const auto no_bits = x.ne(0).logical_and_(x.ne(1));
+  if (few(no_bits)) return said(no_bits, "0 or 1");
+  if (!may_be_counts_of_many(points.shape)) return "";
+  const auto no_counts = x.lt(0).logical_or_(x.gt(kMostCounted)).logical_or_(x.remainder(1).ne(0));
+  if (!few(no_counts) || !are_counts_of_many(x.masked_fill(no_counts, 0))) return "";
+  return said(no_counts, "counts from 0 to " + number_text(kMostCounted));
+}
+
 void standardise(const Moments& moments, Preprocessing& preprocessing) {
   preprocessing.shift = moments.mean;
   const auto none = moments.deviation.to(torch::kFloat32).eq(0);
@@ -530,6 +614,8 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                         points.values.eq(points.values.round()).all().item<bool>();
     if (values == "auto" && pixels) what += " (if they are pixels, set data.values = \"grey\")";
     what += said_of_digits(points, moments);
+    const std::string strays = values == "auto" ? said_of_strays(points) : "";
+    what += strays.empty() ? said_of_far_values(points) : strays;
   } else {
     what = "numbers, taken as they are" + for_likelihood("gaussian", likelihood);
   }

@@ -81,14 +81,18 @@ bool counts_rows(const Column& column) {
   return true;
 }
 
-/// Whether each cell is another whole number, or another word.
-bool names_rows(const Column& column) {
-  if (column.of_words()) return are_apart(column.words);
+/// How many whole numbers a column has; none if it has others.
+size_t whole_numbers_of(const Column& column) {
   const auto& numbers = column.numbers;
   const bool whole = std::all_of(numbers.begin(), numbers.end(),
                                  [](double value) { return value == std::floor(value); });
-  return whole &&
-         std::unordered_set<double>(numbers.begin(), numbers.end()).size() == numbers.size();
+  return whole ? std::unordered_set<double>(numbers.begin(), numbers.end()).size() : 0;
+}
+
+/// Whether each cell is another whole number, or another word.
+bool names_rows(const Column& column) {
+  if (column.of_words()) return are_apart(column.words);
+  return whole_numbers_of(column) == column.numbers.size();
 }
 
 /// Whether a column called so has no other use than to tell rows apart.
@@ -117,6 +121,14 @@ bool ends_with_id(const std::string& name) {
   return name.size() >= 2 && in_small_letters(name.substr(name.size() - 2)) == "id";
 }
 
+/// Whether a column is called id, patient_id or patientId.
+bool is_called_id(const std::string& name) {
+  if (!ends_with_id(name) || name.size() == 2) return ends_with_id(name);
+  const auto before = static_cast<unsigned char>(name[name.size() - 3]);
+  const auto i = static_cast<unsigned char>(name[name.size() - 2]);
+  return std::isalnum(before) == 0 || (std::islower(before) != 0 && std::isupper(i) != 0);
+}
+
 /// Leaves out columns that number or name the rows, and says so; says which others look as if.
 void leave_out_row_numbers(Reading& reading) {
   const auto n = static_cast<int64_t>(reading.size());
@@ -143,6 +155,9 @@ void leave_out_row_numbers(Reading& reading) {
                names_rows(column)) {
       reading.said.push_back(text + " has another whole number in each row; if it is no feature, " +
                              "set data.id or data.drop to it");
+    } else if (is_called_id(column.name) && n >= kFewRows && whole_numbers_of(column) > 2) {
+      reading.said.push_back(text + " is a feature; if it only names things, " +
+                             drop_advice({reading.name_of(i)}));
     }
   }
 }
@@ -185,6 +200,29 @@ void refuse_summaries(const Reading& reading) {
     const bool called = reading.table.has_header && is_called_index(column.written);
     if (column.of_words() && (called || reading.id == i)) refuse_summary(column, reading);
   }
+}
+
+/// Throws DataError if the last row holds the sums of all others: in all columns, and two or more
+/// of these sums are larger than any of what they sum up.
+void refuse_sums(const Reading& reading) {
+  constexpr double kRounding = 0.001;
+  if (static_cast<int64_t>(reading.size()) < kFewRows) return;
+  int64_t sums = 0;
+  for (const size_t i : free_columns(reading)) {
+    const Column& column = reading.table.columns[i];
+    if (column.of_words() || column.missing > 0) continue;
+    double sum = 0, sizes = 0, largest = 0;
+    for (auto number = column.numbers.begin(); number != column.numbers.end() - 1; ++number) {
+      sum += *number;
+      sizes += std::abs(*number);
+      largest = std::max(largest, std::abs(*number));
+    }
+    if (!(std::abs(column.numbers.back() - sum) <= kRounding * sizes)) return;
+    if (std::abs(sum) > largest) ++sums;
+  }
+  if (sums < 2) return;
+  throw DataError(reading.where + ": the last row holds the sums of those above it; remove line " +
+                  std::to_string(reading.table.lines.back()));
 }
 
 /// Says which column may be one of labels, if nobody named any.
@@ -394,6 +432,7 @@ std::string said_of_words(const std::vector<std::string>& words, const std::stri
 
 std::vector<Source> features_to_train_on(Reading& reading) {
   leave_out_row_numbers(reading);
+  refuse_sums(reading);
   refuse_empty(reading);
   say_what_may_be_labels(reading);
   std::vector<Source> sources;
@@ -713,6 +752,23 @@ void say_names_given(const std::vector<Source>& sources, Reading& reading) {
                          names_text(given));
 }
 
+/// Says how many rows the column data.id gives no name, or that of others.
+void say_names_shared(const std::string& title, const std::vector<std::string>& names,
+                      Reading& reading) {
+  std::unordered_map<std::string, int64_t> times;
+  for (const std::string& name : names) ++times[name];
+  int64_t shared = 0;
+  for (const auto& [name, count] : times) shared += name.empty() || count == 1 ? 0 : count;
+  const std::string column = "column '" + title + "'";
+  if (const int64_t none = times[""]; none > 0) {
+    reading.said.push_back(column + " is empty in " + count_text(none, "row"));
+  }
+  if (shared > 0) {
+    reading.said.push_back(column + " gives " + std::to_string(shared) + " of " +
+                           std::to_string(names.size()) + " rows a name that others have");
+  }
+}
+
 /// Names of columns that parse_csv() must know.
 CsvReading csv_reading(const std::string& labels, const TableReading& options,
                        const KnownFeatures& known) {
@@ -775,7 +831,11 @@ RowIndex index_of(const std::vector<size_t>& kept, const Reading& reading) {
 }  // namespace
 
 bool is_index(const Column& column) {
-  return is_called_index(column.written) && names_rows(column);
+  constexpr size_t kMayRepeat = 20;  // one in so many rows: an id is one even if some came twice
+  if (!is_called_index(column.written)) return false;
+  return names_rows(column) ||
+         (is_called_id(column.written) && !column.of_words() &&
+          kMayRepeat * (column.numbers.size() - whole_numbers_of(column)) <= column.numbers.size());
 }
 
 std::optional<std::vector<std::string>> read_table(std::string_view bytes,
@@ -812,6 +872,7 @@ std::optional<std::vector<std::string>> read_table(std::string_view bytes,
   points.index = index_of(rows, reading);
   if (id) {
     points.names = {reading.name_of(*id), take_cells(reading.table.columns[*id].words, rows)};
+    say_names_shared(points.names.title, points.names.names, reading);
   }
   for (const std::string& sentence : reading.said) add_note(sentence, points.note);
   if (!label) return std::nullopt;

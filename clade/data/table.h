@@ -11,7 +11,8 @@ namespace clade {
 
 struct Column;
 
-/// Whether a column is called as those are that only tell rows apart ("", "id", "index"), and does.
+/// Whether a column is called as those are that only tell rows apart ("", "id", "index"), and does;
+/// an "id" of whole numbers also if one in twenty came before.
 bool is_index(const Column& column);
 
 /// Reads a table, `bytes` of the file points.name, into points.values, columns, names, index, rows,
@@ -25,9 +26,9 @@ bool is_index(const Column& column);
 /// feature of 0 and 1 a word, called COLUMN=WORD, words by alphabet.
 ///
 /// Throws DataError for cells that are no numbers, naming all their columns and what to do with
-/// them, for last rows that are called by a word where all others are numbered, for empty columns,
-/// and for missing ones if reading.missing is "refuse" (if it is "mean" they are NaN); for features
-/// that are not there, naming all.
+/// them, for last rows that are called by a word where all others are numbered, for a last row of
+/// sums in a table to train on, for empty columns, and for missing ones if reading.missing is
+/// "refuse" (if it is "mean" they are NaN); for features that are not there, naming all.
 std::optional<std::vector<std::string>> read_table(std::string_view bytes,
                                                    const std::string& labels,
                                                    const TableReading& reading,

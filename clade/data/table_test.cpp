@@ -412,6 +412,51 @@ TEST(Table, RefusesSumsBelowNumberedRows) {
   EXPECT_EQ(read(",a\n1,5\n2,6\n3a,7\n4,6\nTotal,11\n").values.size(0), 5);
 }
 
+TEST(Table, RefusesSumsOfWhatStandsAbove) {
+  std::string text = "name,a,b,c\n";
+  for (int i = 0; i < 12; ++i)
+    text += "n" + std::to_string(i) + ",1.5," + std::to_string(i) + ",-1\n";
+  TableReading reading;
+  reading.id = "name";
+  refuse(text + "Total,18.0,66,-12\n", {"the last row holds the sums", "remove line 14"}, reading);
+  read(text + "Total,18.0,66,-11\n", reading);
+  std::swap(reading.id, reading.drop.emplace_back());
+  refuse(text + "Total,18.0,66,-12\n", {"the last row holds the sums"}, reading);
+  read(text, reading);
+  // Bits of which each is one once, and a single column, may be such by chance.
+  std::string bits = "a,b\n1,0\n0,1\n";
+  for (int i = 0; i < 12; ++i) bits += "0,0\n";
+  read(bits + "1,1\n");
+}
+
+TEST(Table, AnIdMayRepeat) {
+  // 40 rows of an id, each `times` times, or of another name
+  const auto note = [](const std::string& name, int times, bool asked = false) {
+    std::string text = name + ",a,b\n";
+    for (int i = 0; i < 40; ++i) {
+      text +=
+          std::to_string(100 + 7 * (i == 39 ? 0 : i / times)) + ",0." + std::to_string(i) + ",2\n";
+    }
+    TableReading reading;
+    if (asked) reading.id = name;
+    return read(text, reading).note;
+  };
+  EXPECT_TRUE(has(note("id", 1), "left out column 'id'")) << note("id", 1);
+  EXPECT_TRUE(has(note("patient_id", 4), "column 'patient_id' is a feature; if it only names"));
+  EXPECT_TRUE(has(note("patientId", 4), "is a feature"));
+  EXPECT_TRUE(has(note("id", 4), "is a feature"));
+  for (const char* name : {"no", "humid", "paid"}) {
+    EXPECT_FALSE(has(note(name, 4), "is a feature")) << name;
+  }
+  EXPECT_FALSE(has(note("has_id", 30), "is a feature"));
+  EXPECT_TRUE(has(note("id", 1, true), "column 'id' gives 2 of 40 rows a name that others have"));
+  TableReading reading;
+  reading.id = "n";
+  const std::string rows = "n,a\nx,1\ny,2\n";
+  EXPECT_FALSE(has(read(rows, reading).note, "column 'n'"));
+  EXPECT_TRUE(has(read(rows + ",3\n", reading).note, "column 'n' is empty in 1 row"));
+}
+
 TEST(Table, LeavesOutAnIndexThatCountsAgain) {
   const std::string twice = numbered(6, 0, ",a\n", ",5") + numbered(6, 0, "", ",6");
   EXPECT_EQ(read(twice).columns, Names{"a"});

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
@@ -65,6 +66,24 @@ std::string smaller(const std::vector<int64_t>& shape) {
                                        " images; give such images, or train with "
                                  : ", " + first + " is " + image_text(wanted) + "; give ") +
                   settings);
+}
+
+/// Whether the sides of an image are in another proportion than `resized`, by more than rounding.
+bool is_stretched(const torch::Tensor& image, const std::vector<int64_t>& resized) {
+  if (resized.empty()) return false;
+  constexpr double kRounding = 0.05;
+  const double across = static_cast<double>(image.size(1)) / static_cast<double>(resized[1]);
+  const double down = static_cast<double>(image.size(0)) / static_cast<double>(resized[0]);
+  return std::abs(across - down) > kRounding * std::max(across, down);
+}
+
+/// Throws DataError for broken files, of the first of which `error` says what is wrong.
+[[noreturn]] void refuse_broken(const std::vector<std::string>& files, const std::string& error) {
+  constexpr size_t kNamed = 3;
+  const std::vector<std::string> others(files.begin() + 1, files.end());
+  throw DataError(error + (others.empty() ? ""
+                                          : "; " + count_text(others.size(), "other file") +
+                                                " cannot be read: " + quoted(others, kNamed)));
 }
 
 /// changes: in how many images each.
@@ -227,11 +246,21 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
   const bool known = is_image(expected);
   std::vector<int64_t> shape = known ? expected : std::vector<int64_t>();
   std::map<std::string, int64_t> changes;
+  std::vector<std::string> broken;
+  std::string first_error;
   for (size_t i = 0; i < places.size(); ++i) {
     const std::string name = places[i].file.string();
     images.files.push_back(places[i].file.lexically_relative(folder).string());
-    const DecodedImage decoded = decode_image(read_file(name), name);
+    DecodedImage decoded;
+    try {
+      decoded = decode_image(read_file(name), name);
+    } catch (const DataError& error) {
+      if (broken.empty()) first_error = error.what();
+      broken.push_back(name);
+    }
+    if (!broken.empty()) continue;  // to name all that are
     for (const std::string& change : decoded.changes) ++changes[change];
+    if (is_stretched(decoded.pixels, reading.resize)) ++changes["stretched to other proportions"];
     auto image = conform(decoded.pixels, reading);
     if (bits_of(image) != bits_of(decoded.pixels)) {
       ++changes[change_of_bits(bits_of(decoded.pixels), bits_of(image))];
@@ -256,6 +285,7 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
     }
     images.values[static_cast<int64_t>(i)].copy_(image);
   }
+  if (!broken.empty()) refuse_broken(broken, first_error);
   add_note(changes_text(changes), images.note);
   if (!known && are_grey_colours(images.values)) {
     add_note(

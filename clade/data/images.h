@@ -28,8 +28,9 @@ struct ImageFolder {
 /// (testing/) or val/ (valid/, validation/) divides them into these parts. Where images stand in
 /// subfolders, of the parts if there are any, the first one's name on the way to an image is its
 /// class. All must have one shape after conform(): `expected`, a trained model's, or the first
-/// image's where that is no image's. Throws DataError naming the first file that is broken or has
-/// another shape, and what to do; also if memory does not hold them all.
+/// image's where that is no image's. Throws DataError naming the first file that has another shape,
+/// or the first few of those that are broken, and what to do; also if memory does not hold them
+/// all.
 ImageFolder read_image_folder(const std::filesystem::path& folder, const ImageReading& reading,
                               const std::vector<int64_t>& expected);
 

@@ -290,6 +290,29 @@ TEST(ImageFolder, SaysWhichImageIsOddAndWhatToDo) {
       {"3.png", "neither"});
 }
 
+TEST(ImageFolder, NamesAllImagesThatAreBroken) {
+  const TestFolder folder;
+  for (int i = 0; i < 9; ++i) folder.write(std::to_string(i) + ".png", flat(2, 1, '\5'));
+  for (const char* name : {"3.png", "5.png"}) folder.write(name, "not an image");
+  expect_error<DataError>([&] { read_image_folder(folder.path(), {}, {}); },
+                          {"3.png", "neither", "; 1 other file cannot be read: '", "5.png'"});
+  for (const char* name : {"6.png", "7.png", "8.png"}) folder.write(name, "not an image");
+  expect_error<DataError>([&] { read_image_folder(folder.path(), {}, {}); },
+                          {"; 4 other files cannot be read: '", "7.png' and 1 more"});
+}
+
+TEST(ImageFolder, SaysIfResizingStretches) {
+  const TestFolder folder;
+  folder.write("1.png", flat(40, 30, '\5'));
+  folder.write("2.png", flat(20, 20, '\5'));
+  EXPECT_EQ(read_image_folder(folder.path(), {{10, 10}, false}, {}).note,
+            "stretched to other proportions (1 image)");
+  EXPECT_EQ(read_image_folder(folder.path(), {{11, 15}, false}, {}).note,
+            "stretched to other proportions (1 image)");  // the second
+  folder.write("2.png", flat(8, 6, '\5'));
+  EXPECT_EQ(read_image_folder(folder.path(), {{11, 15}, false}, {}).note, "");
+}
+
 TEST(ImageFolder, IsDataToTrainOnWithItsClassesForLabels) {
   const TestFolder folder;
   for (int i = 0; i < 6; ++i) {

@@ -101,7 +101,7 @@ DataFile read_data_file(const std::string& path) {
   if (!std::filesystem::exists(path, ignored)) {
     const bool relative = std::filesystem::path(path).is_relative();
     throw DataError("there is no file " + path +
-                    (relative ? " in " + std::filesystem::current_path().string() : "") +
+                    (relative ? " in " + std::filesystem::current_path(ignored).string() : "") +
                     "; check the path");
   }
   // A pipe gives its bytes only once.

@@ -25,6 +25,7 @@
 #include "clade/ops/precision.h"
 #include "clade/training/provenance.h"
 #include "clade/training/run_folder.h"
+#include "clade/training/start_file.h"
 
 namespace fs = std::filesystem;
 

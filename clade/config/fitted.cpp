@@ -4,7 +4,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "clade/training/start.h"
+#include "clade/training/start_features.h"
 
 namespace clade {
 namespace {

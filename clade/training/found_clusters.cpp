@@ -7,6 +7,9 @@
 #include "clade/core/random.h"
 #include "clade/models/evaluation_mode.h"
 #include "clade/models/mean_bound.h"
+#include "clade/training/start_clusters.h"
+#include "clade/training/start_features.h"
+#include "clade/training/start_file.h"
 
 namespace clade {
 namespace {

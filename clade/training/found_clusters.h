@@ -12,7 +12,7 @@ namespace clade {
 
 // What the start stage asks of the model and does to it: which latents are started, and what of the
 // training points each is clustered by. How points are clustered, whatever they are of, is in
-// start.h. Model and data are on the same device.
+// start_clusters.h. Model and data are on the same device.
 
 /// The names of the discrete latents that are started: by an autoencoder, which has codes for each
 /// of them, all that divide points; else the main one. The model has one at least.

@@ -833,9 +833,9 @@ RowIndex index_of(const std::vector<size_t>& kept, const Reading& reading) {
 bool is_index(const Column& column) {
   constexpr size_t kMayRepeat = 20;  // one in so many rows: an id is one even if some came twice
   if (!is_called_index(column.written)) return false;
-  return names_rows(column) ||
-         (is_called_id(column.written) && !column.of_words() &&
-          kMayRepeat * (column.numbers.size() - whole_numbers_of(column)) <= column.numbers.size());
+  if (column.of_words() || !is_called_id(column.written)) return names_rows(column);
+  const size_t n = column.numbers.size();
+  return kMayRepeat * (n - whole_numbers_of(column)) <= n;
 }
 
 std::optional<std::vector<std::string>> read_table(std::string_view bytes,

@@ -142,8 +142,9 @@ std::optional<std::filesystem::path> find_data_file(const std::filesystem::path&
 }
 
 ArrayPath split_array_path(const std::string& path) {
+  const std::string name = in_small_letters(path);
   for (const std::string archive : {".npz:", ".mat:", ".h5ad:"}) {
-    const size_t found = in_small_letters(path).rfind(archive);
+    const size_t found = name.rfind(archive);
     if (found == std::string::npos) continue;
     const size_t colon = found + archive.size() - 1;
     return {path.substr(0, colon), path.substr(colon + 1)};

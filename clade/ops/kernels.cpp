@@ -494,25 +494,13 @@ CLADE_INLINE Cell cell_of(float x, float location, float log_scale) {
 
 // log(1 - e^-d) for d > 0; near 0 the difference would lose d's digits.
 CLADE_INLINE float log_one_minus_exponential(float d) {
-  float series = d * (1.0F / 5040) - 1.0F / 720;
-  series = series * d + 1.0F / 120;
-  series = series * d - 1.0F / 24;
-  series = series * d + 1.0F / 6;
-  series = series * d - 0.5F;
-  series = series * d + 1.0F;
-  return logarithm(d < 0.5F ? d * series : 1.0F - bounded_exponential(-d));
+  return logarithm(d < 0.5F ? d * exponential_slope(-d) : 1.0F - bounded_exponential(-d));
 }
 
 // d / (e^d - 1) for d > 0, likewise.
 CLADE_INLINE float over_exponential_minus_one(float d) {
-  float series = d * (1.0F / 5040) + 1.0F / 720;
-  series = series * d + 1.0F / 120;
-  series = series * d + 1.0F / 24;
-  series = series * d + 1.0F / 6;
-  series = series * d + 0.5F;
-  series = series * d + 1.0F;
   const float e = bounded_exponential(-d);
-  return d < 0.5F ? 1.0F / series : d * e / (1.0F - e);
+  return d < 0.5F ? 1.0F / exponential_slope(d) : d * e / (1.0F - e);
 }
 
 // log of sigmoid(above) sigmoid(-below) (1 - e^(below - above)).

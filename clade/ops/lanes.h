@@ -131,6 +131,17 @@ CLADE_INLINE F magnitude(F x) {
 
 constexpr float kRounding = 12582912.0F;  // what is added to it is rounded to a whole number
 
+// (e^r - 1) / r for |r| <= 0.5, by its series.
+template <class F>
+CLADE_INLINE F exponential_slope(F r) {
+  F series = r * (1.0F / 5040) + 1.0F / 720;
+  series = series * r + 1.0F / 120;
+  series = series * r + 1.0F / 24;
+  series = series * r + 1.0F / 6;
+  series = series * r + 0.5F;
+  return series * r + 1.0F;
+}
+
 // e^x for x <= 88, to a few units in the last place: 2^n e^r with |r| <= log(2) / 2. NaN stays NaN.
 template <class F>
 CLADE_INLINE F bounded_exponential(F x) {
@@ -138,14 +149,8 @@ CLADE_INLINE F bounded_exponential(F x) {
   const F shifted = x * 1.44269504F + kRounding;
   const F whole = shifted - kRounding;
   const F r = (x - whole * 0.693359375F) + whole * 2.12194440e-4F;  // log(2) in two parts
-  F series = r * (1.0F / 5040) + 1.0F / 720;
-  series = series * r + 1.0F / 120;
-  series = series * r + 1.0F / 24;
-  series = series * r + 1.0F / 6;
-  series = series * r + 0.5F;
-  series = series * r + 1.0F;
-  series = series * r + 1.0F;
-  return series * as_float((as_bits(shifted) + 127U) << 23);  // the last bits of shifted are n's
+  const F power = exponential_slope(r) * r + 1.0F;
+  return power * as_float((as_bits(shifted) + 127U) << 23);  // the last bits of shifted are n's
 }
 
 // e^x to a few units in the last place, at most e^88. NaN stays NaN.

@@ -680,13 +680,20 @@ TEST_F(StartOfTraining, ThatLabelsDoNotAgreeWithLateKeepsItsSchedule) {
   EXPECT_EQ(betas, expected);
 }
 
-class Restarting : public Starting {};
+class Restarting : public Starting {
+ protected:
+  /// Two epochs to start, two to warm up, after which they are compared, and two more.
+  TrainOptions with_restarts(int64_t restarts) const {
+    TrainOptions options = from_file(kinds_file(), 1);
+    options.restarts = restarts;
+    options.epochs = 6;
+    return options;
+  }
+};
 
 TEST_P(Restarting, TheBestByValidationGoesOnAndIsResumedBitForBit) {
   const Splits data = shuffled_kinds();
-  TrainOptions options = from_file(kinds_file(), 1);
-  options.restarts = 3;
-  options.epochs = 6;  // two to start, two to warm up
+  TrainOptions options = with_restarts(3);
   auto at_once = trained("whole", data, options);
   const std::vector<double> bounds = at_once.provenance.at("restarts");
   ASSERT_EQ(bounds.size(), 3);
@@ -722,9 +729,7 @@ TEST_P(Restarting, TheBestByValidationGoesOnAndIsResumedBitForBit) {
 /// Fewer restarts than were compared already: the best of those goes on.
 TEST_P(Restarting, FewerOnResumeLeaveTheBestSoFar) {
   const Splits data = shuffled_kinds();
-  TrainOptions options = from_file(kinds_file(), 1);
-  options.restarts = 3;
-  options.epochs = 6;
+  TrainOptions options = with_restarts(3);
   auto stopped = started(GetParam(), data);
   RunFolder run(folder("fewer"));
   StopAfter stop(30);  // in the third of them
@@ -748,9 +753,7 @@ TEST_P(Restarting, FewerOnResumeLeaveTheBestSoFar) {
 /// Killed after the best restart was chosen and before all files of it were in place.
 TEST_P(Restarting, AChoiceThatWasCutOffIsMadeAgain) {
   const Splits data = shuffled_kinds();
-  TrainOptions options = from_file(kinds_file(), 1);
-  options.restarts = 2;
-  options.epochs = 6;
+  TrainOptions options = with_restarts(2);
   auto at_once = trained("once", data, options);
   struct CutOff : TrainingObserver {
     void choose_restart(int64_t, double, const std::vector<Start>&) override {
@@ -793,9 +796,7 @@ struct RestartsSeen : TrainingObserver {
 
 TEST_P(Restarting, SaysWhichOneItIsWhileTheyAreCompared) {
   const Splits data = shuffled_kinds();
-  TrainOptions options = from_file(kinds_file(), 1);
-  options.restarts = 2;
-  options.epochs = 6;
+  TrainOptions options = with_restarts(2);
   auto model = started(GetParam(), data);
   RestartsSeen watch;
   Trainer(model, data, options, /*seed=*/7).run({&watch});

@@ -149,6 +149,11 @@ class Watcher : public clade::TrainingObserver {
     say(which + clade::said_of(starts));
   }
 
+  void lose_restart(int64_t restart, const std::string& why) override {
+    line_.clear();
+    say("restart " + std::to_string(restart) + " is out: " + why);
+  }
+
   void choose_restart(int64_t restart, double bound, const std::vector<clade::Start>&) override {
     line_.clear();
     char text[96];

@@ -92,7 +92,11 @@ TrainingState state_of_numbers(const json& numbers) {
   state.steps = numbers.at("steps");
   state.best_bound = numbers.at("best_bound");
   state.validation_drawn = numbers.value("validation_drawn", false);
-  state.restart_bounds = numbers.value("restart_bounds", state.restart_bounds);
+  for (const json& bound : numbers.value("restart_bounds", json::array())) {
+    // JSON has no infinity: a restart that diverged is null.
+    state.restart_bounds.push_back(bound.is_null() ? -std::numeric_limits<double>::infinity()
+                                                   : bound.get<double>());
+  }
   state.epoch_seconds = numbers.at("epoch_seconds");
   state.seconds = numbers.at("seconds");
   state.terms = terms_of(numbers);

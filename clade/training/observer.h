@@ -66,6 +66,9 @@ class TrainingObserver {
   /// The state of the best restart so far, to go on from when all have been compared.
   virtual void keep_restart(const TrainingState&) {}
 
+  /// A restart, from 1, has diverged and is out; the others are compared without it.
+  virtual void lose_restart(int64_t /*restart*/, const std::string& /*why*/) {}
+
   /// All restarts have been compared: which of them, from 1, goes on, with its bound, of the data
   /// in their own units, and the clusters it started from, if there are any.
   virtual void choose_restart(int64_t /*restart*/, double /*bound*/, const std::vector<Start>&) {}

@@ -771,6 +771,73 @@ TEST_P(Restarting, AChoiceThatWasCutOffIsMadeAgain) {
   expect_same(at_once, again);
 }
 
+/// Breaks weights in the second epoch of some restarts, and counts those that are lost.
+struct Breaks : TrainingObserver {
+  Breaks(TrainedModel& trained, std::set<int64_t> restarts)
+      : model(*trained.model), breaks(std::move(restarts)) {}
+  Model& model;
+  std::set<int64_t> breaks, lost;
+  bool after_step(const TrainingProgress& progress) override {
+    if (breaks.count(progress.restart) > 0 && progress.epoch == 2) {
+      torch::NoGradGuard no_grad;
+      model.parameters()[0].fill_(std::nan(""));
+    }
+    return true;
+  }
+  void lose_restart(int64_t restart, const std::string& why) override {
+    EXPECT_NE(why.find("NaN"), std::string::npos) << why;
+    lost.insert(restart);
+  }
+};
+
+TEST_P(Restarting, GoesOnWithoutTheOneThatDiverges) {
+  const Splits data = shuffled_kinds();
+  const TrainOptions options = with_restarts(3);
+  auto at_once = trained("whole", data, options);
+  const std::vector<double> bounds = at_once.provenance.at("restarts");
+  const auto best = std::max_element(bounds.begin(), bounds.end()) - bounds.begin();
+  const int64_t broken = best == 0 ? 1 : 0;
+
+  auto without = started(GetParam(), data);
+  Breaks breaks(without, {broken + 1});
+  Trainer(without, data, options, 7).run({&breaks});
+  EXPECT_EQ(breaks.lost, breaks.breaks);
+  std::vector<double> rest = without.provenance.at("restarts");
+  EXPECT_EQ(rest.at(broken), -std::numeric_limits<double>::infinity());
+  rest[broken] = bounds[broken];
+  EXPECT_EQ(rest, bounds);
+  without.provenance["restarts"] = bounds;
+  expect_same(at_once, without);
+}
+
+TEST_P(Restarting, IsResumedAfterTheOneThatDiverged) {
+  const Splits data = shuffled_kinds();
+  const TrainOptions options = with_restarts(3);
+  auto at_once = started(GetParam(), data);
+  Breaks breaks(at_once, {1});
+  Trainer(at_once, data, options, 7).run({&breaks});
+
+  auto stopped = started(GetParam(), data);
+  RunFolder run(folder("stopped"));
+  Breaks same(stopped, {1});
+  StopAfter stop(9);  // six of them in the first
+  Trainer(stopped, data, options, 7).run({&run, &same, &stop});
+  EXPECT_EQ(same.lost, same.breaks);
+  auto again = started(GetParam(), data);
+  Trainer trainer(again, data, options, 7);
+  run.resume(trainer);
+  trainer.run({&run});
+  expect_same(at_once, again);
+}
+
+TEST_P(Restarting, EndsIfAllDiverge) {
+  const Splits data = shuffled_kinds();
+  auto model = started(GetParam(), data);
+  Breaks breaks(model, {1, 2});
+  EXPECT_THROW(Trainer(model, data, with_restarts(2), 7).run({&breaks}), NumericalError);
+  EXPECT_EQ(breaks.lost, std::set<int64_t>{1});
+}
+
 /// Whether a run has stalled is asked of the epochs after the restarts.
 TEST_P(Restarting, AreNoTimeInWhichNothingGetsBetter) {
   const Splits data = shuffled_kinds();

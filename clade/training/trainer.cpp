@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "clade/core/error.h"
 #include "clade/models/evaluation_mode.h"
@@ -23,6 +25,14 @@ constexpr int64_t kStepsBetweenChecks = 50;
 
 // Of each point's latents, for q(y): a mean over all points needs few of each.
 constexpr int64_t kAggregatedDraws = 10;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// -infinity if there are none.
+double highest(const std::vector<double>& bounds) {
+  return std::accumulate(bounds.begin(), bounds.end(), -kInfinity,
+                         [](double a, double b) { return std::max(a, b); });
+}
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -82,7 +92,8 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   best_bound_ = state.best_bound;
   validation_drawn_ = state.validation_drawn;
   restart_bounds_ = state.restart_bounds;
-  compares_restarts_ = restart_bounds_.empty() && standing_.epoch < options_.restarts_end();
+  const bool none_yet = highest(restart_bounds_) == -kInfinity;
+  compares_restarts_ = none_yet && standing_.epoch < options_.restarts_end();
   best_weights_ = state.best_weights;
   saved_epoch_ = state.saved_epoch;
   saved_bound_ = state.saved_bound;
@@ -196,7 +207,12 @@ TrainingSummary Trainer::run(const std::vector<TrainingObserver*>& observers) {
       auto generator = make_generator(derive_seed(seed(), "start"), data_.train.x.device());
       model_.start_from(data_.train.x, generator);
     }
-    if (!find_clusters() || !run_epoch()) return summary(/*interrupted=*/true);
+    try {
+      if (!find_clusters() || !run_epoch()) return summary(/*interrupted=*/true);
+    } catch (const NumericalError& error) {
+      if (!may_lose_restart()) throw;
+      lose_restart(error.what());
+    }
   }
   finish();
   return summary(/*interrupted=*/false);
@@ -227,11 +243,10 @@ void Trainer::keep_best_restart(TrainingState state) {
   compares_restarts_ = true;
 }
 
-/// The next one begins, or the best goes on from here.
-void Trainer::end_restart(const EpochLog& log) {
-  const double bound = (log.validation ? *log.validation : log.train).elbo;
-  const bool best = restart_bounds_.empty() ||
-                    bound > *std::max_element(restart_bounds_.begin(), restart_bounds_.end());
+/// With its bound, -infinity of one that diverged: the next one begins, or the best goes on from
+/// here.
+void Trainer::end_restart(double bound) {
+  const bool best = bound > highest(restart_bounds_);
   restart_bounds_.push_back(bound);
   standing_.best_epoch = 0;  // no weights of before are worth keeping
   if (best) {
@@ -240,6 +255,20 @@ void Trainer::end_restart(const EpochLog& log) {
   }
   if (!all_are_compared()) return begin_restart(standing_.restart + 1);
   choose_restart();
+}
+
+/// Whether the present restart is one that others can do without.
+bool Trainer::may_lose_restart() const {
+  return compares_restarts_ && (best_restart_ || standing_.restart + 1 < options_.restarts);
+}
+
+void Trainer::lose_restart(const std::string& why) {
+  for (TrainingObserver* observer : observers_) observer->lose_restart(compared_restart(), why);
+  seconds_ += epoch_seconds_;
+  epoch_seconds_ = 0;
+  last_.reset();
+  end_restart(-kInfinity);
+  keep_state();
 }
 
 /// The best goes on, from a state that is kept before what a folder holds of the others gives way.
@@ -253,9 +282,8 @@ void Trainer::choose_restart() {
   compares_restarts_ = false;
   best_restart_.reset();
   keep_state();
-  const double highest = *std::max_element(bounds.begin(), bounds.end());
   for (TrainingObserver* observer : observers_) {
-    observer->choose_restart(standing_.restart + 1, highest, starts_);
+    observer->choose_restart(standing_.restart + 1, highest(bounds), starts_);
   }
 }
 
@@ -394,7 +422,9 @@ bool Trainer::run_epoch() {
   for (TrainingObserver* observer : observers_) observer->measure(log);
   for (TrainingObserver* observer : observers_) observer->after_epoch(log);
   last_ = log;
-  if (compares_restarts_ && standing_.epoch == options_.restarts_end()) end_restart(log);
+  if (compares_restarts_ && standing_.epoch == options_.restarts_end()) {
+    end_restart((log.validation ? *log.validation : log.train).elbo);
+  }
   if (standing_.epoch % options_.checkpoint_every == 0 || finished()) keep_state();
   return true;
 }

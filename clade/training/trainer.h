@@ -43,7 +43,7 @@ class Trainer {
 
   /// Trains to the end; afterwards `trained` holds the best weights and the aggregated posterior.
   /// Or until an observer stops it: another run() goes on from there. Throws NumericalError naming
-  /// term and step if one becomes NaN or infinite.
+  /// term and step if one becomes NaN or infinite; of restarts only if no other is left.
   TrainingSummary run(const std::vector<TrainingObserver*>& observers = {});
 
  private:
@@ -60,7 +60,9 @@ class Trainer {
   uint64_t seed() const;
   int64_t compared_restart() const;
   bool all_are_compared() const;
-  void end_restart(const EpochLog& log);
+  void end_restart(double bound);
+  bool may_lose_restart() const;
+  void lose_restart(const std::string& why);
   void begin_restart(int64_t restart);
   void choose_restart();
   void begin_epoch();

@@ -129,6 +129,15 @@ std::string ExperimentFile::where(const std::string& section, const std::string&
   return start_of(settings_.at({section, key}).setting);
 }
 
+/// What an unknown key may have been meant as: a key of another section, or one of its own like it.
+std::string ExperimentFile::suggested(const ExperimentSetting& setting) const {
+  for (const auto& [section, keys] : known_) {
+    if (std::find(keys.begin(), keys.end(), setting.key) == keys.end()) continue;
+    return "did you mean " + (section.empty() ? "" : section + ".") + setting.key + "?";
+  }
+  return suggest(setting.key, known_.at(setting.section));
+}
+
 void ExperimentFile::finish() const {
   std::vector<const Placed*> in_order;
   for (const auto& [name, placed] : settings_) in_order.push_back(&placed);
@@ -154,7 +163,7 @@ void ExperimentFile::finish() const {
                       (known_.count(name) > 0
                            ? name + " is a section; write its keys in a table [" + name +
                                  "], or --set " + name + ".KEY=VALUE"
-                           : "unknown key " + name + "; " + suggest(setting.key, keys)));
+                           : "unknown key " + name + "; " + suggested(setting)));
   }
 }
 

@@ -83,6 +83,7 @@ class ExperimentFile {
   void put(ExperimentSetting setting);
 
   /// What `section` says of `option`, by its name or its former one; null if nothing.
+  std::string suggested(const ExperimentSetting& setting) const;
   const ExperimentSetting* find(const std::string& section, const Option& option) const;
 
   using Name = std::pair<std::string, std::string>;  // section and key

@@ -5,20 +5,20 @@
 #include <set>
 #include <thread>
 
-#include "app/bench_results.h"
-#include "app/bench_rows.h"
-#include "app/bench_runs.h"
 #include "app/commands.h"
 #include "app/exit_codes.h"
 #include "app/interrupt.h"
 #include "app/say.h"
-#include "app/trained_run.h"
-#include "clade/config/results.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/progress.h"
 #include "clade/core/run_files.h"
+#include "clade/experiment/prepared.h"
 #include "clade/ops/threads.h"
+#include "clade/run/bench_results.h"
+#include "clade/run/bench_rows.h"
+#include "clade/run/bench_runs.h"
+#include "clade/run/results.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -26,7 +26,7 @@ using nlohmann::json;
 namespace {
 
 /// "mnist-10 seed 1: epoch 7/2000, bound -101.20", from the last line of the run's log.
-std::string progress_of(BenchRun& run) {
+std::string progress_of(clade::BenchRun& run) {
   const fs::path log = run.folder / clade::run_files::kLog;
   std::string text = run.name();
   if (!fs::exists(log)) return text;
@@ -40,7 +40,7 @@ std::string progress_of(BenchRun& run) {
   if (!last.is_object()) return text;
   const json::json_pointer bound(last.contains("validation") ? "/validation/elbo" : "/train/elbo");
   if (!last.contains(bound) || !last.at(bound).is_number()) return text;
-  if (run.epochs == 0) run.epochs = training_of(run).epochs;
+  if (run.epochs == 0) run.epochs = clade::training_of(run).epochs;
   char figures[96];
   std::snprintf(figures, sizeof figures, ": epoch %lld/%lld, bound %.2f",
                 static_cast<long long>(last.value("epoch", int64_t{0})),
@@ -48,25 +48,33 @@ std::string progress_of(BenchRun& run) {
   return text + figures;
 }
 
+/// By its own name, for people who look at what their machine does.
+fs::path this_program() {
+  const fs::path link = "/proc/self/exe";
+  std::error_code error;
+  const fs::path program = fs::read_symlink(link, error);
+  return !error && fs::exists(program, error) ? program : link;  // replaced since it began
+}
+
 /// Stops the runs that still go on when bench ends by an error: nobody would watch them, and they
 /// would hold the folder.
 class StopAtTheEnd {
  public:
-  explicit StopAtTheEnd(const std::vector<BenchRun>& runs) : runs_(runs) {}
+  explicit StopAtTheEnd(const std::vector<clade::BenchRun>& runs) : runs_(runs) {}
   StopAtTheEnd(const StopAtTheEnd&) = delete;
   StopAtTheEnd& operator=(const StopAtTheEnd&) = delete;
   ~StopAtTheEnd() {
-    tell_to_stop(runs_);
-    wait_for(runs_);
+    clade::tell_to_stop(runs_);
+    clade::wait_for(runs_);
   }
 
  private:
-  const std::vector<BenchRun>& runs_;
+  const std::vector<clade::BenchRun>& runs_;
 };
 
 /// Runs what is not finished, `jobs` at a time, until all have ended or the user says stop.
-void run_all(const std::vector<BenchRow>& rows, std::vector<BenchRun>& runs,
-             const BenchArguments& arguments) {
+void run_all(const std::vector<clade::BenchRow>& rows, std::vector<clade::BenchRun>& runs,
+             const clade::BenchArguments& arguments) {
   using Clock = std::chrono::steady_clock;
   constexpr auto kPause = std::chrono::milliseconds(50);
   constexpr auto kBetweenReadings = std::chrono::seconds(1);
@@ -82,31 +90,33 @@ void run_all(const std::vector<BenchRow>& rows, std::vector<BenchRun>& runs,
   while (true) {
     if (StopOnInterrupt::asked() && !stopping) {
       stopping = true;
-      tell_to_stop(runs);
+      clade::tell_to_stop(runs);
     }
-    for (BenchRun& run : runs) {
-      if (run.state == RunState::kRunning && has_ended(run)) {
+    for (clade::BenchRun& run : runs) {
+      if (run.state == clade::RunState::kRunning && clade::has_ended(run)) {
         const bool as_told = run.code == kInterrupted || run.code == 128 + SIGTERM;
         if (stopping && as_told) {
-          run.state = RunState::kBegun;
+          run.state = clade::RunState::kBegun;
           continue;
         }
         line.clear();
-        say(run.name() + ": " + result_of(run));
-        write_results(rows, runs, arguments);
+        say(run.name() + ": " + clade::result_of(run));
+        clade::write_results(rows, runs, arguments);
       }
-      const bool waiting = run.state == RunState::kNew || run.state == RunState::kBegun;
-      if (waiting && !stopping && count_runs(runs, RunState::kRunning) < arguments.jobs) {
-        start_run(run, threads);
+      const bool waiting =
+          run.state == clade::RunState::kNew || run.state == clade::RunState::kBegun;
+      if (waiting && !stopping &&
+          clade::count_runs(runs, clade::RunState::kRunning) < arguments.jobs) {
+        clade::start_run(run, threads, this_program());
       }
     }
-    if (count_runs(runs, RunState::kRunning) == 0) break;
+    if (clade::count_runs(runs, clade::RunState::kRunning) == 0) break;
     if (Clock::now() >= next_reading) {
       next_reading = Clock::now() + kBetweenReadings;
-      std::string text = std::to_string(count_runs(runs, RunState::kFinished)) + "/" +
+      std::string text = std::to_string(clade::count_runs(runs, clade::RunState::kFinished)) + "/" +
                          std::to_string(runs.size()) + " finished  ";
-      for (BenchRun& run : runs) {
-        if (run.state == RunState::kRunning) text += progress_of(run) + "  ";
+      for (clade::BenchRun& run : runs) {
+        if (run.state == clade::RunState::kRunning) text += progress_of(run) + "  ";
       }
       line.show(text +
                 clade::duration(std::chrono::duration<double>(Clock::now() - begun).count()));
@@ -115,51 +125,63 @@ void run_all(const std::vector<BenchRow>& rows, std::vector<BenchRun>& runs,
   }
   line.clear();
   if (!stopping) return;
-  throw clade::Interrupted("stopped with " + std::to_string(count_runs(runs, RunState::kFinished)) +
+  throw clade::Interrupted("stopped with " +
+                           std::to_string(clade::count_runs(runs, clade::RunState::kFinished)) +
                            " of " + std::to_string(runs.size()) +
                            " runs finished, the others saved; go on with the same command");
 }
 
 /// Refuses somebody's own data that no run could read, once and before a folder is made.
-void require_readable(const std::vector<BenchRow>& rows) {
+void require_readable(const std::vector<clade::BenchRow>& rows) {
   std::set<json> read;
-  for (const BenchRow& row : rows) {
+  for (const clade::BenchRow& row : rows) {
     clade::Experiment experiment = row.experiment;
     if (!experiment.data.name.empty() || !read.insert(clade::to_json(experiment.data)).second) {
       continue;
     }
-    load_new_splits(experiment, row.file.gives("model", "likelihood"));
+    clade::load_new_splits(experiment, row.file.gives("model", "likelihood"));
   }
 }
 
-void bench(const BenchArguments& arguments) {
-  const std::vector<BenchRow> rows = load_rows(arguments);
+void bench(const clade::BenchArguments& arguments) {
+  const std::vector<clade::BenchRow> rows = clade::load_rows(arguments);
   if (!arguments.into.empty()) {
     clade::with_table(clade::read_file(arguments.into), "", arguments.into);
   }
   require_readable(rows);
-  lock_bench(arguments.out);
-  std::vector<BenchRun> runs = plan_runs(rows, arguments);
+  clade::lock_bench(arguments.out);
+  std::vector<clade::BenchRun> runs = clade::plan_runs(rows, arguments);
   std::printf("%zu runs, %lld finished before\n", runs.size(),
-              static_cast<long long>(count_runs(runs, RunState::kFinished)));
+              static_cast<long long>(clade::count_runs(runs, clade::RunState::kFinished)));
   std::fflush(stdout);
-  write_results(rows, runs, arguments);
+  clade::write_results(rows, runs, arguments);
   run_all(rows, runs, arguments);
   const fs::path table = fs::path(arguments.out) / "results.md";
   std::printf("\n%s\n", clade::read_file(table).c_str());
   say("results: " + table.string());
-  draw_label_curves(arguments.out);
+  if (const auto chart = clade::draw_label_curves(arguments.out)) {
+    notes(chart->notes);
+    if (chart->notes.empty()) say("log-likelihood by labels: " + chart->file.string());
+  }
   if (!arguments.sweep.values.empty()) {
-    show_sweeps(runs, arguments);
+    for (const clade::Written& sweep : clade::write_sweeps(runs, arguments)) {
+      std::printf("%s\n", sweep.text.c_str());
+      say("sweep: " + sweep.file.string());
+      notes(sweep.notes);
+    }
   } else if (!arguments.models.empty()) {
-    compare_models(runs, arguments);
+    for (const clade::Written& page : clade::compare_models(runs, arguments)) {
+      notes(page.notes);
+      say("report: " + page.file.string());
+    }
   }
 
-  const auto failed = std::find_if(
-      runs.begin(), runs.end(), [](const BenchRun& run) { return run.state == RunState::kFailed; });
+  const auto failed = std::find_if(runs.begin(), runs.end(), [](const clade::BenchRun& run) {
+    return run.state == clade::RunState::kFailed;
+  });
   if (failed == runs.end()) return;
-  const std::string message = std::to_string(count_runs(runs, RunState::kFailed)) + " of " +
-                              std::to_string(runs.size()) + " runs failed, first " +
+  const std::string message = std::to_string(clade::count_runs(runs, clade::RunState::kFailed)) +
+                              " of " + std::to_string(runs.size()) + " runs failed, first " +
                               failed->name() + ": " + failed->error + "; its output is in " +
                               failed->log().string();
   if (failed->code == kNumericalFailure) throw clade::NumericalError(message);
@@ -170,7 +192,7 @@ void bench(const BenchArguments& arguments) {
 
 void add_bench(CLI::App& app) {
   auto* command = app.add_subcommand("bench", "make a table of results: experiments times seeds");
-  auto arguments = std::make_shared<BenchArguments>();
+  auto arguments = std::make_shared<clade::BenchArguments>();
   command
       ->add_option("EXPERIMENT|DATA", arguments->files,
                    "experiment files (.toml) and rows of them, FILE:ROW or FILE:ROW+VARIANT; or, "
@@ -196,7 +218,8 @@ void add_bench(CLI::App& app) {
       ->needs(models);
   command
       ->add_option_function<std::string>(
-          "--sweep", [arguments](const std::string& word) { arguments->sweep = parse_sweep(word); },
+          "--sweep",
+          [arguments](const std::string& word) { arguments->sweep = clade::parse_sweep(word); },
           "train with each of several values of a setting, and say which to take: how high "
           "the bound is, how many clusters are told apart, how far seeds agree on them")
       ->type_name("KEY=V1,V2,...");

@@ -1,5 +1,5 @@
 #include "app/commands.h"
-#include "app/trained_run.h"
+#include "app/open.h"
 #include "app/write_table.h"
 #include "clade/core/error.h"
 #include "clade/core/words.h"
@@ -42,7 +42,7 @@ void require_numbers(const torch::Tensor& q_y, const clade::Dataset& data) {
       " (counted from 0) first; leave them out");
 }
 
-clade::PointTable table_of(const TrainedRun& run, const std::vector<size_t>& latents,
+clade::PointTable table_of(const clade::TrainedRun& run, const std::vector<size_t>& latents,
                            const clade::Dataset& data, bool all) {
   clade::Model& model = *run.trained.model;
   const auto q = clade::assignment(model, data.x, run.seed());
@@ -71,9 +71,9 @@ clade::PointTable table_of(const TrainedRun& run, const std::vector<size_t>& lat
 
 void cluster(const ClusterArguments& arguments) {
   require_csv(arguments.out);
-  const TrainedRun run = open_to_use(arguments.run, arguments.device);
+  const clade::TrainedRun run = open_to_use(arguments.run, arguments.device);
   const auto latents = chosen_latents(run.trained, arguments.latent);
-  const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
+  const clade::Dataset data = points_to_use(run, arguments.data, arguments.labels, arguments.out);
   write_table(table_of(run, latents, data, arguments.all), arguments.out);
 }
 

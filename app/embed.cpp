@@ -2,8 +2,8 @@
 #include <filesystem>
 
 #include "app/commands.h"
+#include "app/open.h"
 #include "app/say.h"
-#include "app/trained_run.h"
 #include "app/write_table.h"
 #include "clade/core/error.h"
 #include "clade/core/words.h"
@@ -18,7 +18,7 @@ struct EmbedArguments {
 };
 
 // A column a unit: z_0, z_1, ...
-clade::PointTable table_of(const TrainedRun& run, const clade::Dataset& data,
+clade::PointTable table_of(const clade::TrainedRun& run, const clade::Dataset& data,
                            const clade::LayerSummary& layer) {
   clade::PointTable table(data);
   if (auto classes = run.classes_of(data); !classes.empty()) table.add("class", std::move(classes));
@@ -45,9 +45,9 @@ void embed(const EmbedArguments& arguments) {
   if (format != ".npy" && format != ".csv") {
     throw clade::ConfigError("--out is " + arguments.out + "; its name must end in .npy or .csv");
   }
-  const TrainedRun run = open_to_use(arguments.run, arguments.device);
+  const clade::TrainedRun run = open_to_use(arguments.run, arguments.device);
   const std::string latent = chosen_latent(*run.trained.model, arguments.latent);
-  const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
+  const clade::Dataset data = points_to_use(run, arguments.data, arguments.labels, arguments.out);
   const clade::SameForEveryRow same;
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "embed"), run.device);
   const auto layers = clade::layers_of(*run.trained.model, data.x, generator);

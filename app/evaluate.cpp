@@ -4,10 +4,13 @@
 #include <filesystem>
 
 #include "app/commands.h"
+#include "app/interrupt.h"
 #include "app/metrics.h"
+#include "app/open.h"
 #include "app/say.h"
-#include "app/trained_run.h"
 #include "clade/core/error.h"
+#include "clade/run/folder.h"
+#include "clade/run/metrics_file.h"
 
 namespace {
 
@@ -15,19 +18,19 @@ struct EvaluateArguments {
   std::string run;
   int64_t importance_samples = 0;
   bool sum_clusters = false;
-  std::string split = "test";
+  std::string split;
   std::string data;
   std::string labels;
   std::string device;
 };
 
 void evaluate_run(const EvaluateArguments& arguments) {
-  lock_run(arguments.run);
+  const clade::RunLock lock(arguments.run);
   if (std::filesystem::exists(arguments.run) && ::access(arguments.run.c_str(), W_OK) != 0) {
     throw clade::Error(arguments.run +
                        " is not to be written in, where the figures go; copy the run");
   }
-  const TrainedRun run = open_to_use(arguments.run, arguments.device);
+  const clade::TrainedRun run = open_to_use(arguments.run, arguments.device);
   clade::EvaluateOptions options = run.experiment.evaluate;
   if (arguments.importance_samples > 0) options.importance_samples = arguments.importance_samples;
   if (arguments.sum_clusters) {
@@ -42,29 +45,24 @@ void evaluate_run(const EvaluateArguments& arguments) {
   clade::Dataset data;
   std::string name = arguments.split;
   if (!arguments.data.empty()) {
-    data = run.points(arguments.data, arguments.labels);
+    data = points_to_use(run, arguments.data, arguments.labels);
     name = "data " + arguments.data;
   } else {
     const clade::Splits splits = run.splits();
-    data = name == "train" ? splits.train : name == "validation" ? splits.validation : splits.test;
-    if (name == "train" && splits.preprocessing.binarise) {
-      auto generator =
-          clade::make_generator(clade::derive_seed(run.seed(), "presentation"), run.device);
-      data.x = clade::present(data.x, true, generator);
-    }
+    if (name.empty()) name = clade::judged_split(splits);
+    data = clade::measured_points(run, splits, name);
     if (data.size() == 0) {
       throw clade::DataError("the run's data have no " + name + " points; give --data FILE");
     }
+    if (!data.note.empty()) say(data.note);
   }
-  // Of points that are given it is said as they are read.
-  if (arguments.data.empty() && !data.note.empty()) say(data.note);
   if (const auto guided = clade::said_of_guidance(run.trained); !guided.empty()) say(guided);
-  try {
-    evaluate_split(run, name, data, options);
-  } catch (const clade::Interrupted& error) {
-    throw clade::Interrupted(error.what() + std::string("; run the same command again"));
-  }
-  print_metrics({{name, read_metrics(run.folder).at(name)}}, metrics_path(run.folder));
+  const StopOnInterrupt stop;
+  const auto shown = measuring("; run the same command again");
+  clade::measure(run, name, data, options,
+                 [&](int64_t done, int64_t total) { shown(name, done, total); });
+  print_metrics({{name, clade::read_metrics(run.folder).at(name)}},
+                clade::metrics_path(run.folder));
 }
 
 }  // namespace
@@ -81,7 +79,9 @@ void add_evaluate(CLI::App& app) {
   command->add_flag("--sum-clusters", arguments->sum_clusters,
                     "sum every cluster inside each weight: a tighter bound, at K times the cost");
   auto* split =
-      command->add_option("--split", arguments->split, "test (default), validation or train")
+      command
+          ->add_option("--split", arguments->split,
+                       "test, validation or train; by default the first of them that has points")
           ->check(CLI::IsMember({"test", "validation", "train"}));
   auto* data = command
                    ->add_option("--data", arguments->data,

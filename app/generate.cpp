@@ -1,17 +1,17 @@
+#include "clade/run/generate.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
 #include <ostream>
 
 #include "app/commands.h"
+#include "app/open.h"
 #include "app/say.h"
-#include "app/trained_run.h"
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/words.h"
 #include "clade/data/dataset.h"
-#include "clade/data/word_features.h"
 #include "clade/formats/npy.h"
 #include "clade/formats/numbers.h"
 #include "clade/formats/png.h"
@@ -116,7 +116,7 @@ std::vector<clade::Given> rows_of(const clade::Model& model, const clade::Given&
 
 // Those held fixed that have no part in x: in GMVAE z alone has, so that beside it y and w have
 // none.
-std::vector<std::string> without_effect(const TrainedRun& run, const clade::Given& held) {
+std::vector<std::string> without_effect(const clade::TrainedRun& run, const clade::Given& held) {
   constexpr int64_t kDraws = 8;
   clade::Model& model = *run.trained.model;
   const auto means = [&](const clade::Given& given) {
@@ -133,20 +133,6 @@ std::vector<std::string> without_effect(const TrainedRun& run, const clade::Give
     if (means(other).equal(mean)) names.push_back(name);
   }
   return names;
-}
-
-// A draw of x, as data have them; or its mean, as people look at it.
-torch::Tensor points_of(const TrainedRun& run, int64_t n, const clade::Given& given, bool means,
-                        clade::Generator& generator) {  // [n, D]
-  const auto p_x = run.trained.model->generations(n, given, generator);
-  const auto mean = p_x->mean();
-  const auto x = means ? mean : p_x->sample(generator);
-  if (!x.isfinite().logical_and_(mean.isfinite()).all().item<bool>()) {
-    throw clade::Error("the model in " + run.folder.string() +
-                       " generates infinities or NaN, so nothing is written; give --given values "
-                       "nearer to 0, or train it anew, at a lower rate");
-  }
-  return means ? x : clade::with_words_drawn(x, mean, run.trained.preprocessing, generator);
 }
 
 // Whole numbers as such, others in the shortest text that is them and no other of their type.
@@ -194,34 +180,12 @@ void write_csv(const fs::path& path, const torch::Tensor& raw,
   });
 }
 
-// Draws around the largest numbers can be beyond them. raw: [n, D] -> [n, D]
-torch::Tensor without_infinities(const torch::Tensor& raw) {
-  constexpr double kMost = std::numeric_limits<float>::max();
-  const auto beyond = raw.abs().gt(kMost).sum().item<int64_t>();
-  if (beyond > 0) {
-    note(std::to_string(beyond) + " values are beyond what float32 holds and are its largest");
-  }
-  return raw.clamp(-kMost, kMost);
-}
-
-// raw: [n, D] -> [n, D]
-torch::Tensor as_data_are(const torch::Tensor& raw, const clade::Preprocessing& how) {
-  const auto values = how.as_data_are(raw);
-  if (!how.whole.defined()) return values;
-  const auto rounding = 0.5 * how.whole.to(raw.options());  // [D]
-  const auto moved = values.sub(raw).abs().gt(rounding).sum().item<int64_t>();
-  if (moved > 0) {
-    note(clade::count_text(moved, "value") + " of " + std::to_string(raw.numel()) +
-         " were drawn beyond the range of the training points and are its ends");
-  }
-  return values;
-}
-
 // In the units of the data that were read, and as those are. points: [n, D]
 void write_points(const fs::path& path, const torch::Tensor& points,
                   const clade::TrainedModel& trained, bool means) {
-  auto raw = without_infinities(trained.preprocessing.restore(points));
-  if (!means) raw = as_data_are(raw, trained.preprocessing);
+  const clade::AsDataAre drawn = clade::as_data_are(trained, points, means);
+  notes(drawn.notes);
+  const torch::Tensor& raw = drawn.values;
   if (path.extension() == ".csv") {
     write_csv(path, raw, clade::table_columns(trained.preprocessing, raw.size(1)));
     return;
@@ -241,8 +205,8 @@ void generate(const GenerateArguments& arguments) {
   const bool in_grid = !arguments.grid.empty();
   const bool means = arguments.means || kind == ".png" || in_grid;
   clade::require_no_folder(out);
-  const TrainedRun run = open_to_use(arguments.run, arguments.device);
-  run.require_own_file(arguments.out);
+  const clade::TrainedRun run = open_to_use(arguments.run, arguments.device);
+  require_own_file(run, arguments.out);
   clade::Model& model = *run.trained.model;
   if (kind == ".png" && !clade::is_image(run.trained.shape)) {
     throw clade::ConfigError(
@@ -290,7 +254,7 @@ void generate(const GenerateArguments& arguments) {
   } else {
     std::vector<torch::Tensor> points;
     for (const clade::Given& row : rows) {
-      points.push_back(points_of(run, count, row, means, generator));
+      points.push_back(clade::draw(run.trained, count, row, means, generator));
     }
     sheet = torch::stack(points);
   }

@@ -13,12 +13,12 @@
 #include "app/commands.h"
 #include "app/exit_codes.h"
 #include "app/interrupt.h"
-#include "clade/config/experiment.h"
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
 #include "clade/core/words.h"
 #include "clade/data/load.h"
 #include "clade/evaluation/evaluate.h"
+#include "clade/experiment/experiment.h"
 #include "clade/models/registry.h"
 #include "clade/training/schedule.h"
 

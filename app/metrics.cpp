@@ -1,10 +1,12 @@
 #include "app/metrics.h"
 
 #include <cstdio>
+#include <memory>
 #include <vector>
 
+#include "app/interrupt.h"
 #include "clade/core/json_file.h"
-#include "clade/core/run_files.h"
+#include "clade/core/progress.h"
 #include "clade/core/words.h"
 #include "clade/evaluation/metrics.h"
 
@@ -39,43 +41,16 @@ void print_table(const json& metrics) {
 
 }  // namespace
 
-std::string said_of_empty_clusters(const json& metrics) {
-  std::string said;
-  const auto add = [&](const json& figures, const std::string& of, const std::string& points) {
-    const int64_t clusters = figures.value("clusters", int64_t{0});
-    const int64_t empty = clusters - figures.value("clusters_in_use", clusters);
-    if (empty == 0) return;
-    clade::add_note(std::to_string(empty) + " of " + std::to_string(clusters) + " clusters" + of +
-                        (empty == 1 ? " is" : " are") + " empty: none of the " + points +
-                        " points is most likely in " + (empty == 1 ? "it" : "them"),
-                    said);
-  };
-  const std::string split = clade::measured_split(metrics);
-  if (split.empty()) return said;
-  const json& figures = metrics.at(split);
-  const std::string points = figures.at("points").dump() + " " + split;
-  const json latents = figures.value("latents", json::object());
-  if (latents.empty()) add(figures, "", points);
-  for (const auto& [latent, of_latent] : latents.items()) add(of_latent, " of " + latent, points);
-  return said;
-}
-
-std::filesystem::path metrics_path(const std::filesystem::path& run) {
-  return run / clade::run_files::kMetrics;
-}
-
-json read_metrics(const std::filesystem::path& run) {
-  return clade::read_json_object(metrics_path(run));
-}
-
-void write_metrics(const std::filesystem::path& run, const std::string& split,
-                   const json& metrics) {
-  json all = read_metrics(run);
-  all[split] = metrics;
-  clade::write_json(metrics_path(run), all);
-}
-
 void print_metrics(const json& metrics, const std::filesystem::path& file) {
   clade::take_json(file, "delete it and measure again: clade evaluate RUN",
                    [&] { print_table(metrics); });
+}
+
+clade::SplitProgress measuring(const std::string& advice) {
+  const auto line = std::make_shared<clade::ProgressLine>();
+  return [line, advice](const std::string& split, int64_t done, int64_t total) {
+    line->show(split + ", points", done, total);
+    StopOnInterrupt::check("stopped after measuring " + std::to_string(done) + " of " +
+                           std::to_string(total) + " points (" + split + ")" + advice);
+  };
 }

@@ -12,3 +12,7 @@ void say(const std::string& text) {
 void note(const std::string& text) {
   std::fprintf(stderr, "note: %s\n", clade::one_line(text).c_str());
 }
+
+void notes(const std::vector<std::string>& texts) {
+  for (const std::string& text : texts) note(text);
+}

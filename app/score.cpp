@@ -1,8 +1,8 @@
 #include <cstdio>
 
 #include "app/commands.h"
+#include "app/open.h"
 #include "app/say.h"
-#include "app/trained_run.h"
 #include "app/write_table.h"
 #include "clade/core/error.h"
 #include "clade/core/progress.h"
@@ -22,7 +22,7 @@ struct ScoreArguments {
 
 // Of x, [N, D], in nats, a density in the data's units: the bound, or closer to log p(x) with more
 // samples, all points by the same draws. [N]
-torch::Tensor log_p(const TrainedRun& run, const torch::Tensor& x, int64_t samples,
+torch::Tensor log_p(const clade::TrainedRun& run, const torch::Tensor& x, int64_t samples,
                     const std::string& said) {
   const clade::SameForEveryRow same;
   auto generator = clade::make_generator(clade::derive_seed(run.seed(), "score"), run.device);
@@ -37,7 +37,7 @@ torch::Tensor log_p(const TrainedRun& run, const torch::Tensor& x, int64_t sampl
 
 // Training points as the model was shown them, all or a sample; none of a run that has come here
 // without its data, or whose data are others now.
-std::optional<torch::Tensor> points_to_rank_among(const TrainedRun& run) {
+std::optional<torch::Tensor> points_to_rank_among(const clade::TrainedRun& run) {
   try {
     const clade::Splits splits = run.splits();
     auto generator = clade::make_generator(clade::derive_seed(run.seed(), "ranked"), run.device);
@@ -51,8 +51,8 @@ std::optional<torch::Tensor> points_to_rank_among(const TrainedRun& run) {
 
 void score(const ScoreArguments& arguments) {
   require_csv(arguments.out);
-  const TrainedRun run = open_to_use(arguments.run, arguments.device);
-  const clade::Dataset data = run.points(arguments.data, arguments.labels, arguments.out);
+  const clade::TrainedRun run = open_to_use(arguments.run, arguments.device);
+  const clade::Dataset data = points_to_use(run, arguments.data, arguments.labels, arguments.out);
   const auto among = points_to_rank_among(run);
   const auto value = log_p(run, data.x, arguments.importance_samples, "points");
   clade::PointTable table(data);

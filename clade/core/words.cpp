@@ -180,6 +180,12 @@ std::string shell_text(const std::string& word) {
   return text + "'";
 }
 
+std::string command_line(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) line += (line.empty() ? "" : " ") + shell_text(word);
+  return line;
+}
+
 std::string one_of(const std::vector<std::string>& words) {
   constexpr size_t kMost = 30;
   if (words.size() > kMost) {

@@ -50,6 +50,9 @@ std::string exact_text(double number);
 /// in paths and numbers.
 std::string shell_text(const std::string& word);
 
+/// `words` as a shell takes them, a blank between two.
+std::string command_line(const std::vector<std::string>& words);
+
 /// "a, b or c"; of more than thirty "a, b, c or one of 59 more".
 std::string one_of(const std::vector<std::string>& words);
 

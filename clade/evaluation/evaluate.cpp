@@ -214,4 +214,10 @@ Metrics evaluate(Model& model, const Dataset& data, const EvaluateOptions& optio
   return metrics;
 }
 
+Metrics evaluate(const TrainedModel& trained, const Dataset& data, const EvaluateOptions& options,
+                 uint64_t seed, const Progress& progress) {
+  return evaluate(*trained.model, data, options, seed, progress, trained.log_volume(),
+                  trained.learned_classes());
+}
+
 }  // namespace clade

@@ -6,6 +6,7 @@
 #include "clade/evaluation/log_likelihood.h"
 #include "clade/evaluation/metrics.h"
 #include "clade/models/model.h"
+#include "clade/training/trained_model.h"
 
 namespace clade {
 
@@ -36,5 +37,10 @@ struct EvaluateOptions : Options {
 Metrics evaluate(Model& model, const Dataset& data, const EvaluateOptions& options, uint64_t seed,
                  const Progress& progress = {}, std::optional<double> log_volume = {},
                  int64_t classes = 0);
+
+/// The same of what was trained: its bounds are of the data in their own units, and its classes are
+/// judged if it learned some from labels.
+Metrics evaluate(const TrainedModel& trained, const Dataset& data, const EvaluateOptions& options,
+                 uint64_t seed, const Progress& progress = {});
 
 }  // namespace clade

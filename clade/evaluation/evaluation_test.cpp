@@ -423,9 +423,9 @@ TEST(Assignment, FollowsFromTheSeedOfTheRunIfThereIsOne) {
     return assignment(*trained.model, x, seed)[trained.model->main_discrete()];
   };
   ASSERT_FALSE(of_seed(1).equal(of_seed(7)));
-  EXPECT_TRUE(assignment(trained, x).equal(of_seed(1)));
+  EXPECT_TRUE(assign(trained, x).equal(of_seed(1)));
   trained.provenance["seed"] = 7;
-  EXPECT_TRUE(assignment(trained, x).equal(of_seed(7)));
+  EXPECT_TRUE(assign(trained, x).equal(of_seed(7)));
 }
 
 TEST(Evaluate, SaysBitsPerDimensionOfImages) {

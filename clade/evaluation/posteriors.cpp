@@ -55,7 +55,7 @@ std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint
   return cluster_probabilities(model, x, generator);
 }
 
-torch::Tensor assignment(const TrainedModel& trained, const torch::Tensor& x) {
+torch::Tensor assign(const TrainedModel& trained, const torch::Tensor& x) {
   Model& model = *trained.model;
   const bool of_a_run = trained.provenance.contains("seed");  // which may be no object
   const auto seed = of_a_run ? trained.provenance.at("seed").get<uint64_t>() : 1;

@@ -31,7 +31,7 @@ std::vector<torch::Tensor> assignment(Model& model, const torch::Tensor& x, uint
 
 /// The same of the main discrete latent, [N, K], as `clade cluster` has it; of a model that no run
 /// made by the seed 1.
-torch::Tensor assignment(const TrainedModel& trained, const torch::Tensor& x);
+torch::Tensor assign(const TrainedModel& trained, const torch::Tensor& x);
 
 /// The classifiers of a model that takes labels (see Model::classifiers), [N, C] each. x: [N, D]
 /// with N > 0.

@@ -187,8 +187,7 @@ TEST_F(ExperimentFileTest, ErrorsNameTheLineAndTheKey) {
   EXPECT_EQ(complaint("sede = 1\n"), "FILE:1: unknown key sede; did you mean seed?");
   EXPECT_EQ(complaint("clusters = 3\n"),
             "FILE:1: unknown key clusters; did you mean model.clusters?");
-  EXPECT_EQ(complaint("[model]\nseed = 3\n"),
-            "FILE:2: unknown key model.seed; did you mean seed?");
+  EXPECT_EQ(complaint("[model]\nseed = 3\n"), "FILE:2: unknown key model.seed; did you mean seed?");
   EXPECT_EQ(complaint("optimiser = 1\n"), "FILE:1: unknown key optimiser; known: seed or device");
   EXPECT_EQ(complaint("\n[modle]\nclusters = 3\n"),
             "FILE:3: unknown section [modle]; did you mean model?");

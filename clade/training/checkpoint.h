@@ -20,9 +20,9 @@ struct TrainingState {
   nlohmann::json options;     ///< Its settings.
   nlohmann::json provenance;  ///< As TrainedModel has it; null in a state of before it was kept.
   Standing standing;
-  std::string stage;                   ///< The name of the Stage that the next step belongs to.
-  int64_t steps = 0;                   ///< Since the start of training.
-  double best_bound = 0;               ///< Of standing.best_epoch.
+  std::string stage;      ///< The name of the Stage that the next step belongs to.
+  int64_t steps = 0;      ///< Since the start of training.
+  double best_bound = 0;  ///< Of standing.best_epoch.
   /// Of the restarts that have been compared, in their order; -infinity of one that diverged.
   std::vector<double> restart_bounds;
   /// Whether the validation_points are drawn: runs of earlier versions took the first ones, and go

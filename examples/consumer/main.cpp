@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
     const clade::TrainedModel trained = clade::load_model(argv[1], torch::kCPU);
     const clade::Dataset data =
         clade::load_points(argv[2], /*labels=*/"", trained.preprocessing, trained.shape);
-    const auto [probability, cluster] = clade::assignment(trained, data.x).max(1);
+    const auto [probability, cluster] = clade::assign(trained, data.x).max(1);
     for (int64_t i = 0; i < data.size(); ++i) {
       std::printf("%lld %.3f\n", static_cast<long long>(cluster[i].item<int64_t>()),
                   probability[i].item<double>());

@@ -170,7 +170,7 @@ TEST_F(Faults, ABenchThatEndsByAnErrorStopsItsRuns) {
                              "--jobs",     "2",
                              "--clusters", "3",
                              "--set",      "train.epochs=100000",
-                             "--set",      "train.look_ahead=0",
+                             "--set",      "train.early_stopping_patience=0",
                              "--set",      "train.warmup=1",
                              "--set",      "train.checkpoint_every=100000",
                              "--set",      "model.layers=[4]"});
@@ -215,7 +215,7 @@ TEST_F(Faults, RunsThatBeginAtOnceTakeFoldersOfTheirOwn) {
 
 TEST_F(Faults, SignalsAreAnsweredByWhatToDo) {
   auto words = train("run", /*epochs=*/100000);
-  words.insert(words.end(), {"--set", "train.look_ahead=0"});
+  words.insert(words.end(), {"--set", "train.early_stopping_patience=0"});
   for (const int signal : {SIGHUP, SIGTERM}) {
     fs::remove_all(folder_ / "run");
     const pid_t child = start(words);

@@ -132,7 +132,7 @@ void fit_stages_of_ladder(ModelOptions& model, TrainOptions& train) {
   train.start_beta = 1;
   train.warmup = 0;
   train.cooldown = share(kLadderCooldown, train.epochs);
-  train.look_ahead = 0;
+  train.early_stopping_patience = 0;
   *setting<int64_t>(model, "fade_in") = std::max<int64_t>(1, share(kFadeIn, train.epochs));
 }
 
@@ -140,7 +140,7 @@ void fit_stages_of_ladder(ModelOptions& model, TrainOptions& train) {
 void fit_stages(bool can_start, TrainOptions& train) {
   train.warmup = share(kWarmup, train.epochs);
   train.cooldown = share(kCooldown, train.epochs);
-  train.look_ahead = std::max<int64_t>(train.epochs / 4, 10);
+  train.early_stopping_patience = std::max<int64_t>(train.epochs / 4, 10);
   train.start_epochs = std::max<int64_t>(1, share(kStart, train.epochs));
   if (can_start && train.start_epochs + train.cooldown < train.epochs) train.start = "neighbours";
 }

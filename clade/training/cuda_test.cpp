@@ -52,7 +52,7 @@ TrainOptions three_epochs() {
   options.batch = 20;
   options.learning_rate = 1e-3;
   options.warmup = 2;
-  options.look_ahead = 0;
+  options.early_stopping_patience = 0;
   return options;
 }
 

@@ -49,9 +49,10 @@ std::vector<Option> TrainOptions::of_steps() {
        "towards zero; 0 for none"},
       {"warmup", &warmup, at_least(0),
        "epochs over which the weight of the KL terms rises linearly to 1; 0 for none"},
-      {"look_ahead", &look_ahead, at_least(0),
+      {"early_stopping_patience", &early_stopping_patience, at_least(0),
        "stop after this many epochs past the warm-up without a better validation bound; 0 for "
-       "never"},
+       "never",
+       "look_ahead"},
       {"validation_points", &validation_points, at_least(0),
        "validation points each epoch is judged by, drawn once and the same for every seed; 0 for "
        "all. With many clusters their exact sums cost more than an epoch of sum_and_sample"},
@@ -245,8 +246,9 @@ int64_t TrainOptions::epochs_in_all(std::optional<int64_t> stalled_at) const {
 }
 
 bool TrainOptions::has_stalled(int64_t done, int64_t best_epoch) const {
-  return look_ahead > 0 && done < epochs - cooldown &&
-         done - std::max({best_epoch, start_ends() + warmup, restarts_end()}) >= look_ahead;
+  return early_stopping_patience > 0 && done < epochs - cooldown &&
+         done - std::max({best_epoch, start_ends() + warmup, restarts_end()}) >=
+             early_stopping_patience;
 }
 
 std::optional<int64_t> TrainOptions::stalled_at(const Standing& standing) const {

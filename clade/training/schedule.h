@@ -44,7 +44,7 @@ struct TrainOptions : Options {
   int64_t decay_every = 50;
   int64_t cooldown = 0;
   int64_t warmup = 100;
-  int64_t look_ahead = 50;
+  int64_t early_stopping_patience = 50;
   int64_t validation_points = 0;
   double clip_norm = 0;
   std::string start = "none";           ///< Where clusters come from; see starts().
@@ -124,7 +124,8 @@ struct TrainOptions : Options {
   bool has_stalled(int64_t done, int64_t best_epoch) const;
 
   /// After how many epochs a training taken up at `standing` had stalled, judged by these options:
-  /// they may have changed since. A cooldown once begun is finished whatever look_ahead says now.
+  /// they may have changed since. A cooldown once begun is finished whatever
+  /// early_stopping_patience says now.
   std::optional<int64_t> stalled_at(const Standing& standing) const;
 
  private:

@@ -356,7 +356,7 @@ TEST_P(Starting, LearnsTheClustersItIsGiven) {
   const Splits data = shuffled_kinds();
   TrainOptions options = from_file(kinds_file(), /*hold=*/5);
   options.epochs = 60;
-  options.look_ahead = 0;
+  options.early_stopping_patience = 0;
   auto model = trained("run", data, options);
   auto generator = make_generator(1);
   model.model->eval();
@@ -642,7 +642,7 @@ TEST_F(StartOfTraining, ThatLabelsDoNotAgreeWithIsNotWaitedForOnResume) {
   options.epochs = 60;
   options.start_epochs = 20;
   options.learning_rate = 0.3;  // stalls
-  options.look_ahead = 3;
+  options.early_stopping_patience = 3;
   auto model = started("m2", data);
   RunFolder run(folder("stalls"));
   Trainer(model, data, options, 7).run({&run});
@@ -845,7 +845,7 @@ TEST_P(Restarting, AreNoTimeInWhichNothingGetsBetter) {
   options.start = "none";
   options.restarts = 2;
   options.warmup = 0;
-  options.look_ahead = 1;
+  options.early_stopping_patience = 1;
   options.epochs = 4;
   options.batch = 16;
   auto model = started(GetParam(), data);

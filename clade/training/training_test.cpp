@@ -213,7 +213,7 @@ TEST(TrainOptions, KnowsFromACheckpointWhenTrainingEnds) {
   TrainOptions options;
   options.epochs = 100;
   options.warmup = 0;
-  options.look_ahead = 5;
+  options.early_stopping_patience = 5;
   const auto end = [&](int64_t epoch, int64_t best, int64_t position = 0, int64_t stalled = -1) {
     Standing standing{epoch, position, best, {}};
     if (stalled >= 0) standing.stalled_at = stalled;
@@ -226,7 +226,7 @@ TEST(TrainOptions, KnowsFromACheckpointWhenTrainingEnds) {
   EXPECT_EQ(end(30, 29, 0, 15), 35);  // a better epoch within the cooldown
   EXPECT_EQ(end(85, 79), 100);        // within the cooldown at the end
   EXPECT_EQ(end(79, 70), 99);
-  options.look_ahead = 50;
+  options.early_stopping_patience = 50;
   EXPECT_EQ(end(15, 10, 0, 15), 100);
   EXPECT_EQ(end(15, 10, 3, 15), 35);
   EXPECT_EQ(end(16, 10, 0, 15), 35);
@@ -236,7 +236,7 @@ TEST(Checkpoint, SaysWhetherTrainingIsComplete) {
   TrainOptions options;
   options.epochs = 30;
   options.warmup = 0;
-  options.look_ahead = 5;
+  options.early_stopping_patience = 5;
   options.cooldown = 10;
   nlohmann::json state = {{"epoch", 15}, {"best_epoch", 10}, {"position", 0}};
   EXPECT_FALSE(is_complete(state, options));  // stalled; the cooldown follows
@@ -1010,7 +1010,7 @@ TEST_F(EarlyStopping, CountsFromTheBestEpochPastTheWarmup) {
   TrainOptions options = quick(1000);
   options.learning_rate = 1e-30;  // nothing improves after the first epoch
   options.warmup = 5;
-  options.look_ahead = 3;
+  options.early_stopping_patience = 3;
   const auto summary = train(trained, data, options);
   EXPECT_TRUE(summary.stopped_early);
   EXPECT_EQ(summary.best_epoch, 1);
@@ -1020,8 +1020,8 @@ TEST_F(EarlyStopping, CountsFromTheBestEpochPastTheWarmup) {
 TEST_F(EarlyStopping, IsFollowedByTheCooldown) {
   const Splits data = three_prototypes();
   TrainOptions options = quick(1000);
-  options.learning_rate = 1e-30;  // nothing improves after the first epoch
-  options.look_ahead = 3;         // so it stalls after 2 + 3 epochs
+  options.learning_rate = 1e-30;        // nothing improves after the first epoch
+  options.early_stopping_patience = 3;  // so it stalls after 2 + 3 epochs
   options.cooldown = 2;
   auto trained = small("vae", data);
   const int64_t within_the_cooldown = 5 * 5 + 7;

@@ -282,8 +282,8 @@ const NamedSet& named_set(const std::string& name) {
   if (const NamedSet* set = find_named_set(name)) return *set;
   std::vector<std::string> names;
   for (const NamedSet& set : named_sets()) names.push_back(set.name);
-  throw ConfigError("data.name: there is no data set \"" + name + "\"; " + suggest(name, names) +
-                    " (data.path is for files)");
+  throw ConfigError("there is no data set \"" + name + "\" (data.name); " + suggest(name, names) +
+                    "; a file is data.path");
 }
 
 void check_labels(const NamedSet& set, const std::string& labels) {

@@ -181,7 +181,7 @@ void make_paths_absolute(Experiment& experiment) {
 }
 
 std::string Experiment::data_name() const {
-  return data.name.empty() ? name_of(data.path).stem().string() : data.name;
+  return data.name.empty() ? name_of(split_array_path(data.path).file).stem().string() : data.name;
 }
 
 std::string Experiment::difference(Experiment other) const {

@@ -62,6 +62,12 @@ void ExperimentFile::add(const ExperimentAddress& address,
 }
 
 void ExperimentFile::put(ExperimentSetting setting) {
+  if (setting.name() == "extends") {
+    throw ConfigError(
+        start_of(setting) +
+        ": a file builds on another, in its first lines, and no part of one does; for "
+        "a row give a file of its own");
+  }
   const Name name(setting.section, setting.key);
   settings_.insert_or_assign(name, Placed{put_++, std::move(setting)});
 }

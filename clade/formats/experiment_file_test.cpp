@@ -185,6 +185,7 @@ TEST_F(ExperimentFileTest, ErrorsNameTheLineAndTheKey) {
   EXPECT_EQ(complaint("seed = 1\n\n[model]\nclustrs = 3\n"),
             "FILE:4: unknown key model.clustrs; did you mean clusters?");
   EXPECT_EQ(complaint("sede = 1\n"), "FILE:1: unknown key sede; did you mean seed?");
+  EXPECT_NE(complaint("", {"extends=b.toml"}).find("no part of one does"), std::string::npos);
   EXPECT_EQ(complaint("clusters = 3\n"),
             "FILE:1: unknown key clusters; did you mean model.clusters?");
   EXPECT_EQ(complaint("[model]\nseed = 3\n"), "FILE:2: unknown key model.seed; did you mean seed?");

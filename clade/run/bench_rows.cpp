@@ -7,6 +7,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
+#include "clade/formats/data_file.h"
 
 namespace clade {
 
@@ -14,7 +15,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 std::string row_name(const std::string& what) {
-  const ExperimentAddress address = parse_address(what);
+  const bool is_data = !is_experiment_address(what);  // of which an array may be named
+  const ExperimentAddress address = parse_address(is_data ? split_array_path(what).file : what);
   fs::path path = plain_path(address.file).replace_extension();
   if (!address.row.empty()) path.replace_filename(address.row_name());
   fs::path below;
@@ -64,6 +66,13 @@ void require_no_seed(const std::vector<std::string>& settings) {
       "--seeds");
 }
 
+/// The table is of test points.
+void require_test_points(const BenchRow& row) {
+  if (row.experiment.data.test != 0) return;
+  throw ConfigError("data.test is 0, and the figures of " + row.what +
+                    " are to be of test points; leave it out");
+}
+
 /// What the row is told. An error about the setting of a sweep says what was typed.
 void read_row(ExperimentFile file, const std::string& swept, BenchRow& row) {
   try {
@@ -71,6 +80,7 @@ void read_row(ExperimentFile file, const std::string& swept, BenchRow& row) {
     require_no_seed(row.settings);
     row.file = file;
     row.experiment = load_experiment(std::move(file));
+    require_test_points(row);
   } catch (const ConfigError& error) {
     const std::string said = error.what(), set = "--set ";
     if (swept.empty() || !said.starts_with(set + swept)) throw;

@@ -13,6 +13,7 @@
 #include "clade/core/files.h"
 #include "clade/core/progress.h"
 #include "clade/core/run_files.h"
+#include "clade/core/words.h"
 #include "clade/experiment/prepared.h"
 #include "clade/ops/threads.h"
 #include "clade/run/bench_results.h"
@@ -128,7 +129,7 @@ void run_all(const std::vector<clade::BenchRow>& rows, std::vector<clade::BenchR
   throw clade::Interrupted("stopped with " +
                            std::to_string(clade::count_runs(runs, clade::RunState::kFinished)) +
                            " of " + std::to_string(runs.size()) +
-                           " runs finished, the others saved; go on with the same command");
+                           " runs finished, and those begun saved; go on with the same command");
 }
 
 /// Refuses somebody's own data that no run could read, once and before a folder is made.
@@ -151,9 +152,14 @@ void bench(const clade::BenchArguments& arguments) {
   require_readable(rows);
   clade::lock_bench(arguments.out);
   std::vector<clade::BenchRun> runs = clade::plan_runs(rows, arguments);
-  std::printf("%zu runs, %lld finished before\n", runs.size(),
+  std::printf("%s, %lld finished before\n",
+              clade::count_text(static_cast<int64_t>(runs.size()), "run").c_str(),
               static_cast<long long>(clade::count_runs(runs, clade::RunState::kFinished)));
   std::fflush(stdout);
+  if (const int64_t more = clade::seeds_beyond(rows, arguments); more > 0) {
+    note("finished runs of seeds beyond " + std::to_string(arguments.seeds) +
+         " are there and not in the table; --seeds " + std::to_string(more) + " has them in it");
+  }
   clade::write_results(rows, runs, arguments);
   run_all(rows, runs, arguments);
   const fs::path table = fs::path(arguments.out) / "results.md";

@@ -130,6 +130,18 @@ std::vector<BenchRun> plan_runs(const std::vector<BenchRow>& rows,
   return runs;
 }
 
+int64_t seeds_beyond(const std::vector<BenchRow>& rows, const BenchArguments& arguments) {
+  int64_t most = 0;
+  for (const BenchRow& row : rows) {
+    for (int64_t seed = arguments.seeds + 1;; ++seed) {
+      const fs::path folder = fs::path(arguments.out) / row.name / ("seed-" + std::to_string(seed));
+      if (!read_metrics(folder).contains("test")) break;
+      most = std::max(most, seed);
+    }
+  }
+  return most;
+}
+
 int64_t count_runs(const std::vector<BenchRun>& runs, RunState state) {
   return std::count_if(runs.begin(), runs.end(),
                        [&](const BenchRun& run) { return run.state == state; });

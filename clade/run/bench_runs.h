@@ -33,6 +33,9 @@ struct BenchRun {
 /// another experiment, DataError if its data are others now.
 std::vector<BenchRun> plan_runs(const std::vector<BenchRow>& rows, const BenchArguments& arguments);
 
+/// The highest seed of a finished run of these rows that is beyond those asked for; 0 if none is.
+int64_t seeds_beyond(const std::vector<BenchRow>& rows, const BenchArguments& arguments);
+
 int64_t count_runs(const std::vector<BenchRun>& runs, RunState state);
 
 /// How a run is trained: as its folder says once there is one.

@@ -107,7 +107,9 @@ SweptValue result_of(const Sweep& sweep, size_t which, const std::vector<fs::pat
     const TrainedRun run = open_run(folder);
     const json metrics = read_metrics(folder);
     take_json(folder, "delete this run, or measure it again: clade evaluate RUN", [&] {
-      const json& figures = metrics.at(metrics.contains("validation") ? "validation" : "test");
+      // Test points choose only if there are no others.
+      result.split = metrics.contains("validation") ? "validation" : "test";
+      const json& figures = metrics.at(result.split);
       result.bounds.push_back(figures.at("elbo"));
       add_clusters(run, figures, result);
     });

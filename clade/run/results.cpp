@@ -135,15 +135,30 @@ std::string figure_row(const std::string& name, const json& row, const std::stri
        figure.contains("best") ? with_digits(figure.at("best"), digits) : kNone, difference, runs});
 }
 
+/// ", α = 50 on their mean": how the losses of labels weighed; "" if no run says, as of before.
+std::string said_of_label_weight(const json& runs) {
+  const Pointer at("/metrics/test/classification/label_weight");
+  for (const json& run : runs) {
+    if (!run.contains(at)) continue;
+    const json& weight = run.at(at);
+    char text[64];
+    std::snprintf(text, sizeof text, ", α = %g on their %s", weight.at("alpha").get<double>(),
+                  weight.at("on").get<std::string>().c_str());
+    return text;
+  }
+  return "";
+}
+
 /// A line for each classifier. What is published of a model with two is p(y|x).
 std::string error_rows(const std::string& name, const json& row, const json& summary) {
   const json& errors = summary.at("error");
   const double published = row.at("published").value("error", 0.0);
   if (errors.empty()) return figure_row(name, row, "error, %", json(), published);
   const std::string judged = errors.contains("p(y|x)") ? "p(y|x)" : "q(y|x)";
+  const std::string weight = said_of_label_weight(row.at("runs"));
   std::string text;
   for (const auto& [classifier, error] : errors.items()) {
-    text += figure_row(name, row, "error of " + classifier + ", %", error,
+    text += figure_row(name, row, "error of " + classifier + ", %" + weight, error,
                        classifier == judged ? published : 0);
   }
   return text;
@@ -152,8 +167,8 @@ std::string error_rows(const std::string& name, const json& row, const json& sum
 /// What runs say of clusters at this place of their metrics.
 json summary_of_clusters(const std::vector<const json*>& runs, const Pointer& at) {
   json summary;
-  for (const std::string key :
-       {"acc_hungarian", "acc_majority", "acc_most_confident", "nmi", "label_shared_clusters"}) {
+  for (const std::string key : {"acc_hungarian", "acc_majority", "acc_most_confident", "nmi", "ari",
+                                "label_shared_clusters"}) {
     summary[key] = over_runs(runs, at / "clustering" / key);
   }
   // Before both figures were told apart, the second had the name of the first.
@@ -314,33 +329,39 @@ std::string table_of_bounds(const json& results) {
   return text;
 }
 
+bool is_guided(const json& runs) {
+  return std::any_of(runs.begin(), runs.end(),
+                     [](const json& run) { return run.contains(Pointer("/metrics/test/guided")); });
+}
+
 std::string table_of_clusters(const json& results) {
   std::string text =
       "\nClusters of the test points against their labels, which no choice depends on. Told apart: "
       "e to the mutual information\nof point and cluster, 1 if every point belongs to all alike. "
       "In use: that hold a point. Above an even share: with q(y) ≥ 1/K.\nShared by labels: among "
       "the five most probable of more than one label. † Trained to `train.epochs`, not stopped "
-      "early.\n\n";
-  text += heading({"experiment", "accuracy one-to-one / majority / most confident", "NMI",
+      "early. ‡ Guided by\na clustering: it started from one, which each run's page names.\n\n";
+  text += heading({"experiment", "accuracy one-to-one / majority / most confident", "NMI", "ARI",
                    "clusters in use", "told apart", "above an even share", "shared by labels",
                    "epochs", "training", "machine", "date", "version"});
   for (const auto& [name, row] : results.items()) {
     const json summary = summarise(row.at("runs"));
     const json& runs = row.at("runs");
+    const std::string mark = is_guided(runs) ? "‡" : "";
     const json& seconds = summary.at("seconds");
     for (const auto& [latent, of] : clusterings_of(summary)) {
       const auto how_many = [&, of = of](const char* figure, int digits = 1) {
         return row.contains("clusters") ? mean_and_sd(of.at(figure), digits) : kNone;
       };
-      text += cells({name + (latent.empty() ? "" : ", " + latent),
-                     mean_and_sd(of.at("acc_hungarian"), 3) + " / " +
-                         mean_and_sd(of.at("acc_majority"), 3) + " / " +
-                         mean_and_sd(of.at("acc_most_confident"), 3),
-                     mean_and_sd(of.at("nmi"), 3), how_many("clusters_in_use"),
-                     how_many("clusters_told_apart", 2), how_many("clusters_above_even_share"),
-                     mean_and_sd(of.at("label_shared_clusters"), 1), epochs(runs),
-                     seconds.is_object() ? duration(seconds.at("mean")) : kNone,
-                     said(runs, "machine"), said(runs, "date"), said(runs, "version")});
+      text += cells(
+          {name + mark + (latent.empty() ? "" : ", " + latent),
+           mean_and_sd(of.at("acc_hungarian"), 3) + " / " + mean_and_sd(of.at("acc_majority"), 3) +
+               " / " + mean_and_sd(of.at("acc_most_confident"), 3),
+           mean_and_sd(of.at("nmi"), 3), mean_and_sd(of.at("ari"), 3), how_many("clusters_in_use"),
+           how_many("clusters_told_apart", 2), how_many("clusters_above_even_share"),
+           mean_and_sd(of.at("label_shared_clusters"), 1), epochs(runs),
+           seconds.is_object() ? duration(seconds.at("mean")) : kNone, said(runs, "machine"),
+           said(runs, "date"), said(runs, "version")});
     }
   }
   return text;
@@ -362,7 +383,9 @@ std::string table_of_layers(const json& results) {
   }
   if (layers.empty()) return "";
   return "\nLayers: KL from the posterior of each to its prior, nats per test point; its active "
-         "units, whose posterior means vary\nover the test points, of all; and the share of test "
+         "units, whose posterior means, in the "
+         "prior's deviations, vary by\nmore than 0.01 over the test points, of all; and the share "
+         "of test "
          "points whose nearest other one, by those means, has the same label.\n\n" +
          heading({"experiment", "layer", "KL", "active / all units", "label of the nearest"}) +
          layers;

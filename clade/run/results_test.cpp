@@ -152,6 +152,22 @@ TEST(Results, LikelihoodsWithTheClustersSummedAreAnotherFigureAndSayIt) {
   EXPECT_FALSE(summarise(runs).contains("sum_clusters"));
 }
 
+TEST(Results, SayWhatGuidedClustersAndHowLabelsWeighed) {
+  json runs = three_runs();
+  EXPECT_EQ(results_table(results(runs)).find("cp-vae/x‡"), std::string::npos);
+  json& test = runs[1]["metrics"]["test"];
+  test["guided"] = "guided by a clustering: clusters started from mine.csv";
+  test["clustering"]["ari"] = 0.25;
+  test["classification"] = {{"error", {{"q(y|x)", 0.03}}},
+                            {"label_weight", {{"alpha", 50.0}, {"on", "mean"}}}};
+  const std::string table = results_table(results(runs));
+  EXPECT_NE(table.find("| cp-vae/x‡ | 0.500"), std::string::npos) << table;
+  EXPECT_NE(table.find(" | 0.250 | "), std::string::npos) << table;
+  EXPECT_NE(table.find("| error of q(y\\|x), %, α = 50 on their mean | - | 3.00 |"),
+            std::string::npos)
+      << table;
+}
+
 TEST(Results, LayersHaveATableOfTheirOwn) {
   json runs = three_runs();
   EXPECT_EQ(results_table(results(runs)).find("Layers"), std::string::npos);
@@ -190,7 +206,8 @@ TEST(Results, TheTableShowsOursBesidePublished) {
         "4 |\n",
         "| cp-vae/x | cp_vae | mnist | 10 | log p, S = 50 | −91.00 | −90.00 ± 2.00 | −92.00 | "
         "+1.00 | 3 of 4 |\n",
-        "| cp-vae/x | 0.500 ± 0.000 / 0.600 ± 0.000 / 0.700 ± 0.000 | 0.300 ± 0.265 | 8.0 ± 0.0 | "
+        "| cp-vae/x | 0.500 ± 0.000 / 0.600 ± 0.000 / 0.700 ± 0.000 | 0.300 ± 0.265 | - | 8.0 ± "
+        "0.0 | "
         "8.00 ± 1.00 | 4.0 ± 0.0 | - | "
         "100, 200, 300† | 2 min | a CPU, 1 thread | 2026-01-01; 2026-01-02; 2026-01-03 | 0.1.0 |\n",
         "- cp-vae/x: `clade bench x.toml --seeds 4`; published: a table; seed 4 failed: KL(z) "
@@ -265,7 +282,7 @@ TEST(Results, WhatIsNotKnownIsADash) {
   const std::string table = results_table(all);
   for (const char* line :
        {"| cp-vae/x | cp_vae | mnist | - | −ELBO | - | 101.00 | 101.00 | - | 1 of 4 |\n",
-        "| cp-vae/x | - / - / - | - | - | - | - | - | - | - | - | - | - |\n",
+        "| cp-vae/x | - / - / - | - | - | - | - | - | - | - | - | - | - | - |\n",
         "- cp-vae/x: `clade bench x.toml --seeds 4`\n"}) {
     EXPECT_NE(table.find(line), std::string::npos) << line << table;
   }

@@ -184,7 +184,8 @@ std::vector<Swept> sweep_figures(const std::vector<SweptValue>& values) {
     at->figures.push_back(figure);
   };
   for (const SweptValue& one : values) {
-    for (const double bound : one.bounds) add("bound of validation points, nats", one.place, bound);
+    for (const double bound : one.bounds)
+      add("bound of " + one.split + " points, nats", one.place, bound);
     for (const SweptClusters& own : one.clusterings) {
       const std::string of = own.latent.empty() ? "" : " of " + own.latent;
       for (const double count : own.effective) add("effective clusters" + of, one.place, count);
@@ -197,10 +198,10 @@ std::vector<Swept> sweep_figures(const std::vector<SweptValue>& values) {
 }
 
 std::string sweep_table(const std::string& key, const std::vector<SweptValue>& values) {
-  std::string text =
-      "| " + key +
-      " | bound, validation | effective clusters | told apart | agreement of seeds (ARI) | runs |\n"
-      "| --- | --- | --- | --- | --- | --- |\n";
+  std::string text = "| " + key + " | bound, " +
+                     (values.empty() ? "validation" : values.front().split) +
+                     " | effective clusters | told apart | agreement of seeds (ARI) | runs |\n"
+                     "| --- | --- | --- | --- | --- | --- |\n";
   for (const SweptValue& one : values) {
     const auto add = [&](const SweptClusters& of) {
       const auto own = agreement(of.assigned);

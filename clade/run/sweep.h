@@ -24,6 +24,7 @@ struct SweptValue {
   double place = 0;            ///< On the axis of a chart.
   std::vector<double> bounds;  ///< A run each, nats per point.
   std::vector<SweptClusters> clusterings;  ///< Of each latent with clusters.
+  std::string split = "validation";        ///< Whose points the bounds are of.
 };
 
 /// How far clusterings of the same points, [N] int64 each, agree: the adjusted Rand index, mean

@@ -119,6 +119,10 @@ void measure(const TrainedRun& run, const std::string& name, const Dataset& data
   if (const auto guided = said_of_guidance(run.trained); !guided.empty()) {
     metrics["guided"] = guided;
   }
+  const auto& provenance = run.trained.provenance;
+  if (metrics.contains("classification") && provenance.contains("label_weight")) {
+    metrics["classification"]["label_weight"] = provenance.at("label_weight");
+  }
   write_metrics(run.folder, name, metrics);
 }
 

@@ -76,6 +76,11 @@ Trainer::Trainer(TrainedModel& trained, const Splits& data, const TrainOptions& 
       step_(model_, data, options_, generator_),
       compares_restarts_(options_.restarts > 1) {
   require_trainable(trained, data, options_);
+  if (step_.learns_labels()) {
+    trained.provenance["label_weight"] = {
+        {"alpha", options_.alpha(data.train.size(), data.labelled.size())},
+        {"on", options_.label_scale}};
+  }
 }
 
 bool Trainer::finished() const {

@@ -1,5 +1,3 @@
-#include "clade/run/generate.h"
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -12,12 +10,14 @@
 #include "clade/core/files.h"
 #include "clade/core/words.h"
 #include "clade/data/dataset.h"
+#include "clade/data/word_features.h"
 #include "clade/formats/npy.h"
 #include "clade/formats/numbers.h"
 #include "clade/formats/png.h"
 #include "clade/models/given.h"
 #include "clade/models/traversal.h"
 #include "clade/report/sheet.h"
+#include "clade/run/draws.h"
 
 namespace fs = std::filesystem;
 
@@ -195,6 +195,72 @@ void write_points(const fs::path& path, const torch::Tensor& points,
   clade::write_npy(path, raw.reshape(shape));
 }
 
+// What is drawn: a row of points for each cluster, or one for whatever is held fixed.
+struct Asked {
+  std::vector<clade::Given> rows;  // what each holds fixed
+  clade::Given held;               // by who asks, in the first
+  bool each_cluster = false;
+};
+
+void require_drawable(const GenerateArguments& arguments, const clade::Model& model,
+                      bool each_cluster) {
+  if (arguments.grid.empty()) return;
+  if (model.find_discrete(arguments.grid) != nullptr) {
+    throw clade::ConfigError("--grid is " + arguments.grid +
+                             ", whose clusters lie along no path; give a continuous latent, which "
+                             "moves in a row for each of them");
+  }
+  if (each_cluster && arguments.count > 0) {
+    throw clade::ConfigError(
+        "--grid has a row for each cluster, and --count is not for those; leave it out, or give "
+        "--random, or a cluster");
+  }
+}
+
+Asked asked_for(const GenerateArguments& arguments, const clade::TrainedRun& run,
+                clade::Generator& generator) {
+  clade::Model& model = *run.trained.model;
+  auto given = latents_given(arguments, run.trained);
+  Asked asked;
+  asked.each_cluster = !arguments.random && model.clusters() > 1 && !names_cluster(given, model);
+  require_drawable(arguments, model, asked.each_cluster);
+  if (!given.empty()) {
+    asked.held = rows_of(model, given, asked.each_cluster).front();
+    if (!arguments.grid.empty()) {
+      asked.held.merge(clade::parse_given({arguments.grid + "=0"}, model));
+    }
+  }
+  const bool of_one_level = model.has_independent_levels() && names_cluster(given, model);
+  if (arguments.fix_others || (of_one_level && !arguments.vary_others)) {
+    const auto varied = rows_of(model, given, asked.each_cluster).front();
+    auto others = model.others_at_one_draw(varied, generator);
+    others.erase(arguments.grid);  // which moves
+    given.merge(others);
+  }
+  asked.rows = rows_of(model, given, asked.each_cluster);
+  if (!arguments.grid.empty() && !asked.each_cluster) {
+    asked.rows.resize(static_cast<size_t>(std::max<int64_t>(arguments.count, 1)), given);
+  }
+  return asked;
+}
+
+torch::Tensor draw_sheet(const GenerateArguments& arguments, const clade::TrainedRun& run,
+                         const Asked& asked, bool means,
+                         clade::Generator& generator) {  // [rows, columns, D]
+  if (!arguments.grid.empty()) {
+    return clade::traversal(*run.trained.model, arguments.grid, asked.rows, clade::kTraversalSteps,
+                            arguments.seed.value_or(run.seed()));
+  }
+  const int64_t count = arguments.count > 0  ? arguments.count
+                        : asked.each_cluster ? kClusterCount
+                                             : kRandomCount;
+  std::vector<torch::Tensor> points;
+  for (const clade::Given& row : asked.rows) {
+    points.push_back(clade::draw(run.trained, count, row, means, generator));
+  }
+  return torch::stack(points);
+}
+
 void generate(const GenerateArguments& arguments) {
   const fs::path out = arguments.out;
   const std::string kind = out.extension();
@@ -202,75 +268,35 @@ void generate(const GenerateArguments& arguments) {
     throw clade::ConfigError("--out is " + arguments.out +
                              "; its name must end in .png, .npy or .csv");
   }
-  const bool in_grid = !arguments.grid.empty();
-  const bool means = arguments.means || kind == ".png" || in_grid;
-  clade::require_no_folder(out);
+  clade::require_place_for(out);
   const clade::TrainedRun run = open_to_use(arguments.run, arguments.device);
   require_own_file(run, arguments.out);
-  clade::Model& model = *run.trained.model;
   if (kind == ".png" && !clade::is_image(run.trained.shape)) {
     throw clade::ConfigError(
         "the model's points are not images; give --out a name in .npy or .csv");
   }
+
+  const torch::NoGradGuard no_grad;
   auto generator = clade::make_generator(
       clade::derive_seed(arguments.seed.value_or(run.seed()), "generate"), run.device);
-  auto given = latents_given(arguments, run.trained);
-  if (in_grid && model.find_discrete(arguments.grid) != nullptr) {
-    throw clade::ConfigError("--grid is " + arguments.grid +
-                             ", whose clusters lie along no path; give a continuous latent, which "
-                             "moves in a row for each of them");
-  }
-  const bool each_cluster =
-      !arguments.random && model.clusters() > 1 && !names_cluster(given, model);
-  if (in_grid && each_cluster && arguments.count > 0) {
-    throw clade::ConfigError(
-        "--grid has a row for each cluster, and --count is not for those; leave it out, or give "
-        "--random, or a cluster");
-  }
-  const int64_t count = arguments.count > 0 ? arguments.count
-                        : each_cluster      ? kClusterCount
-                                            : kRandomCount;
-
-  torch::NoGradGuard no_grad;
-  clade::Given asked = given;
-  if (!given.empty()) {
-    asked = rows_of(model, given, each_cluster).front();
-    if (in_grid) asked.merge(clade::parse_given({arguments.grid + "=0"}, model));
-  }
-  const bool of_one_level = model.has_independent_levels() && names_cluster(given, model);
-  if (arguments.fix_others || (of_one_level && !arguments.vary_others)) {
-    const auto varied = rows_of(model, given, each_cluster).front();
-    auto others = model.others_at_one_draw(varied, generator);
-    others.erase(arguments.grid);  // which moves
-    given.merge(others);
-  }
-  auto rows = rows_of(model, given, each_cluster);
-  torch::Tensor sheet;  // [rows, columns, D]
-  if (in_grid) {
-    if (!each_cluster)
-      rows.resize(static_cast<size_t>(std::max<int64_t>(arguments.count, 1)), given);
-    sheet = clade::traversal(model, arguments.grid, rows, clade::kTraversalSteps,
-                             arguments.seed.value_or(run.seed()));
-  } else {
-    std::vector<torch::Tensor> points;
-    for (const clade::Given& row : rows) {
-      points.push_back(clade::draw(run.trained, count, row, means, generator));
-    }
-    sheet = torch::stack(points);
-  }
+  const bool in_grid = !arguments.grid.empty();
+  const bool means = arguments.means || kind == ".png" || in_grid;
+  const Asked asked = asked_for(arguments, run, generator);
+  const auto sheet = draw_sheet(arguments, run, asked, means, generator);
   if (kind == ".png") {
-    clade::write_png(out, clade::make_sheet(each_cluster || in_grid ? sheet : as_square(sheet[0]),
-                                            run.trained.shape));
+    const bool in_rows = asked.each_cluster || in_grid;
+    clade::write_png(out,
+                     clade::make_sheet(in_rows ? sheet : as_square(sheet[0]), run.trained.shape));
   } else {
     write_points(out, sheet.cpu().flatten(0, 1), run.trained, means);
   }
-  for (const std::string& name : without_effect(run, asked)) {
+  for (const std::string& name : without_effect(run, asked.held)) {
     note(name + " changes nothing of the points drawn" +
-         (asked.size() > 1 ? ", beside what else is given" : ""));
+         (asked.held.size() > 1 ? ", beside what else is given" : ""));
   }
-  const std::string order = each_cluster ? ", " + std::to_string(sheet.size(1)) +
-                                               " of each cluster, one cluster after another"
-                                         : "";
+  const std::string order = asked.each_cluster ? ", " + std::to_string(sheet.size(1)) +
+                                                     " of each cluster, one cluster after another"
+                                               : "";
   say(std::to_string(sheet.size(0) * sheet.size(1)) + " points" + order + ": " + out.string());
 }
 

@@ -1,5 +1,6 @@
 #include "app/metrics.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <vector>
@@ -14,28 +15,39 @@ using nlohmann::json;
 
 namespace {
 
+/// What a column is called: other points than the run's by their file or set alone.
+std::string column_of(const std::string& split) {
+  const std::string data = "data ";
+  if (!split.starts_with(data)) return split;
+  return clade::one_line(std::filesystem::path(split.substr(data.size())).filename().string());
+}
+
 /// A line a figure, a column a split.
 void print_table(const json& metrics) {
-  std::string header;
+  constexpr size_t kNames = 36, kColumn = 14;
+  std::vector<std::string> headers;
   std::vector<std::vector<clade::Figure>> splits;
-  const auto add = [](const std::string& text, std::string& line) {
-    char padded[48];
-    std::snprintf(padded, sizeof padded, "%14s", text.c_str());
-    line += padded;
-  };
   for (const auto& [split, figures] : metrics.items()) {
-    add(clade::one_line(split), header);
+    headers.push_back(column_of(split));
     splits.push_back(clade::figures_of(figures, split));
     for (clade::Figure& figure : splits.back()) {
       if (figure.detail) figure.name.insert(0, "  ");
     }
   }
-  std::printf("%-36s%s\n", "nats per point", header.c_str());
+  const auto print = [&](const std::string& name, const auto& cell_of) {
+    std::string line = name;
+    line.resize(std::max(kNames, line.size()), ' ');
+    for (size_t i = 0; i < headers.size(); ++i) {
+      const std::string cell = cell_of(i);
+      const size_t width = std::max(kColumn, headers[i].size() + 2);
+      line += std::string(width - std::min(width, cell.size()), ' ') + cell;
+    }
+    std::printf("%s\n", line.c_str());
+  };
+  print("bounds in nats per point", [&](size_t i) { return headers[i]; });
   const clade::FigureTable table = clade::side_by_side(splits);
   for (const std::string& row : table.rows) {
-    std::string line;
-    for (size_t i = 0; i < splits.size(); ++i) add(table.cell(row, i, "-"), line);
-    std::printf("%-36s%s\n", row.c_str(), line.c_str());
+    print(row, [&](size_t i) { return table.cell(row, i, "-"); });
   }
 }
 

@@ -16,7 +16,7 @@ clade::TrainedRun open_to_use(const std::string& folder, const std::string& devi
 
 clade::Dataset points_to_use(const clade::TrainedRun& run, const std::string& data,
                              const std::string& labels, const std::string& out) {
-  clade::require_no_folder(out);  // before minutes go into what it is to hold
+  clade::require_place_for(out);  // before minutes go into what it is to hold
   require_own_file(run, out, {data, labels});
   auto points = run.points(data, labels);
   if (!points.note.empty()) out == "-" ? note(points.note) : say(points.note);

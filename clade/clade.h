@@ -33,7 +33,7 @@
 #include "clade/experiment/experiment.h"
 #include "clade/experiment/prepared.h"
 #include "clade/models/registry.h"
-#include "clade/run/generate.h"
+#include "clade/run/draws.h"
 #include "clade/run/training_run.h"
 #include "clade/training/run_folder.h"
 #include "clade/training/trained_model.h"

@@ -1356,7 +1356,7 @@ TEST_F(Command, BenchRunsTheRowsAskedForAndGoesOnWithThoseThatWereFiles) {
 
   const Outcome one = run({"bench", table, "--rows", "a*", "--threads", "1"});
   ASSERT_EQ(one.code, 0) << one.err;
-  EXPECT_NE(one.out.find("1 runs, 1 finished before"), std::string::npos) << one.out;
+  EXPECT_NE(one.out.find("1 run, 1 finished before"), std::string::npos) << one.out;
   EXPECT_EQ(results().at("small/a").at("summary"), of_file.at("summary"));
   EXPECT_EQ(results().at("small/a").at("command"),
             "clade bench experiments/small/table.toml:a --seeds 1 --threads 1");

@@ -123,6 +123,15 @@ void require_no_folder(const fs::path& path) {
   if (fs::is_directory(path, unknown)) throw Error(path.string() + " is a folder; give a file");
 }
 
+void require_place_for(const fs::path& path) {
+  require_no_folder(path);
+  std::error_code unknown;
+  const fs::path folder = path.parent_path();
+  if (folder.empty() || fs::exists(folder, unknown)) return;
+  throw Error("cannot create " + path.string() + ": there is no folder " + folder.string() +
+              "; make it, or give another name");
+}
+
 void write_atomically(const fs::path& given, const std::function<void(std::ostream&)>& write,
                       Lasting lasting) {
   require_no_folder(given);

@@ -14,6 +14,10 @@ enum class Lasting { no, yes };
 /// Throws Error if `path`, which is to be read or written as a file, is a folder.
 void require_no_folder(const std::filesystem::path& path);
 
+/// Throws Error if no file can be called `path`, which is to be written when long work is done: it
+/// is a folder, or in one that is not there.
+void require_place_for(const std::filesystem::path& path);
+
 /// Writes `path` completely or not at all: `write` fills a file beside it, PATH.part and a number,
 /// which then takes its place. Links are followed. Throws Error naming the path when the folder is
 /// unwritable, the disk is full or links lead in a circle.

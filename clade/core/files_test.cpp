@@ -81,6 +81,16 @@ TEST_F(Files, AFullDiskLeavesTheOldFile) {
   EXPECT_EQ(names(), std::vector<std::string>{"file.txt"});
 }
 
+TEST_F(Files, APlaceIsAskedForBeforeThereIsWhatIsToLieThere) {
+  EXPECT_NO_THROW(require_place_for(file_));
+  EXPECT_NO_THROW(require_place_for("-"));
+  EXPECT_NE(message_of([&] { require_place_for(folder_); }).find("is a folder"), std::string::npos);
+  const auto message = message_of([&] { require_place_for(folder_ / "nowhere" / "x.csv"); });
+  EXPECT_NE(message.find("there is no folder " + (folder_ / "nowhere").string()), std::string::npos)
+      << message;
+  EXPECT_TRUE(names().empty());
+}
+
 TEST_F(Files, FoldersThatCannotHoldTheFile) {
   write_atomically(file_, "a file, not a folder");
   for (const fs::path& path : {folder_ / "missing" / "a.txt", file_ / "a.txt"}) {

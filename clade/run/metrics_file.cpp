@@ -23,7 +23,8 @@ std::string said_of_empty_clusters(const json& metrics) {
   const std::string split = measured_split(metrics);
   if (split.empty()) return said;
   const json& figures = metrics.at(split);
-  const std::string points = figures.at("points").dump() + " " + split;
+  const std::string points =
+      figures.at("points").dump() + " " + (split == "train" ? "training" : split);
   const json latents = figures.value("latents", json::object());
   if (latents.empty()) add(figures, "", points);
   for (const auto& [latent, of_latent] : latents.items()) add(of_latent, " of " + latent, points);

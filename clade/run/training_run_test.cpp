@@ -8,7 +8,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
-#include "clade/run/generate.h"
+#include "clade/run/draws.h"
 #include "clade/run/metrics_file.h"
 #include "clade/training/folder_for_tests.h"
 

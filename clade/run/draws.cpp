@@ -1,4 +1,4 @@
-#include "clade/run/generate.h"
+#include "clade/run/draws.h"
 
 #include <torch/torch.h>
 

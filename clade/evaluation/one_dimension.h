@@ -17,7 +17,7 @@ double wasserstein_1(const torch::Tensor& a, const torch::Tensor& b);
 /// Distances are Wasserstein-1 to the data. The last two only where there are clusters.
 struct OneDimension {
   double wasserstein_1 = 0;        ///< Of generated points.
-  double wasserstein_1_floor = 0;  ///< Of the data drawn from themselves: what a perfect model has.
+  double wasserstein_1_floor = 0;  ///< Of points drawn from the data: what a perfect model has.
   /// Of points generated with every cluster drawn alike, where the model does otherwise.
   std::optional<double> wasserstein_1_uniform;
   /// Of points generated from a cluster the share outside its main mode, clusters weighed as the

@@ -33,7 +33,7 @@ int64_t rows_at_a_time(const Model& model);
 /// and in evaluation mode (the model's own mode is restored).
 MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator);
 
-/// The same of Model::relaxed_bound; nothing where that is nothing.
+/// The same of Model::relaxed_bound; nothing for a model without one.
 std::optional<MeanBound> mean_relaxed_bound(Model& model, const torch::Tensor& x,
                                             Generator& generator);
 

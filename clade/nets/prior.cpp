@@ -6,10 +6,11 @@
 
 namespace clade {
 std::vector<Option> PriorOptions::of_given_y() {
-  return {{"prior_spread", &spread, at_least(0),
-           "standard deviation of the learned means of the prior at the start: close together they "
-           "part with what z learns, far apart they tell clusters apart at once"},
-          {"trainable_prior", &trainable, "learn the prior; false leaves it as it starts"}};
+  return {
+      {"prior_spread", &spread, at_least(0),
+       "standard deviation of the learned means of the prior at the start: means that start near "
+       "each other move apart as z learns, far ones tell clusters apart at once"},
+      {"trainable_prior", &trainable, "learn the prior; false leaves it as it starts"}};
 }
 
 std::vector<Option> PriorOptions::options() {

@@ -8,7 +8,7 @@ namespace clade {
 
 // What the pages and tables of this room are written with.
 
-/// `text` where it can be nothing but text.
+/// `text` as HTML shows it, whatever letters it has.
 std::string escape(std::string_view text);
 
 /// "12.3 %", with as many digits as a reader needs.

@@ -18,8 +18,8 @@ class FlatParameters {
   /// What the last backward pass left, in the order of the values.
   GradientPieces gradient() const;
 
-  /// To be called before a backward pass: its gradients are then taken as they are, not added to
-  /// zeros, which would cost three more passes over memory.
+  /// Call it before a backward pass, which then writes its gradients instead of adding them to
+  /// zeros: that would cost three more passes over memory.
   void forget_gradient();
 
  private:

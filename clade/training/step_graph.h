@@ -7,10 +7,9 @@
 
 namespace clade {
 
-/// A step that is repeated with nothing changed but what its tensors hold: it reads and writes the
-/// same ones every time and never waits for a value. Between epochs, other things may change. On a
-/// CUDA device it is captured once as a CUDA graph and from then on replayed, one launch in place
-/// of hundreds; elsewhere it is called.
+/// A step that is repeated on the same tensors, whatever they hold: it never waits for a value.
+/// Between epochs, other things may change. On a CUDA device it is captured once as a CUDA graph
+/// and from then on replayed, one launch in place of hundreds; elsewhere it is called.
 class StepGraph {
  public:
   /// `generator` is the one the step draws from. `capture` false: called everywhere.

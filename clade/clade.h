@@ -23,8 +23,12 @@
 ///     clade::save_run(trained, prepared.experiment, "mine");
 ///
 /// Whatever cannot be done is an Error, whose message is one line that says what to do.
-/// examples/consumer has both programs. Other headers are for new models and new parts.
+/// examples/consumer has both programs. The headers that these lead to are installed, for models and
+/// parts of one's own; no other is.
 
+#include "clade/clustering/k_means.h"
+#include "clade/clustering/mixture.h"
+#include "clade/clustering/neighbour_layout.h"
 #include "clade/core/error.h"
 #include "clade/core/random.h"
 #include "clade/data/load.h"
@@ -34,6 +38,7 @@
 #include "clade/experiment/prepared.h"
 #include "clade/models/registry.h"
 #include "clade/run/draws.h"
+#include "clade/run/page.h"
 #include "clade/run/training_run.h"
 #include "clade/training/run_folder.h"
 #include "clade/training/trained_model.h"

@@ -559,7 +559,7 @@ TEST_F(Command, GeneratesNothingThatIsNotFinite) {
     for (const char* out : {"x.csv", "x.npy"}) {
       std::vector<std::string> words = {"generate", "made", "--out", out};
       words.insert(words.end(), more.begin(), more.end());
-      expect_refusal(words, {"the model in made", "infinities or NaN", "nothing is written"});
+      expect_refusal(words, {"the model generates infinities or NaN", "nothing is written"});
       EXPECT_FALSE(fs::exists(folder_ / out));
     }
     write(model, good);

@@ -85,6 +85,11 @@ int digits_beside(double value, double spread) {
   return kDigitsOfSpread + static_cast<int>(std::log10(std::min(std::abs(value) / spread, 1e12)));
 }
 
+bool any_known(const std::vector<double>& values) {
+  return std::any_of(values.begin(), values.end(),
+                     [](double value) { return std::isfinite(value); });
+}
+
 json number(double value) {
   constexpr int kDigits = 6;
   return rounded(value, kDigits);

@@ -13,6 +13,9 @@ namespace clade {
 /// Of a chart: six significant digits, null for what is not finite.
 nlohmann::json number(double value);
 
+/// Whether any of a curve's values is there: gaps are NaN.
+bool any_known(const std::vector<double>& values);
+
 /// How many significant digits of `value` show four of `spread`, what others lie away from it.
 int digits_beside(double value, double spread);
 

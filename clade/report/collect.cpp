@@ -19,6 +19,7 @@
 #include "clade/evaluation/posteriors.h"
 #include "clade/models/evaluation_mode.h"
 #include "clade/models/traversal.h"
+#include "clade/report/charts.h"
 #include "clade/report/clusters.h"
 
 namespace clade {
@@ -61,10 +62,6 @@ std::vector<json> read_epochs(const std::filesystem::path& log) {
   const int64_t went_on = restart_of(epochs.back());
   std::erase_if(epochs, [&](const json& line) { return restart_of(line) != went_on; });
   return epochs;
-}
-
-bool all_unknown(const std::vector<double>& values) {
-  return std::all_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
 }
 
 /// Where training descends what validation does not measure, a bound of relaxed clusters or a
@@ -115,8 +112,8 @@ std::vector<Curve> read_curves(const std::filesystem::path& log, bool relaxes) {
     }
   }
   for (Curve& curve : curves) {
-    if (all_unknown(curve.train)) curve.train.clear();
-    if (all_unknown(curve.validation)) curve.validation.clear();
+    if (!any_known(curve.train)) curve.train.clear();
+    if (!any_known(curve.validation)) curve.validation.clear();
   }
   return curves;
 }

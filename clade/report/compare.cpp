@@ -3,8 +3,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <set>
 #include <sstream>
 
@@ -100,11 +98,6 @@ std::string csv(const std::vector<ComparedRun>& runs, const FigureTable& figures
   return std::move(text).str();
 }
 
-bool some_known(const std::vector<double>& values) {
-  return std::any_of(values.begin(), values.end(),
-                     [](double value) { return std::isfinite(value); });
-}
-
 /// One quantity of all runs that have it: of validation points, or of training points if no run has
 /// any others.
 ComparedCurve compared_curve(const std::vector<ComparedRun>& runs, const Curve& like) {
@@ -112,7 +105,7 @@ ComparedCurve compared_curve(const std::vector<ComparedRun>& runs, const Curve& 
   for (const auto& values : {&Curve::validation, &Curve::train}) {
     for (size_t i = 0; i < runs.size(); ++i) {
       for (const Curve& curve : runs[i].report.curves) {
-        if (curve.name != like.name || !some_known(curve.*values)) continue;
+        if (curve.name != like.name || !any_known(curve.*values)) continue;
         compared.lines.push_back({runs[i].name, i, curve.epochs, curve.*values});
       }
     }

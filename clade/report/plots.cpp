@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "clade/core/files.h"
+#include "clade/report/charts.h"
 #include "clade/report/clusters.h"
 #include "clade/report/density.h"
 #include "clade/report/page.h"
@@ -52,11 +53,6 @@ std::string quoted_for_axis(const std::string& text) {
   std::string result;
   for (const char letter : quoted(text)) result += letter == '%' ? "%%" : std::string(1, letter);
   return result;
-}
-
-bool any_known(const std::vector<double>& values) {
-  return std::any_of(values.begin(), values.end(),
-                     [](double value) { return std::isfinite(value); });
 }
 
 /// What gnuplot reads: numbers with digits enough to tell apart what lies far from zero.

@@ -195,9 +195,12 @@ void finish_run(clade::TrainingRun& training) {
   print_metrics(metrics, clade::metrics_path(folder));
   if (const auto empty = clade::said_of_empty_clusters(metrics); !empty.empty()) say(empty);
   StopOnInterrupt::check("stopped before the report" + go_on);
-  notes(clade::write_page(training.run(), training.data()));
+  const auto unless_asked = [&](int64_t, int64_t) {
+    StopOnInterrupt::check("stopped while the report was written" + go_on);
+  };
+  notes(clade::write_page(training.run(), training.data(), unless_asked));
   say("report: " + clade::page_of(folder).string());
-  StopOnInterrupt::check("stopped while the report was written" + go_on);
+  unless_asked(0, 0);
 }
 
 void say_what_is_trained(const clade::TrainingRun& training) {

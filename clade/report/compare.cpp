@@ -320,7 +320,7 @@ class ComparisonPage {
     if (all.maps.empty()) return;
     std::ostringstream said;
     said << "The density of points over the plane, the darker the higher, down to " << density_range
-         << " nats below the highest of all; mixtures of Gaussians were fitted to the training "
+         << " nats below the highest of all; mixtures of Gaussians were fitted to training "
             "points of the first run that has as many clusters. Means are of log p(x) of test "
             "points, a density in the data's units.";
     begin("Density", said.str());

@@ -593,7 +593,7 @@ class Page {
          << " draws of its latents";
     if (plane.maps.size() > 1) {
       said << ", beside it that of a plain mixture of Gaussians with full covariances, fitted to "
-              "the training points";
+              "training points";
     }
     said << ". Means are of log p(x), a density in the data's units, of " << plane.points
          << " of the points that the figures above are of, the model's importance-weighted with "

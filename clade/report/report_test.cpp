@@ -828,6 +828,23 @@ TEST_F(ReportFolder, DensitiesOverThePlaneAreOnesOfTheDataInTheirUnits) {
     EXPECT_TRUE(std::isfinite(map.mean));
   }
   EXPECT_GT(plane.maps[1].mean, plane.maps[0].mean);  // one knows the data, the other does not
+  // Whoever waits may stop it, among the rows of the density and the starts of the mixture.
+  struct Stopped {};
+  std::set<int64_t> totals;
+  const auto stop_at = [&](int64_t at) {
+    plane_densities(trained, data, data, 1, [&](int64_t, int64_t total) {
+      totals.insert(total);
+      if (total == at) throw Stopped();
+    });
+  };
+  stop_at(-1);
+  ASSERT_EQ(totals.size(), 2u);
+  for (const int64_t total : std::set<int64_t>(totals)) EXPECT_THROW(stop_at(total), Stopped);
+  // Of many clusters there is no mixture: no picture is worth the time.
+  trained.options = small_options("cp_vae", 31);
+  trained.options->likelihood = "gaussian";
+  trained.model = find_model("cp_vae").make(*trained.options, Parent{"x", 2}, generator);
+  EXPECT_EQ(plane_densities(trained, data, data, 1).front().maps.size(), 1u);
   // The groups lie low and high in both features, nothing at the other corners.
   const auto dark = darkness(plane, 1);
   for (const auto& [row, column, at_least, at_most] :

@@ -34,7 +34,8 @@ fs::path page_of(const fs::path& folder) {
   return folder / "report" / "index.html";
 }
 
-std::vector<std::string> write_page(const TrainedRun& run, const Splits& data) {
+std::vector<std::string> write_page(const TrainedRun& run, const Splits& data,
+                                    const Progress& progress) {
   auto report = collect_report(run.trained, unseen(data), run.folder / run_files::kLog,
                                read_metrics(run.folder), run.seed());
   const auto& provenance = run.trained.provenance;
@@ -43,7 +44,7 @@ std::vector<std::string> write_page(const TrainedRun& run, const Splits& data) {
     report.start =
         start_scatters(read_starts(run.folder), data.train, report.clusterings.size(), run.seed());
   }
-  report.densities = plane_densities(run.trained, data.train, unseen(data), run.seed());
+  report.densities = plane_densities(run.trained, data.train, unseen(data), run.seed(), progress);
   report.held_back = held_back_shown(run.trained, data.labelled, held_back(data), run.seed());
   report.title = run.trained.name + " on " + data_name;
   std::ostringstream said;

@@ -553,7 +553,11 @@ Report collect_compared(const TrainedModel& trained, const Dataset& data,
   const EvaluationMode evaluation(model);
   Generator generator = make_generator(derive_seed(seed, "compared latents"), model.device());
   Report report = collect_compared(trained, log, seed);
-  if (!is_image(report.shape)) add_samples(model, data, generator, report);
+  if (!is_image(report.shape)) {
+    add_samples(model, data, generator, report);
+    restore_units(trained.preprocessing, report);
+  }
+  report.columns = trained.preprocessing.columns;
   report.label_names = data.label_names;
   const Dataset shown = some(data, kScatterPoints);
   const auto q_y = assignment(model, shown.x, seed);  // [N, K_l]

@@ -933,6 +933,9 @@ TEST_F(ReportFolder, CollectsWhatStandsBesideOtherRuns) {
   const auto model = std::make_shared<TwoLevels>(generator);
   model->set_aggregated_posterior(torch::tensor({0.2, 0.3, 0.5}), 0);
   TrainedModel trained = of_bits(model);
+  trained.preprocessing.shift.fill_(100);
+  trained.preprocessing.scale.fill_(7);
+  trained.preprocessing.columns.assign(TwoLevels::D, "age");
   Dataset data;
   data.x = torch::empty({40, TwoLevels::D}).bernoulli_(0.5, generator);
   data.labels = torch::arange(40).remainder(3);
@@ -952,7 +955,10 @@ TEST_F(ReportFolder, CollectsWhatStandsBesideOtherRuns) {
   ASSERT_EQ(report.curves.size(), 1u);
   EXPECT_EQ(report.curves[0].validation, std::vector<double>{-4});
   EXPECT_EQ(report.originals.size(0), 18);
-  EXPECT_TRUE(torch::equal(report.originals, data.x.slice(0, 0, 18)));
+  EXPECT_TRUE(torch::equal(report.originals, 100 + 7 * data.x.slice(0, 0, 18)));
+  EXPECT_GE(report.samples.min().item<double>(), 100);  // means of bits
+  EXPECT_LE(report.samples.max().item<double>(), 107);
+  EXPECT_EQ(report.columns, trained.preprocessing.columns);
 }
 
 TEST_F(ReportFolder, RefusesShapesThatDoNotFit) {

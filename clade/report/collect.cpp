@@ -27,8 +27,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kMostPoints = 10000;    // looked at
-constexpr int64_t kScatterPoints = 2000;  // shown
+constexpr int64_t kMostPoints = 10000;    // whose place among the latents is looked at
+constexpr int64_t kScatterPoints = 2000;  // shown there
 constexpr int64_t kTiles = 10;            // samples, and real points, of a cluster
 constexpr int64_t kSamples = 100;
 constexpr int64_t kComparedImages = 40;
@@ -402,8 +402,8 @@ void add_samples(Model& model, const Dataset& data, Generator& generator, Report
   report.originals = data.x.slice(0, 0, histogram ? kHistogramSamples : kReconstructions);
 }
 
-/// Where `data` lie in the continuous layers. q_y: their assignment, [N, K_l] of each discrete
-/// latent.
+/// Where `data` lie in the continuous layers. q_y: their assignment, and perhaps that of points
+/// after them, [N, K_l] of each discrete latent.
 std::vector<Scatter> latents_of(Model& model, const Dataset& data,
                                 const std::vector<torch::Tensor>& q_y, Generator& generator) {
   std::vector<Scatter> latents;
@@ -439,9 +439,8 @@ std::vector<HeldBack> held_back_shown(const TrainedModel& trained, const Dataset
   const auto K = static_cast<int64_t>(shown.classes.size());
   shown.learned = torch::bincount(learned.labels.cpu(), {}, C);
   if (held_back.size() == 0) return {shown};
-  const auto x = held_back.x.slice(0, 0, kMostPoints);
-  const auto labels = held_back.labels.slice(0, 0, kMostPoints).cpu();
-  const auto q_y = assignment(*trained.model, x, seed).front().cpu();  // [n, K]
+  const auto labels = held_back.labels.cpu();
+  const auto q_y = assignment(*trained.model, held_back.x, seed).front().cpu();  // [n, K]
   const auto [probability, cluster] = q_y.max(1);
   shown.confusion = confusion(cluster, labels, K, C).t();
   const auto wrong = cluster.ne(labels).nonzero().squeeze(1);  // [m]
@@ -456,7 +455,7 @@ std::vector<HeldBack> held_back_shown(const TrainedModel& trained, const Dataset
                               labels[point].item<int64_t>(), cluster[point].item<int64_t>(),
                               probability[point].item<double>()});
   }
-  shown.points = x.index_select(0, surest.to(x.device()));
+  shown.points = held_back.x.index_select(0, surest.to(held_back.x.device()));
   return {shown};
 }
 
@@ -488,8 +487,6 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
   Model& model = *trained.model;
   const EvaluationMode evaluation(model);
   Generator generator = make_generator(derive_seed(seed, "report"), data.x.device());
-  const Dataset shown = some(data, kMostPoints);
-
   Report report;
   report.shape = trained.shape;
   report.columns = trained.preprocessing.columns;
@@ -499,23 +496,23 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
                               [&] { return headlines(metrics); });
   report.curves = read_curves(log, model.relaxes());
   add_floors(model, data, report.curves);
-  const auto q_y = assignment(model, shown.x, seed);  // [N, K_l]
+  const auto q_y = assignment(model, data.x, seed);  // [N, K_l]
   for (const size_t l : model.clusterings()) {
-    report.clusterings.push_back(clustering_of(model, l, shown, q_y[l], generator));
+    report.clusterings.push_back(clustering_of(model, l, data, q_y[l], generator));
     if (l == 0) report.clusterings.back().classes = trained.classes();
   }
   if (report.columns.empty()) {
-    add_samples(model, shown, generator, report);
+    add_samples(model, data, generator, report);
   } else {
     report.samples = model.generations(kTableSamples, {}, generator)->sample(generator);
-    report.originals = shown.x.slice(0, 0, kTableSamples);
+    report.originals = data.x.slice(0, 0, kTableSamples);
   }
   report.reconstructions = model.reconstruct(report.originals);
-  report.latents = latents_of(model, shown, q_y, generator);
+  report.latents = latents_of(model, some(data, kMostPoints), q_y, generator);
   if (is_image(report.shape)) {
     report.traversals = traversals_of(model, derive_seed(seed, "traversals"));
     auto apart = make_generator(derive_seed(seed, "variations"), data.x.device());
-    report.variations = variations_of(model, shown.x, apart);
+    report.variations = variations_of(model, data.x, apart);
     const auto strongest = report.clusterings.empty()
                                ? std::vector<int64_t>()
                                : strongest_first(report.clusterings.front().share);
@@ -524,9 +521,9 @@ Report collect_report(const TrainedModel& trained, const Dataset& data,
     report.meshes = meshes_of(model, strongest, generator, report.latents);
     return report;
   }
-  if (data.features() == 2) report.plane = plane_of(trained, shown, report.latents, generator);
+  if (data.features() == 2) report.plane = plane_of(trained, data, report.latents, generator);
   restore_units(trained.preprocessing, report);
-  const auto points = trained.preprocessing.restore(shown.x.cpu());
+  const auto points = trained.preprocessing.restore(data.x.cpu());
   for (size_t i = 0; i < report.clusterings.size(); ++i) {
     const auto cluster = q_y[model.clusterings()[i]].argmax(1).cpu();
     report.clusterings[i].contrasts =

@@ -802,6 +802,28 @@ TEST_F(ReportFolder, ShowsEachDiscreteLatentOfAModelByItself) {
   EXPECT_EQ(files().count("label_clusters_y2.csv"), 1u);
 }
 
+TEST_F(ReportFolder, CountsAllPoints) {
+  auto generator = make_generator(1);
+  TrainedModel trained = of_bits(std::make_shared<TwoLevels>(generator));
+  trained.provenance = {{"labels", 3}};
+  trained.label_names = {"a", "b", "c"};
+  Dataset data;
+  data.x = torch::empty({10500, TwoLevels::D}).bernoulli_(0.5, generator);
+  data.labels = torch::zeros({10500}, torch::kInt64);
+  data.labels.slice(0, 10400).fill_(2);  // the rarest come last
+  data.label_names = trained.label_names;
+  const auto counts = torch::tensor({10400, 0, 100}, torch::kInt64);
+  data.rows = torch::arange(10500);
+  const Report report = collect_report(trained, data, folder_ / "none", json::object(), 1);
+  for (const Clustering& one : report.clusterings) {
+    EXPECT_TRUE(one.confusion.sum(0).equal(counts)) << one.name;
+    EXPECT_NEAR(one.given_label[2].sum().item<double>(), 1, 1e-5) << one.name;
+  }
+  EXPECT_EQ(report.latents[0].points.size(0), 2000);  // which is as many dots as one tells apart
+  const auto labels = held_back_shown(trained, data, data, 1);
+  EXPECT_TRUE(labels.at(0).confusion.sum(1).equal(counts));
+}
+
 TEST_F(ReportFolder, DensitiesOverThePlaneAreOnesOfTheDataInTheirUnits) {
   auto generator = make_generator(1);
   TrainedModel trained;

@@ -14,7 +14,6 @@
     rank < report.shown ? report.palette[rank % report.palette.length] : css('--faint');
   const tier = rank => Math.floor(rank / report.palette.length) % symbols.length;
   const percent = share => `${+(100 * share).toPrecision(3)} %`;
-  const short_name = name => name.replace(/^cluster (?=\d+$)/, '');  // below an axis that says it
 
   const axis = (text, more = {}) => ({ title: { display: true, text }, ...more });
   const linear = (text, more = {}) => axis(text, { type: 'linear', ...more });
@@ -143,11 +142,11 @@
     },
 
     share(index) {
-      const { order, names, share } = report.clusterings[index];
+      const { order, names, ticks, share } = report.clusterings[index];
       const even = 1 / order.length;
       return {
         data: {
-          labels: order.map(k => short_name(names[k])),
+          labels: order.map(k => ticks[k]),
           datasets: [
             { type: 'line', label: 'even share, 1/K', xAxisID: 'even', data: [{ x: 0, y: even }, { x: 1, y: even }],
               borderColor: css('--ink'), borderWidth: 1, borderDash: [5, 4], pointRadius: 0, pointHitRadius: 0 },
@@ -249,13 +248,13 @@
 
     given_label(argument) {
       const [index, panel] = argument.split('/');
-      const { order, names, given_label } = report.clusterings[index];
+      const { order, names, ticks, given_label } = report.clusterings[index];
       const q = given_label[panel];
       const rank = new Map(order.map((k, i) => [k, i]));
       return {
         type: 'bar',
         data: {
-          labels: names.map(short_name),
+          labels: ticks,
           datasets: [{ label: '', data: q, backgroundColor: q.map((_, k) => colour(rank.get(k))) }],
         },
         options: {

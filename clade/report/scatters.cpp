@@ -61,9 +61,13 @@ json data_of(const Scatter& latent, const Report& of, bool by_label, size_t firs
 }  // namespace
 
 void add_clustering(const Clustering& one, json& data) {
-  json names = json::array();
-  for (int64_t k = 0; k < one.share.numel(); ++k) names.push_back(cluster_name(one.classes, k));
-  data["clusterings"].push_back({{"order", strongest_first(one.share)}, {"names", names}});
+  json names = json::array(), ticks = json::array();
+  for (int64_t k = 0; k < one.share.numel(); ++k) {
+    names.push_back(cluster_name(one.classes, k));
+    ticks.push_back(label_name(one.classes, k));
+  }
+  data["clusterings"].push_back(
+      {{"order", strongest_first(one.share)}, {"names", names}, {"ticks", ticks}});
 }
 
 std::string scatter_figure(const Scatter& latent, const std::string& title, const Report& of,

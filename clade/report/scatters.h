@@ -9,7 +9,8 @@ namespace clade {
 // Scatter plots of latents, as the page of a run and that of several show them. Of the numbers that
 // page.js draws they have "latents" and "clusterings".
 
-/// Adds what the clusters of `one` are called, strongest first, to data["clusterings"].
+/// Adds what the clusters of `one` are called, and their order, strongest first, to
+/// data["clusterings"]; "ticks" is for axes that say they are clusters.
 void add_clustering(const Clustering& one, nlohmann::json& data);
 
 /// The <figure> of `latent`, called `title`, whose numbers become one more of data["latents"].

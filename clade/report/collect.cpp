@@ -21,6 +21,7 @@
 #include "clade/models/traversal.h"
 #include "clade/report/charts.h"
 #include "clade/report/clusters.h"
+#include "clade/report/scatters.h"
 
 namespace clade {
 namespace {
@@ -373,6 +374,7 @@ std::vector<Scatter> plane_of(const TrainedModel& trained, const Dataset& data,
     scatter.name = name;
     scatter.points = trained.preprocessing.restore(x.cpu());
     scatter.axis = "feature";
+    scatter.axes = plane_axes(trained.preprocessing.columns);
     plane.push_back(std::move(scatter));
   }
   if (!latents.empty()) {  // coloured as they are there

@@ -171,6 +171,7 @@ PlaneDensities densities_of(const std::vector<ComparedRun>& runs) {
   std::vector<PlaneDensity> beside;
   for (const ComparedRun& run : runs) {
     for (const PlaneDensities& plane : run.report.densities) {
+      if (all.maps.empty()) all.axes = plane.axes;
       all.maps.push_back(plane.maps.front());
       all.maps.back().name = run.name;
       for (size_t i = 1; i < plane.maps.size(); ++i) {

@@ -13,6 +13,7 @@
 #include "clade/report/charts.h"
 #include "clade/report/clusters.h"
 #include "clade/report/html.h"
+#include "clade/report/scatters.h"
 
 namespace clade {
 namespace {
@@ -63,6 +64,7 @@ std::vector<PlaneDensities> plane_densities(const TrainedModel& trained, const D
   if (!(high > low).all().item<bool>()) return {};
   const auto from = low - kMargin * (high - low), to = high + kMargin * (high - low);
   PlaneDensities plane;
+  plane.axes = plane_axes(trained.preprocessing.columns);
   const auto points = some_rows(measured.x, kMeasured);  // [m, 2]
   plane.points = points.size(0);
   plane.samples = kImportanceSamples;
@@ -104,7 +106,8 @@ std::string density_figures(const PlaneDensities& plane, nlohmann::json& data) {
          << " nats</span></figcaption>\n"
          << canvas_tag("density", std::to_string(i), "Density of " + map.name, "even")
          << "</figure>\n";
-    maps.push_back({{"low", numbers(map.low)},
+    maps.push_back({{"axes", plane.axes},
+                    {"low", numbers(map.low)},
                     {"high", numbers(map.high)},
                     {"darkness", numbers((darkness(plane, i) * 255).round())}});
   }

@@ -188,15 +188,13 @@
         datasets[rank].data.push({ x, y });
       });
       const [x_range, y_range] = plane_ranges(latent);
-      const direction = (which, part) =>
-        `${which} ${latent.axis}${part === undefined ? '' : ` (${percent(part)} of variance)`}`;
       return {
         type: 'scatter',
         data: { datasets: datasets.filter(Boolean) },
         options: {
           scales: {
-            x: axis(direction('first', latent.explained[0]), x_range),
-            y: axis(direction('second', latent.explained[1]), y_range),
+            x: axis(latent.axes[0], x_range),
+            y: axis(latent.axes[1], y_range),
           },
           plugins: { legend: { display: false }, tooltip: { callbacks: { label: item => item.dataset.label } } },
         },
@@ -206,7 +204,7 @@
     },
 
     density(index) {
-      const { low, high, darkness: rows } = report.densities[index];
+      const { axes, low, high, darkness: rows } = report.densities[index];
       const side = rows.length;
       const picture = document.createElement('canvas');
       picture.width = picture.height = side;
@@ -221,8 +219,8 @@
         data: { datasets: [] },
         options: {
           scales: {
-            x: axis('first feature', { min: low[0], max: high[0], ticks }),
-            y: axis('second feature', { min: low[1], max: high[1], ticks }),
+            x: axis(axes[0], { min: low[0], max: high[0], ticks }),
+            y: axis(axes[1], { min: low[1], max: high[1], ticks }),
           },
           plugins: { legend: { display: false } },
         },

@@ -21,6 +21,7 @@
 #include "clade/report/clusters.h"
 #include "clade/report/density.h"
 #include "clade/report/page.h"
+#include "clade/report/scatters.h"
 
 namespace clade {
 namespace {
@@ -365,16 +366,8 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
   }
   add(shown, shown < groups.size() ? "others" : none);
   for (size_t rank = 0; rank < shown; ++rank) add(rank, name(groups[rank]));
-  const auto axis = [&](size_t component, const char* which) {
-    std::ostringstream label;
-    label << which << " " << latent.axis;
-    if (component < latent.explained.size()) {
-      label.precision(3);
-      label << " (" << 100 * latent.explained[component] << " % of variance)";
-    }
-    return quoted(label.str());
-  };
-  script << "set xlabel " << axis(0, "first") << "\nset ylabel " << axis(1, "second") << "\n"
+  const auto axes = axis_texts(latent);
+  script << "set xlabel " << quoted(axes[0]) << "\nset ylabel " << quoted(axes[1]) << "\n"
          << plots.str() << "\n";
   return std::move(script).str();
 }
@@ -447,8 +440,8 @@ std::string scatter_panels(const Report& report, const Scatter& latent, int64_t 
 std::string density_script(const PlaneDensities& plane, const PanelGrid& grid) {
   Script script;
   script << grid.layout() << "unset colorbox\nunset grid\nunset key\nset cbrange [0:1]\n"
-         << "set palette defined (0 '#ffffff', 1 '" << palette[0]
-         << "')\nset xlabel 'first feature'\nset ylabel 'second feature'\n";
+         << "set palette defined (0 '#ffffff', 1 '" << palette[0] << "')\nset xlabel "
+         << quoted(plane.axes[0]) << "\nset ylabel " << quoted(plane.axes[1]) << "\n";
   for (size_t i = 0; i < plane.maps.size(); ++i) {
     const PlaneDensity& map = plane.maps[i];
     const auto dark = darkness(plane, i).to(torch::kFloat64).contiguous();  // [n, n]

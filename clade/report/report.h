@@ -1,9 +1,11 @@
 #pragma once
 #include <torch/types.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,6 +79,8 @@ struct Scatter {
   size_t own = 0;  ///< Which of those clusterings colours it at first: that of its own latent.
   std::string axis = "principal component";  ///< What an axis is; or "unit", or "feature".
   torch::Tensor grid = {};  // [2, n] where a mesh has its columns and rows, rising; or undefined
+  /// What the axes are called if not as above; one that says nothing has no name.
+  std::optional<std::array<std::string, 2>> axes = {};
 };
 
 /// What is generated on a grid over the two units of a layer that depends on no other: its columns
@@ -99,9 +103,11 @@ struct PlaneDensity {
 /// Densities side by side.
 struct PlaneDensities {
   std::vector<PlaneDensity> maps;  ///< Of the model, and of what stands beside it.
-  int64_t draws = 0;               ///< Of the latents, which the model's density is a mean over.
-  int64_t points = 0;              ///< How many points the means are of.
-  int64_t samples = 0;             ///< Importance samples that the model's mean is measured with.
+  /// What the features are called.
+  std::array<std::string, 2> axes = {"first feature", "second feature"};
+  int64_t draws = 0;    ///< Of the latents, which the model's density is a mean over.
+  int64_t points = 0;   ///< How many points the means are of.
+  int64_t samples = 0;  ///< Importance samples that the model's mean is measured with.
 };
 
 /// A continuous latent that moves while all else stays.

@@ -291,7 +291,8 @@ TEST(Page, ChartsGetTheNumbersOfTheReport) {
   EXPECT_EQ(page.find("The clusters over the epochs"), std::string::npos);
   report.curves[1].of_bound = false;
   EXPECT_NE(render_page(report).find("The clusters over the epochs"), std::string::npos);
-  EXPECT_EQ(data["latents"][0]["explained"], (json{0.5, 0.25}));
+  EXPECT_EQ(data["latents"][0]["axes"], (json{"first principal component (50 % of variance)",
+                                              "second principal component (25 % of variance)"}));
   EXPECT_EQ(data["latents"][0]["clusters"][0][5], 1);
 }
 
@@ -697,7 +698,13 @@ TEST_F(ReportFolder, ShowsPointsOfTwoFeaturesInTheirPlane) {
     ASSERT_EQ(points.clusters.size(), 1u);
     EXPECT_EQ(points.clusters[0].size(0), 40);
   }
-  EXPECT_NE(render_page(report).find("Real and drawn points"), std::string::npos);
+  std::string page = render_page(report);
+  EXPECT_NE(page.find("Real and drawn points"), std::string::npos);
+  EXPECT_EQ(data_of(page)["latents"][0]["axes"], (json{"first feature", "second feature"}));
+  trained.preprocessing.columns = {"length", "width"};
+  report = collect_report(trained, data, folder_ / "none", json::object(), 1);
+  page = render_page(report);
+  EXPECT_EQ(data_of(page)["latents"][0]["axes"], (json{"length", "width"}));
   TrainedModel wider = model_of_pictures("cp_vae");
   wider.shape = {4};
   data.x = torch::zeros({40, 4});
@@ -842,6 +849,7 @@ TEST_F(ReportFolder, DensitiesOverThePlaneAreOnesOfTheDataInTheirUnits) {
   data.x = torch::randn({200, 2}, generator) + 8 * (2 * (torch::arange(200) % 2) - 1).unsqueeze(1);
   EXPECT_TRUE(plane_densities(trained, data, data, 1).empty());  // no unit is known
   trained.preprocessing.log_volume = std::log(20.0);
+  trained.preprocessing.columns = {"length", "width"};
   const auto planes = plane_densities(trained, data, data, 1);
   ASSERT_EQ(planes.size(), 1u);
   const PlaneDensities& plane = planes.front();
@@ -881,6 +889,7 @@ TEST_F(ReportFolder, DensitiesOverThePlaneAreOnesOfTheDataInTheirUnits) {
   report.densities = planes;
   const std::string page = render_page(report);
   EXPECT_NE(page.find("<h2>Density</h2>"), std::string::npos);
+  EXPECT_EQ(data_of(page)["densities"][1]["axes"], (json{"length", "width"}));
   EXPECT_EQ(data_of(page)["densities"][1]["darkness"][22][78], 0.0);
   EXPECT_GT(data_of(page)["densities"][1]["darkness"][22][22], 127.0);
 }

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <sstream>
 #include <vector>
 
@@ -42,12 +43,11 @@ std::string colours(const Scatter& latent, const std::string& index, const Repor
 
 json data_of(const Scatter& latent, const Report& of, bool by_label, size_t first) {
   json entry = {{"points", numbers(latent.points)},
-                {"explained", json::array()},
                 {"axis", latent.axis},
+                {"axes", axis_texts(latent)},
                 {"first", first}};
   if (by_label) entry["by"] = "label";
   if (!by_label && latent.own > 0) entry["by"] = latent.own;
-  for (const double part : latent.explained) entry["explained"].push_back(number(part));
   if (latent.grid.defined()) entry["grid"] = numbers(latent.grid);
   for (const auto& cluster : latent.clusters) entry["clusters"].push_back(integers(cluster));
   if (latent.label.defined()) {
@@ -59,6 +59,23 @@ json data_of(const Scatter& latent, const Report& of, bool by_label, size_t firs
 }
 
 }  // namespace
+
+std::array<std::string, 2> plane_axes(const std::vector<std::string>& columns) {
+  if (columns.size() != 2) return {"first feature", "second feature"};
+  return {columns[0], columns[1]};
+}
+
+std::array<std::string, 2> axis_texts(const Scatter& latent) {
+  if (latent.axes) return *latent.axes;
+  std::array<std::string, 2> texts = {"first " + latent.axis, "second " + latent.axis};
+  for (size_t i = 0; i < std::min(texts.size(), latent.explained.size()); ++i) {
+    std::ostringstream share;
+    share.precision(3);
+    share << " (" << 100 * latent.explained[i] << " % of variance)";
+    texts[i] += share.str();
+  }
+  return texts;
+}
 
 void add_clustering(const Clustering& one, json& data) {
   json names = json::array(), ticks = json::array();

@@ -1,10 +1,19 @@
 #pragma once
+#include <array>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "clade/report/report.h"
 
 namespace clade {
+
+/// What the axes of the plane of two features are called: as `columns`, if features have names.
+std::array<std::string, 2> plane_axes(const std::vector<std::string>& columns);
+
+/// What stands beside the axes of `latent`, its share of the variance if that is known; "" of an
+/// axis that says nothing.
+std::array<std::string, 2> axis_texts(const Scatter& latent);
 
 // Scatter plots of latents, as the page of a run and that of several show them. Of the numbers that
 // page.js draws they have "latents" and "clusterings".

@@ -260,9 +260,22 @@ void restore_units(const Preprocessing& how, Report& report) {
   }
 }
 
+/// Points of one unit, [N, 1], as they are. Upwards multiples of the golden ratio spread them
+/// evenly.
+Scatter strip(const std::string& name, const torch::Tensor& x) {
+  const auto place = torch::arange(x.size(0), torch::kFloat64) * 0.6180339887498949;
+  Scatter scatter;
+  scatter.name = name;
+  scatter.points = torch::cat({x.cpu(), place.frac().unsqueeze(1)}, 1);
+  scatter.axis = "unit";
+  scatter.axes = {"its one unit; upwards dots are only spread", ""};
+  return scatter;
+}
+
 /// Points, [N, d], along their first two principal components, with the shares of the variance. A
 /// component that does not exist is 0.
 Scatter seen_in_two_dimensions(const std::string& name, const torch::Tensor& x) {
+  if (x.size(1) == 1) return strip(name, x);
   auto unused = make_generator(0);  // few dimensions are taken apart exactly
   const PrincipalComponents pca = principal_components(x, 2, unused);
   const auto variance = pca.deviations.square();  // [P], P being 2 at most

@@ -194,7 +194,7 @@
         options: {
           scales: {
             x: axis(latent.axes[0], x_range),
-            y: axis(latent.axes[1], y_range),
+            y: axis(latent.axes[1], { ...y_range, display: latent.axes[1] !== '' }),
           },
           plugins: { legend: { display: false }, tooltip: { callbacks: { label: item => item.dataset.label } } },
         },

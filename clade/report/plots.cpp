@@ -368,7 +368,7 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
   for (size_t rank = 0; rank < shown; ++rank) add(rank, name(groups[rank]));
   const auto axes = axis_texts(latent);
   script << "set xlabel " << quoted(axes[0]) << "\nset ylabel " << quoted(axes[1]) << "\n"
-         << plots.str() << "\n";
+         << (axes[1].empty() ? "unset ytics\n" : "set ytics\n") << plots.str() << "\n";
   return std::move(script).str();
 }
 

@@ -1,68 +1,28 @@
 #include "clade/report/plots.h"
 
-#include <sys/mman.h>
 #include <torch/torch.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <iomanip>
 #include <map>
 #include <sstream>
-#include <string_view>
 
 #include "clade/core/files.h"
 #include "clade/report/charts.h"
 #include "clade/report/clusters.h"
 #include "clade/report/density.h"
+#include "clade/report/gnuplot.h"
 #include "clade/report/page.h"
 #include "clade/report/scatters.h"
 
 namespace clade {
 namespace {
 
-bool gnuplot_installed() {
-  const char* path = std::getenv("PATH");
-  std::istringstream folders(path != nullptr ? path : "");
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    if (!folder.empty() && ::access((folder + "/gnuplot").c_str(), X_OK) == 0) return true;
-  }
-  return false;
-}
-
-/// A gnuplot string of `text`. It may start with an apostrophe, which gnuplot misreads when doubled
-/// there, so that another one is set.
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char letter : text) {
-    if (letter == '\'') {
-      result += "’";
-    } else {
-      result += std::iscntrl(static_cast<unsigned char>(letter)) ? ' ' : letter;
-    }
-  }
-  return result + "'";
-}
-
-/// The same for a label of an axis, of which gnuplot makes a format.
-std::string quoted_for_axis(const std::string& text) {
-  std::string result;
-  for (const char letter : quoted(text)) result += letter == '%' ? "%%" : std::string(1, letter);
-  return result;
-}
-
 /// What gnuplot reads: numbers with digits enough to tell apart what lies far from zero.
 struct Script : std::ostringstream {
   Script() { precision(14); }
-};
-
-struct Size {
-  int64_t width, height;
 };
 
 /// Panels in rows of at most so many.
@@ -71,58 +31,13 @@ struct PanelGrid {
       : panels(static_cast<int64_t>(count)), columns(std::min(panels, most)) {}
 
   int64_t rows() const { return (panels + columns - 1) / columns; }
-  Size of(Size panel) const { return {columns * panel.width, rows() * panel.height}; }
+  PictureSize of(PictureSize panel) const { return {columns * panel.width, rows() * panel.height}; }
   std::string layout() const {
     return "set multiplot layout " + std::to_string(rows()) + "," + std::to_string(columns) + "\n";
   }
 
   int64_t panels, columns;
 };
-
-/// Whether these are all bytes of a PNG: gnuplot also leaves half of one, and says nothing, where
-/// what it writes to is full.
-bool is_whole_png(const std::string& bytes) {
-  using namespace std::string_view_literals;
-  constexpr auto kBegin = "\x89PNG\r\n\x1a\n"sv;
-  constexpr auto kEnd = "\0\0\0\0IEND\xae\x42\x60\x82"sv;
-  return bytes.starts_with(kBegin) && bytes.ends_with(kEnd);
-}
-
-/// What gnuplot makes of `script`; "" where it fails.
-std::string drawn_by_gnuplot(const std::string& script) {
-  const int file = ::memfd_create("gnuplot", /*flags=*/0);  // without a name in any folder
-  if (file < 0) return "";
-  const auto size = static_cast<ssize_t>(script.size());
-  const std::string command = "gnuplot /dev/fd/" + std::to_string(file) + " 2>/dev/null";
-  FILE* pipe =
-      ::write(file, script.data(), script.size()) == size ? ::popen(command.c_str(), "r") : nullptr;
-  std::string bytes;
-  std::array<char, 1 << 16> block;
-  while (pipe != nullptr) {
-    const size_t count = std::fread(block.data(), 1, block.size(), pipe);
-    if (count == 0) break;
-    bytes.append(block.data(), count);
-  }
-  const bool drawn = pipe != nullptr && ::pclose(pipe) == 0;
-  ::close(file);
-  return drawn ? bytes : "";
-}
-
-/// Whether gnuplot could draw `script`; writes it to `path` if so.
-bool draw(const std::filesystem::path& path, Size size, const std::string& script) {
-  std::ostringstream all;
-  all << "set encoding utf8\n"
-      << "set terminal pngcairo noenhanced font 'DejaVu Sans,10' linewidth 1.4 size " << size.width
-      << "," << size.height << "\n"
-      << "set border 3 linecolor rgb '#8a8f98'\nset tics nomirror out textcolor rgb '#4a4f57'\n"
-      << "set grid linecolor rgb '#e3e5e8' linetype 1 linewidth 0.7\n"
-      << "set key noenhanced\n"
-      << script << "\nunset multiplot\nset output\n";
-  const std::string png = drawn_by_gnuplot(all.str());
-  if (!is_whole_png(png)) return false;
-  write_atomically(path, png);
-  return true;
-}
 
 std::string colour(size_t rank) {
   return rank < static_cast<size_t>(shown_clusters) ? palette[rank % palette.size()] : "#c3c7cd";
@@ -174,7 +89,8 @@ std::string curves_script(const std::vector<Curve>& curves, const PanelGrid& gri
       plots += ", " + std::to_string(curve.floor) + " with lines dashtype 2 linecolor rgb '" +
                palette[7] + "' title 'floor'";
     }
-    script << "set title " << quoted(curve.name) << "\nset ylabel '" << curve.axis() << "'\n"
+    script << "set title " << gnuplot_string(curve.name) << "\nset ylabel '" << curve.axis()
+           << "'\n"
            << plots << "\n";
   }
   return std::move(script).str();
@@ -203,7 +119,7 @@ std::string share_script(const Clustering& one) {
   if (order.size() <= 40) {
     const char* separator = " (";
     for (size_t rank = 0; rank < order.size(); ++rank) {
-      script << separator << quoted_for_axis(label_name(one.classes, order[rank])) << " " << rank;
+      script << separator << gnuplot_tick(label_name(one.classes, order[rank])) << " " << rank;
       separator = ", ";
     }
     script << ")";
@@ -236,12 +152,12 @@ std::string confusion_script(const Report& report, const Clustering& one,
          << clusters.size() << "-0.5:-0.5]\nset ylabel 'cluster'\nset xlabel 'label'\n"
          << "set xtics noenhanced rotate by 40 right scale 0 (";
   for (int64_t c = 0; c < classes; ++c) {
-    script << (c > 0 ? ", " : "") << quoted_for_axis(label_name(report.label_names, c)) << " " << c;
+    script << (c > 0 ? ", " : "") << gnuplot_tick(label_name(report.label_names, c)) << " " << c;
   }
   script << ")\nset ytics scale 0 (";
   for (size_t row = 0; row < clusters.size(); ++row) {
-    script << (row > 0 ? ", " : "") << quoted_for_axis(label_name(one.classes, clusters[row]))
-           << " " << row;
+    script << (row > 0 ? ", " : "") << gnuplot_tick(label_name(one.classes, clusters[row])) << " "
+           << row;
   }
   script << ")\nplot $cells using 1:2:3 with image";
   if (classes <= 20) script << ", '' using 1:2:4:5 with labels font ',9' textcolor rgb variable";
@@ -261,8 +177,9 @@ std::string given_label_script(const Report& report, const Clustering& one, cons
     for (int64_t k = 0; k < K; ++k) {
       script << k << " " << 100 * q.data_ptr<double>()[label * K + k] << "\n";
     }
-    script << "EOD\nset title " << quoted(label_name(report.label_names, label)) << "\nplot $label"
-           << label << " using 1:2 with boxes linecolor rgb '" << palette[0] << "'\n";
+    script << "EOD\nset title " << gnuplot_string(label_name(report.label_names, label))
+           << "\nplot $label" << label << " using 1:2 with boxes linecolor rgb '" << palette[0]
+           << "'\n";
   }
   return std::move(script).str();
 }
@@ -294,11 +211,11 @@ std::string histograms_script(const Report& report, const Clustering& one, int64
       }
       panels << "EOD\n";
       plots << (plots.tellp() > 0 ? ", " : "plot ") << block << " using 1:2 " << style << " title "
-            << quoted(name);
+            << gnuplot_string(name);
     };
     add(drawn, "with boxes fill solid 0.6 noborder linecolor rgb '" + colour(rank) + "'", "model");
     add(truth, "with steps linewidth 1.4 linecolor rgb '#4a4f57'", "data");
-    panels << "set title " << quoted(title) << "\n" << plots.str() << "\n";
+    panels << "set title " << gnuplot_string(title) << "\n" << plots.str() << "\n";
     ++panel_count;
   };
   panel("data and model", flat(report.samples), 0);
@@ -357,7 +274,7 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
     plots << (plots.tellp() > 0 ? ", " : "plot ") << part
           << " using 1:2 with points pointsize 0.45 pointtype " << (rank < shown ? symbol(rank) : 7)
           << " linecolor rgb '" << (rank < shown ? colour(rank) : "#c3c7cd") << "' title "
-          << quoted(title);
+          << gnuplot_string(title);
   };
   if (latent.grid.defined()) {
     script << mesh_block(latent.grid, block + "_mesh");
@@ -367,7 +284,8 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
   add(shown, shown < groups.size() ? "others" : none);
   for (size_t rank = 0; rank < shown; ++rank) add(rank, name(groups[rank]));
   const auto axes = axis_texts(latent);
-  script << "set xlabel " << quoted(axes[0]) << "\nset ylabel " << quoted(axes[1]) << "\n"
+  script << "set xlabel " << gnuplot_string(axes[0]) << "\nset ylabel " << gnuplot_string(axes[1])
+         << "\n"
          << (axes[1].empty() ? "unset ytics\n" : "set ytics\n") << plots.str() << "\n";
   return std::move(script).str();
 }
@@ -386,7 +304,7 @@ std::string label_curves_script(const std::vector<LabelCurve>& curves) {
     const std::string look =
         " pointtype " + std::to_string(symbol(i)) + " linecolor rgb '" + colour(i) + "'";
     plots << (i > 0 ? ", " : "plot ") << block << " using 1:2 with linespoints linewidth 1.6"
-          << look << " title " << quoted(curve.name) << ", " << block
+          << look << " title " << gnuplot_string(curve.name) << ", " << block
           << " using 1:2:3 with yerrorbars" << look << " notitle";
   }
   script << "set xlabel 'labels learned from'\nset ylabel 'log-likelihood, nats'\n"
@@ -422,15 +340,15 @@ std::string scatter_panels(const Report& report, const Scatter& latent, int64_t 
   script << "set multiplot layout 1," << panels << "\nset key outside right top samplen 0.5\n";
   for (size_t c = 0; c < latent.clusters.size(); ++c) {
     const std::string by = report.clusterings.size() > 1 ? report.clusterings[c].name : "cluster";
-    script << "set title " << quoted(latent.name + " by " + by) << "\n"
+    script << "set title " << gnuplot_string(latent.name + " by " + by) << "\n"
            << by_cluster(report, latent, c, "$cluster");
   }
   if (latent.label.defined()) {
-    script << "set title " << quoted(latent.name + " by label") << "\n"
+    script << "set title " << gnuplot_string(latent.name + " by label") << "\n"
            << by_label(report, latent, "$label");
   }
   if (latent.clusters.empty() && !latent.label.defined()) {
-    script << "unset key\nset title " << quoted(latent.name) << "\n"
+    script << "unset key\nset title " << gnuplot_string(latent.name) << "\n"
            << by_nothing(latent, "$points");
   }
   return std::move(script).str();
@@ -441,7 +359,8 @@ std::string density_script(const PlaneDensities& plane, const PanelGrid& grid) {
   Script script;
   script << grid.layout() << "unset colorbox\nunset grid\nunset key\nset cbrange [0:1]\n"
          << "set palette defined (0 '#ffffff', 1 '" << palette[0] << "')\nset xlabel "
-         << quoted(plane.axes[0]) << "\nset ylabel " << quoted(plane.axes[1]) << "\n";
+         << gnuplot_string(plane.axes[0]) << "\nset ylabel " << gnuplot_string(plane.axes[1])
+         << "\n";
   for (size_t i = 0; i < plane.maps.size(); ++i) {
     const PlaneDensity& map = plane.maps[i];
     const auto dark = darkness(plane, i).to(torch::kFloat64).contiguous();  // [n, n]
@@ -462,7 +381,7 @@ std::string density_script(const PlaneDensities& plane, const PanelGrid& grid) {
     title << map.name << ", mean log p(x) " << std::fixed << std::setprecision(3) << map.mean
           << " nats";
     script << "EOD\nset xrange [" << low[0] << ":" << high[0] << "]\nset yrange [" << low[1] << ":"
-           << high[1] << "]\nset title " << quoted(title.str()) << "\nplot $density" << i
+           << high[1] << "]\nset title " << gnuplot_string(title.str()) << "\nplot $density" << i
            << " using 1:2:3 with image\n";
   }
   return std::move(script).str();
@@ -494,7 +413,7 @@ std::string run_scatters_script(const std::vector<RunScatter>& scatters, const P
     const Scatter& scatter = *scatters[i].scatter;
     const Report& report = *scatters[i].report;
     const std::string block = "$run" + std::to_string(i) + "_";
-    script << "set title " << quoted(scatters[i].title) << "\n"
+    script << "set title " << gnuplot_string(scatters[i].title) << "\n"
            << (scatter.label.defined()    ? by_label(report, scatter, block)
                : scatter.clusters.empty() ? by_nothing(scatter, block)
                                           : by_cluster(report, scatter, scatter.own, block));
@@ -518,10 +437,10 @@ std::string compared_curves_script(const std::vector<ComparedCurve>& curves,
                (line.values.size() == 1 ? "points pointtype 7" : "lines") +
                " linewidth 1.6 dashtype " + std::to_string(1 + line.place / palette.size()) +
                " linecolor rgb '" + palette[line.place % palette.size()] + "' title " +
-               quoted(line.run);
+               gnuplot_string(line.run);
     }
-    script << "set title " << quoted(curves[i].name) << "\nset ylabel " << quoted(curves[i].axis)
-           << "\n"
+    script << "set title " << gnuplot_string(curves[i].name) << "\nset ylabel "
+           << gnuplot_string(curves[i].axis) << "\n"
            << plots << "\n";
   }
   return std::move(script).str();
@@ -530,7 +449,7 @@ std::string compared_curves_script(const std::vector<ComparedCurve>& curves,
 /// A panel a figure: its points, and a line through their means.
 std::string sweep_script(const std::string& key, const std::vector<Swept>& figures) {
   Script script;
-  script << "set multiplot layout 1," << figures.size() << "\nset xlabel " << quoted_for_axis(key)
+  script << "set multiplot layout 1," << figures.size() << "\nset xlabel " << gnuplot_tick(key)
          << "\nunset key\n";
   for (size_t i = 0; i < figures.size(); ++i) {
     const std::string block = "$figure" + std::to_string(i);
@@ -538,7 +457,7 @@ std::string sweep_script(const std::string& key, const std::vector<Swept>& figur
     for (size_t point = 0; point < figures[i].values.size(); ++point) {
       script << figures[i].values[point] << " " << figures[i].figures[point] << "\n";
     }
-    script << "EOD\nset title " << quoted(figures[i].name)
+    script << "EOD\nset title " << gnuplot_string(figures[i].name)
            << "\nset offsets graph 0.05, graph 0.05\n"
            << "plot " << block
            << " using 1:2 smooth unique with lines linewidth 1.6 linecolor rgb '" << palette[0]
@@ -549,12 +468,12 @@ std::string sweep_script(const std::string& key, const std::vector<Swept>& figur
 }
 
 /// Draws one chart, and returns why it could not be drawn.
-std::vector<std::string> drawn_alone(const std::filesystem::path& file, Size size,
+std::vector<std::string> drawn_alone(const std::filesystem::path& file, PictureSize size,
                                      const std::string& script) {
   if (!gnuplot_installed()) {
     return {"there is no " + file.string() + ": gnuplot is not installed (Debian: gnuplot-nox)"};
   }
-  if (draw(file, size, script)) return {};
+  if (draw_picture(file, size, script)) return {};
   return {"gnuplot could not draw " + file.string()};
 }
 
@@ -562,7 +481,7 @@ std::vector<std::string> drawn_alone(const std::filesystem::path& file, Size siz
 
 std::vector<std::string> write_sweep_plot(const std::string& key, const std::vector<Swept>& figures,
                                           const std::filesystem::path& folder) {
-  const Size size{static_cast<int64_t>(figures.size()) * 420, 300};
+  const PictureSize size{static_cast<int64_t>(figures.size()) * 420, 300};
   return drawn_alone(folder / "sweep.png", size, sweep_script(key, figures));
 }
 
@@ -596,8 +515,8 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
         "gnuplot-nox)"};
   }
   std::vector<std::string> notes;
-  const auto plot = [&](const std::string& name, Size size, const std::string& script) {
-    if (!draw(folder / name, size, script)) {
+  const auto plot = [&](const std::string& name, PictureSize size, const std::string& script) {
+    if (!draw_picture(folder / name, size, script)) {
       notes.push_back("gnuplot could not draw " + (folder / name).string() +
                       "; the page has the same chart");
     }

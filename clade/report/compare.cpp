@@ -69,6 +69,29 @@ FigureTable compared_figures(const std::vector<ComparedRun>& runs) {
   return side_by_side(columns);
 }
 
+/// What a run's clusters were guided by, as its metrics.json says it, or "".
+std::string guidance_of(const ComparedRun& run) {
+  const auto said = measured(run.metrics).find("guided");
+  return said != measured(run.metrics).end() && said->is_string() ? said->get<std::string>() : "";
+}
+
+/// What stands beside figures and is none, a cell a run.
+struct Remark {
+  std::string name;
+  std::vector<std::string> cells;
+};
+
+/// Those that any run has.
+std::vector<Remark> remarks_of(const std::vector<ComparedRun>& runs) {
+  std::vector<Remark> all = {{"origin of clusters", {}}};
+  for (const ComparedRun& run : runs) all[0].cells.push_back(guidance_of(run));
+  std::erase_if(all, [](const Remark& remark) {
+    return std::all_of(remark.cells.begin(), remark.cells.end(),
+                       [](const std::string& cell) { return cell.empty(); });
+  });
+  return all;
+}
+
 std::string table(const std::vector<ComparedRun>& runs, const FigureTable& figures) {
   std::ostringstream html;
   html << "<section>\n<div class=\"scroll\" tabindex=\"0\">\n<table class=\"comparison\">\n<thead>"
@@ -77,6 +100,11 @@ std::string table(const std::vector<ComparedRun>& runs, const FigureTable& figur
     html << "<th scope=\"col\">" << escape(run.name) << "</th>";
   }
   html << "</tr></thead>\n<tbody>\n";
+  for (const Remark& remark : remarks_of(runs)) {
+    html << "<tr><th scope=\"row\">" << remark.name << "</th>";
+    for (const std::string& cell : remark.cells) html << "<td>" << escape(cell) << "</td>";
+    html << "</tr>\n";
+  }
   for (const std::string& row : figures.rows) {
     html << "<tr><th scope=\"row\">" << escape(row) << "</th>";
     for (size_t i = 0; i < runs.size(); ++i) html << "<td>" << figures.cell(row, i, "") << "</td>";
@@ -87,11 +115,14 @@ std::string table(const std::vector<ComparedRun>& runs, const FigureTable& figur
 }
 
 std::string csv(const std::vector<ComparedRun>& runs, const FigureTable& figures) {
+  const auto remarks = remarks_of(runs);
   std::ostringstream text;
   text << "run";
+  for (const Remark& remark : remarks) text << "," << remark.name;
   for (const std::string& row : figures.rows) text << "," << csv_text(row);
   for (size_t i = 0; i < runs.size(); ++i) {
     text << "\n" << csv_text(runs[i].name);
+    for (const Remark& remark : remarks) text << "," << csv_text(remark.cells[i]);
     for (const std::string& row : figures.rows) text << "," << figures.cell(row, i, "");
   }
   text << "\n";

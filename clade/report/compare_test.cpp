@@ -77,6 +77,18 @@ TEST_F(Comparison, SaysWhichRunsHaveFiguresOfOtherPoints) {
             std::string::npos);
 }
 
+TEST_F(Comparison, SaysWhichClustersWereGuidedByAClustering) {
+  ComparedRun a = run("a", -1), b = run("b", -2);
+  const std::string said = "guided by a clustering: 3 clusters of codes, held to the end by 1";
+  b.metrics["test"]["guided"] = said;
+  write_comparison({a, b}, folder_);
+  EXPECT_NE(read_file(folder_ / "index.html")
+                .find("origin of clusters</th><td></td><td>" + said + "</td>"),
+            std::string::npos);
+  EXPECT_EQ(read_file(folder_ / "comparison.csv"),
+            "run,origin of clusters,bound\na,,-1.00\nb,\"" + said + "\",-2.00\n");
+}
+
 TEST_F(Comparison, DrawsWhatIsNoImage) {
   ComparedRun numbers = run("vae", -1), rows = run("mog", -2);
   numbers.report.shape = {1};

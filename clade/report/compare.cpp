@@ -217,8 +217,18 @@ PlaneDensities densities_of(const std::vector<ComparedRun>& runs) {
   return all;
 }
 
-std::string sheet_name(const ComparedRun& run) {
-  return file_name(run.name) + ".png";
+/// Of each run the file that its samples are drawn in. Names that differ may be one as a file's
+/// ("v1.0", "v1_0"), and then those after the first are numbered.
+std::vector<std::string> sheet_names(const std::vector<ComparedRun>& runs) {
+  std::vector<std::string> names;
+  std::set<std::string> taken = {"curves", "labels", "plane", "density"};  // charts
+  for (const ComparedRun& run : runs) {
+    const std::string stem = file_name(run.name);
+    std::string name = stem;
+    for (int64_t i = 2; !taken.insert(name).second; ++i) name = stem + "-" + std::to_string(i);
+    names.push_back(name + ".png");
+  }
+  return names;
 }
 
 /// As many whole rows of ten as there are samples for.
@@ -423,16 +433,18 @@ std::string said_of_data(const std::vector<ComparedRun>& runs) {
 std::vector<std::string> write_comparison(const std::vector<ComparedRun>& runs,
                                           const std::filesystem::path& folder,
                                           const std::vector<LabelCurve>& by_labels) {
-  std::set<std::string> files;
+  std::set<std::string> names;
   for (const ComparedRun& run : runs) {
-    if (!files.insert(sheet_name(run)).second) {
-      throw Error("two of the runs to compare are called " + run.name + "; rename a folder");
+    if (!names.insert(run.name).second) {
+      throw Error("two of the runs to compare are " + run.name + "; name each once");
     }
   }
   const std::string page = ComparisonPage(runs, by_labels).render();
   make_folder(folder, "give another --out");
-  for (const ComparedRun& run : runs) {
-    if (is_image(run.report.shape)) write_png(folder / sheet_name(run), sheet_of(run.report));
+  const auto sheets = sheet_names(runs);
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const Report& report = runs[i].report;
+    if (is_image(report.shape)) write_png(folder / sheets[i], sheet_of(report));
   }
   write_atomically(folder / "comparison.csv", csv(runs, compared_figures(runs)));
   write_atomically(folder / "index.html", page);

@@ -27,10 +27,10 @@ std::string said_of_data(const std::vector<ComparedRun>& runs);
 /// 4), latents (CaGeM, figure 5), drawn points and densities in the plane (GMVAE, figure 2), and
 /// samples of each:
 /// a sheet of images (CP-VAE, figures 14 to 16), or a chart, a histogram for points of one feature
-/// (figure 3). The sheets are also NAME.png, the figures comparison.csv, and the charts curves.png,
-/// labels.png, latent_LAYER.png, plane.png and density.png, where gnuplot is installed. Returns
-/// notes on what was left out. Throws Error where the folder cannot be written or two runs have one
-/// name.
+/// (figure 3). The sheets are also NAME.png (NAME-2.png if there is one), the figures
+/// comparison.csv, and the charts curves.png, labels.png, latent_LAYER.png, plane.png and
+/// density.png, where gnuplot is installed. Returns notes on what was left out. Throws Error where
+/// the folder cannot be written or two runs have one name.
 std::vector<std::string> write_comparison(const std::vector<ComparedRun>& runs,
                                           const std::filesystem::path& folder,
                                           const std::vector<LabelCurve>& by_labels = {});

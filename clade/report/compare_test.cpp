@@ -215,8 +215,28 @@ TEST_F(Comparison, DrawsDensitiesSideBySide) {
 }
 
 TEST_F(Comparison, WantsNamesThatDiffer) {
-  EXPECT_THROW(write_comparison({run("vae", -1), run("vae", -2)}, folder_), Error);
+  try {
+    write_comparison({run("vae", -1), run("vae", -2)}, folder_);
+    ADD_FAILURE() << "two are called alike";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "two of the runs to compare are vae; name each once");
+  }
   EXPECT_FALSE(std::filesystem::exists(folder_));
+}
+
+TEST_F(Comparison, NumbersFilesOfNamesThatAreOneAsAFiles) {
+  write_comparison({run("modell-ä", -1), run("modell-ö", -2), run("v1.0", -3), run("v1_0", -4),
+                    run("curves", -5)},
+                   folder_);
+  const std::string csv = read_file(folder_ / "comparison.csv");
+  EXPECT_EQ(csv,
+            "run,bound\nmodell-ä,-1.00\nmodell-ö,-2.00\nv1.0,-3.00\nv1_0,-4.00\ncurves,-5.00\n");
+#ifdef CLADE_WITH_PNG
+  for (const char* name :
+       {"modell-__.png", "modell-__-2.png", "v1_0.png", "v1_0-2.png", "curves-2.png"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder_ / name)) << name;
+  }
+#endif
 }
 
 }  // namespace

@@ -7,8 +7,10 @@
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 #include <sstream>
 #include <string_view>
+#include <vector>
 
 #include "clade/core/files.h"
 
@@ -24,24 +26,78 @@ bool is_whole_png(const std::string& bytes) {
   return bytes.starts_with(kBegin) && bytes.ends_with(kEnd);
 }
 
+/// What a command prints; "" where it fails.
+std::string output_of(const std::string& command) {
+  FILE* pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return "";
+  std::string bytes;
+  std::array<char, 1 << 16> block;
+  while (const size_t count = std::fread(block.data(), 1, block.size(), pipe)) {
+    bytes.append(block.data(), count);
+  }
+  return ::pclose(pipe) == 0 ? bytes : "";
+}
+
+/// A letter of UTF-8 text, and its number in Unicode.
+struct Letter {
+  std::string_view bytes;
+  uint32_t code;
+};
+
+std::vector<Letter> letters_of(std::string_view text) {
+  std::vector<Letter> letters;
+  for (size_t begin = 0; begin < text.size();) {
+    const auto first = static_cast<unsigned char>(text[begin]);
+    const size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    uint32_t code = size == 1 ? first : first & (0x7f >> size);
+    size_t end = begin + 1;
+    for (; end < begin + size && end < text.size() && (text[end] & 0xc0) == 0x80; ++end) {
+      code = (code << 6) | (text[end] & 0x3f);
+    }
+    letters.push_back({text.substr(begin, end - begin), code});
+    begin = end;
+  }
+  return letters;
+}
+
+/// Latin, Greek and Cyrillic letters, dashes, quotation marks, arrows and signs.
+bool every_font_has(uint32_t code) {
+  return code < 0x530 || (code >= 0x2010 && code < 0x2300);
+}
+
+bool a_font_has(const std::set<uint32_t>& codes) {
+  std::ostringstream command;
+  command << "fc-list ':charset=" << std::hex;
+  for (const uint32_t code : codes) command << code << " ";
+  command << "' 2>/dev/null";
+  return !output_of(command.str()).empty();
+}
+
+/// What no font has gnuplot draws as large as the picture.
+std::string without_unknown_letters(const std::string& script) {
+  const auto letters = letters_of(script);
+  std::set<uint32_t> rare;
+  for (const Letter& letter : letters) {
+    if (!every_font_has(letter.code)) rare.insert(letter.code);
+  }
+  if (rare.empty() || a_font_has(rare)) return script;
+  std::string result;
+  for (const Letter& letter : letters) {
+    result += every_font_has(letter.code) ? letter.bytes : "?";
+  }
+  return result;
+}
+
 /// What gnuplot makes of `script`; "" where it fails.
 std::string drawn_by_gnuplot(const std::string& script) {
   const int file = ::memfd_create("gnuplot", /*flags=*/0);  // without a name in any folder
   if (file < 0) return "";
   const auto size = static_cast<ssize_t>(script.size());
   const std::string command = "gnuplot /dev/fd/" + std::to_string(file) + " 2>/dev/null";
-  FILE* pipe =
-      ::write(file, script.data(), script.size()) == size ? ::popen(command.c_str(), "r") : nullptr;
-  std::string bytes;
-  std::array<char, 1 << 16> block;
-  while (pipe != nullptr) {
-    const size_t count = std::fread(block.data(), 1, block.size(), pipe);
-    if (count == 0) break;
-    bytes.append(block.data(), count);
-  }
-  const bool drawn = pipe != nullptr && ::pclose(pipe) == 0;
+  const bool written = ::write(file, script.data(), script.size()) == size;
+  const std::string bytes = written ? output_of(command) : "";
   ::close(file);
-  return drawn ? bytes : "";
+  return bytes;
 }
 
 }  // namespace
@@ -74,6 +130,18 @@ std::string gnuplot_tick(const std::string& text) {
   return result;
 }
 
+std::string shortened(const std::string& text, size_t most) {
+  constexpr uint32_t kWide = 0x2e80;  // where Chinese, Japanese and Korean begin
+  std::string result;
+  size_t width = 0;
+  for (const Letter& letter : letters_of(text)) {
+    width += letter.code < kWide ? 1 : 2;
+    if (width > most) return result + "…";
+    result += letter.bytes;
+  }
+  return result;
+}
+
 bool draw_picture(const std::filesystem::path& path, PictureSize size, const std::string& script) {
   std::ostringstream all;
   all << "set encoding utf8\n"
@@ -83,7 +151,7 @@ bool draw_picture(const std::filesystem::path& path, PictureSize size, const std
       << "set grid linecolor rgb '#e3e5e8' linetype 1 linewidth 0.7\n"
       << "set key noenhanced\n"
       << script << "\nunset multiplot\nset output\n";
-  const std::string png = drawn_by_gnuplot(all.str());
+  const std::string png = drawn_by_gnuplot(without_unknown_letters(all.str()));
   if (!is_whole_png(png)) return false;
   write_atomically(path, png);
   return true;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <iomanip>
 #include <map>
+#include <numeric>
 #include <sstream>
 
 #include "clade/core/files.h"
@@ -20,6 +21,9 @@
 namespace clade {
 namespace {
 
+// Letters that there is room for below a small panel, and above one or along an axis.
+constexpr size_t kMostBelowPanel = 12, kMostOfTitle = 55;
+
 /// What gnuplot reads: numbers with digits enough to tell apart what lies far from zero.
 struct Script : std::ostringstream {
   Script() { precision(14); }
@@ -32,8 +36,9 @@ struct PanelGrid {
 
   int64_t rows() const { return (panels + columns - 1) / columns; }
   PictureSize of(PictureSize panel) const { return {columns * panel.width, rows() * panel.height}; }
-  std::string layout() const {
-    return "set multiplot layout " + std::to_string(rows()) + "," + std::to_string(columns) + "\n";
+  std::string layout(const std::string& title = "") const {
+    return "set multiplot layout " + std::to_string(rows()) + "," + std::to_string(columns) +
+           (title.empty() ? "" : " title " + gnuplot_string(title)) + "\n";
   }
 
   int64_t panels, columns;
@@ -96,6 +101,24 @@ std::string curves_script(const std::vector<Curve>& curves, const PanelGrid& gri
   return std::move(script).str();
 }
 
+std::vector<int64_t> first_integers(int64_t count) {
+  std::vector<int64_t> all(static_cast<size_t>(count));
+  std::iota(all.begin(), all.end(), int64_t{0});
+  return all;
+}
+
+/// gnuplot's list of ticks at 0, 1, … for clusters or labels, by their names if they have any.
+std::string ticks(const std::vector<int64_t>& of, const std::vector<std::string>& names,
+                  size_t letters = name_letters) {
+  std::ostringstream list;
+  for (size_t place = 0; place < of.size(); ++place) {
+    list << (place > 0 ? ", " : " (")
+         << gnuplot_tick(shortened(label_name(names, of[place]), letters)) << " " << place;
+  }
+  list << ")";
+  return std::move(list).str();
+}
+
 std::string share_script(const Clustering& one) {
   const auto order = strongest_first(one.share);
   const auto q = one.share.to(torch::kCPU, torch::kFloat64).contiguous();  // [K]
@@ -116,52 +139,65 @@ std::string share_script(const Clustering& one) {
   }
   script << "set key top right\nset xtics rotate by " << (one.classes.empty() ? 0 : 40)
          << (one.classes.empty() ? "" : " right") << " scale 0";
-  if (order.size() <= 40) {
-    const char* separator = " (";
-    for (size_t rank = 0; rank < order.size(); ++rank) {
-      script << separator << gnuplot_tick(label_name(one.classes, order[rank])) << " " << rank;
-      separator = ", ";
-    }
-    script << ")";
-  }
+  if (order.size() <= 40) script << ticks(order, one.classes);
   script << "\nplot $share using 1:2:(0.8):3 with boxes linecolor rgb variable notitle, " << even
          << " with lines dashtype 2 linecolor rgb '#4a4f57' title 'even share, 1/K'\n";
   return std::move(script).str();
+}
+
+/// What is said in a title of labels that there is no room for.
+std::string said_of_labels(int64_t labels) {
+  if (labels <= shown_labels) return "";
+  return ", the first " + std::to_string(shown_labels) + " of " + std::to_string(labels) +
+         " labels";
 }
 
 std::string confusion_script(const Report& report, const Clustering& one,
                              const std::vector<int64_t>& clusters) {
   const auto counts = one.confusion.to(torch::kCPU, torch::kInt64).contiguous();  // [K, C]
   const auto count = counts.accessor<int64_t, 2>();
-  const int64_t classes = counts.size(1);
+  const int64_t all_labels = counts.size(1), labels = std::min(all_labels, shown_labels);
   Script script;
   script << "$cells << EOD\n";
   for (size_t row = 0; row < clusters.size(); ++row) {
     int64_t total = 0;
-    for (int64_t c = 0; c < classes; ++c) total += count[clusters[row]][c];
-    for (int64_t c = 0; c < classes; ++c) {
+    for (int64_t c = 0; c < all_labels; ++c) total += count[clusters[row]][c];
+    for (int64_t c = 0; c < labels; ++c) {
       const int64_t n = count[clusters[row]][c];
       const double part = total > 0 ? static_cast<double>(n) / static_cast<double>(total) : 0;
       script << c << " " << row << " " << part << " " << n << " "
              << (part > 0.55 ? 0xffffff : 0x22262b) << "\n";
     }
   }
-  script << "EOD\nset title 'Points of each cluster (row) with each label (column)'\nunset key\n"
+  script << "EOD\nset title 'Points of each cluster (row) with each label (column)"
+         << said_of_labels(all_labels) << "'\nunset key\n"
          << "unset colorbox\nunset grid\nset palette defined (0 '#ffffff', 1 '#1f5f99')\n"
-         << "set cbrange [0:1]\nset xrange [-0.5:" << classes << "-0.5]\nset yrange ["
+         << "set cbrange [0:1]\nset xrange [-0.5:" << labels << "-0.5]\nset yrange ["
          << clusters.size() << "-0.5:-0.5]\nset ylabel 'cluster'\nset xlabel 'label'\n"
-         << "set xtics noenhanced rotate by 40 right scale 0 (";
-  for (int64_t c = 0; c < classes; ++c) {
-    script << (c > 0 ? ", " : "") << gnuplot_tick(label_name(report.label_names, c)) << " " << c;
-  }
-  script << ")\nset ytics scale 0 (";
-  for (size_t row = 0; row < clusters.size(); ++row) {
-    script << (row > 0 ? ", " : "") << gnuplot_tick(label_name(one.classes, clusters[row])) << " "
-           << row;
-  }
-  script << ")\nplot $cells using 1:2:3 with image";
-  if (classes <= 20) script << ", '' using 1:2:4:5 with labels font ',9' textcolor rgb variable";
+         << "set xtics noenhanced rotate by 40 right scale 0"
+         << ticks(first_integers(labels), report.label_names) << "\nset ytics scale 0"
+         << ticks(clusters, one.classes)
+         // Boxes, as gnuplot draws no image of which a side is one cell.
+         << "\nset style fill solid noborder\n"
+            "plot $cells using 1:2:(0.5):(0.5):3 with boxxyerror fillcolor palette";
+  if (labels <= 20) script << ", '' using 1:2:4:5 with labels font ',9' textcolor rgb variable";
   return std::move(script).str();
+}
+
+/// Whether there is room below a panel for what each cluster is called.
+bool named_ticks(const Clustering& one) {
+  return one.share.numel() <= 12;
+}
+
+/// 1, 2, 5, 10 and so on between ticks of so many clusters.
+int64_t tick_step(int64_t clusters) {
+  constexpr int64_t kTicks = 8;
+  int64_t unit = 1;
+  while (clusters > 10 * unit * kTicks) unit *= 10;
+  for (const int64_t times : {1, 2, 5}) {
+    if (clusters <= times * unit * kTicks) return times * unit;
+  }
+  return 10 * unit;
 }
 
 /// A panel of q(y | label) for each label.
@@ -169,15 +205,23 @@ std::string given_label_script(const Report& report, const Clustering& one, cons
   const auto q = one.given_label.to(torch::kCPU, torch::kFloat64).contiguous();  // [C, K]
   const int64_t K = q.size(1);
   Script script;
-  script << grid.layout()
+  script << grid.layout("q(y | label)" + said_of_labels(q.size(0)))
          << "unset key\nset boxwidth 0.9\nset style fill solid noborder\nset xrange [-0.7:" << K
-         << "-0.3]\nset yrange [0:*]\nset format y '%g %%'\nset xtics scale 0\n";
+         << "-0.3]\nset yrange [0:*]\nset format y '%g %%'\nset xlabel 'cluster'\n"
+         << "set ylabel 'q(y | label)'\nset xtics scale 0";
+  if (named_ticks(one)) {
+    script << (one.classes.empty() ? "" : " rotate by 40 right")
+           << ticks(first_integers(K), one.classes, kMostBelowPanel);
+  } else {
+    script << " 0," << tick_step(K);
+  }
+  script << "\n";
   for (int64_t label = 0; label < grid.panels; ++label) {
     script << "$label" << label << " << EOD\n";
     for (int64_t k = 0; k < K; ++k) {
       script << k << " " << 100 * q.data_ptr<double>()[label * K + k] << "\n";
     }
-    script << "EOD\nset title " << gnuplot_string(label_name(report.label_names, label))
+    script << "EOD\nset title " << gnuplot_string(shortened(label_name(report.label_names, label)))
            << "\nplot $label" << label << " using 1:2 with boxes linecolor rgb '" << palette[0]
            << "'\n";
   }
@@ -221,7 +265,8 @@ std::string histograms_script(const Report& report, const Clustering& one, int64
   panel("data and model", flat(report.samples), 0);
   if (one.samples_uniform.defined()) panel("every cluster alike", flat(one.samples_uniform), 5);
   for (size_t rank = 0; rank < clusters.size(); ++rank) {
-    panel(cluster_name(one.classes, clusters[rank]), flat(one.samples[clusters[rank]]), rank);
+    panel(shortened(cluster_name(one.classes, clusters[rank])), flat(one.samples[clusters[rank]]),
+          rank);
   }
   script << "set multiplot layout " << (panel_count + columns - 1) / columns << "," << columns
          << "\nset key outside top center horizontal samplen 1\nset boxwidth " << width
@@ -274,7 +319,7 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
     plots << (plots.tellp() > 0 ? ", " : "plot ") << part
           << " using 1:2 with points pointsize 0.45 pointtype " << (rank < shown ? symbol(rank) : 7)
           << " linecolor rgb '" << (rank < shown ? colour(rank) : "#c3c7cd") << "' title "
-          << gnuplot_string(title);
+          << gnuplot_string(shortened(title));
   };
   if (latent.grid.defined()) {
     script << mesh_block(latent.grid, block + "_mesh");
@@ -284,8 +329,8 @@ std::string scatter_script(const Scatter& latent, const std::string& block, torc
   add(shown, shown < groups.size() ? "others" : none);
   for (size_t rank = 0; rank < shown; ++rank) add(rank, name(groups[rank]));
   const auto axes = axis_texts(latent);
-  script << "set xlabel " << gnuplot_string(axes[0]) << "\nset ylabel " << gnuplot_string(axes[1])
-         << "\n"
+  script << "set xlabel " << gnuplot_string(shortened(axes[0], kMostOfTitle)) << "\nset ylabel "
+         << gnuplot_string(shortened(axes[1], kMostOfTitle)) << "\n"
          << (axes[1].empty() ? "unset ytics\n" : "set ytics\n") << plots.str() << "\n";
   return std::move(script).str();
 }
@@ -359,8 +404,8 @@ std::string density_script(const PlaneDensities& plane, const PanelGrid& grid) {
   Script script;
   script << grid.layout() << "unset colorbox\nunset grid\nunset key\nset cbrange [0:1]\n"
          << "set palette defined (0 '#ffffff', 1 '" << palette[0] << "')\nset xlabel "
-         << gnuplot_string(plane.axes[0]) << "\nset ylabel " << gnuplot_string(plane.axes[1])
-         << "\n";
+         << gnuplot_string(shortened(plane.axes[0], kMostOfTitle)) << "\nset ylabel "
+         << gnuplot_string(shortened(plane.axes[1], kMostOfTitle)) << "\n";
   for (size_t i = 0; i < plane.maps.size(); ++i) {
     const PlaneDensity& map = plane.maps[i];
     const auto dark = darkness(plane, i).to(torch::kFloat64).contiguous();  // [n, n]
@@ -378,8 +423,8 @@ std::string density_script(const PlaneDensities& plane, const PanelGrid& grid) {
       }
     }
     std::ostringstream title;
-    title << map.name << ", mean log p(x) " << std::fixed << std::setprecision(3) << map.mean
-          << " nats";
+    title << shortened(map.name) << ", mean log p(x) " << std::fixed << std::setprecision(3)
+          << map.mean << " nats";
     script << "EOD\nset xrange [" << low[0] << ":" << high[0] << "]\nset yrange [" << low[1] << ":"
            << high[1] << "]\nset title " << gnuplot_string(title.str()) << "\nplot $density" << i
            << " using 1:2:3 with image\n";
@@ -413,7 +458,7 @@ std::string run_scatters_script(const std::vector<RunScatter>& scatters, const P
     const Scatter& scatter = *scatters[i].scatter;
     const Report& report = *scatters[i].report;
     const std::string block = "$run" + std::to_string(i) + "_";
-    script << "set title " << gnuplot_string(scatters[i].title) << "\n"
+    script << "set title " << gnuplot_string(shortened(scatters[i].title, kMostOfTitle)) << "\n"
            << (scatter.label.defined()    ? by_label(report, scatter, block)
                : scatter.clusters.empty() ? by_nothing(scatter, block)
                                           : by_cluster(report, scatter, scatter.own, block));
@@ -437,7 +482,7 @@ std::string compared_curves_script(const std::vector<ComparedCurve>& curves,
                (line.values.size() == 1 ? "points pointtype 7" : "lines") +
                " linewidth 1.6 dashtype " + std::to_string(1 + line.place / palette.size()) +
                " linecolor rgb '" + palette[line.place % palette.size()] + "' title " +
-               gnuplot_string(line.run);
+               gnuplot_string(shortened(line.run, kMostOfTitle));
     }
     script << "set title " << gnuplot_string(curves[i].name) << "\nset ylabel "
            << gnuplot_string(curves[i].axis) << "\n"
@@ -544,15 +589,17 @@ std::vector<std::string> write_plots(const Report& report, const std::filesystem
     plot(name("q_y"), {900, 360}, share_script(one));
     if (one.confusion.defined() && one.confusion.numel() > 0) {
       const auto shown = by_majority(first(shown_clusters), majorities(one.confusion));
-      const int64_t classes = one.confusion.size(1);
+      const int64_t labels = std::min(one.confusion.size(1), shown_labels);
       plot(name("confusion"),
-           {160 + std::max<int64_t>(300, classes * (classes <= 20 ? 62 : 24)),
-            180 + static_cast<int64_t>(shown.size()) * 26},
+           {240 + std::max<int64_t>(360, labels * (labels <= 20 ? 62 : 24)),
+            220 + static_cast<int64_t>(shown.size()) * 26},
            confusion_script(report, one, shown));
     }
     if (one.given_label.defined()) {
       const PanelGrid grid(static_cast<size_t>(std::min(one.given_label.size(0), shown_labels)), 5);
-      plot(name("q_y_given_label"), grid.of({300, 190}), given_label_script(report, one, grid));
+      plot(name("q_y_given_label"),
+           grid.of({300, named_ticks(one) && !one.classes.empty() ? 280 : 230}),
+           given_label_script(report, one, grid));
     }
     if (histograms) {
       const auto clusters = one.samples.defined() ? first(8) : std::vector<int64_t>();

@@ -17,6 +17,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/evaluation/posteriors.h"
+#include "clade/formats/png.h"
 #include "clade/models/small_models_for_tests.h"
 #include "clade/models/two_levels_for_tests.h"
 #include "clade/report/charts.h"
@@ -24,6 +25,7 @@
 #include "clade/report/collect.h"
 #include "clade/report/density.h"
 #include "clade/report/embedded.h"
+#include "clade/report/gnuplot.h"
 #include "clade/report/page.h"
 #include "clade/report/page_data_for_tests.h"
 #include "clade/report/plots.h"
@@ -153,6 +155,49 @@ class ReportFolder : public testing::Test {
   }
   std::filesystem::path folder_;
 };
+
+/// For as long as this lives a shell script stands in for `program`.
+class StandIn {
+ public:
+  StandIn(const std::filesystem::path& folder, const std::string& program,
+          const std::string& script) {
+    std::filesystem::create_directories(folder);
+    write_atomically(folder / program, "#!/bin/sh\n" + script);
+    std::filesystem::permissions(folder / program, std::filesystem::perms::owner_all);
+    ::setenv("PATH", (folder.string() + ":" + path_).c_str(), 1);
+  }
+  ~StandIn() { ::setenv("PATH", path_.c_str(), 1); }
+  StandIn(const StandIn&) = delete;
+  StandIn& operator=(const StandIn&) = delete;
+
+ private:
+  const std::string path_ = std::getenv("PATH");
+};
+
+/// What gnuplot is asked to draw of the report, a script each picture. `fonts`: whether there is
+/// one for every letter.
+std::vector<std::string> scripts_of(const Report& report, const std::filesystem::path& folder,
+                                    bool fonts = true) {
+  const auto asked = folder / "asked";
+  std::filesystem::remove_all(asked);
+  std::filesystem::create_directories(asked);
+  const StandIn gnuplot(folder / "tools", "gnuplot", "cat \"$1\" > " + asked.string() + "/$$\n");
+  const StandIn list(folder / "tools", "fc-list", fonts ? "echo a font\n" : "exit 0\n");
+  write_plots(report, folder);
+  std::vector<std::string> scripts;
+  for (const auto& file : std::filesystem::directory_iterator(asked)) {
+    scripts.push_back(read_file(file.path()));
+  }
+  return scripts;
+}
+
+/// The one that says this, or "".
+std::string script_with(const std::vector<std::string>& scripts, const std::string& said) {
+  for (const std::string& script : scripts) {
+    if (script.find(said) != std::string::npos) return script;
+  }
+  return "";
+}
 
 /// A model that reads bits as they are.
 TrainedModel of_bits(const std::shared_ptr<TwoLevels>& model) {
@@ -450,20 +495,100 @@ TEST_F(ReportFolder, GnuplotDrawsEveryChartAndRunsNothingElse) {
 }
 
 TEST_F(ReportFolder, APictureThatGnuplotLeavesHalfDrawnReplacesNone) {
-  const auto tools = folder_ / "tools", pictures = folder_ / "pictures";
-  for (const auto& made : {tools, pictures}) std::filesystem::create_directories(made);
+  const auto pictures = folder_ / "pictures";
+  std::filesystem::create_directories(pictures);
   write_atomically(pictures / "q_y.png", "the good one");
   // As on a full disk: the beginning of a PNG, and exit code 0.
-  write_atomically(tools / "gnuplot", "#!/bin/sh\nprintf '\\211PNG\\r\\n\\032\\n and so on'\n");
-  std::filesystem::permissions(tools / "gnuplot", std::filesystem::perms::owner_all);
-  const std::string path = std::getenv("PATH");
-  ::setenv("PATH", (tools.string() + ":" + path).c_str(), 1);
+  const StandIn gnuplot(folder_ / "tools", "gnuplot",
+                        "printf '\\211PNG\\r\\n\\032\\n and so on'\n");
   const auto notes = write_plots(example(3, {28, 28}), pictures);
-  ::setenv("PATH", path.c_str(), 1);
   EXPECT_GT(notes.size(), 2U);
   EXPECT_EQ(read_file(pictures / "q_y.png"), "the good one");
   const std::filesystem::directory_iterator left(pictures);
   EXPECT_EQ(std::distance(begin(left), end(left)), 1);
+}
+
+#ifdef CLADE_WITH_PNG
+TEST_F(ReportFolder, APictureOfOneLabelHasItsColumn) {
+  Report report = example(3, {5});
+  report.clusterings[0].confusion = torch::tensor({4, 2, 1}, torch::kInt64).view({3, 1});
+  const auto notes = write_report(report, folder_);
+  if (notes.size() == 1 && notes[0].find("not installed") != std::string::npos) GTEST_SKIP();
+  const auto pixels =
+      decode_png(read_file(folder_ / "confusion.png"), "confusion").pixels.to(torch::kInt64);
+  const auto full = torch::tensor({0x1f, 0x5f, 0x99}, torch::kInt64);  // of a cluster's points
+  EXPECT_GT(pixels.view({-1, 3}).eq(full).all(1).sum().item<int64_t>(), 5000);
+}
+#endif
+
+TEST_F(ReportFolder, NamesTakeNoMoreOfAPictureThanItHas) {
+  Report report = example(3, {5});
+  const std::string name(70, 'n');
+  report.label_names = {name + "1", name + "2"};
+  report.clusterings[0].classes = {name + "1", name + "2", "cluster 2"};
+  const auto scripts = scripts_of(report, folder_);
+  EXPECT_EQ(scripts.size(), 5u);
+  for (const std::string& script : scripts) {
+    EXPECT_EQ(script.find(std::string(26, 'n')), std::string::npos) << script.substr(0, 2000);
+  }
+  for (const char* title : {"each cluster holds", "Points of each cluster", "q(y | label)", "z1"}) {
+    const std::string script = script_with(scripts, title);
+    EXPECT_NE(script.find(std::string(25, 'n') + "…"), std::string::npos) << title;
+  }
+  EXPECT_EQ(shortened("setosa"), "setosa");
+  EXPECT_EQ(shortened("äöüß", 3), "äöü…");
+  EXPECT_EQ(shortened("日本語", 5), "日本…");  // of twice the width
+}
+
+TEST_F(ReportFolder, OfManyLabelsAPictureHasTheFirstAndSaysSo) {
+  constexpr int64_t kLabels = 1500;
+  Report report = example(3, {5});
+  report.label_names.clear();
+  report.clusterings[0].confusion = torch::ones({3, kLabels}, torch::kInt64);
+  report.clusterings[0].given_label = torch::full({kLabels, 3}, 1 / 3.0);
+  const auto scripts = scripts_of(report, folder_);
+  const std::regex size(" size ([0-9]+),([0-9]+)");
+  for (const std::string& script : scripts) {
+    std::smatch found;
+    ASSERT_TRUE(std::regex_search(script, found, size));
+    for (const int side : {1, 2}) EXPECT_LT(std::stoi(found[side]), 5000);  // cairo's: 32,767
+  }
+  for (const char* title : {"Points of each cluster", "q(y | label)"}) {
+    const std::string script = script_with(scripts, title);
+    EXPECT_NE(script.find("the first 50 of 1500 labels"), std::string::npos) << title;
+  }
+  // Shares are of all labels all the same.
+  const std::string confusion = script_with(scripts, "Points of each cluster");
+  EXPECT_NE(confusion.find("\n49 0 0.00066666666666667 1 "), std::string::npos);
+  EXPECT_EQ(confusion.find("\n50 0 "), std::string::npos);
+}
+
+TEST_F(ReportFolder, TicksOfClustersAreWholeNumbersOrNames) {
+  const auto ticks = [&](const Report& report) {
+    const std::string script = script_with(scripts_of(report, folder_), "q(y | label)");
+    const size_t at = script.find("set xtics");
+    return script.substr(at, script.find('\n', at) - at);
+  };
+  Report report = example(2, {5});
+  EXPECT_EQ(ticks(report), "set xtics scale 0 ('0' 0, '1' 1)");
+  report.clusterings[0].classes = {"hollow", "full"};
+  EXPECT_EQ(ticks(report), "set xtics scale 0 rotate by 40 right ('hollow' 0, 'full' 1)");
+  EXPECT_EQ(ticks(example(40, {5})), "set xtics scale 0 0,5");
+  EXPECT_EQ(ticks(example(150, {5})), "set xtics scale 0 0,20");
+}
+
+TEST_F(ReportFolder, LettersThatNoFontHasAreNotDrawn) {
+  Report report = example(3, {5});
+  report.label_names = {"größer → ≤", "日本 1"};
+  const auto of_labels = [&](bool fonts) {
+    return script_with(scripts_of(report, folder_, fonts), "Points of each cluster");
+  };
+  for (const char* name : {"'größer → ≤'", "'日本 1'"}) {
+    EXPECT_NE(of_labels(true).find(name), std::string::npos) << name;
+  }
+  for (const char* name : {"'größer → ≤'", "'?? 1'"}) {
+    EXPECT_NE(of_labels(false).find(name), std::string::npos) << name;
+  }
 }
 
 TEST_F(ReportFolder, DrawsHistogramsOfOneFeature) {
@@ -855,7 +980,9 @@ TEST_F(ReportFolder, DensitiesOverThePlaneAreOnesOfTheDataInTheirUnits) {
   EXPECT_TRUE(plane_densities(trained, data, data, 1).empty());  // no unit is known
   trained.preprocessing.log_volume = std::log(20.0);
   trained.preprocessing.columns = {"length", "width"};
-  const auto planes = plane_densities(trained, data, data, 1);
+  std::set<int64_t> totals;
+  const auto planes = plane_densities(trained, data, data, 1,
+                                      [&](int64_t, int64_t total) { totals.insert(total); });
   ASSERT_EQ(planes.size(), 1u);
   const PlaneDensities& plane = planes.front();
   EXPECT_EQ(plane.points, 200);
@@ -867,17 +994,10 @@ TEST_F(ReportFolder, DensitiesOverThePlaneAreOnesOfTheDataInTheirUnits) {
   }
   EXPECT_GT(plane.maps[1].mean, plane.maps[0].mean);  // one knows the data, the other does not
   // Whoever waits may stop it, among the rows of the density and the starts of the mixture.
+  EXPECT_EQ(totals, (std::set<int64_t>{plane.maps[0].log_density.size(0), 3}));
   struct Stopped {};
-  std::set<int64_t> totals;
-  const auto stop_at = [&](int64_t at) {
-    plane_densities(trained, data, data, 1, [&](int64_t, int64_t total) {
-      totals.insert(total);
-      if (total == at) throw Stopped();
-    });
-  };
-  stop_at(-1);
-  ASSERT_EQ(totals.size(), 2u);
-  for (const int64_t total : std::set<int64_t>(totals)) EXPECT_THROW(stop_at(total), Stopped);
+  const auto stop = [](int64_t, int64_t) { throw Stopped(); };
+  EXPECT_THROW(plane_densities(trained, data, data, 1, stop), Stopped);
   // Of many clusters there is no mixture: no picture is worth the time.
   trained.options = small_options("cp_vae", 31);
   trained.options->likelihood = "gaussian";

@@ -174,11 +174,13 @@ class Reader {
     if (!metrics_.contains("classification")) return;
     const json& figures = metrics_.at("classification");
     const auto points = figures.at("points").get<int64_t>();
+    const std::string weight = weight_of_labels(metrics_);
     for (const auto& [classifier, error] : figures.at("error").items()) {
       const auto wrong = std::llround(error.get<double>() * static_cast<double>(points));
       add({"error of " + classifier, 0, 4, false,
            "Of " + std::to_string(points) + " " + split_ + " points whose class is known, " +
-               std::to_string(wrong) + (wrong == 1 ? " is" : " are") + " named wrongly.",
+               std::to_string(wrong) + (wrong == 1 ? " is" : " are") + " named wrongly." +
+               (weight.empty() ? "" : " Labels weighed " + weight + "."),
            "%"},
           Pointer("/classification/error") / classifier);
     }
@@ -278,6 +280,16 @@ std::string Figure::cell() const {
 std::string Figure::said() const {
   if (unit == "%") return Figure{name, 100 * value, digits - 2}.cell() + " %";
   return cell() + (unit.empty() ? "" : " " + unit);
+}
+
+std::string weight_of_labels(const json& metrics) {
+  const Pointer at("/classification/label_weight");
+  if (!metrics.contains(at)) return "";
+  const json& weight = metrics.at(at);
+  char text[64];
+  std::snprintf(text, sizeof text, "α = %g on their %s", weight.at("alpha").get<double>(),
+                weight.at("on").get<std::string>().c_str());
+  return text;
 }
 
 std::vector<Figure> figures_of(const json& metrics, const std::string& split) {

@@ -111,6 +111,10 @@ std::string measured_split(const nlohmann::json& metrics);
 /// are called: "test".
 std::vector<Figure> figures_of(const nlohmann::json& metrics, const std::string& split);
 
+/// "α = 50 on their mean", how the losses of labels weighed while the model learned, as a split's
+/// metrics have it; "" if they do not, as those of models that take none.
+std::string weight_of_labels(const nlohmann::json& metrics);
+
 /// Columns of figures beside each other, a row a name.
 struct FigureTable {
   std::vector<std::string> rows;

@@ -83,8 +83,11 @@ struct Remark {
 
 /// Those that any run has.
 std::vector<Remark> remarks_of(const std::vector<ComparedRun>& runs) {
-  std::vector<Remark> all = {{"origin of clusters", {}}};
-  for (const ComparedRun& run : runs) all[0].cells.push_back(guidance_of(run));
+  std::vector<Remark> all = {{"origin of clusters", {}}, {"weight of labels", {}}};
+  for (const ComparedRun& run : runs) {
+    all[0].cells.push_back(guidance_of(run));
+    all[1].cells.push_back(weight_of_labels(measured(run.metrics)));
+  }
   std::erase_if(all, [](const Remark& remark) {
     return std::all_of(remark.cells.begin(), remark.cells.end(),
                        [](const std::string& cell) { return cell.empty(); });

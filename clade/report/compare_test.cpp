@@ -7,6 +7,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/files.h"
+#include "clade/evaluation/metrics.h"
 #include "clade/report/page_data_for_tests.h"
 
 namespace clade {
@@ -87,6 +88,24 @@ TEST_F(Comparison, SaysWhichClustersWereGuidedByAClustering) {
             std::string::npos);
   EXPECT_EQ(read_file(folder_ / "comparison.csv"),
             "run,origin of clusters,bound\na,,-1.00\nb,\"" + said + "\",-2.00\n");
+}
+
+TEST_F(Comparison, SaysHowLabelsWeighedBesideErrors) {
+  ComparedRun a = run("a", -1), b = run("b", -2);
+  b.metrics["test"]["classification"] = {{"points", 10},
+                                         {"error", {{"q(y|x)", 0.1}}},
+                                         {"label_weight", {{"alpha", 50.0}, {"on", "mean"}}}};
+  write_comparison({a, b}, folder_);
+  EXPECT_NE(read_file(folder_ / "index.html")
+                .find("weight of labels</th><td></td><td>α = 50 on their mean</td>"),
+            std::string::npos);
+  EXPECT_EQ(read_file(folder_ / "comparison.csv"),
+            "run,weight of labels,bound,error of q(y|x)\na,,-1.00,\n"
+            "b,α = 50 on their mean,-2.00,0.1000\n");
+  const auto figures = figures_of(b.metrics["test"], "test");  // as the page of one run has them
+  EXPECT_EQ(figures.back().says,
+            "Of 10 test points whose class is known, 1 is named wrongly. Labels weighed α = 50 on "
+            "their mean.");
 }
 
 TEST_F(Comparison, DrawsWhatIsNoImage) {

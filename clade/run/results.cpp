@@ -10,6 +10,7 @@
 #include "clade/core/error.h"
 #include "clade/core/progress.h"
 #include "clade/core/words.h"
+#include "clade/evaluation/metrics.h"
 #include "clade/run/spread.h"
 
 namespace clade {
@@ -137,14 +138,9 @@ std::string figure_row(const std::string& name, const json& row, const std::stri
 
 /// ", α = 50 on their mean": how the losses of labels weighed; "" if no run says, as of before.
 std::string said_of_label_weight(const json& runs) {
-  const Pointer at("/metrics/test/classification/label_weight");
   for (const json& run : runs) {
-    if (!run.contains(at)) continue;
-    const json& weight = run.at(at);
-    char text[64];
-    std::snprintf(text, sizeof text, ", α = %g on their %s", weight.at("alpha").get<double>(),
-                  weight.at("on").get<std::string>().c_str());
-    return text;
+    const std::string weight = weight_of_labels(run.value(Pointer("/metrics/test"), json()));
+    if (!weight.empty()) return ", " + weight;
   }
   return "";
 }

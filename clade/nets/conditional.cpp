@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "clade/core/error.h"
@@ -47,6 +48,11 @@ constexpr double kMaxLogRate = 13;
 constexpr double kMinLogAlpha = -7;
 constexpr double kMaxLogAlpha = 7;
 
+// Of "fixed". Squares over variances stay in the range of float32 by far; but of log Γ(n + 1/α) and
+// log Γ(1/α), of which the difference counts, it has no digits left below a thousandth.
+constexpr double kLeastFixed = 1e-9, kMostFixed = 1e9;
+constexpr double kLeastFixedAlpha = 1e-3, kMostFixedAlpha = 1e3;
+
 const std::vector<std::string>& scales() {
   static const std::vector<std::string> names = {"learned", "network", "fixed"};
   return names;
@@ -69,6 +75,17 @@ std::unique_ptr<Distribution> density_of(const std::string& kind, const torch::T
                                          const torch::Tensor& spread) {
   if (kind == "laplace") return std::make_unique<Laplace>(mean, spread);
   return std::make_unique<DiagonalGaussian>(mean, spread);
+}
+
+constexpr LogVarianceRange kNoRange{-std::numeric_limits<double>::infinity(),
+                                    std::numeric_limits<double>::infinity()};
+
+/// Where a spread that is learned is clamped.
+LogVarianceRange spread_range(const std::string& kind) {
+  if (kind == "discretised_logistic") return {kMinLogScale, kMaxLogScale};
+  if (kind == "negative_binomial") return {kMinLogAlpha, kMaxLogAlpha};
+  const double power = power_of_spread(kind);
+  return {kFreeLogVariances.low / power, kFreeLogVariances.high / power};
 }
 
 /// Where a learned spread begins: log-variance of a Gaussian, log-scale of the other kinds.
@@ -160,7 +177,9 @@ std::vector<Option> LikelihoodOptions::likelihood_options() {
        "deviation of a gaussian, scale of a laplace or discretised_logistic likelihood, alpha of a "
        "negative_binomial, whose variance is mean + alpha mean^2: learned (one a feature), network "
        "(one for each feature of each point, from the network that makes the mean) or fixed"},
-      {"fixed_scale", &fixed_scale, above(0), "the one of model.scale = \"fixed\", in units of x"}};
+      {"fixed_scale", &fixed_scale, between(kLeastFixed, kMostFixed),
+       "the one of model.scale = \"fixed\", in units of x; of a negative_binomial from 0.001 to "
+       "1000"}};
 }
 
 LikelihoodImpl::LikelihoodImpl(const LikelihoodOptions& options, const Parents& parents,
@@ -182,10 +201,15 @@ LikelihoodImpl::LikelihoodImpl(const LikelihoodOptions& options, const Parents& 
   };
   output_ = head(is_bounded(kind_) ? "logits" : is_of_counts(kind_) ? "log_mean" : "mean");
   if (!has_spread) return;
+  spread_range_ = spread_range(kind_);
   const std::string name = kind_ == "gaussian" ? "log_variance" : "log_scale";
   if (options.scale == "network") {
     spread_of_x_ = head(name);
   } else if (options.scale == "fixed") {
+    if (kind_ == "negative_binomial") {
+      between(kLeastFixedAlpha, kMostFixedAlpha).check("model.fixed_scale", options.fixed_scale);
+    }
+    spread_range_ = kNoRange;
     const double log_scale = std::log(options.fixed_scale);
     spread_ = register_buffer(
         name, torch::full({x.width}, kind_ == "gaussian" ? 2 * log_scale : log_scale));
@@ -195,22 +219,23 @@ LikelihoodImpl::LikelihoodImpl(const LikelihoodOptions& options, const Parents& 
 }
 
 torch::Tensor LikelihoodImpl::spread(const std::vector<torch::Tensor>& inputs) {
-  if (spread_of_x_.is_empty()) return spread_;
-  return spread_of_x_(inputs) + first_spread(kind_);
+  return clamped(spread_of_x_.is_empty() ? spread_ : spread_of_x_(inputs) + first_spread(kind_));
+}
+
+torch::Tensor LikelihoodImpl::clamped(const torch::Tensor& spread) const {
+  return spread.clamp(spread_range_.low, spread_range_.high);
 }
 
 std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Tensor>& parents) {
   const auto inputs = head_inputs(trunk_, parents);
   if (is_density(kind_)) return density(output_(inputs), limited(spread(inputs)));
   if (kind_ == "discretised_logistic") {
-    return std::make_unique<DiscretisedLogistic>(output_(inputs).sigmoid(),
-                                                 spread(inputs).clamp(kMinLogScale, kMaxLogScale));
+    return std::make_unique<DiscretisedLogistic>(output_(inputs).sigmoid(), spread(inputs));
   }
   if (is_of_counts(kind_)) {
     const auto log_mean = output_(inputs).clamp_max(kMaxLogRate);
     if (kind_ == "poisson") return std::make_unique<Poisson>(log_mean);
-    return std::make_unique<NegativeBinomial>(log_mean,
-                                              spread(inputs).clamp(kMinLogAlpha, kMaxLogAlpha));
+    return std::make_unique<NegativeBinomial>(log_mean, spread(inputs));
   }
   // Logits are a step's largest tensors. If they are kept for a backward pass they stay in the type
   // of the activations.
@@ -221,10 +246,9 @@ std::unique_ptr<Distribution> LikelihoodImpl::given(const std::vector<torch::Ten
 // The variance and the least one add up, as those of independent noise do: unlike a clamp this
 // leaves a gradient that leads away from the least one again.
 torch::Tensor LikelihoodImpl::limited(const torch::Tensor& spread) const {
+  if (!least_spread_.defined()) return spread;
   const double power = power_of_spread(kind_);
-  const auto own = spread.clamp(kFreeLogVariances.low / power, kFreeLogVariances.high / power);
-  if (!least_spread_.defined()) return own;
-  return torch::logaddexp(own * power, least_spread_ * power) / power;
+  return torch::logaddexp(spread * power, least_spread_ * power) / power;
 }
 
 std::unique_ptr<Distribution> LikelihoodImpl::density(const torch::Tensor& mean,
@@ -267,7 +291,7 @@ std::optional<int64_t> LikelihoodImpl::features_at_least_deviation() const {
   if (!least_spread_.defined() || !spread_.defined()) return std::nullopt;
   torch::NoGradGuard no_grad;
   const double tenth_above = 2 * std::log(1.1) / power_of_spread(kind_);
-  const auto at_least = limited(spread_) < least_spread_ + tenth_above;  // [D]
+  const auto at_least = limited(clamped(spread_)) < least_spread_ + tenth_above;  // [D]
   return (varying_.defined() ? at_least.index_select(0, varying_) : at_least).sum().item<int64_t>();
 }
 

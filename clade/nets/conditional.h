@@ -99,7 +99,8 @@ struct LikelihoodOptions {
   /// The spread of every kind but "bernoulli" and "poisson": "learned", one a feature; "network",
   /// one for each feature of each point, from the network beside the mean; or "fixed".
   std::string scale = "learned";
-  /// Of "fixed": deviation of a Gaussian, α of a negative binomial, scale of the other kinds.
+  /// Of "fixed": deviation of a Gaussian, α of a negative binomial, from 0.001 to 1000, scale of
+  /// the other kinds.
   double fixed_scale = 0.3;
 
   /// The settings as they stand in an experiment file, for a model's own list.
@@ -111,7 +112,7 @@ struct LikelihoodOptions {
 ///
 /// `trunk` says what leads from x to its latents; the likelihood's own layers are the way back, see
 /// mirrored(). If all parents are maps, it begins with the first transposed convolution. Throws
-/// ConfigError for a scale where there is none.
+/// ConfigError for a scale where there is none, and for a fixed α out of its range.
 class LikelihoodImpl : public torch::nn::Module {
  public:
   LikelihoodImpl(const LikelihoodOptions& options, const Parents& parents,
@@ -136,7 +137,8 @@ class LikelihoodImpl : public torch::nn::Module {
 
  private:
   torch::Tensor spread(const std::vector<torch::Tensor>& inputs);   // [D] or [..., D]
-  torch::Tensor limited(const torch::Tensor& spread) const;         // of the same sizes
+  torch::Tensor clamped(const torch::Tensor& spread) const;         // of the same sizes
+  torch::Tensor limited(const torch::Tensor& spread) const;         // likewise
   std::unique_ptr<Distribution> density(const torch::Tensor& mean,  // [..., D]
                                         const torch::Tensor& spread) const;
 
@@ -145,8 +147,9 @@ class LikelihoodImpl : public torch::nn::Module {
   Trunk trunk_{nullptr};
   Join output_{nullptr};
   // Log-variance of a Gaussian, log-scale of the other kinds; one of the two, or none.
-  torch::Tensor spread_;       // [D], learned or fixed
-  Join spread_of_x_{nullptr};  // from the network
+  torch::Tensor spread_;           // [D], learned or fixed
+  Join spread_of_x_{nullptr};      // from the network
+  LogVarianceRange spread_range_;  // where it is clamped; a fixed one nowhere
 
   // Of a density, if it is limited.
   double least_deviation_ = 0;

@@ -178,6 +178,29 @@ TEST(Likelihood, AScaleIsWhereItIsSaidToBe) {
   EXPECT_TRUE(torch::allclose(network(z)->log_prob(x), expected.sum(1), 1e-4, 1e-4));
 }
 
+/// Of likelihoods whose networks give nothing, at x = their mean, the density that the formula has.
+TEST(Likelihood, AFixedScaleIsWhatWasAsked) {
+  auto generator = make_generator(7);
+  const auto log_prob = [&](const std::string& kind, double scale, double x) {
+    LikelihoodOptions options(kind);
+    options.scale = "fixed";
+    options.fixed_scale = scale;
+    Likelihood p(options, Parents{{"z", 1}}, TrunkOptions{.layers = {}}, Parent{"x", 1}, generator);
+    return p(torch::zeros({1, 1}))->log_prob(torch::full({1, 1}, x)).item<double>();
+  };
+  for (const double scale : {1e-4, 1e-3, 100.0}) {
+    EXPECT_NEAR(log_prob("gaussian", scale, 0), -std::log(scale * std::sqrt(2 * M_PI)), 1e-4);
+    EXPECT_NEAR(log_prob("laplace", scale, 0), -std::log(2 * scale), 1e-4);
+    // A level beside the mean, 1/2, which is between two of them: the mass from 0 to 1 level away.
+    const double level = 1 / 255.0;
+    EXPECT_NEAR(log_prob("discretised_logistic", scale, 0.5 + level / 2),
+                std::log(0.5 * std::tanh(level / scale / 2)), 1e-4);
+  }
+  EXPECT_THROW(log_prob("negative_binomial", 1e-4, 0), ConfigError);
+  // No count of mean 1: (1 + α)^(-1/α).
+  EXPECT_NEAR(log_prob("negative_binomial", 900, 0), -std::log(901.0) / 900, 1e-4);
+}
+
 TEST(LeastDeviations, AreAShareOfTheFeaturesOwnOrItsRounding) {
   // Two values 3 apart; whole numbers, one of them far away; one value; ten levels of a tenth.
   std::vector<float> rows;

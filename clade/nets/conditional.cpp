@@ -268,6 +268,7 @@ void LikelihoodImpl::limit(const torch::Tensor& constant, double least_deviation
     least_deviation_ = least_deviation;
     least_spread_ = register_buffer(kind_ == "gaussian" ? "least_log_variance" : "least_log_scale",
                                     spread_of(torch::full({features_}, least_deviation), kind_));
+    spread_range_.low = kNoRange.low;  // a clamp below the least one would end the gradient
   }
   if (!constant.defined()) return;
   constant_ = register_buffer("constant", constant.to(torch::kFloat32));
@@ -284,7 +285,9 @@ void LikelihoodImpl::start_from(const torch::Tensor& x) {
     return;
   }
   if (!least_spread_.defined()) return;
-  least_spread_.copy_(spread_of(least_deviations(x, least_deviation_), kind_));
+  const auto least = least_deviations(x, least_deviation_);  // [D], 0 of a constant
+  const double of_constant = std::exp(kFreeLogVariances.low / 2);
+  least_spread_.copy_(spread_of(least.masked_fill(least.eq(0), of_constant), kind_));
 }
 
 std::optional<int64_t> LikelihoodImpl::features_at_least_deviation() const {

@@ -239,13 +239,27 @@ TEST(Likelihood, AFeatureThatCanBeCopiedKeepsItsLeastDeviation) {
   EXPECT_NEAR(at_mean(), density(1 + coarse) + density(1 + fine), 1e-5);
   {
     torch::NoGradGuard no_grad;
-    p->named_parameters()["log_variance"].fill_(-12);
+    p->named_parameters()["log_variance"].fill_(-13);
   }
-  EXPECT_NEAR(at_mean(), density(coarse + std::exp(-12)) + density(fine + std::exp(-12)), 1e-5);
+  EXPECT_NEAR(at_mean(), density(coarse + std::exp(-13)) + density(fine + std::exp(-13)), 1e-5);
   EXPECT_EQ(*p->features_at_least_deviation(), 2);
   // Far from the mean the density wants more, and the gradient says so.
   p(z)->log_prob(p(z)->mean().detach() + 10).sum().backward();
   EXPECT_TRUE(p->named_parameters()["log_variance"].grad().gt(0).all().item<bool>());
+}
+
+TEST(Likelihood, AConstantThatNoneSaidIsOneHasALeastDeviation) {
+  auto generator = make_generator(8);
+  Likelihood p("gaussian", Parents{{"z", 1}}, TrunkOptions{.layers = {}}, Parent{"x", 1},
+               generator);
+  p->limit({}, 0.05);
+  p->start_from(torch::full({10, 1}, 3.0F));
+  {
+    torch::NoGradGuard no_grad;
+    p->named_parameters()["log_variance"].fill_(-1000);
+  }
+  const auto z = torch::zeros({1, 1});
+  EXPECT_NEAR(p(z)->log_prob(p(z)->mean()).item<double>(), 0.5 * (12 - std::log(2 * M_PI)), 1e-4);
 }
 
 TEST(Likelihood, ALaplaceIsLimitedAsAGaussianIs) {

@@ -1,6 +1,7 @@
 #include "clade/distributions/gaussian_mixture.h"
 
 #include <ATen/ExpandUtils.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -18,6 +19,29 @@ constexpr int64_t kComponentsAtATime = 16;
 DiagonalGaussian only(const GaussianMixture& p) {
   return {p.components().mean().squeeze(-2), p.components().log_variance().squeeze(-2)};
 }
+
+// x Wᵀ + b, there and back in float32 whatever the step computes its products in: what cancels in
+// its terms would leave TF32 no digits. x: [..., D], W: [M, D], b: [M] -> [..., M].
+struct WholeLinear : torch::autograd::Function<WholeLinear> {
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
+                               const torch::Tensor& weight, const torch::Tensor& bias) {
+    const PrecisionScope whole(Precision::fp32);
+    context->save_for_backward({x, weight});
+    return torch::linear(x, weight, bias);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    const PrecisionScope whole(Precision::fp32);
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &x = saved[0], &weight = saved[1];
+    const auto rows = gradients[0].reshape({-1, weight.size(0)});  // [R, M]
+    torch::Tensor to_x, to_weight;
+    if (x.requires_grad()) to_x = rows.mm(weight).view(x.sizes());
+    if (weight.requires_grad()) to_weight = rows.t().mm(x.reshape({-1, x.size(-1)}));
+    return {to_x, to_weight, rows.sum(0)};
+  }
+};
 
 double log_size(const GaussianMixture& p) {
   return std::log(static_cast<double>(p.size()));
@@ -50,9 +74,8 @@ torch::Tensor GaussianMixture::log_prob_given_component(const torch::Tensor& z) 
                                 std::log(2 * std::numbers::pi))
                                    .sum(-1);  // [M]
   const auto centred = z - middle;
-  const PrecisionScope whole(Precision::fp32);  // what cancels here would leave TF32 no digits
-  return torch::linear(torch::cat({centred.square(), centred}, -1),
-                       torch::cat({-0.5 * precision, precision * mean}, -1), constant);
+  return WholeLinear::apply(torch::cat({centred.square(), centred}, -1),
+                            torch::cat({-0.5 * precision, precision * mean}, -1), constant);
 }
 
 torch::Tensor GaussianMixture::log_prob(const torch::Tensor& z) const {

@@ -108,7 +108,8 @@ TEST(GaussianMixture, KlIsItsIntegral) {
   EXPECT_NEAR(kl_per_unit(q, mixture(), draws).sum(-1).mean().item<double>(), expected, 0.01);
 }
 
-// The square taken apart cancels: with ten bits of its operands it would be off by nats.
+// The square taken apart cancels, as its gradients do: with ten bits of its operands it would be
+// off by nats.
 TEST(GaussianMixture, ItsProductIsNeverRoundedToTf32) {
   static int products, rounded;
   products = rounded = 0;
@@ -123,14 +124,34 @@ TEST(GaussianMixture, ItsProductIsNeverRoundedToTf32) {
       }));
   {
     const PrecisionScope scope(Precision::tf32);
-    const auto z = torch::zeros({5, 2}, kFloat64);
-    mixture().log_prob(z);
-    mixture().component_given(z);
+    const auto z = torch::zeros({5, 2}, kFloat64).requires_grad_();
+    const auto mean = tensor(kMean).requires_grad_();
+    const GaussianMixture learned({mean, tensor(kLogVariance)});
+    learned.component_given(z);
+    const auto log_prob = learned.log_prob(z).sum();
+    const int forward = products;
+    log_prob.backward();
+    EXPECT_EQ(products - forward, 2);                    // to z and to the components
     EXPECT_TRUE(at::globalContext().allowTF32CuBLAS());  // as before for what follows
   }
   at::removeCallback(handle);
   EXPECT_GE(products, 2);
   EXPECT_EQ(rounded, 0);
+}
+
+TEST(GaussianMixture, HasTheGradientsOfItsDensities) {
+  const auto z = torch::tensor({{{0.4, -0.7}}, {{1.1, 0.2}}}, kFloat64).requires_grad_();
+  const auto mean = tensor(kMean).requires_grad_();
+  const auto log_variance = tensor(kLogVariance).requires_grad_();
+  const std::vector<torch::Tensor> all = {z, mean, log_variance};
+  const auto by_product = GaussianMixture({mean, log_variance}).log_prob(z).square().sum();
+  const auto one_by_one = DiagonalGaussian(mean, log_variance).log_prob(z);  // [2, 3]
+  const auto by_definition = (one_by_one.exp().mean(1)).log().square().sum();
+  const auto ours = torch::autograd::grad({by_product}, all);
+  const auto expected = torch::autograd::grad({by_definition}, all);
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_TRUE(torch::allclose(ours[i], expected[i], 1e-10, 1e-12)) << i;
+  }
 }
 
 TEST(GaussianMixture, ManyComponentsAreTakenSomeAtATimeToTheSameDensity) {

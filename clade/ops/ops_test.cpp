@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "clade/ops/activation.h"
@@ -66,6 +67,8 @@ TEST(Precision, RoundsNoOperandToTf32UnlessAskedTo) {
   EXPECT_EQ(allowed(), std::pair(false, false));  // libtorch itself begins with (false, true)
   {
     const PrecisionScope scope(Precision::tf32);
+    EXPECT_EQ(allowed(), std::pair(true, true));
+    std::thread([] { const PrecisionScope of_a_backward_pass(Precision::fp32); }).join();
     EXPECT_EQ(allowed(), std::pair(true, true));
     const PrecisionScope inner(Precision::bf16);
     EXPECT_EQ(allowed(), std::pair(false, false));

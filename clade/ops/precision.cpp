@@ -24,14 +24,13 @@ bool has_fast_bf16(const torch::Device& device) {
 #endif
 }
 
-void set(Precision precision) {
-  current = precision;
-  at::globalContext().setAllowTF32CuBLAS(precision == Precision::tf32);
-  at::globalContext().setAllowTF32CuDNN(precision == Precision::tf32);
+void allow_tf32(bool allowed) {
+  at::globalContext().setAllowTF32CuBLAS(allowed);
+  at::globalContext().setAllowTF32CuDNN(allowed);
 }
 
 // libtorch begins with TF32 forbidden in matrix products, but allowed in cuDNN's convolutions.
-[[maybe_unused]] const bool begun_in_fp32 = (set(Precision::fp32), true);
+[[maybe_unused]] const bool begun_in_fp32 = (allow_tf32(false), true);
 
 }  // namespace
 
@@ -39,12 +38,15 @@ at::ScalarType activation_type() {
   return current == Precision::bf16 ? torch::kBFloat16 : torch::kFloat32;
 }
 
-PrecisionScope::PrecisionScope(Precision precision) : before_(current) {
-  set(precision);
+PrecisionScope::PrecisionScope(Precision precision)
+    : before_(current), tf32_before_(at::globalContext().allowTF32CuBLAS()) {
+  current = precision;
+  allow_tf32(precision == Precision::tf32);
 }
 
 PrecisionScope::~PrecisionScope() {
-  set(before_);
+  current = before_;
+  allow_tf32(tf32_before_);
 }
 
 const std::vector<std::string>& precisions() {

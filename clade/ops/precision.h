@@ -19,6 +19,7 @@ at::ScalarType activation_type();
 
 /// Sets the precision of products begun on this thread, else fp32, for as long as it lives. On CUDA
 /// devices tf32 is libtorch's to allow, to all threads at once: let none ask for another meanwhile.
+/// A thread of a backward pass, for which another waits, may: it leaves that as it finds it.
 class PrecisionScope {
  public:
   explicit PrecisionScope(Precision precision);
@@ -28,6 +29,7 @@ class PrecisionScope {
 
  private:
   Precision before_;
+  bool tf32_before_;
 };
 
 /// The words settings call them by.

@@ -63,7 +63,7 @@ torch::Tensor RelaxedCategorical::rsample(Generator& generator, bool straight_th
   if (!straight_through) return relaxed;
   const auto one_hot =
       torch::zeros_like(relaxed).scatter_(-1, relaxed.argmax(-1, /*keepdim=*/true), 1);
-  return one_hot + relaxed - relaxed.detach();
+  return one_hot + (relaxed - relaxed.detach());  // of which the second is exactly 0
 }
 
 torch::Tensor kl(const Categorical& q, const Categorical& p) {

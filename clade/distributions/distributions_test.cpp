@@ -360,6 +360,11 @@ TEST(RelaxedCategorical, StraightThroughIsOneHotWithTheRelaxedGradient) {
     return torch::autograd::grad({(y * weights).sum()}, {logits})[0];
   };
   EXPECT_TRUE(torch::allclose(gradient(true), gradient(false)));
+  // Exactly, and in float32.
+  auto generator = make_generator(6);
+  const auto many = torch::empty({500, 5}).normal_(0, 1, generator);
+  const auto y = RelaxedCategorical(Categorical(many), 0.7).rsample(generator, true);
+  EXPECT_TRUE(torch::equal(y, torch::one_hot(y.argmax(-1), 5).to(torch::kFloat32)));
 }
 
 }  // namespace

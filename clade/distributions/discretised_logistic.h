@@ -14,7 +14,7 @@ class DiscretisedLogistic : public Distribution {
 
   /// Of the level nearest to x, which lies in [0, 1].
   torch::Tensor log_prob(const torch::Tensor& x) const override;
-  torch::Tensor mean() const override;  // of the levels: takes 255 passes over the numbers
+  torch::Tensor mean() const override;  // of the levels: 255 terms a number; no gradient
   torch::Tensor sample(Generator& generator) const override;
 
  private:

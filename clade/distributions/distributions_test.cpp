@@ -184,6 +184,16 @@ TEST(DiscretisedLogistic, ProbabilitiesOfAllLevelsSumToOneAndGiveTheMean) {
   }
 }
 
+TEST(DiscretisedLogistic, HasTheMeanOfEachOfManyRows) {
+  auto generator = make_generator(8);
+  const auto location = torch::rand({2, 20000, 1}, generator, kDouble);  // more than a block
+  const auto log_scale = torch::empty({20000, 1}, kDouble).uniform_(-6, 0, generator);
+  const DiscretisedLogistic p(location, log_scale);
+  auto mean = torch::zeros({2, 20000}, kDouble);
+  for (int64_t k = 1; k < 256; ++k) mean += p.log_prob(kLevels.slice(0, k, k + 1)).exp() * k / 255;
+  EXPECT_LT(value((p.mean().squeeze(2) - mean).abs().max()), 1e-10);
+}
+
 TEST(DiscretisedLogistic, IsTheMassOfALogisticAboutEachLevel) {
   const auto p = logistic(0.3, -2);
   const auto log_probs = p.log_prob(kLevels.unsqueeze(1));

@@ -74,20 +74,56 @@ struct StandardPoints {
   }
 };
 
-// A Gaussian's log density is linear in 1, x and x xᵀ. So those of all components are one product
-// of these features of the points with the components' coefficients, and what EM needs of the
-// points, sums weighted by responsibilities, is another. [B, D] -> [B, 1 + D + D²].
-torch::Tensor features_of(const torch::Tensor& points) {
-  const auto squares = (points.unsqueeze(2) * points.unsqueeze(1)).flatten(1);
-  return torch::cat({torch::ones({points.size(0), 1}, points.options()), points, squares}, 1);
+// Which products x_i x_j of a point's numbers a Gaussian's log density takes, each pair once;
+// without correlation the squares alone.
+struct Products {
+  int64_t dimensions;           // D
+  torch::Tensor first, second;  // i <= j, [P] int64
+
+  Products(int64_t d, bool diagonal, const torch::Device& device) : dimensions(d) {
+    const auto like = torch::dtype(torch::kInt64).device(device);
+    const auto pairs = diagonal ? torch::arange(d, like).expand({2, d})
+                                : torch::triu_indices(d, d, /*offset=*/0, like);
+    first = pairs[0];
+    second = pairs[1];
+  }
+
+  int64_t features() const { return 1 + dimensions + first.size(0); }  // F = 1 + D + P
+  int64_t rows(int64_t components) const { return rows_of_block(features() + components); }
+
+  // Of symmetric matrices, [K, D, D] -> [K, P], and back, with zeros elsewhere.
+  torch::Tensor of(const torch::Tensor& matrices) const {
+    return matrices.flatten(1).index_select(1, first * dimensions + second);
+  }
+  torch::Tensor matrices(const torch::Tensor& values) const {
+    auto all = torch::zeros({values.size(0), dimensions * dimensions}, values.options());
+    all.index_copy_(1, first * dimensions + second, values);
+    all.index_copy_(1, second * dimensions + first, values);
+    return all.view({-1, dimensions, dimensions});
+  }
+};
+
+bool is_diagonal(const Mixture& mixture) {
+  return mixture.covariances.triu(1).eq(0).all().item<bool>();
 }
 
-int64_t feature_count(int64_t dimensions) {
-  return 1 + dimensions + dimensions * dimensions;
+Products products_of(const Mixture& mixture, bool diagonal) {
+  return {mixture.means.size(1), diagonal, mixture.means.device()};
 }
 
-// Coefficients of log w_k N(x; μ_k, Σ_k), [1 + D + D², K].
-torch::Tensor coefficients_of(const Mixture& mixture) {
+// A Gaussian's log density is linear in 1, x and those products. So those of all components are one
+// product of these features of the points with the components' coefficients, and what EM needs of
+// the points, sums weighted by responsibilities, is another. [B, D] -> [F, B]: rows are quick to
+// gather.
+torch::Tensor features_of(const torch::Tensor& points, const Products& products) {
+  const auto columns = points.t().contiguous();
+  const auto squares =
+      columns.index_select(0, products.first) * columns.index_select(0, products.second);
+  return torch::cat({torch::ones({1, points.size(0)}, points.options()), columns, squares});
+}
+
+// Coefficients of log w_k N(x; μ_k, Σ_k), [F, K].
+torch::Tensor coefficients_of(const Mixture& mixture, const Products& products) {
   const int64_t d = mixture.means.size(1);
   const auto root = torch::linalg_cholesky(mixture.covariances);  // lower triangles
   const auto precision = torch::cholesky_inverse(root);
@@ -96,62 +132,77 @@ torch::Tensor coefficients_of(const Mixture& mixture) {
   const auto constant =
       mixture.weights.log() - 0.5 * ((linear * mixture.means).sum(1) + log_determinant +
                                      static_cast<double>(d) * std::log(2 * std::numbers::pi));
-  return torch::cat({constant.unsqueeze(1), linear, -0.5 * precision.flatten(1)}, 1).t();
+  const auto times = products.first.eq(products.second).to(linear.dtype()) - 2;  // -1 or -2
+  return torch::cat({constant.unsqueeze(1), linear, 0.5 * times * products.of(precision)}, 1).t();
 }
 
-int64_t rows_of_features(int64_t dimensions, int64_t components) {
-  return rows_of_block(feature_count(dimensions) + components);
+// log w_k N(x; μ_k, Σ_k) of points in the mixture's units, [B, K], from their features, [F, B].
+torch::Tensor log_joint(const torch::Tensor& features, const torch::Tensor& coefficients) {
+  return torch::mm(features.t(), coefficients);
 }
 
-// log w_k N(x; μ_k, Σ_k) of points in the mixture's units: [B, D] -> [B, K].
-torch::Tensor log_joint(const torch::Tensor& points, const torch::Tensor& coefficients) {
-  return torch::mm(features_of(points), coefficients);
+// Sums over the points, weighted by responsibilities, of their features.
+struct Expected {
+  Products products;
+  torch::Tensor features;     // [K, F]
+  double log_likelihood = 0;  // of the mixture, nats a point
+
+  torch::Tensor counts() const { return features.select(1, 0); }  // [K]
+};
+
+// In the points' units.
+Expected expectation(const StandardPoints& points, const Mixture& mixture, bool diagonal) {
+  const Products products = products_of(mixture, diagonal && is_diagonal(mixture));
+  const auto coefficients = coefficients_of(mixture, products);
+  const int64_t rows = products.rows(mixture.weights.size(0));
+  const auto sums =
+      sum_blocks(points.x.device(), points.size(), rows, [&](int64_t begin, int64_t end) {
+        const auto features = features_of(points.block(begin, end), products);
+        const auto joint = log_joint(features, coefficients);
+        const auto log_prob = joint.logsumexp(1, /*keepdim=*/true);
+        const auto r = (joint - log_prob).exp().t();
+        return torch::cat({torch::mm(r, features.t()), torch::mm(r, log_prob)}, 1);
+      });  // [K, F + 1]
+  const double total = sums.select(1, -1).sum().item<double>();
+  return {products, sums.slice(1, 0, -1), total / static_cast<double>(points.size())};
 }
 
-// For each component the features and the log densities of the points, summed by responsibility:
-// [K, 1 + D + D² + 1].
-torch::Tensor expectation(const StandardPoints& points, const Mixture& mixture) {
-  const auto coefficients = coefficients_of(mixture);
-  const int64_t rows = rows_of_features(points.dimensions(), mixture.weights.size(0));
-  return sum_blocks(points.x.device(), points.size(), rows, [&](int64_t begin, int64_t end) {
-    const auto features = features_of(points.block(begin, end));
-    const auto joint = torch::mm(features, coefficients);
-    const auto log_prob = joint.logsumexp(1, /*keepdim=*/true);
-    return torch::mm((joint - log_prob).exp().t(), torch::cat({features, log_prob}, 1));
-  });
-}
-
-// The same without log densities, by responsibilities that `of` gives: (begin, end) -> [B, K].
+// The same without a likelihood, by responsibilities that `of` gives: (begin, end) -> [B, K].
 template <class F>
-torch::Tensor weighted_sums(const StandardPoints& points, int64_t components, const F& of) {
-  const int64_t rows = rows_of_features(points.dimensions(), components);
-  return sum_blocks(points.x.device(), points.size(), rows, [&](int64_t begin, int64_t end) {
-    return torch::mm(of(begin, end).t(), features_of(points.block(begin, end)));
-  });
+Expected expectation_by(const StandardPoints& points, int64_t components, bool diagonal,
+                        const F& of) {
+  const Products products(points.dimensions(), diagonal, points.x.device());
+  const int64_t rows = products.rows(components);
+  return {
+      products, sum_blocks(points.x.device(), points.size(), rows, [&](int64_t begin, int64_t end) {
+        return torch::mm(of(begin, end).t(), features_of(points.block(begin, end), products).t());
+      })};
 }
 
-// The mixture of highest likelihood, given sums of the features, [K, 1 + D + D² (+ more)].
-Mixture maximisation(const torch::Tensor& sums, int64_t d, const MixtureOptions& options) {
+// The mixture of highest likelihood, given those sums.
+Mixture maximisation(const Expected& expected, const MixtureOptions& options) {
+  const int64_t d = expected.products.dimensions;
   Mixture mixture;
-  const auto count = sums.select(1, 0);
+  const auto count = expected.counts();
   mixture.weights = count / count.sum();
-  const auto moments = sums / count.clamp_min(1e-300).unsqueeze(1);
+  const auto moments = expected.features / count.clamp_min(1e-300).unsqueeze(1);
   mixture.means = moments.slice(1, 1, 1 + d).contiguous();
-  const auto square = moments.slice(1, 1 + d, feature_count(d)).reshape({-1, d, d});
-  mixture.covariances = square - mixture.means.unsqueeze(2) * mixture.means.unsqueeze(1);
+  mixture.covariances = expected.products.matrices(moments.slice(1, 1 + d)) -
+                        mixture.means.unsqueeze(2) * mixture.means.unsqueeze(1);
   if (options.diagonal) {
     mixture.covariances = torch::diag_embed(mixture.covariances.diagonal(0, 1, 2).clamp_min(0));
   }
-  mixture.covariances += options.regularisation * torch::eye(d, sums.options());
+  mixture.covariances += options.regularisation * torch::eye(d, moments.options());
   return mixture;
 }
 
 torch::Tensor log_prob_of(const StandardPoints& points, const Mixture& mixture) {  // [N]
-  const auto coefficients = coefficients_of(mixture);
-  const int64_t rows = rows_of_features(points.dimensions(), mixture.weights.size(0));
+  const Products products = products_of(mixture, is_diagonal(mixture));
+  const auto coefficients = coefficients_of(mixture, products);
+  const int64_t rows = products.rows(mixture.weights.size(0));
   auto all = torch::empty({points.size()}, coefficients.options());
   for_blocks(points.x.device(), points.size(), rows, [&](int64_t begin, int64_t end) {
-    const auto joint = log_joint(points.block(begin, end), coefficients);
+    const auto joint = log_joint(features_of(points.block(begin, end), products), coefficients);
     all.slice(0, begin, end).copy_(joint.logsumexp(1));
   });
   return all;
@@ -178,25 +229,21 @@ bool revive(const StandardPoints& points, const torch::Tensor& counts, double le
   return true;
 }
 
-double mean_log_prob(const torch::Tensor& expected, int64_t n) {
-  return expected.select(1, -1).sum().item<double>() / static_cast<double>(n);
-}
-
 // In the points' standard units, as is `mixture`.
 Mixture expectation_maximisation(const StandardPoints& points, Mixture mixture,
                                  const MixtureOptions& options) {
   const int64_t d = points.dimensions();
   const double least = options.diagonal ? 2 : static_cast<double>(d + 1);
   int64_t revivals = mixture.weights.size(0);  // each of which may lose its points again
-  auto expected = expectation(points, mixture);
-  mixture.log_likelihood = mean_log_prob(expected, points.size());
+  auto expected = expectation(points, mixture, options.diagonal);
+  mixture.log_likelihood = expected.log_likelihood;
   mixture.iterations = 0;
   while (mixture.iterations < options.iterations) {
-    Mixture next = maximisation(expected, d, options);
-    const bool revived = revivals > 0 && revive(points, expected.select(1, 0), least, next);
+    Mixture next = maximisation(expected, options);
+    const bool revived = revivals > 0 && revive(points, expected.counts(), least, next);
     if (revived) --revivals;
-    expected = expectation(points, next);
-    next.log_likelihood = mean_log_prob(expected, points.size());
+    expected = expectation(points, next, options.diagonal);
+    next.log_likelihood = expected.log_likelihood;
     next.iterations = mixture.iterations + 1;
     const double gain = next.log_likelihood - mixture.log_likelihood;
     mixture = std::move(next);
@@ -316,14 +363,15 @@ torch::Tensor of_log_joint(const Mixture& mixture, const torch::Tensor& x,
                            at::IntArrayRef row_shape, const F& f) {
   torch::NoGradGuard no_grad;
   const Units units = units_of(mixture);
-  const auto coefficients = coefficients_of(units.standard(mixture));
+  const Products products = products_of(mixture, is_diagonal(mixture));
+  const auto coefficients = coefficients_of(units.standard(mixture), products);
   std::vector<int64_t> shape = {x.size(0)};
   shape.insert(shape.end(), row_shape.begin(), row_shape.end());
   auto all = torch::empty(shape, coefficients.options());
-  const int64_t rows = rows_of_features(x.size(1), mixture.weights.size(0));
+  const int64_t rows = products.rows(mixture.weights.size(0));
   for_blocks(x.device(), x.size(0), rows, [&](int64_t begin, int64_t end) {
-    const auto block = units.standard(rows_in_double(x, begin, end));
-    all.slice(0, begin, end).copy_(f(log_joint(block, coefficients), units));
+    const auto features = features_of(units.standard(rows_in_double(x, begin, end)), products);
+    all.slice(0, begin, end).copy_(f(log_joint(features, coefficients), units));
   });
   return all;
 }
@@ -366,13 +414,12 @@ Mixture fit_mixture(const torch::Tensor& x, int64_t components, const MixtureOpt
   Mixture best;
   for (int64_t start = 0; start < options.starts; ++start) {
     const auto clusters = k_means(x, components, one_start, generator).clusters;
-    const auto sums = weighted_sums(points, components, [&](int64_t begin, int64_t end) {
-      const auto member = clusters.slice(0, begin, end).unsqueeze(1);
+    const auto members = [&](int64_t begin, int64_t end) {
       return torch::zeros({end - begin, components}, points.units.mean.options())
-          .scatter_(1, member, 1);
-    });
-    Mixture found =
-        expectation_maximisation(points, maximisation(sums, points.dimensions(), options), options);
+          .scatter_(1, clusters.slice(0, begin, end).unsqueeze(1), 1);
+    };
+    const auto expected = expectation_by(points, components, options.diagonal, members);
+    Mixture found = expectation_maximisation(points, maximisation(expected, options), options);
     if (start == 0 || found.log_likelihood > best.log_likelihood) best = std::move(found);
     if (progress) progress(start + 1, options.starts);
   }
@@ -392,11 +439,11 @@ Mixture fit_mixture(const torch::Tensor& x, const torch::Tensor& responsibilitie
   torch::NoGradGuard no_grad;
   check_points(x, responsibilities.size(1));
   const StandardPoints points(x);
-  const auto sums =
-      weighted_sums(points, responsibilities.size(1), [&](int64_t begin, int64_t end) {
-        return rows_in_double(responsibilities, begin, end).to(points.x.device());
-      });
-  const Mixture start = maximisation(sums, points.dimensions(), options);
+  const auto given = [&](int64_t begin, int64_t end) {
+    return rows_in_double(responsibilities, begin, end).to(points.x.device());
+  };
+  const Mixture start = maximisation(
+      expectation_by(points, responsibilities.size(1), options.diagonal, given), options);
   return points.units.original(expectation_maximisation(points, start, options));
 }
 

@@ -40,8 +40,8 @@ struct MixtureOptions {
 /// Fits by EM from k-means clusters with k-means++ starts (one a start), the best start by
 /// likelihood. A component left with fewer points than a covariance takes (D + 1; 2 for a diagonal
 /// one) starts again where the mixture explains the points least. Data are read by blocks; in
-/// memory a block makes rows of D² + K numbers. x: [N, D] finite, 0 < K <= N, else throws Error.
-/// `progress` counts starts and may throw.
+/// memory a block makes rows of D²/2 + K numbers, of diagonal covariances 2 D + K. x: [N, D]
+/// finite, 0 < K <= N, else throws Error. `progress` counts starts and may throw.
 Mixture fit_mixture(const torch::Tensor& x, int64_t components, const MixtureOptions& options,
                     Generator& generator, const Progress& progress = {});
 

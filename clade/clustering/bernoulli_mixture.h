@@ -21,8 +21,8 @@ struct BernoulliMixture {
 /// Fits by EM from the clusters of `starts` runs of k-means, of one start each, the best by
 /// likelihood. Each component's ones and zeros are counted as if there were half a one and half a
 /// zero more, so that no p is 0 or 1. x: [N, D] of 0 and 1, or a number between for a bit that is
-/// not known, as much of a one as that; 0 < K <= N; else throws Error. `progress` counts starts and
-/// may throw.
+/// not known, as much of a one as that; 0 < K <= N; else throws Error. `progress` counts starts, is
+/// called at each iteration and may throw.
 BernoulliMixture fit_bernoulli_mixture(const torch::Tensor& x, int64_t components, int64_t starts,
                                        Generator& generator, const Progress& progress = {});
 

@@ -4,8 +4,10 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
+#include "clade/core/progress.h"
 #include "clade/ops/threads.h"
 
 namespace clade::clustering {
@@ -53,6 +55,14 @@ torch::Tensor sum_blocks(const torch::Device& device, int64_t n, int64_t rows, c
 inline int64_t rows_of_block(int64_t width) {
   constexpr int64_t kNumbers = 1 << 18, kLeast = 64;
   return std::max(kLeast, kNumbers / std::max<int64_t>(1, width));
+}
+
+/// Says these counts again whenever it is called, so that `progress` may throw between two others,
+/// too. Not to outlive it.
+inline std::function<void()> saying(const Progress& progress, int64_t done, int64_t total) {
+  return [&progress, done, total] {
+    if (progress) progress(done, total);
+  };
 }
 
 /// Rows begin to end in double precision.

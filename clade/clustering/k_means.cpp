@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "clade/clustering/blocks.h"
@@ -133,11 +134,13 @@ double mean_variance(const CentredPoints& points) {
   return squares.mean().item<double>() / static_cast<double>(points.x.size(1));
 }
 
+// Calls `each` before each iteration.
 KMeans lloyd(const CentredPoints& points, torch::Tensor centres, const KMeansOptions& options,
-             double variance) {
+             double variance, const std::function<void()>& each) {
   KMeans result;
   const double still = options.tolerance * options.tolerance * variance;
   for (double moved = 2 * still + 1; result.iterations < options.iterations && moved > still;) {
+    each();
     const auto next = moved_centres(points, centres, cluster_sums(points, centres));
     moved = (next - centres).square().sum(1).max().item<double>();
     centres = next;
@@ -167,7 +170,9 @@ KMeans k_means(const torch::Tensor& x, int64_t clusters, const KMeansOptions& op
   const double variance = mean_variance(points);
   KMeans best;
   for (int64_t start = 0; start < options.starts; ++start) {
-    KMeans found = lloyd(points, plus_plus_start(points, clusters, generator), options, variance);
+    const auto each = clustering::saying(progress, start, options.starts);
+    KMeans found =
+        lloyd(points, plus_plus_start(points, clusters, generator), options, variance, each);
     if (start == 0 || found.inertia < best.inertia) best = std::move(found);
     if (progress) progress(start + 1, options.starts);
   }

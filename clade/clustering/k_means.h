@@ -23,7 +23,7 @@ struct KMeansOptions {
 /// Clusters of least squares by Lloyd's iterations from greedy k-means++ starts (Arthur &
 /// Vassilvitskii 2007), in double precision. A cluster that loses all its points starts again at
 /// the point farthest from its centre. x: [N, D] finite, 0 < K <= N, else throws Error. `progress`
-/// counts starts and may throw.
+/// counts starts, is called at each iteration and may throw.
 KMeans k_means(const torch::Tensor& x, int64_t clusters, const KMeansOptions& options,
                Generator& generator, const Progress& progress = {});
 

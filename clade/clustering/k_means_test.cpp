@@ -69,6 +69,19 @@ TEST(KMeans, OfEqualPointsEnds) {
   EXPECT_TRUE(torch::allclose(found.centres, torch::full({3, 3}, 4.0, torch::kFloat64)));
 }
 
+TEST(KMeans, CanBeStoppedAtEachIteration) {
+  auto generator = make_generator(8);
+  KMeansOptions options;
+  options.starts = 1;
+  int64_t calls = 0;
+  const auto second = [&](int64_t done, int64_t total) {
+    EXPECT_EQ(std::pair(done, total), (std::pair<int64_t, int64_t>(0, 1)));
+    if (++calls == 2) throw Interrupted("stopped");
+  };
+  const auto x = torch::empty({500, 2}).normal_(0, 1, generator);
+  EXPECT_THROW(k_means(x, 4, options, generator, second), Interrupted);
+}
+
 TEST(KMeans, IsRightFarFromTheOrigin) {
   auto generator = make_generator(6);
   const auto x = four_heaps(100, 0.1).to(torch::kFloat64);

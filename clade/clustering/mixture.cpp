@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 
 #include "clade/clustering/blocks.h"
@@ -16,6 +17,7 @@ namespace {
 using clustering::for_blocks;
 using clustering::rows_in_double;
 using clustering::rows_of_block;
+using clustering::saying;
 using clustering::sum_blocks;
 
 // Units in which features have mean 0 and variance 1 (or 0, if they are constant).
@@ -229,9 +231,9 @@ bool revive(const StandardPoints& points, const torch::Tensor& counts, double le
   return true;
 }
 
-// In the points' standard units, as is `mixture`.
+// In the points' standard units, as is `mixture`. Calls `each` before each iteration.
 Mixture expectation_maximisation(const StandardPoints& points, Mixture mixture,
-                                 const MixtureOptions& options) {
+                                 const MixtureOptions& options, const std::function<void()>& each) {
   const int64_t d = points.dimensions();
   const double least = options.diagonal ? 2 : static_cast<double>(d + 1);
   int64_t revivals = mixture.weights.size(0);  // each of which may lose its points again
@@ -239,6 +241,7 @@ Mixture expectation_maximisation(const StandardPoints& points, Mixture mixture,
   mixture.log_likelihood = expected.log_likelihood;
   mixture.iterations = 0;
   while (mixture.iterations < options.iterations) {
+    each();
     Mixture next = maximisation(expected, options);
     const bool revived = revivals > 0 && revive(points, expected.counts(), least, next);
     if (revived) --revivals;
@@ -318,7 +321,7 @@ std::vector<Pair> cheapest_mergers(const Mixture& mixture, size_t count) {
 // two: what EM cannot do by small steps (Ueda et al. 2000). The components that reach farthest are
 // split, in units of the data's own deviations.
 Mixture split_and_merged(const StandardPoints& points, Mixture mixture,
-                         const MixtureOptions& options) {
+                         const MixtureOptions& options, const std::function<void()>& each) {
   constexpr size_t kMergers = 3;
   constexpr int64_t kSplits = 5;
   if (mixture.weights.size(0) < 3) return mixture;
@@ -332,7 +335,7 @@ Mixture split_and_merged(const StandardPoints& points, Mixture mixture,
       Mixture other{mixture.weights.clone(), mixture.means.clone(), mixture.covariances.clone()};
       merge(other, pair.a, pair.b);
       split(other, component, pair.b);
-      other = expectation_maximisation(points, other, options);
+      other = expectation_maximisation(points, other, options, each);
       if (other.log_likelihood > best.log_likelihood + options.tolerance) best = std::move(other);
     }
   }
@@ -340,9 +343,10 @@ Mixture split_and_merged(const StandardPoints& points, Mixture mixture,
 }
 
 // The best that splits and mergers lead to, one after another.
-Mixture improved(const StandardPoints& points, Mixture mixture, const MixtureOptions& options) {
+Mixture improved(const StandardPoints& points, Mixture mixture, const MixtureOptions& options,
+                 const std::function<void()>& each) {
   for (int64_t move = 0; move < mixture.weights.size(0); ++move) {
-    Mixture next = split_and_merged(points, mixture, options);
+    Mixture next = split_and_merged(points, mixture, options, each);
     if (!(next.log_likelihood > mixture.log_likelihood)) break;
     mixture = std::move(next);
   }
@@ -413,17 +417,22 @@ Mixture fit_mixture(const torch::Tensor& x, int64_t components, const MixtureOpt
   const KMeansOptions one_start{.starts = 1};
   Mixture best;
   for (int64_t start = 0; start < options.starts; ++start) {
-    const auto clusters = k_means(x, components, one_start, generator).clusters;
+    const auto each = saying(progress, start, options.starts);
+    const auto clusters =
+        k_means(x, components, one_start, generator, [&](int64_t, int64_t) { each(); }).clusters;
     const auto members = [&](int64_t begin, int64_t end) {
       return torch::zeros({end - begin, components}, points.units.mean.options())
           .scatter_(1, clusters.slice(0, begin, end).unsqueeze(1), 1);
     };
     const auto expected = expectation_by(points, components, options.diagonal, members);
-    Mixture found = expectation_maximisation(points, maximisation(expected, options), options);
+    Mixture found =
+        expectation_maximisation(points, maximisation(expected, options), options, each);
     if (start == 0 || found.log_likelihood > best.log_likelihood) best = std::move(found);
     if (progress) progress(start + 1, options.starts);
   }
-  return points.units.original(options.splits ? improved(points, best, options) : best);
+  if (!options.splits) return points.units.original(best);
+  const auto each = saying(progress, options.starts, options.starts);
+  return points.units.original(improved(points, best, options, each));
 }
 
 Mixture split_and_merge(const torch::Tensor& x, const Mixture& mixture,
@@ -431,7 +440,7 @@ Mixture split_and_merge(const torch::Tensor& x, const Mixture& mixture,
   torch::NoGradGuard no_grad;
   check_points(x, mixture.weights.size(0));
   const StandardPoints points(x);
-  return points.units.original(improved(points, points.units.standard(mixture), options));
+  return points.units.original(improved(points, points.units.standard(mixture), options, [] {}));
 }
 
 Mixture fit_mixture(const torch::Tensor& x, const torch::Tensor& responsibilities,
@@ -444,7 +453,7 @@ Mixture fit_mixture(const torch::Tensor& x, const torch::Tensor& responsibilitie
   };
   const Mixture start = maximisation(
       expectation_by(points, responsibilities.size(1), options.diagonal, given), options);
-  return points.units.original(expectation_maximisation(points, start, options));
+  return points.units.original(expectation_maximisation(points, start, options, [] {}));
 }
 
 Mixture fit_mixture(const torch::Tensor& x, const Mixture& start, const MixtureOptions& options) {
@@ -452,7 +461,7 @@ Mixture fit_mixture(const torch::Tensor& x, const Mixture& start, const MixtureO
   check_points(x, start.weights.size(0));
   const StandardPoints points(x);
   return points.units.original(
-      expectation_maximisation(points, points.units.standard(start), options));
+      expectation_maximisation(points, points.units.standard(start), options, [] {}));
 }
 
 }  // namespace clade

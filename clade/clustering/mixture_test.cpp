@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "clade/clustering/k_means.h"
 #include "clade/core/error.h"
 
 namespace clade {
@@ -187,6 +188,35 @@ TEST(Mixture, ExcessKurtosisTellsTails) {
   EXPECT_GT(fit_mixture(skewed, 1, {}, generator).excess_kurtosis(skewed), 10);
   const auto box = torch::rand({1000, 4}, generator, torch::kFloat64);
   EXPECT_LT(fit_mixture(box, 1, {}, generator).excess_kurtosis(box), -5);
+}
+
+TEST(Mixture, CanBeStoppedAtEachIteration) {
+  auto generator = make_generator(17);
+  const auto x = crossing_heaps(generator);
+  MixtureOptions options;
+  options.starts = 1;
+  int64_t within = 0, after = 0, last = -1;
+  const auto count = [&](int64_t done, int64_t) {
+    if (++(done == 0 ? within : after) == last) throw Interrupted("stopped");
+  };
+  const auto fit = [&] {
+    within = after = 0;
+    auto same = make_generator(18);
+    return fit_mixture(x, 4, options, same, count);
+  };
+  // At each iteration of the start's k-means, at its end and at each iteration of EM.
+  options.splits = false;
+  const int64_t iterations = fit().iterations;
+  auto same = make_generator(18);
+  EXPECT_EQ(within, k_means(x, 4, {.starts = 1}, same).iterations + 1 + iterations);
+  EXPECT_EQ(after, 1);
+  last = within;
+  EXPECT_THROW(fit(), Interrupted);
+  // Among what splits and mergers try.
+  options.splits = true;
+  last = within + 1;
+  EXPECT_THROW(fit(), Interrupted);
+  EXPECT_EQ(after, last);
 }
 
 TEST(Mixture, ComponentsWithoutPointsStartAgain) {

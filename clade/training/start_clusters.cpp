@@ -138,7 +138,8 @@ class Repeated {
   bool is_mixture(const Gaussians& gaussians) {
     const bool lie_so = std::abs(gaussians.excess_kurtosis) < kLikeGaussians;
     return in_samples("mixture", [&](const torch::Tensor& sample) {
-             return start_from_mixture(sample, gaussians.diagonal, "", clusters_, seed_, {});
+             return start_from_mixture(sample, gaussians.diagonal, "", clusters_, seed_,
+                                       of_sample());
            }) >= (lie_so ? kLessSurely : kAsSurely) * layout();
   }
 
@@ -149,7 +150,7 @@ class Repeated {
     const double others = std::max(layout(), said_.value("mixture", 0.0));
     if (others >= 1 / much_more) return false;
     return in_samples("k_means", [&](const torch::Tensor& sample) {
-             return start_from_k_means(sample, "", clusters_, seed_, {});
+             return start_from_k_means(sample, "", clusters_, seed_, of_sample());
            }) > much_more * others;
   }
 
@@ -162,9 +163,17 @@ class Repeated {
     return in_samples("layout", [&](const torch::Tensor& sample) {
       auto generator = make_generator(derive_seed(seed_, "layout"));
       const auto layout = neighbour_layout(sample, layout_options(sample.size(0)), generator,
-                                           reporting("layout of a sample, epochs", progress_));
-      return start_from_codes(layout, "", clusters_, seed_, {});
+                                           reporting("layout, epochs", of_sample()));
+      return start_from_codes(layout, "", clusters_, seed_, of_sample());
     });
+  }
+
+  /// What says of each step that it is one on a sample.
+  StartProgress of_sample() const {
+    if (!progress_) return {};
+    return [this](const std::string& what, int64_t done, int64_t total) {
+      progress_("a sample's " + what, done, total);
+    };
   }
 
   /// The index by a way of starting, which is asked once.

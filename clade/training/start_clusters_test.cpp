@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <set>
 
 #include "clade/clustering/adjusted_rand_index.h"
 #include "clade/core/random.h"
@@ -29,7 +30,12 @@ TEST(StartFromNeighbours, IsAMixtureIfThatIsWhatThePointsAre) {
   const auto gaussians = gaussians_of(x, 3, /*seed=*/1);
   ASSERT_TRUE(gaussians);
   EXPECT_FALSE(gaussians->diagonal);
-  const Start start = start_from_neighbours(x, "3 features", 3, 1);
+  std::set<std::string> steps;
+  const auto progress = [&](const std::string& what, int64_t, int64_t) { steps.insert(what); };
+  const Start start = start_from_neighbours(x, "3 features", 3, 1, progress);
+  // All that takes long can be seen and stopped, on samples of the points, too.
+  EXPECT_EQ(steps, (std::set<std::string>{"Gaussians, starts", "a sample's layout, epochs",
+                                          "a sample's mixture, starts", "mixture, starts"}));
   EXPECT_TRUE(start.codes.equal(x));
   EXPECT_NE(start.said.find("on 3 features: twice as many"), std::string::npos) << start.said;
   EXPECT_LT(std::abs(start.made_by.at("mixture").at("excess_kurtosis").get<double>()), 3);
@@ -102,7 +108,12 @@ TEST(StartFromNeighbours, IsByKMeansIfLayoutsDifferFromSampleToSample) {
   const auto group = torch::arange(1200).remainder(4);
   auto x = torch::bernoulli(p.index_select(0, group), generator);
   x[0][0] = 2;  // or they would be bits
-  const Start start = start_from_neighbours(x, "30 features", 4, 1);
+  bool of_samples = false;
+  const auto progress = [&](const std::string& what, int64_t, int64_t) {
+    of_samples |= what == "a sample's k-means, starts";
+  };
+  const Start start = start_from_neighbours(x, "30 features", 4, 1, progress);
+  EXPECT_TRUE(of_samples);
   EXPECT_NE(start.said.find("k-means of 1,200 points in 30 features"), std::string::npos)
       << start.said << start.made_by;
   EXPECT_LT(start.made_by.at("repeated").at("layout"), start.made_by.at("repeated").at("k_means"));

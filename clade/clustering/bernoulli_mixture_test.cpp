@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "clade/clustering/adjusted_rand_index.h"
 #include "clade/core/error.h"
@@ -62,6 +64,33 @@ TEST(BernoulliMixture, FindsTheClassesThatBitsAreDrawnFrom) {
   // More likely than the truth, which was not fitted.
   const BernoulliMixture truth{torch::full({4}, 0.25, kDouble), p};
   EXPECT_GT(mixture.log_likelihood, truth.log_prob(x).mean().item<double>());
+}
+
+// Of more rows than a block has, by two starts.
+TEST(BernoulliMixture, IsOfAllBlocksAndSaysHowFarItIs) {
+  auto generator = make_generator(4);
+  const auto p = torch::tensor({{0.9, 0.9, 0.9, 0.1, 0.1}, {0.2, 0.1, 0.1, 0.9, 0.9}}, kDouble);
+  const auto x = rows_of(p, 100000, generator);
+  std::vector<int64_t> counts;
+  const auto progress = [&](int64_t done, int64_t total) {
+    EXPECT_EQ(total, 2);
+    counts.push_back(done);
+  };
+  const auto mixture = fit_bernoulli_mixture(x, 2, /*starts=*/2, generator, progress);
+  EXPECT_NEAR(mixture.log_likelihood, mixture.log_prob(x).mean().item<double>(), 1e-10);
+  EXPECT_LT(
+      (std::get<0>(mixture.means.sort(0)) - std::get<0>(p.sort(0))).abs().max().item<double>(),
+      0.02);
+  EXPECT_EQ(counts.front(), 0);
+  EXPECT_EQ(counts.back(), 2);
+  EXPECT_TRUE(std::is_sorted(counts.begin(), counts.end()));
+  const auto of_start = std::count(counts.begin(), counts.end(), 0);
+  EXPECT_GT(of_start, 3);  // each iteration of k-means and of EM
+  int64_t calls = 0;
+  const auto stop = [&](int64_t, int64_t) {
+    if (++calls == 3) throw Interrupted("stopped");
+  };
+  EXPECT_THROW(fit_bernoulli_mixture(x, 2, 1, generator, stop), Interrupted);
 }
 
 TEST(BernoulliMixture, IsOfBitsAlone) {

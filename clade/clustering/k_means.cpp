@@ -70,15 +70,17 @@ torch::Tensor draw_rows(const torch::Tensor& weights, int64_t n, Generator& gene
       .clamp_max(weights.size(0) - 1);
 }
 
-// Of each column of `squares`, [N, L], the sum with no distance above `bound`, [N]: what inertia
-// each of L further centres would leave.
-torch::Tensor inertia_with(const CentredPoints& points, const torch::Tensor& bound,
-                           const torch::Tensor& further) {
-  return sum_blocks(
-      points.x.device(), points.x.size(0), points.rows, [&](int64_t begin, int64_t end) {
-        const auto squares = squared_distances(points.block(begin, end), further);
-        return torch::minimum(squares, bound.slice(0, begin, end).unsqueeze(1)).sum(0);
-      });
+// The squared distance of each point to each of L further centres, but none above `bound`, [N]:
+// [L, N].
+torch::Tensor bounds_with(const CentredPoints& points, const torch::Tensor& bound,
+                          const torch::Tensor& further) {
+  const int64_t n = points.x.size(0);
+  auto all = torch::empty({further.size(0), n}, further.options());
+  for_blocks(points.x.device(), n, points.rows, [&](int64_t begin, int64_t end) {
+    const auto squares = squared_distances(points.block(begin, end), further);  // [B, L]
+    all.slice(1, begin, end).copy_(torch::minimum(squares.t(), bound.slice(0, begin, end)));
+  });
+  return all;
 }
 
 torch::Tensor rows_at(const CentredPoints& points, const torch::Tensor& rows) {  // [n] -> [n, D]
@@ -93,33 +95,30 @@ torch::Tensor plus_plus_start(const CentredPoints& points, int64_t clusters, Gen
   auto bound = nearest_centre(points, centres).square;
   while (centres.size(0) < clusters) {
     const auto drawn = rows_at(points, draw_rows(bound, draws, generator));
-    const auto best = inertia_with(points, bound, drawn).argmin().item<int64_t>();
-    const auto centre = drawn.slice(0, best, best + 1);
-    bound = torch::minimum(bound, nearest_centre(points, centre).square);
-    centres = torch::cat({centres, centre});
+    const auto bounds = bounds_with(points, bound, drawn);
+    const auto best = bounds.sum(1).argmin().item<int64_t>();  // that leaves the least inertia
+    bound = bounds[best];
+    centres = torch::cat({centres, drawn.slice(0, best, best + 1)});
   }
   return centres;
 }
 
-// For each cluster the sum of its points, their number and the sum of their squared distances to
-// the centre they had: [K, D + 2].
+// For each cluster the sum of its points and their number: [K, D + 1].
 torch::Tensor cluster_sums(const CentredPoints& points, const torch::Tensor& centres) {
   return sum_blocks(
       points.x.device(), points.x.size(0), points.rows, [&](int64_t begin, int64_t end) {
         const auto block = points.block(begin, end);
-        const auto [square, centre] = squared_distances(block, centres).min(1);
-        const auto values =
-            torch::cat({block, torch::ones_like(square).unsqueeze(1), square.unsqueeze(1)}, 1);
-        const auto member = torch::zeros({block.size(0), centres.size(0)}, block.options())
-                                .scatter_(1, centre.unsqueeze(1), 1);
-        return torch::mm(member.t(), values);
+        const auto centre = std::get<1>(squared_distances(block, centres).min(1, /*keepdim=*/true));
+        const auto member =
+            torch::zeros({block.size(0), centres.size(0)}, block.options()).scatter_(1, centre, 1);
+        return torch::cat({torch::mm(member.t(), block), member.sum(0).unsqueeze(1)}, 1);
       });
 }
 
 // The means of the clusters; one without points starts again at a point far from all centres.
 torch::Tensor moved_centres(const CentredPoints& points, const torch::Tensor& centres,
                             const torch::Tensor& sums) {
-  const auto counts = sums.select(1, -2);
+  const auto counts = sums.select(1, -1);
   auto moved = sums.slice(1, 0, centres.size(1)) / counts.clamp_min(1).unsqueeze(1);
   const auto empty = (counts == 0).nonzero().squeeze(1);
   if (empty.size(0) > 0) {

@@ -271,28 +271,39 @@ void split(Mixture& mixture, int64_t component, int64_t into) {
   }
 }
 
-// One component of the weight, mean and covariance of both, in the place of the first.
-void merge(Mixture& mixture, int64_t a, int64_t b) {
+struct Component {
+  torch::Tensor weight, mean, covariance;  // [], [D], [D, D]
+};
+
+// One of the weight, mean and covariance of two.
+Component merged(const Mixture& mixture, int64_t a, int64_t b) {
   const auto weight = mixture.weights[a] + mixture.weights[b];
-  const auto share = (mixture.weights[a] / weight).clone();
+  const auto share = mixture.weights[a] / weight;
   const auto apart = mixture.means[a] - mixture.means[b];
-  const auto covariance = share * mixture.covariances[a] + (1 - share) * mixture.covariances[b] +
-                          share * (1 - share) * torch::outer(apart, apart);
-  mixture.means[a] = share * mixture.means[a] + (1 - share) * mixture.means[b];
-  mixture.covariances[a] = covariance;
-  mixture.weights[a] = weight;
+  return {weight, share * mixture.means[a] + (1 - share) * mixture.means[b],
+          share * mixture.covariances[a] + (1 - share) * mixture.covariances[b] +
+              share * (1 - share) * torch::outer(apart, apart)};
+}
+
+// That one in the place of the first.
+void merge(Mixture& mixture, int64_t a, int64_t b) {
+  const Component both = merged(mixture, a, b);
+  mixture.weights[a] = both.weight;
+  mixture.means[a] = both.mean;
+  mixture.covariances[a] = both.covariance;
 }
 
 // What a merger of a and b loses of the likelihood, about: how much longer it takes to describe the
 // points of both by one Gaussian.
 double merger_loss(const Mixture& mixture, int64_t a, int64_t b) {
-  Mixture merged{mixture.weights.clone(), mixture.means.clone(), mixture.covariances.clone()};
-  merge(merged, a, b);
-  const auto length = [](const Mixture& of, int64_t k) {
-    const auto& weight = of.weights[k];
-    return weight * (0.5 * torch::logdet(of.covariances[k]) - weight.clamp_min(1e-300).log());
+  const auto length = [](const torch::Tensor& weight, const torch::Tensor& covariance) {
+    return weight * (0.5 * torch::logdet(covariance) - weight.clamp_min(1e-300).log());
   };
-  return (length(merged, a) - length(mixture, a) - length(mixture, b)).item<double>();
+  const Component both = merged(mixture, a, b);
+  return (length(both.weight, both.covariance) -
+          length(mixture.weights[a], mixture.covariances[a]) -
+          length(mixture.weights[b], mixture.covariances[b]))
+      .item<double>();
 }
 
 struct Pair {

@@ -152,19 +152,15 @@ KMeans lloyd(const CentredPoints& points, torch::Tensor centres, const KMeansOpt
   return result;
 }
 
-void check_cluster_count(const torch::Tensor& x, int64_t clusters) {
-  if (clusters < 1 || clusters > x.size(0)) {
-    throw Error(std::to_string(clusters) + " clusters of " + std::to_string(x.size(0)) +
-                " points; there must be at least one, and a point for each");
-  }
-}
-
 }  // namespace
 
 KMeans k_means(const torch::Tensor& x, int64_t clusters, const KMeansOptions& options,
                Generator& generator, const Progress& progress) {
   torch::NoGradGuard no_grad;
-  check_cluster_count(x, clusters);
+  if (clusters < 1 || clusters > x.size(0)) {
+    throw Error(std::to_string(clusters) + " clusters of " + std::to_string(x.size(0)) +
+                " points; there must be at least one, and a point for each");
+  }
   const CentredPoints points(x, clusters);
   const double variance = mean_variance(points);
   KMeans best;
@@ -176,13 +172,6 @@ KMeans k_means(const torch::Tensor& x, int64_t clusters, const KMeansOptions& op
     if (progress) progress(start + 1, options.starts);
   }
   return best;
-}
-
-torch::Tensor k_means_start(const torch::Tensor& x, int64_t clusters, Generator& generator) {
-  torch::NoGradGuard no_grad;
-  check_cluster_count(x, clusters);
-  const CentredPoints points(x, clusters);
-  return plus_plus_start(points, clusters, generator) + points.mean;
 }
 
 }  // namespace clade

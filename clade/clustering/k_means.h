@@ -27,8 +27,4 @@ struct KMeansOptions {
 KMeans k_means(const torch::Tensor& x, int64_t clusters, const KMeansOptions& options,
                Generator& generator, const Progress& progress = {});
 
-/// One greedy k-means++ start: K of the rows of x, each drawn with a probability that grows with
-/// the squared distance to those drawn before, as the best of a few draws. [K, D] float64.
-torch::Tensor k_means_start(const torch::Tensor& x, int64_t clusters, Generator& generator);
-
 }  // namespace clade

@@ -57,7 +57,7 @@ TEST(KMeans, OfTwoIsTheBestOfAllPartitions) {
 TEST(KMeans, StartsAtPointsFarApart) {
   auto generator = make_generator(4);
   const auto x = four_heaps(50, 0.01);
-  const auto start = k_means_start(x, 4, generator);
+  const auto start = k_means(x, 4, {.starts = 1, .iterations = 0}, generator).centres;
   EXPECT_EQ((torch::cdist(start, x.to(torch::kFloat64)).amin(1) > 1e-6).sum().item<int64_t>(), 0);
   EXPECT_GT(torch::pdist(start).min().item<double>(), 9);
 }

@@ -14,6 +14,9 @@
 namespace clade {
 namespace {
 
+// Below which neighbours need not get closer. 0 packs clusters, as mixtures want it.
+constexpr double kMinDistance = 0;
+
 constexpr int64_t kPushes = 5;  // each time an edge is taken, as in the authors' program
 
 int64_t epochs_of(const LayoutOptions& options, int64_t points) {
@@ -148,7 +151,7 @@ torch::Tensor laid_out(const NeighbourGraph& graph, const torch::Tensor& start,
   const auto positions = padded(spread(start.to(torch::kCPU, torch::kFloat32), generator));
   auto before = torch::empty_like(positions);
   const EdgeHeaps edges(graph);
-  const LayoutCurve curve = layout_curve(options.min_distance);
+  const LayoutCurve curve = layout_curve(kMinDistance);
   ops::LayoutPass pass{};
   pass.position = positions.data_ptr<float>();
   pass.before = before.data_ptr<float>();

@@ -8,8 +8,6 @@ namespace clade {
 
 struct LayoutOptions {
   int64_t dimensions = 10;
-  /// Below which neighbours need not get closer. 0 packs clusters, as mixtures want it.
-  double min_distance = 0;
   int64_t neighbours = 15;  ///< Nearest others of a point that it is tied to.
   /// Of stochastic gradient descent; 0: 500 up to 10,000 points, 200 above.
   int64_t epochs = 0;

@@ -21,7 +21,7 @@ class TwoLevels : public Model {
                      const LogVarianceRange& p_z = {-1, 1})
       : Model({{"y1", K1}, {"y2", K2}}, estimator) {
     const Parent x{"x", D}, y1{"y1", K1}, y2{"y2", K2}, z{"z", d};
-    const HeadInit wide{0.8};
+    const JoinInit wide{0.8};
     const TrunkOptions linear;
     const auto gaussian = [&](const Parents& parents, const LogVarianceRange& range) {
       return GaussianConditional(parents, linear, d, range, generator, wide);

@@ -97,13 +97,12 @@ double first_spread(const std::string& kind) {
 
 GaussianConditionalImpl::GaussianConditionalImpl(const Parents& parents, const TrunkOptions& trunk,
                                                  int64_t features, const LogVarianceRange& range,
-                                                 Generator& generator, const HeadInit& init)
+                                                 Generator& generator, const JoinInit& init)
     : range_(range) {
   if (!trunk.layers.empty()) trunk_ = register_module("trunk", Trunk(parents, trunk, generator));
   const auto inputs = head_parents(trunk_, parents);
-  const JoinInit head{init.deviation, 0};
-  mean_ = register_module("mean", Join(inputs, features, generator, head));
-  log_variance_ = register_module("log_variance", Join(inputs, features, generator, head));
+  mean_ = register_module("mean", Join(inputs, features, generator, init));
+  log_variance_ = register_module("log_variance", Join(inputs, features, generator, init));
 }
 
 DiagonalGaussian GaussianConditionalImpl::given(const std::vector<torch::Tensor>& parents) {
@@ -157,10 +156,10 @@ void MixtureConditionalImpl::start_from(const torch::Tensor& weight, const torch
 
 CategoricalConditionalImpl::CategoricalConditionalImpl(const Parents& parents,
                                                        const TrunkOptions& trunk, int64_t clusters,
-                                                       Generator& generator, const HeadInit& init) {
+                                                       Generator& generator, const JoinInit& init) {
   if (!trunk.layers.empty()) trunk_ = register_module("trunk", Trunk(parents, trunk, generator));
-  logits_ = register_module("logits", Join(head_parents(trunk_, parents), clusters, generator,
-                                           JoinInit{init.deviation, 0}));
+  logits_ =
+      register_module("logits", Join(head_parents(trunk_, parents), clusters, generator, init));
 }
 
 Categorical CategoricalConditionalImpl::given(const std::vector<torch::Tensor>& parents) {
@@ -184,7 +183,7 @@ std::vector<Option> LikelihoodOptions::likelihood_options() {
 
 LikelihoodImpl::LikelihoodImpl(const LikelihoodOptions& options, const Parents& parents,
                                const TrunkOptions& trunk, const Parent& x, Generator& generator,
-                               const HeadInit& init)
+                               const JoinInit& init)
     : kind_(options.likelihood), features_(x.width) {
   const bool has_spread = kind_ != "bernoulli" && kind_ != "poisson";
   if (!has_spread && options.scale != "learned") {
@@ -196,8 +195,7 @@ LikelihoodImpl::LikelihoodImpl(const LikelihoodOptions& options, const Parents& 
   own.layers = are_maps(parents) ? mirror.of_maps : mirror.hidden;
   if (!own.layers.empty()) trunk_ = register_module("trunk", Trunk(parents, own, generator));
   const auto head = [&](const std::string& name) {
-    return register_module(name, Join(head_parents(trunk_, parents), mirror.last, generator,
-                                      JoinInit{init.deviation, 0}));
+    return register_module(name, Join(head_parents(trunk_, parents), mirror.last, generator, init));
   };
   output_ = head(is_bounded(kind_) ? "logits" : is_of_counts(kind_) ? "log_mean" : "mean");
   if (!has_spread) return;

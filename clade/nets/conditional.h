@@ -14,14 +14,11 @@ namespace clade {
 /// A conditional distribution p(child | parents) is a module: call it with the parents, in the
 /// order of construction, and it returns the distribution of the child. Parents broadcast over
 /// their leading dimensions (see Join). Without hidden layers the heads read the parents directly.
+/// `init` is how the weights of the heads start.
 
-/// Weights of the linear heads after hidden layers: N(0, deviation²), or Glorot for 0.
-struct HeadInit {
-  double deviation = 0;
-};
-
-/// Of the heads in the code of ADGM (Maaløe et al. 2016), taken for what its authors built on it.
-inline constexpr HeadInit kSmallHeads{1e-3};
+/// Weights of the heads in the code of ADGM (Maaløe et al. 2016), taken for what its authors built
+/// on it.
+inline constexpr JoinInit kSmallHeads{1e-3};
 
 /// Where log-variances are clamped.
 struct LogVarianceRange {
@@ -37,7 +34,7 @@ class GaussianConditionalImpl : public torch::nn::Module {
  public:
   GaussianConditionalImpl(const Parents& parents, const TrunkOptions& trunk, int64_t features,
                           const LogVarianceRange& range, Generator& generator,
-                          const HeadInit& init = {});
+                          const JoinInit& init = {});
 
   DiagonalGaussian given(const std::vector<torch::Tensor>& parents);
 
@@ -79,7 +76,7 @@ using MixtureConditional = Net<MixtureConditionalImpl>;
 class CategoricalConditionalImpl : public torch::nn::Module {
  public:
   CategoricalConditionalImpl(const Parents& parents, const TrunkOptions& trunk, int64_t clusters,
-                             Generator& generator, const HeadInit& init = {});
+                             Generator& generator, const JoinInit& init = {});
 
   Categorical given(const std::vector<torch::Tensor>& parents);
 
@@ -117,7 +114,7 @@ class LikelihoodImpl : public torch::nn::Module {
  public:
   LikelihoodImpl(const LikelihoodOptions& options, const Parents& parents,
                  const TrunkOptions& trunk, const Parent& x, Generator& generator,
-                 const HeadInit& init = {});
+                 const JoinInit& init = {});
 
   std::unique_ptr<Distribution> given(const std::vector<torch::Tensor>& parents);
 

@@ -28,8 +28,9 @@ class GaussianMixture {
 
   Categorical component_given(const torch::Tensor& z) const;  // p(m | z): [..., D] -> [..., M]
 
-  /// N(μ_m, σ_m) of the components m, which broadcast against the leading dimensions; of those
-  /// enumerated ahead of them, m: [C, 1 …], all at once. m: int64 [...] -> [..., D]
+  /// N(μ_m, σ_m) of the components m: int64 [...], which broadcast against the leading dimensions
+  /// -> [..., D]. m may also list C components, all for every leading index: [C, 1 …]
+  /// -> [C, ..., D].
   DiagonalGaussian component(const torch::Tensor& m) const;
 
   /// n draws, all from one component if that is given. components: [M, D], or one for each draw,

@@ -46,8 +46,8 @@ class GaussianConditionalImpl : public torch::nn::Module {
 };
 using GaussianConditional = Net<GaussianConditionalImpl>;
 
-/// 1/K Σ_k N(μ_k(parent), σ_k(parent)): one network with 2K streams of output, of which each starts
-/// as a network of its own would (Dilokthanakul et al. 2016, table A.2).
+/// 1/K Σ_k N(μ_k(parent), σ_k(parent)): one network with 2K streams of output (Dilokthanakul et al.
+/// 2016, table A.2), which start near enough to each other that every component gets points.
 class MixtureConditionalImpl : public torch::nn::Module {
  public:
   /// `spread`: deviation of the K means at parent = 0, at first.

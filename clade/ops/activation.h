@@ -18,9 +18,9 @@ struct Normalisation {
   /// variance and is normalised by the running ones all the same.
   bool by_batch;
   bool collect;  ///< Move the running ones towards the rows' own; needs by_batch.
-  /// How often each row counts in the rows' own mean and variance, up to a factor: broadcasts to
-  /// their leading sizes, summed over leading dimensions that the rows lack. All rows count alike
-  /// if it does not, or is undefined. No gradient.
+  /// How often each row counts in the rows' own mean and variance, up to a factor. Broadcasts to
+  /// the rows' leading sizes; leading dimensions that the rows lack are summed over. If its sizes
+  /// do not fit, or it is undefined, all rows count alike. No gradient.
   torch::Tensor share = {};
   double momentum = 0.1;
   double epsilon = 1e-5;

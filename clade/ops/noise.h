@@ -5,8 +5,8 @@
 
 namespace clade {
 
-// On the CPU in float32 all threads draw, and the number of threads changes nothing; elsewhere ATen
-// draws. No gradient.
+// Bits and normal numbers are drawn on the CPU in float32 by all threads, whose number changes
+// nothing; uniform ones, and those elsewhere, by ATen. No gradient.
 
 /// Bits that are 1 with probability p. p: any shape -> same.
 torch::Tensor draw_bits(const torch::Tensor& p, Generator& generator);
@@ -15,11 +15,12 @@ torch::Tensor draw_bits(const torch::Tensor& p, Generator& generator);
 /// before the last, have numbers of their own, or all the same: see SameForEveryRow.
 torch::Tensor draw_normals(at::IntArrayRef shape, const torch::Tensor& like, Generator& generator);
 
-/// Numbers evenly between 0 and 1, likewise.
+/// Numbers evenly from 0 to below 1, of such a shape and likewise for rows.
 torch::Tensor draw_uniforms(at::IntArrayRef shape, const torch::Tensor& like, Generator& generator);
 
-/// While it lives, this thread draws for every row of a batch the same numbers: what is said of a
-/// point then depends neither on the points beside it nor on their order.
+/// While it lives, this thread draws for every row of a batch the same normal and uniform numbers,
+/// though not the same bits: what is said of a point then depends neither on the points beside it
+/// nor on their order.
 class SameForEveryRow {
  public:
   SameForEveryRow();

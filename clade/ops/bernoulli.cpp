@@ -56,7 +56,9 @@ torch::Tensor bernoulli_log_prob_by_aten(const torch::Tensor& logits, const torc
 }
 
 torch::Tensor bernoulli_log_prob(const torch::Tensor& logits, const torch::Tensor& x) {
-  const bool x_fits = x.numel() <= logits.numel() && !x.requires_grad() && ops::fits_kernels(x);
+  // A width of 1 would broadcast, too, but the kernels read rows of the logits' width.
+  const bool x_fits = x.dim() > 0 && x.size(-1) == logits.size(-1) && x.numel() <= logits.numel() &&
+                      !x.requires_grad() && ops::fits_kernels(x);
   if (!x_fits || !ops::fits_kernels(logits) ||
       at::infer_size(logits.sizes(), x.sizes()) != logits.sizes()) {
     return bernoulli_log_prob_by_aten(logits, x);

@@ -392,6 +392,17 @@ TEST(BernoulliLogProb, AgreesWithTheReference) {
   }
 }
 
+// Memory behind x is not its own.
+TEST(BernoulliLogProb, ReadsNoMoreOfXThanThereIs) {
+  auto generator = make_generator(14);
+  const auto all = torch::full({8, 784}, 1000.F);
+  const auto x = all.view({-1}).slice(0, 0, 8).view({8, 1});
+  x.copy_(draw_bits(torch::full({8, 1}, 0.5), generator));
+  const auto logits = noise({8, 784}, generator, 6);
+  expect_bernoulli(logits, x);
+  expect_bernoulli(logits, x[0][0]);
+}
+
 TEST(BernoulliLogProb, IsRightFarOutAndPassesNaNOn) {
   const auto logits = torch::tensor({{-200.F, 200.F, 0.F, -30.F, 30.F}});
   const auto x = torch::tensor({{0.F, 1.F, 1.F, 1.F, 0.F}});

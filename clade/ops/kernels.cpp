@@ -544,12 +544,8 @@ void discretised_logistic_log_prob_backward(const float* gradient, const Rows* o
   }
 }
 
-void column_sums(const Rows& values, int64_t width, int64_t begin, int64_t end, float* sum,
-                 float* scratch) {
-  for (int64_t j = 0; j < width; ++j) scratch[j] = 0;
-  for (int64_t r = begin; r < end; ++r) add(values, r, width, scratch);
-#pragma omp simd
-  for (int64_t j = 0; j < width; ++j) sum[j] += scratch[j];
+void column_sums(const Rows& values, int64_t width, int64_t begin, int64_t end, float* sum) {
+  for (int64_t r = begin; r < end; ++r) add(values, r, width, sum);
 }
 
 double sum_of_squares(const float* values, int64_t count) {

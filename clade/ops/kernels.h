@@ -114,8 +114,7 @@ struct Kernels {
   RowDensity discretised_logistic_log_prob;
 
   /// Adds rows begin to end to sum, [width].
-  void (*column_sums)(const Rows& values, int64_t width, int64_t begin, int64_t end, float* sum,
-                      float* scratch);
+  void (*column_sums)(const Rows& values, int64_t width, int64_t begin, int64_t end, float* sum);
 
   double (*sum_of_squares)(const float* values, int64_t count);
   void (*adam)(const AdamStep&, float gradient_scale, const float* gradient, float* value,

@@ -73,8 +73,8 @@ torch::Tensor column_sums(const torch::Tensor& rows) {
   const int64_t width = rows.size(1);
   const Rows values{rows.data_ptr(), rows.scalar_type() == torch::kBFloat16, nullptr};
   PartSums<float> sums(width);
-  parallel_rows(rows.size(0), width, [&](int64_t begin, int64_t end, float* scratch) {
-    kernels().column_sums(values, width, begin, end, sums.mine(), scratch);
+  parallel_for(rows.size(0), grain(width), [&](int64_t begin, int64_t end) {
+    kernels().column_sums(values, width, begin, end, sums.mine());
   });
   return tensor_of(sums, {width}, torch::kFloat32);
 }

@@ -69,6 +69,18 @@ TEST(KMeans, OfEqualPointsEnds) {
   EXPECT_TRUE(torch::allclose(found.centres, torch::full({3, 3}, 4.0, torch::kFloat64)));
 }
 
+// Of two values a third centre has no points of its own, and starts again at a point, not at the
+// middle of all or wherever the mean of none is.
+TEST(KMeans, ClustersWithoutPointsStartAgainAtAPoint) {
+  auto generator = make_generator(9);
+  const auto x = torch::cat({torch::full({20, 2}, 4.0), torch::full({1, 2}, 10.0)});
+  const auto found = k_means(x, 3, {.starts = 1}, generator);
+  EXPECT_EQ(found.inertia, 0);
+  EXPECT_TRUE(
+      (found.centres - 4).abs().minimum((found.centres - 10).abs()).lt(1e-9).all().item<bool>())
+      << found.centres;
+}
+
 TEST(KMeans, CanBeStoppedAtEachIteration) {
   auto generator = make_generator(8);
   KMeansOptions options;

@@ -90,14 +90,43 @@ TEST(BatchNorm, KeepsItsRunningStatisticsInAScope) {
 
 TEST(BatchNorm, TakesASingleRowInTraining) {
   BatchNorm norm(3);
-  EXPECT_TRUE(torch::isfinite(normalised(norm, torch::ones({1, 3}))).all().item<bool>());
+  torch::NoGradGuard no_grad;
+  const auto set = [](torch::Tensor to, std::vector<float> numbers) {
+    to.copy_(torch::tensor(numbers));
+  };
+  const auto statistics = norm->named_buffers();
+  set(statistics["running_mean"], {1, 2, 3});
+  set(statistics["running_variance"], {4, 9, 0.25});
+  set(norm->named_parameters()["weight"], {1, -2, 1});
+  set(norm->named_parameters()["bias"], {0, 0.5, 1});
+  // By the running ones, which stay: (x - mean) / deviation * weight + bias.
+  const auto row = torch::tensor({{7.0F, 2.0F, 2.0F}});
+  EXPECT_TRUE(
+      torch::allclose(normalised(norm, row), torch::tensor({{3.0F, 0.5F, -1.0F}}), 0, 1e-4));
+  EXPECT_TRUE(torch::equal(statistics["running_mean"], torch::tensor({1.0F, 2.0F, 3.0F})));
+  EXPECT_TRUE(torch::equal(statistics["running_variance"], torch::tensor({4.0F, 9.0F, 0.25F})));
 }
 
 TEST(GaussianPerCluster, IsLinearInAOneHotCluster) {
   auto generator = make_generator(6);
   GaussianPerCluster prior(3, 2, LogVarianceRange{}, /*spread=*/0.1, /*trainable=*/true, generator);
-  const auto all = prior(every_cluster(3, torch::kCPU));
-  EXPECT_TRUE(torch::equal(all.mean().squeeze(1), prior->named_parameters()["mean"]));
+  const auto mean = prior->named_parameters()["mean"];
+  const auto log_variance = prior->named_parameters()["log_variance"];
+  torch::NoGradGuard no_grad;
+  log_variance.copy_(torch::tensor({{0.5F, -1.0F}, {-9.0F, 1.0F}, {1.5F, 5.0F}}));
+  const auto clamped = torch::tensor({{0.5F, -1.0F}, {-6.0F, 1.0F}, {1.5F, 2.0F}});
+  const auto order = torch::tensor({2, 0, 1});
+  for (const auto& y : {order, torch::eye(3).index_select(0, order)}) {
+    const auto one_each = prior(y);
+    EXPECT_TRUE(torch::equal(one_each.mean(), mean.index_select(0, order)));
+    EXPECT_TRUE(torch::equal(one_each.log_variance(), clamped.index_select(0, order)));
+  }
+  // Between clusters, of means and of log-variances before their clamp.
+  const auto between = prior(torch::tensor({{0.25F, 0.0F, 0.75F}}));
+  EXPECT_TRUE(torch::allclose(between.mean()[0], 0.25 * mean[0] + 0.75 * mean[2]));
+  EXPECT_TRUE(torch::allclose(between.log_variance()[0], torch::tensor({1.25F, 2.0F})));
+  EXPECT_TRUE(torch::allclose(prior(torch::tensor({{0.8F, 0.0F, 0.2F}})).log_variance()[0],
+                              torch::tensor({0.7F, 0.2F})));
   GaussianPerCluster fixed(3, 2, LogVarianceRange{}, /*spread=*/0.1, /*trainable=*/false,
                            generator);
   for (const auto& parameter : fixed->parameters()) EXPECT_FALSE(parameter.requires_grad());

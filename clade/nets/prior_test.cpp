@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <set>
 
 #include "clade/core/error.h"
 
@@ -98,6 +99,26 @@ TEST(Prior, StartsFromTheDataWhereToldTo) {
     const auto u = prior->named_parameters()["pseudo_inputs"];
     EXPECT_EQ(u.eq(0.75).all().item<bool>(), from_data);
   }
+}
+
+TEST(Prior, StartsFromAsManyDifferentPointsAsItHasPseudoInputs) {
+  auto generator = make_generator(6);
+  auto encoder = small_encoder(generator);
+  PriorOptions options{.kind = "vampprior", .components = 4, .pseudo_inputs = "data"};
+  const auto x = torch::arange(6, torch::kFloat32).unsqueeze(1).expand({6, 3}) / 10;
+  std::set<int64_t> ever;
+  for (int draw = 0; draw < 20; ++draw) {
+    Prior prior = small_prior(options, encoder, generator);
+    prior->start_from(x, generator);
+    const auto u = prior->named_parameters()["pseudo_inputs"].detach();  // [4, 3]
+    const auto rows = (u.select(1, 0) * 10).round().to(torch::kInt64);   // [4]
+    EXPECT_TRUE(torch::equal(u, x.index_select(0, rows)));
+    std::set<int64_t> drawn;
+    for (int64_t m = 0; m < 4; ++m) drawn.insert(rows[m].item<int64_t>());
+    EXPECT_EQ(drawn.size(), 4U);
+    ever.insert(drawn.begin(), drawn.end());
+  }
+  EXPECT_EQ(ever.size(), 6U);
 }
 
 TEST(Prior, UntrainableOnesHaveNoGradient) {

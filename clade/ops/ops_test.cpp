@@ -250,18 +250,22 @@ TEST(Activate, CountsARowOfShareThreeAsThreeRows) {
   }
 }
 
+// Number by number, as one of 1e30 would hide what is wrong with the others.
 TEST(Activate, IsRightFarOut) {
-  auto far = torch::tensor({0.F, 87.F, 87.5F, 88.F, 89.F, 1e30F});
+  auto far = torch::tensor({0.F, 17.F, 87.F, 87.5F, 88.F, 89.F, 1e30F});
   far = torch::cat({far, -far, torch::tensor({-std::numeric_limits<float>::infinity()})});
   for (const auto kind : {Activation::tanh, Activation::elu, Activation::gated}) {
-    const bool gated =
-        kind == Activation::gated;  // far out in the gate, which the value would hide
-    const auto x = gated ? torch::cat({torch::full_like(far, 2.5), far}) : far;
-    expect_same(
-        {x.unsqueeze(0)},
-        [&](const auto& in) { return activate({in[0]}, {}, kind, torch::kFloat32); },
-        [&](const auto& in) { return activate_by_aten({in[0]}, {}, kind, torch::kFloat64); },
-        kFloat, "kind " + std::to_string(static_cast<int>(kind)));
+    const bool gated = kind == Activation::gated;  // far out in the gate
+    for (const auto& number : far.unsqueeze(1).unbind()) {
+      const auto x = gated ? torch::cat({torch::full({1}, 2.5), number}) : number;
+      expect_same(
+          {x.unsqueeze(0)},
+          [&](const auto& in) { return activate({in[0]}, {}, kind, torch::kFloat32); },
+          [&](const auto& in) { return activate_by_aten({in[0]}, {}, kind, torch::kFloat64); },
+          kFloat,
+          "kind " + std::to_string(static_cast<int>(kind)) + " of " +
+              std::to_string(number.item<float>()));
+    }
   }
 }
 
@@ -296,13 +300,32 @@ TEST(Activate, RoundsToBfloat16AsATen) {
   }
 }
 
-// All that the kernels of activate give for rows of two parts, one of them broadcast; each result
-// with room behind it that must stay as it was.
+// What kernels write to, with room behind it that must stay as it was.
+constexpr int64_t kRoom = 16;
+constexpr float kUntouched = 0.375;
+
+torch::Tensor room(int64_t numbers, at::ScalarType type = torch::kFloat32) {
+  return torch::cat({torch::zeros({numbers}, type), torch::full({kRoom}, kUntouched, type)});
+}
+
+void expect_untouched(const std::vector<torch::Tensor>& results, int64_t width) {
+  for (const auto& result : results) {
+    EXPECT_TRUE((result.slice(0, -kRoom) == kUntouched).all().item<bool>()) << "width " << width;
+  }
+}
+
+constexpr int64_t kRows = 37;
+
+// Of each of kRows rows the one of three that it reads.
+std::vector<int32_t> one_of_three() {
+  std::vector<int32_t> row;
+  for (int32_t r = 0; r < kRows; ++r) row.push_back(r % 3);
+  return row;
+}
+
+// All that the kernels of activate give for rows of two parts, one of them broadcast.
 std::vector<torch::Tensor> joined_results(const ops::Kernels& kernels, Activation kind,
                                           int64_t width, bool bf16) {
-  constexpr int64_t kRows = 37;
-  constexpr int64_t kRoom = 16;
-  constexpr float kUntouched = 0.375;
   auto generator = make_generator(7);
   const auto type = bf16 ? torch::kBFloat16 : torch::kFloat32;
   const int64_t out_width = kind == Activation::gated ? width / 2 : width;
@@ -312,8 +335,7 @@ std::vector<torch::Tensor> joined_results(const ops::Kernels& kernels, Activatio
   const auto bias = noise({width}, generator);
   const auto scale = noise({width}, generator);
   const auto shift = noise({width}, generator);
-  std::vector<int32_t> row;
-  for (int32_t r = 0; r < kRows; ++r) row.push_back(r % 3);
+  const auto row = one_of_three();
   const ops::Rows parts[] = {{wide.data_ptr(), bf16, nullptr},
                              {broadcast.data_ptr(), bf16, row.data()}};
   const ops::Rows gradient{g.data_ptr(), bf16, nullptr};
@@ -327,10 +349,6 @@ std::vector<torch::Tensor> joined_results(const ops::Kernels& kernels, Activatio
                                shift.data_ptr<float>(),
                                kind,
                                share.data_ptr<float>()};
-
-  const auto room = [&](int64_t numbers, at::ScalarType of) {
-    return torch::cat({torch::zeros({numbers}, of), torch::full({kRoom}, kUntouched, of)});
-  };
   std::vector<torch::Tensor> results = {
       room(kRows * out_width, type), room(kRows * width, type), room(4 * width, torch::kFloat64),
       room(width, torch::kFloat32), room(3 * width, torch::kFloat32)};
@@ -344,29 +362,152 @@ std::vector<torch::Tensor> joined_results(const ops::Kernels& kernels, Activatio
                                   scratch.data_ptr<float>());
   kernels.joined_backward(joined, gradient, {map, map, map}, 0, kRows, results[1].data_ptr(), bf16,
                           sinks, 2);
-  for (const auto& result : results) {
-    EXPECT_TRUE((result.slice(0, -kRoom) == kUntouched).all().item<bool>()) << "width " << width;
-  }
-  EXPECT_TRUE((scratch.slice(0, -kRoom) == kUntouched).all().item<bool>()) << "width " << width;
+  expect_untouched(results, width);
+  expect_untouched({scratch}, width);
   return results;
+}
+
+// Whether results(kernels) are the same of every set of kernels.
+template <class F>
+void expect_same_by_every_set(const F& results, const std::string& what) {
+  const auto best = results(ops::kernels());
+  for (const ops::Kernels* kernels : ops::kernel_sets()) {
+    const auto theirs = results(*kernels);
+    ASSERT_EQ(theirs.size(), best.size());
+    for (size_t i = 0; i < best.size(); ++i) {
+      const bool narrow = best[i].scalar_type() == torch::kBFloat16;
+      EXPECT_LT(distance(theirs[i], best[i]), narrow ? kBf16 : kFloat) << what << ", result " << i;
+    }
+  }
 }
 
 TEST(Activate, IsTheSameByEveryInstructionSet) {
   for (const int64_t width : kWidths) {
     for (const bool bf16 : {false, true}) {
       for (const auto kind : kKinds) {
-        const auto best = joined_results(ops::kernels(), kind, width, bf16);
-        for (const ops::Kernels* kernels : ops::kernel_sets()) {
-          const auto results = joined_results(*kernels, kind, width, bf16);
-          for (size_t i = 0; i < best.size(); ++i) {
-            const bool narrow = best[i].scalar_type() == torch::kBFloat16;
-            EXPECT_LT(distance(results[i], best[i]), narrow ? kBf16 : kFloat)
-                << "result " << i << ", width " << width;
-          }
-        }
+        expect_same_by_every_set(
+            [&](const ops::Kernels& kernels) { return joined_results(kernels, kind, width, bf16); },
+            "width " + std::to_string(width));
       }
     }
   }
+}
+
+std::vector<torch::Tensor> bernoulli_results(const ops::Kernels& kernels, int64_t width,
+                                             bool bf16) {
+  auto generator = make_generator(15);
+  const auto type = bf16 ? torch::kBFloat16 : torch::kFloat32;
+  const auto logits = noise({kRows, width}, generator, 6).to(type);
+  const auto x = draw_bits(torch::full({3, width}, 0.4), generator);
+  const auto g = noise({kRows}, generator);
+  const auto row = one_of_three();
+  const ops::Rows l{logits.data_ptr(), bf16, nullptr}, bits{x.data_ptr(), false, row.data()};
+  std::vector<torch::Tensor> results = {room(kRows), room(kRows * width, type)};
+  auto scratch = room(ops::kScratchRows * width);
+  kernels.bernoulli_forward(l, bits, width, 0, kRows, results[0].data_ptr<float>(),
+                            scratch.data_ptr<float>());
+  kernels.bernoulli_backward(g.data_ptr<float>(), l, bits, width, 0, kRows, results[1].data_ptr(),
+                             bf16, scratch.data_ptr<float>());
+  expect_untouched(results, width);
+  expect_untouched({scratch}, width);
+  return results;
+}
+
+// Of a density whose operands are uniform numbers, the last of them broadcast: its values, and the
+// gradients to all of its operands.
+std::vector<torch::Tensor> density_results(const ops::RowDensity& density, int64_t operands,
+                                           int64_t width) {
+  auto generator = make_generator(16);
+  const auto row = one_of_three();
+  const auto g = noise({kRows}, generator);
+  std::vector<torch::Tensor> values, results = {room(kRows)};
+  std::vector<ops::Rows> rows;
+  std::vector<ops::Sink> sinks;
+  for (int64_t i = 0; i < operands; ++i) {
+    const bool broadcast = i == operands - 1;
+    values.push_back(torch::rand({broadcast ? 3 : kRows, width}, generator));
+    rows.push_back({values.back().data_ptr(), false, broadcast ? row.data() : nullptr});
+    results.push_back(room(values.back().numel()));
+    sinks.push_back({results.back().data_ptr<float>(), rows.back().row});
+  }
+  density.forward(rows.data(), width, 0, kRows, results[0].data_ptr<float>());
+  density.backward(g.data_ptr<float>(), rows.data(), width, 0, kRows, sinks.data());
+  expect_untouched(results, width);
+  return results;
+}
+
+// Of the kernels that know no rows, and of sums of columns.
+std::vector<torch::Tensor> other_results(const ops::Kernels& kernels, int64_t width) {
+  auto generator = make_generator(17);
+  const auto values = noise({kRows, width}, generator), p = torch::rand({width}, generator);
+  const auto second = torch::rand({width}, generator);
+  std::vector<torch::Tensor> results = {room(width), room(width), room(width),
+                                        room(width), room(width), room(width)};
+  const auto data = [&](size_t i) { return results[i].data_ptr<float>(); };
+  kernels.column_sums({values.data_ptr(), false, nullptr}, width, 0, kRows, data(0));
+  results[1].slice(0, 0, width).copy_(values[0]);
+  results[3].slice(0, 0, width).copy_(second);
+  kernels.adam({0.9F, 0.999F, 1e-8F, 3e-3F, 0.4F}, 0.7F, values[1].data_ptr<float>(), data(1),
+               data(2), data(3), width);
+  kernels.binarise(p.data_ptr<float>(), data(4), 123456789, 1, width);
+  kernels.normals(data(5), 123456789, 1, width);
+  expect_untouched(results, width);
+  results.push_back(
+      torch::tensor(kernels.sum_of_squares(values.data_ptr<float>(), values.numel())));
+  return results;
+}
+
+// Where a pass over 60 random edges leaves 20 points.
+std::vector<torch::Tensor> layout_results(const ops::Kernels& kernels) {
+  auto generator = make_generator(18);
+  constexpr int64_t kPoints = 20, kEdges = 60, kStride = 2 * ops::kLayoutLanes;
+  const auto ends = torch::randint(kPoints, {2, kEdges}, generator, torch::kInt32);
+  const auto share = torch::rand({kEdges}, generator);
+  const auto position =
+      torch::cat({noise({kPoints, kStride - 3}, generator), torch::zeros({kPoints, 3})}, 1);
+  const auto before = position.clone();
+  ops::LayoutPass pass{};
+  pass.head = ends[0].data_ptr<int32_t>();
+  pass.tail = ends[1].data_ptr<int32_t>();
+  pass.share = share.data_ptr<float>();
+  pass.position = position.data_ptr<float>();
+  pass.before = before.data_ptr<float>();
+  pass.points = kPoints;
+  pass.stride = kStride;
+  pass.number = 3;
+  pass.pushes = 5;
+  pass.a = 1.9F;
+  pass.b = 0.8F;
+  pass.step = 0.1F;
+  pass.key = 987654321;
+  kernels.layout_pass(pass, 0, kEdges);
+  EXPECT_GT((position - before).abs().max().item<double>(), 0.01);
+  return {position};
+}
+
+TEST(Kernels, AreTheSameByEveryInstructionSet) {
+  for (const int64_t width : kWidths) {
+    const std::string of = ", width " + std::to_string(width);
+    for (const bool bf16 : {false, true}) {
+      expect_same_by_every_set(
+          [&](const auto& kernels) { return bernoulli_results(kernels, width, bf16); },
+          "bernoulli" + of);
+    }
+    expect_same_by_every_set(
+        [&](const auto& kernels) { return density_results(kernels.gaussian_log_prob, 3, width); },
+        "density" + of);
+    expect_same_by_every_set(
+        [&](const auto& kernels) { return density_results(kernels.gaussian_kl, 4, width); },
+        "divergence" + of);
+    expect_same_by_every_set(
+        [&](const auto& kernels) {
+          return density_results(kernels.discretised_logistic_log_prob, 3, width);
+        },
+        "discretised logistic" + of);
+    expect_same_by_every_set([&](const auto& kernels) { return other_results(kernels, width); },
+                             "others" + of);
+  }
+  expect_same_by_every_set(layout_results, "layout");
 }
 
 TEST(Activate, IsTheSameInOneThreadAndMany) {

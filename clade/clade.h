@@ -23,8 +23,8 @@
 ///     clade::save_run(trained, prepared.experiment, "mine");
 ///
 /// Whatever cannot be done is an Error, whose message is one line that says what to do.
-/// examples/consumer has both programs. The headers that these lead to are installed, for models and
-/// parts of one's own; no other is.
+/// examples/consumer has both programs. The headers that these lead to are installed, for models
+/// and parts of one's own; no other is.
 
 #include "clade/clustering/k_means.h"
 #include "clade/clustering/mixture.h"

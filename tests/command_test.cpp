@@ -1079,7 +1079,7 @@ TEST_F(Command, BenchComparesModelsOnDataAndReportPutsRunsSideBySide) {
                  {"mine", "empty folder"});
   EXPECT_EQ(read(folder_ / "mine/index.html"), "mine");
   expect_refusal({"report", runs + "vae/seed-1", runs + "vae/seed-1", "--out", "two"},
-                 {"seed-1", "rename"});
+                 {"seed-1", "name each once"});
   expect_refusal({"bench", "points.csv"}, {"--models"});
   expect_refusal({"bench", "points.csv", "--models", "vea"}, {"vae"});
   write(folder_ / "words.csv", "a,b\n1,2\nx,3\n4,5\n");

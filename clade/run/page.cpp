@@ -158,9 +158,8 @@ std::vector<std::string> write_comparison_page(const std::vector<std::string>& f
     add_by_labels(names[i], run, data, shown.back().metrics, by_labels);
   }
   if (const auto said = said_of_data(shown); !said.empty()) notes.push_back(said);
-  for (const std::string& text : write_comparison(shown, out, label_curves(by_labels))) {
-    notes.push_back(text);
-  }
+  const auto left_out = write_comparison(shown, out, label_curves(by_labels));
+  notes.insert(notes.end(), left_out.begin(), left_out.end());
   return notes;
 }
 

@@ -363,6 +363,12 @@ std::string table_of_clusters(const json& results) {
   return text;
 }
 
+/// "" without rows.
+std::string table_if_any(const std::string& said, const std::vector<std::string>& columns,
+                         const std::string& rows) {
+  return rows.empty() ? "" : said + heading(columns) + rows;
+}
+
 /// "" if no row has layers.
 std::string table_of_layers(const json& results) {
   std::string layers;
@@ -377,14 +383,13 @@ std::string table_of_layers(const json& results) {
                        mean_and_sd(of.at("neighbour_accuracy"), 3)});
     }
   }
-  if (layers.empty()) return "";
-  return "\nLayers: KL from the posterior of each to its prior, nats per test point; its active "
-         "units, whose posterior means, in the "
-         "prior's deviations, vary by\nmore than 0.01 over the test points, of all; and the share "
-         "of test "
-         "points whose nearest other one, by those means, has the same label.\n\n" +
-         heading({"experiment", "layer", "KL", "active / all units", "label of the nearest"}) +
-         layers;
+  return table_if_any(
+      "\nLayers: KL from the posterior of each to its prior, nats per test point; its active "
+      "units, "
+      "whose posterior means, in the prior's deviations, vary by\nmore than 0.01 over the test "
+      "points, of all; and the share of test points whose nearest other one, by those means, has "
+      "the same label.\n\n",
+      {"experiment", "layer", "KL", "active / all units", "label of the nearest"}, layers);
 }
 
 /// "" if no row is of one-dimensional data.
@@ -398,16 +403,13 @@ std::string table_of_generations(const json& results) {
                           mean_and_sd(summary.at("wasserstein_1_uniform"), 4),
                           mean_and_sd(summary.at("wrong_mode_share"), 4)});
   }
-  if (generations.empty()) return "";
-  return "\nGenerations of one-dimensional data: Wasserstein-1 distance to the test points, in the "
-         "unit of the data (runs of\n0.1.0: of what the model reads), as the model draws clusters; "
-         "what the distance would be on average "
-         "were the model perfect; the distance with every\ncluster drawn alike, where the model "
-         "draws "
-         "them by q(y); share of the points drawn from a cluster that lie outside\nits main "
-         "mode.\n\n" +
-         heading({"experiment", "W1", "perfect model", "W1, clusters alike", "wrong mode"}) +
-         generations;
+  return table_if_any(
+      "\nGenerations of one-dimensional data: Wasserstein-1 distance to the test points, in the "
+      "unit of the data (runs of\n0.1.0: of what the model reads), as the model draws clusters; "
+      "what the distance would be on average were the model perfect; the distance with every\n"
+      "cluster drawn alike, where the model draws them by q(y); share of the points drawn from a "
+      "cluster that lie outside\nits main mode.\n\n",
+      {"experiment", "W1", "perfect model", "W1, clusters alike", "wrong mode"}, generations);
 }
 
 /// How each row was made, and what of it failed.

@@ -124,9 +124,7 @@ void TrainingRun::measure_splits(const SplitProgress& progress) {
   };
   measure_split("validation", {});
   measure_split("test", run_.experiment.evaluate);
-  if (data_.validation.size() + data_.test.size() == 0) {
-    measure_split("train", run_.experiment.evaluate);
-  }
+  if (judged_split(data_) == "train") measure_split("train", run_.experiment.evaluate);
   finish_record(run_.folder);
 }
 

@@ -8,6 +8,12 @@ std::string divergence_of(const std::string& latent) {
   return "KL(" + latent + ")";
 }
 
+torch::Tensor Bound::mean(const torch::Tensor& of) const {
+  if (!share.defined()) return of.mean();
+  const auto each = share * of;  // [K…, S or 1, B]
+  return each.sum() / static_cast<double>(each.size(-2) * each.size(-1));
+}
+
 torch::Tensor Bound::elbo() const {
   torch::Tensor sum;
   for (const Term& term : terms) {

@@ -36,9 +36,17 @@ std::string divergence_of(const std::string& latent);
 struct Bound {
   std::vector<Term> terms;
 
+  /// Of importance weights that tell clusters apart (see Model::log_weights), [K…, 1, B]: q(y | x)
+  /// of each, whose terms broadcast to [K…, S, B]. Undefined for all else.
+  torch::Tensor share = {};
+
+  /// The mean of a term, or of what is made of terms, over points and draws; over clusters that
+  /// are told apart by their share.
+  torch::Tensor mean(const torch::Tensor& of) const;  // []
+
   /// Σ likelihoods − Σ divergences = log p(x, latents) − log q(latents | x), in expectation or a
   /// draw: the honest bound, without floors, weights, labels or a clustering held on to.
-  torch::Tensor elbo() const;  // [B] or [S, B]
+  torch::Tensor elbo() const;  // [B], [S, B] or [K…, S, B]
 };
 
 }  // namespace clade

@@ -266,6 +266,76 @@ TEST_P(Family, GumbelAtALowTemperatureIsTheExactSum) {
   EXPECT_LT((mean("gumbel") - exact).abs().max().item<double>(), 0.05) << exact;
 }
 
+// What "iwae" trains on with "exact": many draws of z bring it to log p(x) − KL(q(y|x) ‖ p(y|x)),
+// the integrals here sums over a grid of z, one draw to the ELBO.
+TEST_P(Family, SummedClustersHaveTheirOwnWeightsAndQOfYItsOwnGradient) {
+  const auto options = options_of(GetParam(), 3);
+  const auto model = made(GetParam(), *options);
+  const auto x = points();
+  const int64_t B = x.size(0);
+  const Factors f = by_hand(GetParam(), *model, x);
+  const auto w = ByHand{model->named_parameters()};
+  model->train();
+  const auto found = [&](int64_t samples, int64_t seed) {
+    auto generator = make_generator(static_cast<uint64_t>(seed));
+    const Bound draws = model->log_weights(x)(samples, generator);
+    EXPECT_EQ(draws.share.sizes(), (std::vector<int64_t>{3, 1, B}));
+    const auto log_mean_w = torch::logsumexp(draws.elbo(), 1, /*keepdim=*/true) -  // [K, 1, B]
+                            std::log(static_cast<double>(samples));
+    return draws.mean(log_mean_w);
+  };
+  {
+    torch::NoGradGuard no_grad;
+    const double step = 0.1;
+    const auto axis = torch::arange(-9.0, 9.0, step, torch::kFloat64);
+    const auto grid =
+        torch::stack(torch::meshgrid({axis, axis}, "ij"), -1).view({-1, 2});  // [G, 2]
+    double expected = 0;
+    for (int64_t k = 0; k < 3; ++k) {
+      const auto y = torch::one_hot(torch::full({grid.size(0)}, k), 3).to(torch::kFloat64);
+      const bool reads_y = GetParam() != "gm_dgm";
+      const std::string net = reads_y ? "p_x_given_z_y" : "p_x_given_z";
+      ByHand::Inputs parents = {{"z", grid}};
+      if (reads_y) parents.push_back({"y", y});
+      const auto h = w.gated(net + ".trunk.layer1", parents);
+      const auto logits = w.join(net + ".logits", {{"hidden", h}});  // [G, D]
+      const auto log_prior = (-0.5 * ((grid - f.prior_mean[k]).square() / f.prior_variance[k] +
+                                      (2 * M_PI * f.prior_variance[k]).log()))
+                                 .sum(-1);  // [G]
+      for (int64_t b = 0; b < B; ++b) {
+        const auto log_p_x =
+            (x[b] * torch::log_sigmoid(logits) + (1 - x[b]) * torch::log_sigmoid(-logits))
+                .sum(-1);  // [G]
+        const auto log_joint = log_p_x + log_prior - std::log(3);
+        const double q = number(f.q_y[b][k]);
+        const double log_p = number(torch::logsumexp(log_joint, 0)) + 2 * std::log(step);
+        expected += q * (log_p - std::log(q)) / static_cast<double>(B);
+      }
+    }
+    EXPECT_NEAR(number(found(20000, 9)), expected, 0.01);
+    double elbo = 0, of_one = 0;
+    for (int64_t round = 0; round < 3000; ++round) of_one += number(found(1, round)) / 3000;
+    auto generator = make_generator(10);
+    elbo = number(model->bound(x, generator, 3000).elbo().mean());
+    EXPECT_NEAR(of_one, elbo, 0.03);
+    EXPECT_LT(elbo, expected - 0.05);  // else this shows nothing
+  }
+  // The gradient of q(y|x)'s parameters against differences of the value at the same draws.
+  auto bias = model->named_parameters()["q_y_given_x.logits.bias"];
+  const auto gradient = torch::autograd::grad({found(5, 11)}, {bias})[0];
+  torch::NoGradGuard no_grad;
+  for (int64_t k = 0; k < 3; ++k) {
+    const double width = 1e-5;
+    bias[k] += width;
+    const double above = number(found(5, 11));
+    bias[k] -= 2 * width;
+    const double below = number(found(5, 11));
+    bias[k] += width;
+    EXPECT_NEAR(number(gradient[k]), (above - below) / (2 * width), 1e-7);
+    EXPECT_GT(std::abs(number(gradient[k])), 1e-4);
+  }
+}
+
 // What "iwae" trains on with "gumbel".
 TEST_P(Family, RelaxedWeightsAtALowTemperatureAverageToTheBound) {
   constexpr int64_t kDraws = 40000;

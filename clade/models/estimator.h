@@ -46,6 +46,9 @@ class Estimator {
   /// Whether training draws relaxed clusters.
   bool relaxes() const { return options_.kind == "gumbel"; }
 
+  /// Whether training draws one cluster for all that it does not sum.
+  bool samples() const { return options_.kind == "sum_and_sample"; }
+
   bool weighs_statistics() const { return options_.weigh_statistics; }
 
   /// The clusters to take E_q over. q_y: [(K…, S or 1,) B, K], K… those of other latents that were

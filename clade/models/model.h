@@ -37,7 +37,7 @@ struct LatentInfo {
 };
 
 /// S draws of the summands of log p(x, latents) − log q(latents | x), each [S, B], under the names
-/// of the bound's terms: their elbo() is log w.
+/// of the bound's terms: their elbo() is log w. In training they may tell clusters apart.
 using Draws = std::function<Bound(int64_t samples, Generator& generator)>;
 
 /// How importance weights are drawn.
@@ -125,6 +125,9 @@ class Model : public torch::nn::Module {
   /// Whether training draws relaxed clusters, so that what it descends is no bound.
   bool relaxes() const { return infers_clusters() && estimator_.relaxes(); }
 
+  /// Whether training draws some of the clusters it does not sum.
+  bool samples_clusters() const { return infers_clusters() && estimator_.samples(); }
+
   /// Whether batch norms count pairs of a point and a cluster by q(y | x).
   bool weighs_statistics() const { return estimator_.weighs_statistics(); }
 
@@ -154,8 +157,14 @@ class Model : public torch::nn::Module {
 
   /// What draws the importance weights of x, [B, D]: the mean of log w over draws is the ELBO, its
   /// log-mean-exp the importance-weighted bound F_S (Burda et al. 2016). What depends on x alone is
-  /// computed once, at the first draw. It refers to the model. Clusters are drawn without a
-  /// gradient, but for a relaxed one in training mode.
+  /// computed once, at the first draw. It refers to the model. Clusters are drawn, without a
+  /// gradient. In training mode they follow the estimator instead, so that q(y | x) has one:
+  ///   exact   clusters that x alone decides are told apart (Bound::share), for the bound
+  ///           Σ_y q(y | x) log 1/S Σ_s p(x, y, z_s) / (q(y | x) q(z_s | x, y)), which draws of z
+  ///           bring from the ELBO to log p(x) − KL(q(y | x) ‖ p(y | x)). Of others the expectation
+  ///           stands in each log w.
+  ///   gumbel  one relaxed draw.
+  /// sum_and_sample is biased inside the logarithm.
   Draws log_weights(const torch::Tensor& x, const WeightOptions& how = {});
 
   /// The bound with a relaxed draw of the cluster in place of the sum: no bound on log p(x), but

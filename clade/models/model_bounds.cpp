@@ -100,9 +100,11 @@ Bound Model::bound_over(const Trace& p, const Posterior& q, const torch::Tensor&
 Draws Model::log_weights(const torch::Tensor& x, const WeightOptions& how) {
   auto cache = std::make_shared<OnceCache>();
   return [this, x, how, cache](int64_t samples, Generator& generator) {
-    const bool relaxed = is_training() && estimator_.relaxes();
+    // With a posterior by Bayes' rule one draw says as much as all clusters.
+    const bool estimated =
+        is_training() && decodings() > 1 && (relaxes() || !clusters_follow_from_latents());
     const auto clusters = how.sum_clusters ? Clusters::every
-                          : relaxed        ? Clusters::estimated
+                          : estimated      ? Clusters::estimated
                                            : Clusters::drawn;
     auto q = posterior(clusters, samples, generator, cache.get());
     return weights_over(q, x, how, cache.get());
@@ -125,11 +127,11 @@ Bound Model::weights_over(Posterior& q, const torch::Tensor& x, const WeightOpti
   Replay p(q, std::move(draws), cache);
   generate(p);
   if (!how.sum_clusters) {
-    Bound bound{{reconstruction(p, q.expectation(p.p_x().log_prob(x)))}};
+    Bound bound{{reconstruction(p, q.expectation_over_drawn(p.p_x().log_prob(x)))}, q.share_of_x()};
     for (const Pair& pair : pairs(p, q)) {
       bound.terms.push_back(
-          divergence(pair.p, q.expectation(log_q(pair.q, densities, how.path_scale)) -
-                                 q.expectation(pair.p.log_prob(pair.p.value))));
+          divergence(pair.p, q.expectation_over_drawn(log_q(pair.q, densities, how.path_scale)) -
+                                 q.expectation_over_drawn(pair.p.log_prob(pair.p.value))));
     }
     return bound;
   }

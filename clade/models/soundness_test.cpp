@@ -134,6 +134,20 @@ torch::Tensor importance_bound(Model& model, const torch::Tensor& x, int64_t sam
          std::log(static_cast<double>(samples));
 }
 
+/// What training on weights of S draws goes up, of every x, averaged over `repeats` of them.
+torch::Tensor training_bound(Model& model, const torch::Tensor& x, int64_t samples,
+                             int64_t repeats) {  // [N]
+  auto generator = make_generator(14);
+  torch::NoGradGuard no_grad;
+  const int64_t N = x.size(0);
+  const Bound draws = model.log_weights(x)(samples * repeats, generator);
+  const auto log_w = draws.elbo().to(torch::kFloat64).reshape({-1, repeats, samples, N});
+  const auto of_clusters =
+      torch::logsumexp(log_w, 2).mean(1) - std::log(static_cast<double>(samples));  // [K…, N]
+  if (!draws.share.defined()) return of_clusters[0];
+  return (draws.share.reshape({-1, N}) * of_clusters).sum(0);
+}
+
 class Soundness : public testing::TestWithParam<Case> {
  protected:
   std::shared_ptr<Model> model(int64_t clusters = 3, const std::string& estimator = "exact",
@@ -201,6 +215,21 @@ TEST_P(Soundness, SummingTheClustersTightensTheBound) {
   } else {
     EXPECT_NEAR(all, drawn, 1e-5);
   }
+}
+
+TEST_P(Soundness, WeightsInTrainingRiseFromTheBoundAndStayBelowLogP) {
+  const auto of = model(3, "exact", /*batch_norm=*/false);
+  const auto log_p = log_p_by_sampling(*of, GetParam());
+  auto generator = make_generator(15);
+  torch::NoGradGuard no_grad;
+  const double elbo = mean(of->bound(x(), generator, 20000).elbo().mean(0), log_p);
+  of->train();
+  const double f1 = mean(training_bound(*of, x(), 1, 20000), log_p);
+  const double f1000 = mean(training_bound(*of, x(), 1000, 20), log_p);
+  const double slack = 0.02;
+  EXPECT_NEAR(f1, elbo, slack);
+  EXPECT_GT(f1000, f1 + 0.02);  // else this model tests nothing
+  EXPECT_LT(f1000, mean(log_p, log_p) + slack);
 }
 
 // Closed forms against draws: a KL that the bound takes in closed form is the mean of its draws.
@@ -271,7 +300,9 @@ TEST_P(Soundness, GradientsAreFiniteDifferences) {
     const auto points = x().to(way.type);
     const auto loss = [&] {
       auto generator = make_generator(23);
-      return of->bound(points, generator).elbo().to(torch::kFloat64).mean();
+      const auto bound = of->bound(points, generator).elbo().to(torch::kFloat64).mean();
+      const Bound draws = of->log_weights(points)(3, generator);  // what "iwae" goes up
+      return bound + draws.mean(torch::logsumexp(draws.elbo(), -2, /*keepdim=*/true));
     };
     loss().backward();
     for (const auto& item : of->named_parameters()) {

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+
 #include "clade/core/error.h"
 
 namespace clade {
@@ -120,11 +122,32 @@ torch::Tensor Posterior::enumerate(const Categorical& q_y) {
   return draws.y;
 }
 
-torch::Tensor Posterior::expectation(torch::Tensor f, int64_t trailing) const {
-  for (auto draws = enumerated_.rbegin(); draws != enumerated_.rend(); ++draws) {
-    f = draws->expectation(f, trailing);
-  }
+torch::Tensor Posterior::expectation_from(size_t first, torch::Tensor f, int64_t trailing) const {
+  for (size_t i = enumerated_.size(); i-- > first;) f = enumerated_[i].expectation(f, trailing);
   return f;
+}
+
+// How many of the enumerated clusters, from the first, have no draw in their probabilities.
+size_t Posterior::decided_by_x() const {
+  const auto depends =
+      std::find_if(enumerated_.begin(), enumerated_.end(), [](const ClusterDraws& draws) {
+        const bool is_drawn = draws.log_q_drawn.defined() || draws.y.is_floating_point();
+        return is_drawn || draws.weight.size(-2) > 1;
+      });
+  return static_cast<size_t>(depends - enumerated_.begin());
+}
+
+torch::Tensor Posterior::expectation_over_drawn(const torch::Tensor& f) const {
+  return expectation_from(decided_by_x(), f, 0);
+}
+
+torch::Tensor Posterior::share_of_x() const {
+  torch::Tensor share;
+  for (size_t i = 0; i < decided_by_x(); ++i) {
+    const auto& weight = enumerated_[i].weight;
+    share = share.defined() ? weight * share : weight;
+  }
+  return share;
 }
 
 Replay::Replay(const Trace& drawn, const torch::Tensor& x, OnceCache* cache)

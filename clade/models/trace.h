@@ -173,7 +173,17 @@ class Posterior : public Trace {
 
   /// E over the clusters of f, nested where there are several; [B], or [S, B] with samples. f:
   /// [K…, (S,) B] with `trailing` more dimensions behind.
-  torch::Tensor expectation(torch::Tensor f, int64_t trailing = 0) const;
+  torch::Tensor expectation(const torch::Tensor& f, int64_t trailing = 0) const {
+    return expectation_from(0, f, trailing);
+  }
+
+  /// The same over those clusters alone that draws have a part in: [K…, S, B] for the others, which
+  /// are in share_of_x().
+  torch::Tensor expectation_over_drawn(const torch::Tensor& f) const;
+
+  /// q of the enumerated clusters that x alone decides, [K…, 1, B]; undefined if there are none.
+  /// For samples S > 0.
+  torch::Tensor share_of_x() const;
 
   /// S; 0 for one draw without a dimension of its own.
   int64_t samples() const { return samples_; }
@@ -187,6 +197,8 @@ class Posterior : public Trace {
  private:
   torch::Tensor draw(const Categorical& q_y);
   torch::Tensor enumerate(const Categorical& q_y);
+  torch::Tensor expectation_from(size_t first, torch::Tensor f, int64_t trailing) const;
+  size_t decided_by_x() const;
 
   Clusters clusters_;
   const Estimator& estimator_;

@@ -29,7 +29,7 @@ void refuse_floor(const Term& term) {
   throw ConfigError(message.str());
 }
 
-/// log w as training weighs it, [S, B]: Bound::elbo() with every term by its weight.
+/// log w as training weighs it, [(K…,) S, B]: Bound::elbo() with every term by its weight.
 torch::Tensor log_weights(const Bound& draws, const Weights& weights) {
   Bound weighted;
   for (const Term& term : draws.terms) {
@@ -56,8 +56,8 @@ torch::Tensor cost(const Bound& bound, const Weights& weights) {
 
 torch::Tensor importance_weighted_cost(const Bound& draws, const Weights& weights) {
   const auto log_w = log_weights(draws, weights);
-  const auto samples = static_cast<double>(log_w.size(0));
-  return -(torch::logsumexp(log_w, 0) - std::log(samples)).mean();
+  const auto samples = static_cast<double>(log_w.size(-2));
+  return -draws.mean(torch::logsumexp(log_w, -2, /*keepdim=*/true) - std::log(samples));
 }
 
 torch::Tensor doubly_reparameterised_cost(const Bound& draws, const Weights& weights,

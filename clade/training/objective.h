@@ -21,7 +21,8 @@ struct Weights {
 torch::Tensor cost(const Bound& bound, const Weights& weights);  // []
 
 /// Minus the importance-weighted bound (Burda et al. 2016), in nats per data point:
-///   −mean_B log 1/S Σ_s w_s,   log w = Σ_terms ± weight · value.
+///   −mean_B log 1/S Σ_s w_s,   log w = Σ_terms ± weight · value,
+/// and E over clusters that are told apart, outside the logarithm.
 /// draws: S draws of the summands of log w, each [S, B] (see Model::log_weights). With one draw
 /// this is cost(), at β = 1 minus F_S. Throws ConfigError for a term with a floor: inside the
 /// logarithm there is no mean to compare it with.

@@ -153,6 +153,23 @@ TEST(ImportanceWeightedCost, LiesBelowThatOfTheMeanLogWeight) {
   EXPECT_LT(number(importance_weighted_cost(three_draws(), {})), number(cost(three_draws(), {})));
 }
 
+TEST(ImportanceWeightedCost, OfClustersToldApartIsTheExpectationOfTheirs) {
+  // Two clusters, three draws, two points; log p(x|z) is the first's, less 1 and 2 the second's.
+  Bound draws = three_draws();
+  Bound second = three_draws();
+  auto& log_p = second.terms[0].value;
+  log_p = log_p - numbers({1, 2});
+  const double of_first = number(importance_weighted_cost(draws, {.beta = 0.5}));
+  Bound apart = draws;
+  apart.terms[0].value = torch::stack({draws.terms[0].value, log_p});  // [K, S, B]
+  apart.share = numbers({0.25, 0.5, 0.75, 0.5}).view({2, 1, 2});       // q(y | x)
+  // A shift of every weight of a point shifts the logarithm of their mean.
+  EXPECT_NEAR(number(importance_weighted_cost(apart, {.beta = 0.5})),
+              of_first + (0.75 * 1 + 0.5 * 2) / 2, 1e-12);
+  EXPECT_NEAR(number(apart.mean(apart.terms[0].value)), -3.5 - (0.75 * 1 + 0.5 * 2) / 2, 1e-12);
+  EXPECT_NEAR(number(apart.mean(apart.terms[1].value)), number(draws.terms[1].value.mean()), 1e-12);
+}
+
 TEST(ImportanceWeightedCost, StandsWeightsBeyondTheRangeOfExp) {
   Bound far = three_draws();
   far.terms[0].value = far.terms[0].value - 2000;

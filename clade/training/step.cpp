@@ -56,7 +56,7 @@ void StepWatch::record(const Bound& bound, const Bound& labelled, const torch::T
                        const torch::Tensor& step, int64_t points) {
   std::vector<torch::Tensor> watched;
   for (const Bound* all : {&bound, &labelled}) {
-    for (const Term& term : all->terms) watched.push_back(term.value.detach().mean());
+    for (const Term& term : all->terms) watched.push_back(all->mean(term.value).detach());
   }
   watched.push_back(norm);
   const auto values = torch::stack(watched).to(torch::kFloat64);  // [terms + 1]

@@ -150,6 +150,24 @@ TEST(Step, GoesDownTheImportanceWeightedBound) {
   EXPECT_LT((moved("hvae", options).after - expected).abs().max().item<double>(), 2e-5);
 }
 
+TEST(Step, GoesDownTheImportanceWeightedBoundOfEachClusterByItsShare) {
+  TrainOptions options = one_batch(2);
+  options.objective = "iwae";
+  options.samples = 4;
+  options.warmup = 2;
+  const auto expected =
+      by_hand("cp_vae", options, [](Model& model, const auto& x, auto& generator, int64_t epoch) {
+        const Bound draws = model.log_weights(x)(4, generator);
+        auto term = by_name(draws);
+        const double beta = epoch == 0 ? 0.5 : 1;
+        const auto weight = (term["log p(x|z,y)"] - term["KL(y)"] - beta * term["KL(z)"]).exp();
+        EXPECT_EQ(weight.sizes(), (std::vector<int64_t>{3, 4, 24}));
+        const auto of_clusters = weight.mean(1).log();  // [K, B]
+        return -(draws.share.squeeze(1) * of_clusters).sum(0).mean();
+      });
+  EXPECT_LT((moved("cp_vae", options).after - expected).abs().max().item<double>(), 2e-5);
+}
+
 /// The first six of the points, with labels.
 Splits six_labelled() {
   Splits data = grey_levels();

@@ -79,10 +79,11 @@ void check_objective(const TrainedModel& trained, const torch::Tensor& x,
   const EvaluationMode evaluation(model);
   auto generator = make_generator(0, x.device());
   const bool infers_clusters = model.infers_clusters() && model.clusters() > 1;
-  if (infers_clusters && !model.relaxes() && !model.clusters_follow_from_latents()) {
-    throw ConfigError("train.objective is \"iwae\", but " + trained.name +
-                      " draws a cluster for each weight, which gives q(y|x) no gradient; set "
-                      "model.estimator to \"gumbel\", or train.objective to \"elbo\"");
+  if (infers_clusters && model.samples_clusters() && !model.clusters_follow_from_latents()) {
+    throw ConfigError(
+        "train.objective is \"iwae\", inside whose logarithm model.estimator = "
+        "\"sum_and_sample\" is biased; set that to \"exact\" or \"gumbel\", or train.objective to "
+        "\"elbo\"");
   }
   // Refuses floors.
   importance_weighted_cost(model.bound(x.slice(0, 0, 1), generator, /*samples=*/1), {});
@@ -93,7 +94,8 @@ void check_objective(const TrainedModel& trained, const torch::Tensor& x,
                     (shared ? "which has more variance, not less, for " + trained.name +
                                   ": p and q share parameters"
                             : "which " + trained.name +
-                                  " cannot have: a relaxed cluster has no density of its own") +
+                                  " cannot have: it is for Gaussians alone, and q infers "
+                                  "clusters with them") +
                     "; set it to \"standard\"");
 }
 

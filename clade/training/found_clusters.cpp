@@ -6,13 +6,15 @@
 
 #include "clade/core/random.h"
 #include "clade/models/evaluation_mode.h"
-#include "clade/models/mean_bound.h"
 #include "clade/training/start_clusters.h"
 #include "clade/training/start_features.h"
 #include "clade/training/start_file.h"
 
 namespace clade {
 namespace {
+
+// Clusters are told here, so that a point is one row to every network.
+constexpr int64_t kRowsAtATime = 1000;
 
 // Values of all other latents, over which one level is seen alone.
 constexpr size_t kOthers = 10;
@@ -31,11 +33,14 @@ class ClusterFinder {
   Start clusters_of(const Discrete& latent, const StartProgress& progress);
 
  private:
-  Clustered clustered_for(const std::string& latent);
+  Clustered clustered_for(const std::string& latent, const StartProgress& progress);
   template <class Make>
-  torch::Tensor of_all_points(Generator& generator, const Make& make);
-  torch::Tensor codes(const std::string& latent, Generator& generator);
-  torch::Tensor pictures(const std::string& latent, Generator& generator);
+  torch::Tensor of_all_points(Generator& generator, const StartProgress& progress,
+                              const Make& make);
+  torch::Tensor codes(const std::string& latent, Generator& generator,
+                      const StartProgress& progress);
+  torch::Tensor pictures(const std::string& latent, Generator& generator,
+                         const StartProgress& progress);
 
   Model& model_;
   const Splits& data_;
@@ -48,32 +53,37 @@ Start ClusterFinder::clusters_of(const Discrete& latent, const StartProgress& pr
   if (options_.start == "file") {
     return start_from_file(options_.start_file, data_, latent.clusters, seed_, progress);
   }
-  const auto [values, said_of] = clustered_for(latent.name);
+  const auto [values, said_of] = clustered_for(latent.name, progress);
   return options_.start == "autoencoder"
              ? start_from_codes(values, said_of, latent.clusters, seed_, progress)
              : start_from_neighbours(values, said_of, latent.clusters, seed_, progress);
 }
 
-Clustered ClusterFinder::clustered_for(const std::string& latent) {
+Clustered ClusterFinder::clustered_for(const std::string& latent, const StartProgress& progress) {
   auto generator = make_generator(seed_, data_.train.x.device());
   if (options_.start == "neighbours") {
     return layout_features(data_, options_.start_features, generator);
   }
   const std::string epochs = std::to_string(options_.clusters_found_at()) + " epochs";
   if (options_.start == "autoencoder" || latents_.size() == 1) {
-    return {codes(latent, generator), "the latents of an autoencoder of " + epochs};
+    return {codes(latent, generator, progress), "the latents of an autoencoder of " + epochs};
   }
-  return {principal_features(pictures(latent, generator), generator),
+  return {principal_features(pictures(latent, generator, progress), generator),
           "what its level alone says after " + epochs};
 }
 
 /// make(x, clusters) of all training points, [B, D] and [B] each -> [B, d]; in all [N, d]. Any
 /// clusters do: so far they were told at random, and nothing depends on them.
 template <class Make>
-torch::Tensor ClusterFinder::of_all_points(Generator& generator, const Make& make) {
+torch::Tensor ClusterFinder::of_all_points(Generator& generator, const StartProgress& progress,
+                                           const Make& make) {
   const EvaluationMode evaluation(model_);
+  const int64_t n = data_.train.size();
   std::vector<torch::Tensor> all;
-  for (const auto& rows : data_.train.x.split(rows_at_a_time(model_))) {
+  int64_t done = 0;
+  for (const auto& rows : data_.train.x.split(kRowsAtATime)) {
+    if (progress) progress("codes of the points", done, n);
+    done += rows.size(0);
     const auto x = present(rows, data_.preprocessing.binarise, generator);
     Given any;
     for (const std::string& latent : latents_) {
@@ -85,8 +95,9 @@ torch::Tensor ClusterFinder::of_all_points(Generator& generator, const Make& mak
 }
 
 /// The means of the posteriors in what the latent's clusters divide, [N, d].
-torch::Tensor ClusterFinder::codes(const std::string& latent, Generator& generator) {
-  return of_all_points(generator, [&](const torch::Tensor& x, const Given& clusters) {
+torch::Tensor ClusterFinder::codes(const std::string& latent, Generator& generator,
+                                   const StartProgress& progress) {
+  return of_all_points(generator, progress, [&](const torch::Tensor& x, const Given& clusters) {
     return model_.layer_posterior(latent, x, clusters, generator).mean();
   });
 }
@@ -94,13 +105,14 @@ torch::Tensor ClusterFinder::codes(const std::string& latent, Generator& generat
 /// Those codes as the data they make whatever the other latents are, [N, D]: distances between
 /// codes say little, since a KL at work makes one Gaussian of them, and those between pictures are
 /// of what is seen.
-torch::Tensor ClusterFinder::pictures(const std::string& latent, Generator& generator) {
+torch::Tensor ClusterFinder::pictures(const std::string& latent, Generator& generator,
+                                      const StartProgress& progress) {
   const EvaluationMode evaluation(model_);
   std::vector<Given> others(kOthers);
   for (Given& one : others) {
     one = model_.others_at_one_draw({{latent, torch::tensor(int64_t{0})}}, generator);
   }
-  return of_all_points(generator, [&](const torch::Tensor& x, const Given& clusters) {
+  return of_all_points(generator, progress, [&](const torch::Tensor& x, const Given& clusters) {
     return model_.layer_alone(latent, x, clusters, others, generator);
   });
 }
@@ -142,8 +154,8 @@ ClusterMoments moments_of_clusters(Model& model, const Splits& data, const std::
   auto generator = make_generator(derive_seed(seed, "moments"), data.train.x.device());
   const int64_t n = data.train.size();
   torch::Tensor weight, x_sum, sum, squares;  // [K], [K, D], [K, d], [K, d] float64
-  for (int64_t begin = 0; begin < n; begin += rows_at_a_time(model)) {
-    const int64_t end = std::min(n, begin + rows_at_a_time(model));
+  for (int64_t begin = 0; begin < n; begin += kRowsAtATime) {
+    const int64_t end = std::min(n, begin + kRowsAtATime);
     Given clusters;  // [B] each
     for (const auto& [name, r] : responsibilities) {
       clusters[name] = r.slice(0, begin, end).argmax(1);

@@ -44,6 +44,11 @@ void require_alone(const TrainArguments& arguments) {
                            "such as train.epochs, in that file");
 }
 
+const char* name_of(clade::BoundKind kind) {
+  if (kind == clade::BoundKind::relaxed) return "relaxed bound";
+  return kind == clade::BoundKind::weighted ? "importance-weighted bound" : "bound";
+}
+
 std::string progress_text(const clade::TrainingProgress& progress) {
   char text[512];
   const bool run = progress.stage.kind == clade::StageKind::run;
@@ -59,8 +64,9 @@ std::string progress_text(const clade::TrainingProgress& progress) {
   if (progress.last != nullptr) {
     const clade::MeanBound& mean =
         progress.last->validation ? *progress.last->validation : progress.last->train;
-    const bool relaxed = mean.kind == clade::BoundKind::relaxed;
-    std::snprintf(text, sizeof text, "%s %.2f (", relaxed ? "relaxed bound" : "bound", mean.elbo);
+    std::snprintf(text, sizeof text, "%s %.2f (",
+                  name_of(mean.weighted ? clade::BoundKind::weighted : mean.kind),
+                  mean.judged_by());
     line += text;
     for (const auto& [name, value] : mean.terms) {
       std::snprintf(text, sizeof text, "%s%s %.2f", line.back() == '(' ? "" : ", ", name.c_str(),
@@ -234,8 +240,8 @@ void train_on(clade::TrainingRun& training) {
   std::printf("trained %lld epochs in %s%s; kept epoch %lld, %s %.2f\n",
               static_cast<long long>(summary.epochs), clade::duration(summary.seconds).c_str(),
               summary.stopped_early ? " (stopped early)" : "",
-              static_cast<long long>(summary.best_epoch),
-              summary.best_is_relaxed ? "relaxed bound" : "bound", summary.best_bound);
+              static_cast<long long>(summary.best_epoch), name_of(summary.best_kind),
+              summary.best_bound);
   if (!summary.not_captured.empty()) {
     std::printf("steps were launched one by one: %s\n", summary.not_captured.c_str());
   }

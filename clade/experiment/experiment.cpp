@@ -131,6 +131,10 @@ Experiment load_experiment(ExperimentFile file, const std::string& default_model
   file.read("model", *experiment.model);
   file.read("train", experiment.train);
   file.read("evaluate", experiment.evaluate);
+  // What is trained on weights of many draws is judged by as many.
+  if (experiment.train.objective == "iwae" && !file.gives("evaluate", "importance_samples")) {
+    experiment.evaluate.importance_samples = experiment.train.samples;
+  }
   file.read("published", experiment.published);
   check_clusters(file, experiment.model_name, *experiment.model);
   file.finish();

@@ -27,6 +27,15 @@ TEST(Experiment, TheFirstDifferenceIsNamed) {
             "data.name is \"mnist\", not \"\"");
 }
 
+TEST(Experiment, WhatIsTrainedOnWeightsIsMeasuredByAsMany) {
+  const std::vector<std::string> on_seven = {"train.objective=iwae", "train.samples=7"};
+  EXPECT_EQ(with(on_seven).evaluate.importance_samples, 7);
+  EXPECT_EQ(with({on_seven[0], on_seven[1], "evaluate.importance_samples=1"})
+                .evaluate.importance_samples,
+            1);
+  EXPECT_EQ(with({on_seven[1]}).evaluate.importance_samples, 1);
+}
+
 TEST(Experiment, AModelWithoutClustersSaysSo) {
   const auto why = [](const std::string& model) -> std::string {
     try {

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "clade/models/evaluation_mode.h"
 
@@ -42,6 +43,7 @@ MeanBound mean_over(const Model& model, const torch::Tensor& x,
 MeanBound MeanBound::less(double log_volume) const {
   MeanBound bound = *this;
   bound.elbo -= log_volume;
+  if (bound.weighted) *bound.weighted -= log_volume;
   for (auto& [name, value] : bound.terms) {
     if (name.rfind("log p(x", 0) == 0) value -= log_volume;
   }
@@ -51,6 +53,19 @@ MeanBound MeanBound::less(double log_volume) const {
 MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator) {
   const EvaluationMode evaluation(model);
   return mean_over(model, x, [&](const auto& rows) { return model.bound(rows, generator); });
+}
+
+double mean_weighted_bound(Model& model, const torch::Tensor& x, int64_t samples,
+                           Generator& generator) {
+  const EvaluationMode evaluation(model);
+  const int64_t at_a_time = std::max<int64_t>(1, rows_at_a_time(model) / samples);
+  torch::Tensor sum = torch::zeros({}, x.options().dtype(torch::kFloat64));
+  for (const auto& rows : x.split(at_a_time)) {
+    const auto log_w = model.log_weights(rows)(samples, generator).elbo();  // [S, B]
+    sum += torch::logsumexp(log_w.to(torch::kFloat64), 0).sum();
+  }
+  return sum.item<double>() / static_cast<double>(x.size(0)) -
+         std::log(static_cast<double>(samples));
 }
 
 std::optional<MeanBound> mean_relaxed_bound(Model& model, const torch::Tensor& x,

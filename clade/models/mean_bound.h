@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,8 +12,9 @@ namespace clade {
 /// What a MeanBound is the mean of.
 enum class BoundKind {
   elbo,
-  relaxed,  ///< Of relaxed clusters, which bounds nothing.
-  looser,   ///< Model::looser_bound.
+  relaxed,   ///< Of relaxed clusters, which bounds nothing.
+  looser,    ///< Model::looser_bound.
+  weighted,  ///< Importance-weighted.
 };
 
 /// A bound averaged over data points, in nats per data point.
@@ -20,8 +22,13 @@ struct MeanBound {
   double elbo = 0;
   BoundKind kind = BoundKind::elbo;  ///< Unless the first, `elbo` has another name in a log.
   std::vector<std::pair<std::string, double>> terms;  ///< As in Bound: divergences positive.
+  /// Importance-weighted, of as many draws as a training that goes up it takes.
+  std::optional<double> weighted = {};
 
-  /// With `log_volume` nats less in the bound and in log p(x|…): of x in units in which the
+  /// What a training that is measured by it goes by.
+  double judged_by() const { return weighted.value_or(elbo); }
+
+  /// With `log_volume` nats less in the bounds and in log p(x|…): of x in units in which the
   /// logarithm of a density is that much lower.
   MeanBound less(double log_volume) const;
 };
@@ -33,7 +40,11 @@ int64_t rows_at_a_time(const Model& model);
 /// and in evaluation mode (the model's own mode is restored).
 MeanBound mean_bound(Model& model, const torch::Tensor& x, Generator& generator);
 
-/// The same of Model::relaxed_bound; nothing for a model without one.
+/// The mean importance-weighted bound F_S over x of S = `samples` draws, likewise.
+double mean_weighted_bound(Model& model, const torch::Tensor& x, int64_t samples,
+                           Generator& generator);
+
+/// The same as mean_bound() of Model::relaxed_bound; nothing for a model without one.
 std::optional<MeanBound> mean_relaxed_bound(Model& model, const torch::Tensor& x,
                                             Generator& generator);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "clade/models/bound.h"
+#include "clade/models/mean_bound.h"
 #include "clade/training/schedule.h"
 #include "clade/training/start.h"
 
@@ -39,7 +40,7 @@ struct TrainingState {
   std::map<std::string, torch::Tensor> best_weights;
   int64_t saved_epoch = 0;
   double saved_bound = 0;
-  bool saved_is_relaxed = false;
+  BoundKind saved_kind = BoundKind::elbo;
 
   torch::Tensor first_moment, second_moment;  // [P] of Adam
   torch::Tensor generator;                    ///< What the next draw follows from.

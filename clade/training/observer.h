@@ -11,7 +11,8 @@
 
 namespace clade {
 
-/// What one epoch did. Bounds are of the data in their own units: see TrainedModel::log_volume().
+/// What one epoch did. `validation` has an importance-weighted bound if that is trained on. Bounds
+/// are of the data in their own units: see TrainedModel::log_volume().
 struct EpochLog {
   int64_t epoch = 0;               ///< From 1.
   std::string stage;               ///< The name of the Stage it belongs to.

@@ -33,7 +33,27 @@ constexpr std::array<RecordedPart, 5> kParts = {{
      "data.labels in experiment.toml their old values back, or train anew"},
 }};
 
+constexpr std::array<BoundKind, 3> kKinds = {BoundKind::elbo, BoundKind::relaxed,
+                                             BoundKind::weighted};
+
 }  // namespace
+
+const char* key_of_bound(BoundKind kind) {
+  if (kind == BoundKind::relaxed) return "relaxed_bound";
+  return kind == BoundKind::weighted ? "weighted_bound" : "bound";
+}
+
+void record_bound(nlohmann::json& provenance, BoundKind kind, double bound) {
+  for (const BoundKind other : kKinds) provenance.erase(key_of_bound(other));
+  provenance[key_of_bound(kind)] = bound;
+}
+
+BoundKind kind_of_bound(const nlohmann::json& provenance) {
+  for (const BoundKind kind : kKinds) {
+    if (provenance.contains(key_of_bound(kind))) return kind;
+  }
+  return BoundKind::elbo;
+}
 
 void record_data(TrainedModel& trained, const Splits& data, uint64_t seed) {
   trained.provenance["seed"] = static_cast<int64_t>(seed);
@@ -69,9 +89,7 @@ nlohmann::json checked_provenance(const nlohmann::json& provenance) {
   static_cast<void>(provenance.value("data", std::string()));
   for (const RecordedPart& part : kParts)
     static_cast<void>(provenance.value(part.key, std::string()));
-  for (const char* bound : {"bound", "relaxed_bound"}) {
-    static_cast<void>(provenance.value(bound, 0.0));
-  }
+  for (const BoundKind kind : kKinds) static_cast<void>(provenance.value(key_of_bound(kind), 0.0));
   static_cast<void>(provenance.value("seed", int64_t{0}));
   if (provenance.value("epoch", int64_t{1}) < 1) throw Error("provenance.epoch is below 1");
   return provenance;

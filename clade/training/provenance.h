@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "clade/models/mean_bound.h"
 #include "clade/training/trained_model.h"
 
 namespace clade {
@@ -13,6 +14,16 @@ void record_data(TrainedModel& trained, const Splits& data, uint64_t seed);
 /// Throws DataError, saying what is another and what to do, if `data` and `seed` are not those that
 /// `provenance` records. What it does not record, as earlier versions did not, is taken as it is.
 void require_same_data(const nlohmann::json& provenance, const Splits& data, uint64_t seed);
+
+/// Under what name a model keeps the bound of its best epoch: "bound", of another kind
+/// "relaxed_bound" or "weighted_bound".
+const char* key_of_bound(BoundKind kind);
+
+/// Keeps it, in place of one of another kind.
+void record_bound(nlohmann::json& provenance, BoundKind kind, double bound);
+
+/// The kind of the bound that is kept.
+BoundKind kind_of_bound(const nlohmann::json& provenance);
 
 /// `provenance` as a file has it. Throws Error, or what nlohmann's JSON throws, if one of its
 /// values is of another type than those who read it take.

@@ -10,6 +10,7 @@
 #include "clade/core/files.h"
 #include "clade/core/json_file.h"
 #include "clade/core/run_files.h"
+#include "clade/training/provenance.h"
 
 namespace clade {
 namespace {
@@ -26,6 +27,8 @@ const char* name_of(BoundKind kind) {
       return "relaxed_elbo";
     case BoundKind::looser:
       return "looser_elbo";
+    case BoundKind::weighted:
+      return "weighted";
   }
   throw std::logic_error("a bound without a name");
 }
@@ -33,7 +36,9 @@ const char* name_of(BoundKind kind) {
 json to_json(const MeanBound& mean) {
   json terms = json::object();
   for (const auto& [name, value] : mean.terms) terms[name] = value;
-  return {{name_of(mean.kind), mean.elbo}, {"terms", terms}};
+  json of = {{name_of(mean.kind), mean.elbo}, {"terms", terms}};
+  if (mean.weighted) of[name_of(BoundKind::weighted)] = *mean.weighted;
+  return of;
 }
 
 json to_json(const EpochLog& log) {
@@ -84,9 +89,9 @@ void RunFolder::resume(Trainer& trainer, std::optional<TrainedModel> saved) cons
     state.best_weights = state_of(*saved->model);
     state.saved_epoch = saved->provenance.value("epoch", state.standing.best_epoch);
     const double volume = saved->log_volume().value_or(0);
-    state.saved_is_relaxed = saved->provenance.contains("relaxed_bound");
-    const double relaxed = saved->provenance.value("relaxed_bound", state.best_bound - volume);
-    state.saved_bound = saved->provenance.value("bound", relaxed) + volume;
+    state.saved_kind = kind_of_bound(saved->provenance);
+    state.saved_bound =
+        saved->provenance.value(key_of_bound(state.saved_kind), state.best_bound - volume) + volume;
     if (state.provenance.is_null()) state.provenance = saved->provenance;
   }
   trainer.resume(state, folder_.string());

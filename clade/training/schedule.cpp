@@ -98,9 +98,8 @@ std::vector<Option> TrainOptions::of_objective() {
   return {
       {"objective", &objective, any_of({"elbo", "iwae"}),
        "what is trained on: elbo; or iwae, the tighter importance-weighted bound of `samples` "
-       "draws (Burda et al. 2016), in each cluster and expected over clusters. Validation is by "
-       "the "
-       "ELBO either way"},
+       "draws (Burda et al. 2016), in each cluster and expected over clusters. Epochs are chosen "
+       "by the same kind of bound of the validation points"},
       {"samples", &samples, at_least(1),
        "draws of the latents for each data point of a step, whose cost grows with them: elbo takes "
        "their mean, iwae the logarithm of their mean weight"},

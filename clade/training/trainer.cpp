@@ -102,7 +102,7 @@ void Trainer::resume(const TrainingState& state, const std::string& source) {
   best_weights_ = state.best_weights;
   saved_epoch_ = state.saved_epoch;
   saved_bound_ = state.saved_bound;
-  saved_is_relaxed_ = state.saved_is_relaxed;
+  saved_kind_ = state.saved_kind;
   epoch_seconds_ = state.epoch_seconds;
   seconds_ = state.seconds;
   Adam& adam = step_.adam();
@@ -185,7 +185,7 @@ TrainingState Trainer::state() {
   state.best_weights = best_weights_;
   state.saved_epoch = saved_epoch_;
   state.saved_bound = saved_bound_;
-  state.saved_is_relaxed = saved_is_relaxed_;
+  state.saved_kind = saved_kind_;
   state.first_moment = step_.adam().first_moment;
   state.second_moment = step_.adam().second_moment;
   state.generator = generator_.get_state();
@@ -200,7 +200,7 @@ TrainingState Trainer::state() {
 TrainingSummary Trainer::summary(bool interrupted) const {
   const bool stopped_early = !interrupted && standing_.epoch < options_.epochs;
   return {standing_.epoch,     step_.adam().steps, standing_.best_epoch, best_bound_ - log_volume_,
-          saved_is_relaxed_,   seconds_,           interrupted,          stopped_early,
+          saved_kind_,         seconds_,           interrupted,          stopped_early,
           step_.not_captured()};
 }
 
@@ -428,7 +428,7 @@ bool Trainer::run_epoch() {
   for (TrainingObserver* observer : observers_) observer->after_epoch(log);
   last_ = log;
   if (compares_restarts_ && standing_.epoch == options_.restarts_end()) {
-    end_restart((log.validation ? *log.validation : log.train).elbo);
+    end_restart((log.validation ? *log.validation : log.train).judged_by());
   }
   if (standing_.epoch % options_.checkpoint_every == 0 || finished()) keep_state();
   return true;
@@ -526,7 +526,10 @@ MeanBound Trainer::validation_bound() {
   const int64_t points = options_.validation_points > 0 ? options_.validation_points : all.size(0);
   auto generator = make_generator(derive_seed(seed_, "validation"), all.device());
   const auto chosen = validation_drawn_ ? some_rows(all, points) : all.slice(0, 0, points);
-  const MeanBound bound = mean_bound(model_, chosen, generator);
+  MeanBound bound = mean_bound(model_, chosen, generator);
+  if (options_.objective == "iwae") {
+    bound.weighted = mean_weighted_bound(model_, chosen, options_.samples, generator);
+  }
   for (const auto& [name, value] : bound.terms) {
     if (std::isfinite(value)) continue;
     throw NumericalError(name + " is not finite on the validation data after step " +
@@ -541,21 +544,20 @@ void Trainer::keep_if_best(const EpochLog& log) {
   // Without validation data there is nothing to choose by: the latest weights are kept. So they are
   // while some of the model is still to come in.
   const int64_t first = std::max<int64_t>(model_.whole_after(), 1);
-  if (log.validation && standing_.best_epoch >= first && log.validation->elbo <= best_bound_)
-    return;
-  best_bound_ = log.validation ? log.validation->elbo : log.train.elbo;
+  const MeanBound& judge = log.validation ? *log.validation : log.train;
+  if (log.validation && standing_.best_epoch >= first && judge.judged_by() <= best_bound_) return;
+  best_bound_ = judge.judged_by();
   standing_.best_epoch = log.epoch;
   best_weights_ = copy_on_cpu(model_);
   saved_epoch_ = standing_.best_epoch;
   saved_bound_ = best_bound_;
-  saved_is_relaxed_ = !log.validation && log.train.kind == BoundKind::relaxed;
+  saved_kind_ = judge.weighted ? BoundKind::weighted : judge.kind;
   keep_model();
 }
 
 void Trainer::keep_model() {
   trained_.provenance["epoch"] = standing_.best_epoch;
-  trained_.provenance.erase(saved_is_relaxed_ ? "bound" : "relaxed_bound");
-  trained_.provenance[saved_is_relaxed_ ? "relaxed_bound" : "bound"] = best_bound_ - log_volume_;
+  record_bound(trained_.provenance, saved_kind_, best_bound_ - log_volume_);
   if (options_.restarts > 1) trained_.provenance["restarts"] = restart_bounds_;
   for (TrainingObserver* observer : observers_) observer->keep_model(trained_);
 }

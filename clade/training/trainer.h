@@ -12,9 +12,8 @@ struct TrainingSummary {
   int64_t epochs = 0;      ///< Whole epochs done in all.
   int64_t steps = 0;       ///< In all.
   int64_t best_epoch = 0;  ///< The one whose weights were kept.
-  double best_bound = 0;   ///< Its validation bound (training bound where there is no validation).
-  bool best_is_relaxed =
-      false;                   ///< Without validation: that training bound is of relaxed clusters.
+  double best_bound = 0;   ///< Its validation bound; without validation, its training bound.
+  BoundKind best_kind = BoundKind::elbo;
   double seconds = 0;          ///< Training time in all, over resumes.
   bool interrupted = false;    ///< An observer stopped it.
   bool stopped_early = false;  ///< It stalled before the last epoch.
@@ -22,7 +21,8 @@ struct TrainingSummary {
 };
 
 /// Trains a model on its bound (see objective.h) and keeps the weights of the best validation
-/// bound. Needs no disk: what is shown or written is an observer's work (see RunFolder).
+/// bound, which is of the kind it goes up: ELBO, or importance-weighted. Needs no disk: what is
+/// shown or written is an observer's work (see RunFolder).
 class Trainer {
  public:
   /// Keeps references to `trained` and `data`, which are on the same device. Throws ConfigError for
@@ -105,7 +105,7 @@ class Trainer {
   std::map<std::string, torch::Tensor> best_weights_;  // on the CPU, of …
   int64_t saved_epoch_ = 0;
   double saved_bound_ = 0;
-  bool saved_is_relaxed_ = false;
+  BoundKind saved_kind_ = BoundKind::elbo;
   bool validation_drawn_ = true;  // see TrainingState
   std::optional<EpochLog> last_;
   double epoch_seconds_ = 0;  // of the present epoch

@@ -30,18 +30,6 @@ std::vector<size_t> chosen_latents(const clade::TrainedModel& trained, const std
                            clade::suggest(latent, names));
 }
 
-// Values far from all training points make networks overflow.
-void require_numbers(const torch::Tensor& q_y, const clade::Dataset& data) {
-  const auto rows = q_y.isnan().any(1).nonzero().flatten();  // of `data`
-  if (rows.size(0) == 0) return;
-  throw clade::NumericalError(
-      std::to_string(rows.size(0)) + " of " + std::to_string(data.size()) +
-      " points have values so far from those the model was trained on that their clusters are no "
-      "numbers, row " +
-      std::to_string(data.rows[rows[0].item<int64_t>()].item<int64_t>()) +
-      " (counted from 0) first; leave them out");
-}
-
 clade::PointTable table_of(const clade::TrainedRun& run, const std::vector<size_t>& latents,
                            const clade::Dataset& data, bool all) {
   clade::Model& model = *run.trained.model;
@@ -53,7 +41,7 @@ clade::PointTable table_of(const clade::TrainedRun& run, const std::vector<size_
     const auto classes = l == 0 ? names : std::vector<std::string>();
     const std::string prefix = own.empty() ? "" : own + "_";
     const auto q_y = q[l].cpu();  // [N, K]
-    require_numbers(q_y, data);
+    require_numbers(q_y, data, "clusters");
     const auto [probability, cluster] = q_y.max(1);  // [N]
     if (classes.empty()) {
       table.add(own.empty() ? "cluster" : own, cluster);

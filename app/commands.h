@@ -7,6 +7,18 @@ inline CLI::Range counts() {
   return {1, 1000000};
 }
 
+/// What everything random follows from.
+inline CLI::Validator seeds() {
+  return {[](std::string& word) {
+            uint64_t seed = 0;
+            const bool whole = word.find_first_not_of("0123456789") == std::string::npos;
+            return whole && CLI::detail::lexical_cast(word, seed)
+                       ? ""
+                       : word + " is no seed; give a whole number from 0";
+          },
+          "NUMBER"};
+}
+
 /// The arguments RUN and DATA, which a command begins with.
 inline void take_run(CLI::App& command, std::string& run) {
   command.add_option("RUN", run, "folder that clade train wrote")->required();
@@ -25,7 +37,7 @@ inline CLI::Option* take_labels(CLI::App& command, std::string& labels) {
 
 /// The option --device, which overrides that of the run or the experiment.
 inline void take_device(CLI::App& command, std::string& device) {
-  command.add_option("--device", device, "cpu or cuda");
+  command.add_option("--device", device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
 }
 
 // One function a subcommand: it declares its arguments and what runs when it is chosen.

@@ -53,6 +53,7 @@ void embed(const EmbedArguments& arguments) {
   const auto layers = clade::layers_of(*run.trained.model, data.x, generator);
   const auto layer = *std::find_if(layers.begin(), layers.end(),
                                    [&](const auto& one) { return one.name == latent; });
+  require_numbers(layer.means, data, "latents");
   if (format == ".csv") return write_table(table_of(run, data, layer), arguments.out);
   clade::write_npy(arguments.out, layer.means);
   say(layer.name + ", " + std::to_string(layer.means.size(0)) + " x " +

@@ -9,6 +9,7 @@
 #include "app/open.h"
 #include "app/say.h"
 #include "clade/core/error.h"
+#include "clade/core/words.h"
 #include "clade/run/folder.h"
 #include "clade/run/metrics_file.h"
 
@@ -46,7 +47,7 @@ void evaluate_run(const EvaluateArguments& arguments) {
   std::string name = arguments.split;
   if (!arguments.data.empty()) {
     data = points_to_use(run, arguments.data, arguments.labels);
-    name = "data " + arguments.data;
+    name = "data " + clade::one_line(arguments.data);
   } else {
     const clade::Splits splits = run.splits();
     if (name.empty()) name = clade::judged_split(splits);

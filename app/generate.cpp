@@ -129,7 +129,9 @@ std::vector<std::string> without_effect(const clade::TrainedRun& run, const clad
   for (const auto& [name, value] : held) {
     auto other = held;
     const auto* y = model.find_discrete(name);
-    other[name] = y == nullptr ? value + 1 : (value + 1) % y->clusters;
+    // Of a large value one more would be the same number.
+    const auto opposite = torch::where(value.eq(0), torch::ones_like(value), -value);
+    other[name] = y == nullptr ? opposite : (value + 1) % y->clusters;
     if (means(other).equal(mean)) names.push_back(name);
   }
   return names;
@@ -248,8 +250,11 @@ torch::Tensor draw_sheet(const GenerateArguments& arguments, const clade::Traine
                          const Asked& asked, bool means,
                          clade::Generator& generator) {  // [rows, columns, D]
   if (!arguments.grid.empty()) {
-    return clade::traversal(*run.trained.model, arguments.grid, asked.rows, clade::kTraversalSteps,
-                            arguments.seed.value_or(run.seed()));
+    const auto sheet =
+        clade::traversal(*run.trained.model, arguments.grid, asked.rows, clade::kTraversalSteps,
+                         arguments.seed.value_or(run.seed()));
+    clade::require_finite_points(sheet);
+    return sheet;
   }
   const int64_t count = arguments.count > 0  ? arguments.count
                         : asked.each_cluster ? kClusterCount
@@ -298,18 +303,6 @@ void generate(const GenerateArguments& arguments) {
                                                      " of each cluster, one cluster after another"
                                                : "";
   say(std::to_string(sheet.size(0) * sheet.size(1)) + " points" + order + ": " + out.string());
-}
-
-// What everything random follows from.
-CLI::Validator seeds() {
-  return {[](std::string& word) {
-            uint64_t seed = 0;
-            const bool whole = word.find_first_not_of("0123456789") == std::string::npos;
-            return whole && CLI::detail::lexical_cast(word, seed)
-                       ? ""
-                       : word + " is no seed; give a whole number from 0";
-          },
-          "NUMBER"};
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "app/open.h"
 
+#include <torch/torch.h>
+
 #include <algorithm>
 
 #include "app/say.h"
@@ -21,6 +23,18 @@ clade::Dataset points_to_use(const clade::TrainedRun& run, const std::string& da
   auto points = run.points(data, labels);
   if (!points.note.empty()) out == "-" ? note(points.note) : say(points.note);
   return points;
+}
+
+void require_numbers(const torch::Tensor& values, const clade::Dataset& data,
+                     const std::string& what) {
+  // Values far from all training points make networks overflow.
+  const auto rows = values.isnan().any(1).nonzero().flatten();  // of `data`
+  if (rows.size(0) == 0) return;
+  throw clade::NumericalError(
+      std::to_string(rows.size(0)) + " of " + std::to_string(data.size()) +
+      " points have values so far from those the model was trained on that their " + what +
+      " are no numbers, row " + std::to_string(data.rows[rows[0].item<int64_t>()].item<int64_t>()) +
+      " (counted from 0) first; leave them out");
 }
 
 void require_own_file(const clade::TrainedRun& run, const std::string& out,

@@ -13,6 +13,11 @@ clade::TrainedRun open_to_use(const std::string& folder, const std::string& devi
 clade::Dataset points_to_use(const clade::TrainedRun& run, const std::string& data,
                              const std::string& labels, const std::string& out = "");
 
+/// Throws NumericalError if the model makes NaN of points whose values are far from all that it was
+/// trained on. values: [N, n] of `data`; `what` is what they are.
+void require_numbers(const torch::Tensor& values, const clade::Dataset& data,
+                     const std::string& what);
+
 /// Throws ConfigError if `out`, where a command writes, is what the run was trained on, a file of
 /// the run itself, or one of `inputs`.
 void require_own_file(const clade::TrainedRun& run, const std::string& out,

@@ -92,7 +92,13 @@ void add_score(CLI::App& app) {
           "--quantile", arguments->quantile,
           "a point is unusual if fewer than this share of the training points are less likely "
           "than it is")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(CLI::Range(0.0, 1.0) & CLI::Validator(
+                                         [](const std::string& text) {
+                                           return text.find_first_of("nN") == std::string::npos
+                                                      ? ""
+                                                      : text + " is no number";
+                                         },
+                                         ""))
       ->capture_default_str();
   take_labels(*command, arguments->labels);
   take_device(*command, arguments->device);

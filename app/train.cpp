@@ -194,8 +194,8 @@ fs::path free_folder_for(const std::string& what, const clade::Experiment& exper
 void finish_run(clade::TrainingRun& training) {
   const fs::path& folder = training.run().folder;
   const StopOnInterrupt stop;
-  const auto go_on =
-      "; the model is trained and saved; go on with: clade train --resume " + folder.string();
+  const auto go_on = "; the model is trained and saved; go on with: clade train --resume " +
+                     clade::shell_text(folder.string());
   training.measure_splits(measuring(go_on));
   const nlohmann::json metrics = clade::read_metrics(folder);
   print_metrics(metrics, clade::metrics_path(folder));
@@ -229,13 +229,16 @@ void train_on(clade::TrainingRun& training) {
     if (const auto said = clade::said_of_threads(folder); !said.empty()) note(said);
   }
   const int64_t asked = training.run().experiment.train.validation_points;
-  Watcher watcher(training.data().train.size(),
-                  asked > 0 ? asked : training.data().validation.size());
-  const clade::TrainingSummary summary = training.train({&watcher}, this_command());
+  const int64_t there = training.data().validation.size();
+  clade::TrainingSummary summary;
+  {
+    Watcher watcher(training.data().train.size(), asked > 0 ? std::min(asked, there) : there);
+    summary = training.train({&watcher}, this_command());
+  }
   if (summary.interrupted) {
     throw clade::Interrupted("stopped at epoch " + std::to_string(summary.epochs + 1) + ", step " +
                              std::to_string(summary.steps) + "; go on with: clade train --resume " +
-                             folder.string());
+                             clade::shell_text(folder.string()));
   }
   std::printf("trained %lld epochs in %s%s; kept epoch %lld, %s %.2f\n",
               static_cast<long long>(summary.epochs), clade::duration(summary.seconds).c_str(),
@@ -288,9 +291,11 @@ void add_train(CLI::App& app) {
   command->add_option("--set", arguments->overrides, "override one setting, section.key=value")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command->add_option("--seed", arguments->seed, "everything random follows from it");
+  command->add_option("--seed", arguments->seed, "everything random follows from it")
+      ->check(seeds());
   take_device(*command, arguments->device);
-  command->add_option("--threads", arguments->threads, "CPU threads; all by default");
+  command->add_option("--threads", arguments->threads, "CPU threads; all by default")
+      ->check(CLI::Range(0, 1024));
   command->add_option("--out", arguments->out,
                       "run folder; by default runs/MODEL-DATA-SEED, or runs/ROW-SEED");
   command->add_option("--resume", arguments->resume,

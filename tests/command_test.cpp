@@ -1435,8 +1435,10 @@ TEST_F(Command, RefusesBadExperiments) {
   refuse({"--model", "m2", "--set", "data.label_budget=2"},
          {"data.label_budget is 2", "3 classes", "set it to 3"});
   refuse({"--model", "gmave"}, {"gmave"});
-  refuse({"--device", "tpu"}, {"device"});
+  refuse({"--device", "tpu"}, {"--device", "tpu"});
   refuse({"--device", "cuda"}, {"CUDA"});
+  refuse({"--threads", "all"}, {"--threads", "all"});
+  refuse({"--seed", "one"}, {"--seed", "one is no seed"});
   refuse({"--set", "train.precision=tf32"}, {"train.precision", "CUDA"});
   refuse({"--set", "evaluate.precision=half"}, {"half", "fp32"});
   refuse({"--set", "model.estimator=sum-and-sample"}, {"sum-and-sample", "sum_and_sample"});

@@ -21,7 +21,7 @@ bool Range::contains(double value) const {
 
 void Range::check(const std::string& key, double value) const {
   if (contains(value)) return;
-  throw ConfigError(key + " is " + number_text(value) + "; it must be " + limits());
+  throw ConfigError(key + " is " + exact_text(value) + "; it must be " + limits());
 }
 
 void Range::check(const std::string& key, const std::string& value) const {
@@ -49,9 +49,9 @@ Range Range::not_empty() const {
 
 std::string Range::limits() const {
   const bool is_bounded = most_ < std::numeric_limits<double>::infinity();
-  if (is_bounded) return "from " + number_text(least_) + " to " + number_text(most_);
+  if (is_bounded) return "from " + exact_text(least_) + " to " + exact_text(most_);
   if (least_ == -std::numeric_limits<double>::infinity()) return "";
-  return (above_least_ ? "above " : "at least ") + number_text(least_);
+  return (above_least_ ? "above " : "at least ") + exact_text(least_);
 }
 
 Range at_least(double least) {

@@ -179,7 +179,13 @@ Metrics evaluate(Model& model, const Dataset& data, const EvaluateOptions& optio
   metrics.log_volume = log_volume;
   const double volume = log_volume.value_or(0);
 
+  // Between its parts, so that whoever watches may stop it.
+  const auto go_on = [&] {
+    if (progress) progress(0, data.size());
+  };
+
   const MeanBound mean = mean_bound(model, data.x, generator);
+  go_on();
   require_finite(mean.elbo, "the bound", data);
   metrics.bound = mean.less(volume);
   if (data.shape.size() > 1 && is_of_these_values(model, data.x)) {
@@ -194,6 +200,7 @@ Metrics evaluate(Model& model, const Dataset& data, const EvaluateOptions& optio
   metrics.features_at_least_deviation = model.features_at_least_deviation();
 
   measure_posteriors(model, data, seed, generator, metrics);
+  go_on();
   const auto known = rows_of_classes(data, classes);  // [n]
   if (known.size(0) > 0) metrics.classification = classification(model, data, known, generator);
   if (const auto relaxed = mean_relaxed_bound(model, data.x, generator)) {
@@ -204,6 +211,7 @@ Metrics evaluate(Model& model, const Dataset& data, const EvaluateOptions& optio
   if (const auto looser = mean_looser_bound(model, data.x, same)) {
     metrics.looser_elbo = looser->elbo - volume;
   }
+  go_on();
   metrics.information = information_of(model, data.x, generator);
   if (data.features() == 1) {
     // Of one feature the volume is its unit.
@@ -216,8 +224,11 @@ Metrics evaluate(Model& model, const Dataset& data, const EvaluateOptions& optio
 
 Metrics evaluate(const TrainedModel& trained, const Dataset& data, const EvaluateOptions& options,
                  uint64_t seed, const Progress& progress) {
-  return evaluate(*trained.model, data, options, seed, progress, trained.log_volume(),
-                  trained.learned_classes());
+  Metrics metrics = evaluate(*trained.model, data, options, seed, progress, trained.log_volume(),
+                             trained.learned_classes());
+  // Distances between logarithms of counts are in nobody's unit.
+  if (trained.preprocessing.counts) metrics.generation.reset();
+  return metrics;
 }
 
 }  // namespace clade

@@ -109,19 +109,25 @@ class Reader {
     const auto samples = metrics_.at("log_likelihood").at("importance_samples").get<int64_t>();
     const int64_t few = whole("/log_likelihood/few/importance_samples", 1);
     const bool summed = metrics_.value(Pointer("/log_likelihood/sum_clusters"), false);
+    const int64_t points = whole("/log_likelihood/points", 0);
+    const std::string of_points = points == 0 ? ""
+                                              : " What " + std::to_string(points) +
+                                                    " points gain is added to the bound of all.";
     const auto name = [&](int64_t of) {
-      return "log-likelihood, S = " + std::to_string(of) + (summed ? ", y summed" : "");
+      return "log-likelihood, S = " + std::to_string(of) + (summed ? ", y summed" : "") +
+             (points == 0 ? "" : ", by " + std::to_string(points) + " points");
     };
     if (few > 1) {
       add({name(few), 0, 2, false,
            "Importance-weighted with " + std::to_string(few) +
-               " samples: between the bound and that of more.",
+               " samples: between the bound and that of more." + of_points,
            "nats"},
           "/log_likelihood/few/value");
     }
     if (samples == 1 && !summed) return;  // the bound again
     add({name(samples), 0, 2, false,
-         "Importance-weighted with " + std::to_string(samples) + " samples: a tighter bound.",
+         "Importance-weighted with " + std::to_string(samples) + " samples: a tighter bound." +
+             of_points,
          "nats"},
         "/log_likelihood/value");
     add({name(samples) + ", of standardised values", 0, 2, true, "", "nats"},

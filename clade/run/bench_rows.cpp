@@ -29,7 +29,7 @@ std::string row_name(const std::string& what) {
       below /= part;
     }
   }
-  return inside ? below.string() : path.filename().string();
+  return below.empty() ? path.filename().string() : below.string();
 }
 
 namespace {

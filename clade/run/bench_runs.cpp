@@ -94,11 +94,10 @@ RunState state_of(const BenchRun& run) {
     return RunState::kFinished;
   }
   if (fs::exists(run.folder / run_files::kState)) return RunState::kBegun;
-  if (fs::exists(run.folder / run_files::kMetrics) ||
-      read_record(run.folder).value("finished", false)) {
-    throw Error(run.folder.string() +
-                " has no checkpoint to go on from; measure it by clade evaluate, or delete "
-                "it");
+  const bool is_trained = read_record(run.folder).value("finished", false);
+  if (is_trained || fs::exists(run.folder / run_files::kMetrics)) {
+    throw Error(run.folder.string() + " has no checkpoint to go on from; " +
+                (is_trained ? "measure it by clade evaluate, or delete it" : "delete it"));
   }
   return RunState::kNew;
 }
@@ -155,6 +154,10 @@ void lock_bench(const fs::path& out) {
                 "; give another --out");
   }
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      throw Error("cannot lock " + out.string() + ": " + std::strerror(errno) +
+                  "; give another --out");
+    }
     throw Error(out.string() +
                 " is in use by another clade bench, or by a run it left behind; wait for "
                 "it or give another --out");

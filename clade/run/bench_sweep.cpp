@@ -55,11 +55,12 @@ std::vector<double> numbers_of(const std::string& value) {
   return numbers;
 }
 
-/// q(y|x) of every point of the data, for each latent: of those that a run learned from, too, for
-/// each seed splits them otherwise.
+/// q(y|x), for each latent, of points that all seeds have: the test points of a named set; else
+/// every point of the data, of those that a run learned from, too, for each seed splits them
+/// otherwise.
 std::vector<torch::Tensor> posteriors_of(const TrainedRun& run) {  // [N, K_l] each
   const DataOptions& data = run.experiment.data;
-  const auto points = run.points(data.name.empty() ? data.path : data.name, "");
+  const auto points = data.name.empty() ? run.points(data.path, "") : run.splits().test;
   return assignment(*run.trained.model, points.x, run.seed());
 }
 

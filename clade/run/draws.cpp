@@ -16,17 +16,21 @@ torch::Tensor generate(const TrainedModel& trained, int64_t n, const Given& give
   return as_data_are(trained, draw(trained, n, given, /*means=*/false, generator), false).values;
 }
 
+void require_finite_points(const torch::Tensor& points) {
+  if (points.isfinite().all().item<bool>()) return;
+  throw Error(
+      "the model generates infinities or NaN, so nothing is written; give values of latents nearer "
+      "to 0, or train it anew, at a lower rate");
+}
+
 torch::Tensor draw(const TrainedModel& trained, int64_t n, const Given& given, bool means,
                    Generator& generator) {
   const torch::NoGradGuard no_grad;
   const auto p_x = trained.model->generations(n, given, generator);
   const auto mean = p_x->mean();
   const auto x = means ? mean : p_x->sample(generator);
-  if (!x.isfinite().logical_and_(mean.isfinite()).all().item<bool>()) {
-    throw Error(
-        "the model generates infinities or NaN, so nothing is written; give values of latents "
-        "nearer to 0, or train it anew, at a lower rate");
-  }
+  require_finite_points(x);
+  require_finite_points(mean);
   return means ? x : with_words_drawn(x, mean, trained.preprocessing, generator);
 }
 

@@ -21,6 +21,9 @@ torch::Tensor generate(const TrainedModel& trained, int64_t n, const Given& give
 torch::Tensor draw(const TrainedModel& trained, int64_t n, const Given& given, bool means,
                    Generator& generator);
 
+/// Throws Error, with what to do, for points that are not finite.
+void require_finite_points(const torch::Tensor& points);
+
 /// Points as the data are that the model was trained on, and what is to be said of them.
 struct AsDataAre {
   torch::Tensor values;            // [n, D]

@@ -10,6 +10,7 @@
 #include "clade/core/error.h"
 #include "clade/core/files.h"
 #include "clade/core/run_files.h"
+#include "clade/core/words.h"
 
 namespace clade {
 
@@ -41,7 +42,7 @@ void require_fresh(const fs::path& folder) {
   if (is_fresh(folder)) return;
   std::string advice = "give another --out";
   if (fs::exists(folder / run_files::kState)) {
-    advice += ", or go on with it: clade train --resume " + folder.string();
+    advice += ", or go on with it: clade train --resume " + shell_text(folder.string());
   } else if (fs::exists(folder / run_files::kExperiment)) {
     advice += ", or delete this one, of a run that ended before its first checkpoint";
   }

@@ -35,6 +35,7 @@ json read_record(const std::filesystem::path& run) {
       static_cast<void>(record.value(key, std::string()));
     }
     static_cast<void>(record.value("finished", false));
+    static_cast<void>(record.value("threads", int64_t{0}));
   });
   return record;
 }
@@ -42,11 +43,12 @@ json read_record(const std::filesystem::path& run) {
 void begin_record(const std::filesystem::path& run, const RunOptions& options,
                   const std::string& command) {
   std::filesystem::remove(run / run_files::kMetrics);
+  const json before = read_record(run);
   json record = {{"date", today()},
                  {"machine", machine_name(options.device, threads())},
-                 {"threads", threads()},
+                 {"threads", before.value("threads", int64_t{threads()})},
                  {"version", CLADE_VERSION}};
-  const std::string began = read_record(run).value("command", command);
+  const std::string began = before.value("command", command);
   if (!began.empty()) record["command"] = began;
   write_json(record_path(run), record);
 }

@@ -5,6 +5,7 @@
 #include "clade/core/error.h"
 #include "clade/core/memory.h"
 #include "clade/core/run_files.h"
+#include "clade/core/words.h"
 #include "clade/data/point_table.h"
 #include "clade/evaluation/posteriors.h"
 #include "clade/formats/data_file.h"
@@ -28,7 +29,13 @@ std::vector<std::string> TrainedRun::classes_of(const Dataset& data) const {
   const auto names = trained.classes();
   if (names.empty()) return {};
   const auto q_y = assignment(*trained.model, data.x, seed()).front();
-  return names_of(q_y.argmax(1), names);
+  auto of_points = names_of(q_y.argmax(1), names);
+  // Of points so far from all others that networks overflow nothing is known.
+  const auto unknown = q_y.isnan().any(1).nonzero().flatten().cpu();
+  for (int64_t i = 0; i < unknown.size(0); ++i) {
+    of_points[static_cast<size_t>(unknown[i].item<int64_t>())].clear();
+  }
+  return of_points;
 }
 
 Splits TrainedRun::splits() const {
@@ -60,7 +67,9 @@ std::string said_of_unfinished(const TrainedRun& run) {
 
 std::string advice_on_unfinished(const TrainedRun& run) {
   const std::string said = said_of_unfinished(run);
-  return said.empty() ? "" : said + "; go on with: clade train --resume " + run.folder.string();
+  return said.empty()
+             ? ""
+             : said + "; go on with: clade train --resume " + shell_text(run.folder.string());
 }
 
 Splits load_run_splits(const std::filesystem::path& folder, const Experiment& experiment,
@@ -72,8 +81,7 @@ Splits load_run_splits(const std::filesystem::path& folder, const Experiment& ex
     throw DataError("the run " + folder.string() + " was trained on " + file +
                     ", which is not there, nor where it would be if it had moved with the run; "
                     "bring it back, or set data.path in " +
-                    (folder / run_files::kExperiment).string() +
-                    " (clade evaluate also takes other points: --data FILE)");
+                    (folder / run_files::kExperiment).string());
   }
   return with_memory_for("read " + experiment.data_name(), [&] {
     return load_splits(data, static_cast<uint64_t>(experiment.run.seed),
@@ -84,7 +92,9 @@ Splits load_run_splits(const std::filesystem::path& folder, const Experiment& ex
 torch::Device prepare_device(const RunOptions& options) {
   use_threads(options.threads);
   if (options.device == "cuda" && !torch::cuda::is_available()) {
-    throw ConfigError("device is cuda, but this libtorch finds no CUDA device; use cpu");
+    throw ConfigError(
+        "device is cuda, but this libtorch finds no CUDA device; take cpu, "
+        "by --device or as device in experiment.toml");
   }
   return torch::Device(options.device);
 }

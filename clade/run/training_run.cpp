@@ -122,9 +122,14 @@ void TrainingRun::measure_splits(const SplitProgress& progress) {
               if (progress) progress(split, done, total);
             });
   };
-  measure_split("validation", {});
-  measure_split("test", run_.experiment.evaluate);
-  if (judged_split(data_) == "train") measure_split("train", run_.experiment.evaluate);
+  const std::string judged = judged_split(data_);
+  for (const std::string split : {"validation", "test", "train"}) {
+    if (split == judged) {
+      measure_split(split, run_.experiment.evaluate);
+    } else if (split == "validation") {
+      measure_split(split, {});
+    }
+  }
   finish_record(run_.folder);
 }
 

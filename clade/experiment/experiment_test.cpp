@@ -30,9 +30,9 @@ TEST(Experiment, TheFirstDifferenceIsNamed) {
 TEST(Experiment, WhatIsTrainedOnWeightsIsMeasuredByAsMany) {
   const std::vector<std::string> on_seven = {"train.objective=iwae", "train.samples=7"};
   EXPECT_EQ(with(on_seven).evaluate.importance_samples, 7);
-  EXPECT_EQ(with({on_seven[0], on_seven[1], "evaluate.importance_samples=1"})
-                .evaluate.importance_samples,
-            1);
+  EXPECT_EQ(
+      with({on_seven[0], on_seven[1], "evaluate.importance_samples=1"}).evaluate.importance_samples,
+      1);
   EXPECT_EQ(with({on_seven[1]}).evaluate.importance_samples, 1);
 }
 

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstdio>
 #include <numeric>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace clade {
 namespace {
@@ -154,6 +156,23 @@ std::string quoted(const std::vector<std::string>& words, size_t most) {
   }
   return words.size() > most ? text + " and " + std::to_string(words.size() - most) + " more"
                              : text;
+}
+
+std::vector<std::string> told_apart(const std::vector<std::string>& names) {
+  std::unordered_set<std::string> taken(names.begin(), names.end());
+  std::unordered_map<std::string, int64_t> times;
+  std::vector<std::string> apart;
+  for (const std::string& one : names) {
+    const std::string written = one.empty() ? "unnamed" : one;
+    std::string name = written;
+    int64_t& before = times[written];
+    while (before++ > 0) {
+      name = written + "." + std::to_string(before - 1);
+      if (taken.insert(name).second) break;
+    }
+    apart.push_back(name);
+  }
+  return apart;
 }
 
 std::string count_text(int64_t count, const std::string& what) {

@@ -37,6 +37,9 @@ std::string in_small_letters(std::string text);
 /// "'a', 'b'"; of more than `most` "'a', 'b' and 59 more".
 std::string quoted(const std::vector<std::string>& words, size_t most = 12);
 
+/// The same names, no two alike: the second of one is "NAME.1", an empty one is "unnamed".
+std::vector<std::string> told_apart(const std::vector<std::string>& names);
+
 /// "1 row", "3 rows".
 std::string count_text(int64_t count, const std::string& what);
 

@@ -117,14 +117,34 @@ struct Place {
   fs::path below;  ///< Its first folder is its class.
 };
 
+/// Where the folders are that divide the images: below those that hold one folder and nothing else,
+/// as an archive often is unpacked.
+fs::path dividing_folder(const std::vector<fs::path>& files, fs::path folder) {
+  for (;;) {
+    std::set<std::string> first;
+    bool are_divided = true;
+    for (const fs::path& file : files) {
+      const fs::path relative = file.lexically_relative(folder);
+      first.insert(relative.begin()->string());
+      are_divided &= relative.parent_path().has_parent_path();
+    }
+    if (first.size() != 1 || !are_divided || part_called(*first.begin())) return folder;
+    folder /= *first.begin();
+  }
+}
+
 /// Fills images.parts if there are a folder of training images and one of others for it; what is
 /// in neither is left out.
 std::vector<Place> places_of(const std::vector<fs::path>& files, const fs::path& folder,
                              ImageFolder& images) {
   std::vector<Place> places, divided;
   std::map<std::string, Part> folders;
+  const fs::path dividing = dividing_folder(files, folder);
+  if (dividing != folder) {
+    add_note("divided as in its " + dividing.lexically_relative(folder).string(), images.note);
+  }
   for (const fs::path& file : files) {
-    const fs::path relative = file.lexically_relative(folder);
+    const fs::path relative = file.lexically_relative(dividing);
     places.push_back({file, relative});
     if (!relative.has_parent_path()) continue;
     const std::string first = relative.begin()->string();

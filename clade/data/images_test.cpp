@@ -69,6 +69,22 @@ TEST(ImageFolder, APartByItselfIsNoClass) {
   EXPECT_TRUE(images.parts.empty());
 }
 
+TEST(ImageFolder, ThatHoldsOneFolderAndNothingElseIsDividedAsThatIs) {
+  const TestFolder folder;
+  for (const char* name : {"photos/in/a/1.png", "photos/in/b/2.png"}) {
+    folder.write(name, flat(2, 1, '\5'));
+  }
+  const ImageFolder images = read_image_folder(folder.path(), {}, {});
+  EXPECT_EQ(images.classes, (std::vector<std::string>{"a", "b"}));
+  EXPECT_NE(images.note.find("divided as in its photos/in"), std::string::npos) << images.note;
+  // But images of one class alone are of that.
+  EXPECT_EQ(read_image_folder(folder.path("photos/in/"), {}, {}).classes,
+            (std::vector<std::string>{"a", "b"}));
+  const TestFolder one;
+  one.write("a/1.png", flat(2, 1, '\5'));
+  EXPECT_EQ(read_image_folder(one.path(), {}, {}).classes, (std::vector<std::string>{"a"}));
+}
+
 TEST(ImageFolder, HasLabelsByTheNamesOfFiles) {
   const TestFolder folder;
   for (int i = 0; i < 12; ++i) {

@@ -1161,6 +1161,9 @@ TEST(LoadSplits, SaysWhatMayMeanMissing) {
   };
   EXPECT_NE(said("-999", 4).find("column 'b' is -999 in 4 of 40 rows"), std::string::npos)
       << said("-999", 4);
+  for (const char* mark : {"1e+20", "2147483647", "-32768", "9.96921e+36"}) {
+    EXPECT_NE(said(mark, 4).find("column 'b' is "), std::string::npos) << mark << said(mark, 4);
+  }
   for (const auto& [odd, times] : {std::pair{"-999", 1}, {"-998", 4}, {"9", 4}}) {
     EXPECT_EQ(said(odd, times).find("missing"), std::string::npos) << odd;
   }

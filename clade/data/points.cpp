@@ -104,10 +104,14 @@ void check_finite(const Points& points) {
                        : ""));
 }
 
-/// Says of the first feature whose least or largest value is -999 or the like, several times and
-/// far from all its others, and of how many more that is so.
+/// Says of the first feature whose least or largest value is -999 or another that programs write
+/// for missing ones (the ends of whole numbers, and what NetCDF and others fill with), several
+/// times and far from all its others, and of how many more that is so.
 std::string said_of_marks_of_missing(const Points& points) {
-  constexpr std::array kMarks = {99, 999, 9999, 99999};
+  constexpr std::array kMarks = {99.,    999.,   9999.,  99999.,      999999.,     9999999.,
+                                 32767., 32768., 65535., 2147483647., 2147483648., 1e10,
+                                 1e15,   1e20,   1e30,   1e36,        9.96921e36};
+  constexpr double kRounding = 1e-6;
   if (points.shape.size() > 1 || points.values.size(0) < 10) return "";
   std::string said;
   int64_t features = 0;
@@ -115,7 +119,9 @@ std::string said_of_marks_of_missing(const Points& points) {
     const auto extreme =  // [D], NaN if a value is
         (least ? points.values.amin(0) : points.values.amax(0)).to(torch::kFloat64);
     auto marked = torch::zeros_like(extreme, torch::kBool);
-    for (const int mark : kMarks) marked.logical_or_(extreme.eq(least ? -mark : mark));
+    for (const double mark : kMarks) {
+      marked.logical_or_(extreme.sub(least ? -mark : mark).abs().le(kRounding * mark));
+    }
     const auto candidates = marked.nonzero().squeeze(1).contiguous();  // [n]
     for (int64_t i = 0; i < candidates.size(0); ++i) {
       const auto feature = candidates[i].item<int64_t>();
@@ -128,8 +134,8 @@ std::string said_of_marks_of_missing(const Points& points) {
       if ((least ? low - mark : mark - high) <= 2 * (high - low) || low == high) continue;
       if (features++ > 0) continue;
       std::ostringstream text;
-      text << feature_text(points, feature) << " is " << mark << " in " << count << " of "
-           << column.size(0) << " rows and far from that in all others";
+      text << feature_text(points, feature) << " is " << exact_text(mark) << " in " << count
+           << " of " << column.size(0) << " rows and far from that in all others";
       said = text.str();
     }
   }

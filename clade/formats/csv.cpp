@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -257,24 +256,6 @@ void read_cells(const CsvLayout& layout, const std::vector<Use>& uses, const Sur
   }
 }
 
-/// A name for each column of `header`, no two alike: see parse_csv().
-std::vector<std::string> names_in(const CsvRow& header) {
-  std::unordered_set<std::string> taken(header.begin(), header.end());
-  std::unordered_map<std::string, int64_t> times;
-  std::vector<std::string> names;
-  for (const std::string& cell : header) {
-    const std::string written = cell.empty() ? "unnamed" : cell;
-    std::string name = written;
-    int64_t& before = times[written];
-    while (before++ > 0) {
-      name = written + "." + std::to_string(before - 1);
-      if (taken.insert(name).second) break;
-    }
-    names.push_back(name);
-  }
-  return names;
-}
-
 std::vector<Use> uses_of(const std::vector<std::string>& names, bool has_header,
                          const CsvReading& reading) {
   std::vector<Use> uses(names.size(), Use::kLook);
@@ -337,7 +318,7 @@ void say(const CsvLayout& layout, const Survey& survey, bool decimal_comma,
 Table parse_csv(std::string_view bytes, const std::string& where, const CsvReading& reading) {
   const Utf8Text utf8 = as_utf8(bytes, where);
   const CsvLayout layout = find_layout(utf8.text, reading, where);
-  auto names = names_in(layout.header);
+  auto names = told_apart(layout.header);
   names.resize(layout.width);
   const auto uses = uses_of(names, !layout.header.empty(), reading);
   const Survey survey = survey_of(layout, uses, where);
@@ -380,7 +361,7 @@ bool has_column(std::string_view bytes, const std::string& where, const std::str
   CsvReading reading;
   reading.as_written = {name};
   const CsvLayout layout = find_layout(utf8.text, reading, where);
-  auto names = names_in(layout.header);
+  auto names = told_apart(layout.header);
   names.resize(layout.width);
   return find_column(names, name).has_value();
 }

@@ -251,7 +251,8 @@ bool counts_above_points(const Sample& sample, size_t first) {
   const auto has_fraction = [](const std::string& cell) {
     return cell.find_first_of(".,eE") != std::string::npos;
   };
-  return row.size() > 1 && sample.size() - first > kRows &&
+  const bool may_be_names = row.size() > 1 || row[0] == "0";  // as pandas calls a nameless series
+  return may_be_names && sample.size() - first > kRows &&
          std::all_of(sample.begin() + static_cast<std::ptrdiff_t>(first) + 1, sample.end(),
                      [&](const SampledRow& below) {
                        return std::all_of(below.cells.begin(), below.cells.end(), has_fraction);

@@ -149,6 +149,7 @@ TEST(Csv, TellsAHeaderFromARow) {
   EXPECT_EQ(names("0,1,2,3\n5,6,7,9\n"), (Names{"0", "1", "2", "3"}));
   EXPECT_EQ(names("0,1\n0.5,0.1\n0.3,1.5\n0.2,1e-3\n"), (Names{"0", "1"}));
   EXPECT_EQ(names("name,2001,2002,2003\nx,5,6,8\n"), (Names{"name", "2001", "2002", "2003"}));
+  EXPECT_EQ(names("0\n0.5\n-0.3\n1.2e-3\n0.4\n"), (Names{"0"}));
   EXPECT_EQ(names("400,410,420,430\n0.1,0.2,0.2,0.1\n"), (Names{"400", "410", "420", "430"}));
   // Of columns that were dropped or put in another order.
   EXPECT_EQ(names("3,1,0\n0.51,0.12,0.40\n1.51,0.22,2.40\n2.51,0.02,1.40\n"),

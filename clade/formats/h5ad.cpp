@@ -410,6 +410,15 @@ Array read_h5ad_matrix(const std::string& path, const std::string& matrix) {
   if (matrix.rfind("obsm/", 0) == 0) return array;
   array.columns = index_of(matrix == "raw/X" ? "raw/var" : "var", cells);
   if (static_cast<int64_t>(array.columns.size()) != array.values.size(1)) array.columns.clear();
+  const auto genes = told_apart(array.columns);
+  int64_t renamed = 0;
+  for (size_t i = 0; i < genes.size(); ++i) renamed += genes[i] != array.columns[i];
+  if (renamed > 0) {
+    array.note = count_text(renamed, "gene") +
+                 " of a name that others have, or of none, called by it "
+                 "and a number, such as NAME.1";
+  }
+  array.columns = genes;
   return array;
 }
 

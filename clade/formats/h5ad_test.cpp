@@ -84,6 +84,22 @@ TEST(H5ad, ReadsWhatIsKnownOfEachCell) {
                           {"no column 'typ'", "did you mean type?"});
 }
 
+TEST(H5ad, GenesOfOneNameAreToldApart) {
+  const TestFolder folder;
+  const std::string path = folder.path("cells.h5ad");
+  {
+    Hdf5Writer file(path);
+    file.group("obs");
+    file.words("obs/_index", {"a", "b"});
+    file.group("var");
+    file.words("var/_index", {"g1", "g2", "g1", "g3"});
+    file.numbers("X", torch::ones({2, 4}));
+  }
+  const Array read = read_h5ad_matrix(path, "X");
+  EXPECT_EQ(read.columns, (std::vector<std::string>{"g1", "g2", "g1.1", "g3"}));
+  EXPECT_NE(read.note.find("1 gene of a name that others have"), std::string::npos) << read.note;
+}
+
 TEST(H5ad, ReadsPandasNullableColumnsAndCategoriesThatAreNumbers) {
   const TestFolder folder;
   const std::string path = folder.path("cells.h5ad");

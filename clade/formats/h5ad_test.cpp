@@ -20,6 +20,13 @@ using testing::Hdf5Writer;
 
 const auto kCells = torch::tensor({{0, 2, 0}, {1, 0, 0}, {0, 0, 3}, {4, 5, 0}});
 
+/// Two cells; of their genes no more than that there are some.
+void write_two_cells(Hdf5Writer& file) {
+  file.group("obs");
+  file.words("obs/_index", {"a", "b"});
+  file.group("var");
+}
+
 /// Four cells of three genes as anndata 0.8 writes them: dense X, layers of rows and of columns.
 void write_cells(const std::string& path) {
   Hdf5Writer file(path);
@@ -89,9 +96,7 @@ TEST(H5ad, GenesOfOneNameAreToldApart) {
   const std::string path = folder.path("cells.h5ad");
   {
     Hdf5Writer file(path);
-    file.group("obs");
-    file.words("obs/_index", {"a", "b"});
-    file.group("var");
+    write_two_cells(file);
     file.words("var/_index", {"g1", "g2", "g1", "g3"});
     file.numbers("X", torch::ones({2, 4}));
   }
@@ -157,9 +162,7 @@ TEST(H5ad, NamesTheFilterThatIsNotThere) {
   const std::string path = folder.path("cells.h5ad");
   {
     Hdf5Writer file(path);
-    file.group("obs");
-    file.words("obs/_index", {"a", "b"});
-    file.group("var");
+    write_two_cells(file);
     file.packed("X", torch::ones({2, 1}), 32000);
   }
   expect_error<DataError>([&] { read_h5ad_matrix(path, "X"); },
@@ -183,9 +186,7 @@ TEST(H5ad, RefusesWhatIsBrokenOrNoAnnData) {
   const auto with = [&](const torch::Tensor& indices, const torch::Tensor& starts, int64_t rows) {
     const std::string odd = folder.path("odd.h5ad");
     Hdf5Writer file(odd);
-    file.group("obs");
-    file.words("obs/_index", {"a", "b"});
-    file.group("var");
+    write_two_cells(file);
     file.group("X");
     file.attribute("X", "encoding-type", "csr_matrix");
     file.shape("X", rows, 3);

@@ -134,11 +134,17 @@ TEST(Step, AveragesOverDrawsOfTheLatents) {
   EXPECT_LT((moved("hvae", options).after - expected).abs().max().item<double>(), 2e-5);
 }
 
-TEST(Step, GoesDownTheImportanceWeightedBound) {
+/// Two steps on the weights of four draws, whose divergences weigh a half in the first.
+TrainOptions four_weights_warming_up() {
   TrainOptions options = one_batch(2);
   options.objective = "iwae";
   options.samples = 4;
   options.warmup = 2;
+  return options;
+}
+
+TEST(Step, GoesDownTheImportanceWeightedBound) {
+  const TrainOptions options = four_weights_warming_up();
   const auto expected =
       by_hand("hvae", options, [](Model& model, const auto& x, auto& generator, int64_t epoch) {
         auto term = by_name(model.log_weights(x)(4, generator));
@@ -151,10 +157,7 @@ TEST(Step, GoesDownTheImportanceWeightedBound) {
 }
 
 TEST(Step, GoesDownTheImportanceWeightedBoundOfEachClusterByItsShare) {
-  TrainOptions options = one_batch(2);
-  options.objective = "iwae";
-  options.samples = 4;
-  options.warmup = 2;
+  const TrainOptions options = four_weights_warming_up();
   const auto expected =
       by_hand("cp_vae", options, [](Model& model, const auto& x, auto& generator, int64_t epoch) {
         const Bound draws = model.log_weights(x)(4, generator);

@@ -62,11 +62,8 @@ std::string progress_text(const clade::TrainingProgress& progress) {
                 run ? "" : (" (" + progress.stage.name() + ")").c_str(), 100 * progress.fraction);
   line += text;
   if (progress.last != nullptr) {
-    const clade::MeanBound& mean =
-        progress.last->validation ? *progress.last->validation : progress.last->train;
-    std::snprintf(text, sizeof text, "%s %.2f (",
-                  name_of(mean.weighted ? clade::BoundKind::weighted : mean.kind),
-                  mean.judged_by());
+    const clade::MeanBound& mean = progress.last->judge();
+    std::snprintf(text, sizeof text, "%s %.2f (", name_of(mean.kind_judged_by()), mean.judged_by());
     line += text;
     for (const auto& [name, value] : mean.terms) {
       std::snprintf(text, sizeof text, "%s%s %.2f", line.back() == '(' ? "" : ", ", name.c_str(),
@@ -295,7 +292,7 @@ void add_train(CLI::App& app) {
       ->check(seeds());
   take_device(*command, arguments->device);
   command->add_option("--threads", arguments->threads, "CPU threads; all by default")
-      ->check(CLI::Range(0, 1024));
+      ->check(CLI::Range(int64_t{0}, clade::kMostThreads));
   command->add_option("--out", arguments->out,
                       "run folder; by default runs/MODEL-DATA-SEED, or runs/ROW-SEED");
   command->add_option("--resume", arguments->resume,

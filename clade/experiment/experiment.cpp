@@ -11,8 +11,6 @@
 namespace clade {
 namespace {
 
-constexpr int64_t kMostThreads = 1024;
-
 bool is_there(const std::filesystem::path& path) {
   std::error_code unknown;
   return std::filesystem::exists(path, unknown);

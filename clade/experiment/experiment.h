@@ -11,6 +11,8 @@
 
 namespace clade {
 
+inline constexpr int64_t kMostThreads = 1024;
+
 /// The keys above the first table of an experiment file.
 struct RunOptions : Options {
   int64_t seed = 1;

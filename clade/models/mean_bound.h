@@ -27,6 +27,7 @@ struct MeanBound {
 
   /// What a training that is measured by it goes by.
   double judged_by() const { return weighted.value_or(elbo); }
+  BoundKind kind_judged_by() const { return weighted ? BoundKind::weighted : kind; }
 
   /// With `log_volume` nats less in the bounds and in log p(x|…): of x in units in which the
   /// logarithm of a density is that much lower.

@@ -21,6 +21,8 @@ struct EpochLog {
   /// Over the epoch's own presentations, while the weights moved; relaxed if clusters are.
   MeanBound train;
   std::optional<MeanBound> validation;
+  /// What the epoch is judged by.
+  const MeanBound& judge() const { return validation ? *validation : train; }
   std::optional<MeanBound> labelled;  ///< Over the labelled points of its steps, losses included.
   double learning_rate = 0;
   double beta = 0;

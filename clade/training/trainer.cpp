@@ -428,7 +428,7 @@ bool Trainer::run_epoch() {
   for (TrainingObserver* observer : observers_) observer->after_epoch(log);
   last_ = log;
   if (compares_restarts_ && standing_.epoch == options_.restarts_end()) {
-    end_restart((log.validation ? *log.validation : log.train).judged_by());
+    end_restart(log.judge().judged_by());
   }
   if (standing_.epoch % options_.checkpoint_every == 0 || finished()) keep_state();
   return true;
@@ -544,14 +544,14 @@ void Trainer::keep_if_best(const EpochLog& log) {
   // Without validation data there is nothing to choose by: the latest weights are kept. So they are
   // while some of the model is still to come in.
   const int64_t first = std::max<int64_t>(model_.whole_after(), 1);
-  const MeanBound& judge = log.validation ? *log.validation : log.train;
-  if (log.validation && standing_.best_epoch >= first && judge.judged_by() <= best_bound_) return;
-  best_bound_ = judge.judged_by();
+  const double bound = log.judge().judged_by();
+  if (log.validation && standing_.best_epoch >= first && bound <= best_bound_) return;
+  best_bound_ = bound;
   standing_.best_epoch = log.epoch;
   best_weights_ = copy_on_cpu(model_);
   saved_epoch_ = standing_.best_epoch;
   saved_bound_ = best_bound_;
-  saved_kind_ = judge.weighted ? BoundKind::weighted : judge.kind;
+  saved_kind_ = log.judge().kind_judged_by();
   keep_model();
 }
 

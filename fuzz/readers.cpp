@@ -73,7 +73,7 @@ void csv(std::string_view bytes) {
   CsvReading labels;
   labels.as_written = {"1"};
   labels.header = Header::kNo;
-  labels.by_spaces = false;
+  labels.separators = "\t;,|";
   expecting<DataError>([&] { parse_csv(bytes, "input", labels); });
   CsvReading columns;
   columns.as_written = {"kind"};

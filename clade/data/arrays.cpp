@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
 #include "clade/data/svhn.h"
+#include "clade/formats/csv_cells.h"
 #include "clade/formats/h5ad.h"
 #include "clade/formats/idx.h"
 #include "clade/formats/mat.h"
@@ -131,7 +133,7 @@ void require_numbers(const Array& array, const std::string& where) {
 
 Names read_labels(const DataFile& file, const ArrayPath& path, std::string& note) {
   const std::string where = path.file + (path.entry.empty() ? "" : ":" + path.entry);
-  const Names texts = spell_labels(read_array(file, path), where);
+  const Names texts = without_marks(spell_labels(read_array(file, path), where), note);
   if (file.format != Format::kMat || !holds_svhn_images(path.file)) return texts;
   const auto digits = svhn_digits(texts);
   if (!digits) return texts;
@@ -172,15 +174,6 @@ std::vector<std::string> spell_one_hot(const torch::Tensor& values) {  // [N, K]
   return texts;
 }
 
-/// pandas writes missing words as "nan". As in a table they are unknown.
-Names without_nan(Names words) {
-  for (std::string& word : words) {
-    const auto number = parse_number(word);
-    if (number && std::isnan(*number)) word.clear();
-  }
-  return words;
-}
-
 }  // namespace
 
 std::vector<std::string> array_names(const DataFile& file, const std::string& where) {
@@ -195,8 +188,24 @@ std::vector<std::string> array_names(const DataFile& file, const std::string& wh
   return names;
 }
 
+std::vector<std::string> without_marks(std::vector<std::string> labels, std::string& note) {
+  std::set<std::string> marks;
+  for (std::string& label : labels) {
+    const auto number = parse_number(label);
+    if (number ? !std::isnan(*number) : !is_no_word(label)) continue;
+    if (!number && !label.empty()) marks.insert(label);
+    label.clear();
+  }
+  if (!marks.empty()) {
+    add_note(quoted({marks.begin(), marks.end()}) + (marks.size() == 1 ? " is" : " are") +
+                 " taken for unknown labels; call a class otherwise",
+             note);
+  }
+  return labels;
+}
+
 std::vector<std::string> spell_labels(const Array& array, const std::string& where) {
-  if (!array.values.defined()) return without_nan(array.words);
+  if (!array.values.defined()) return array.words;
   if (is_one_hot(array.values)) return spell_one_hot(array.values);
   const int64_t n = array.values.size(0);
   if (array.values.numel() != n) {

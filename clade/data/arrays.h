@@ -46,9 +46,13 @@ bool holds_words(const DataFile& file, const ArrayPath& path);
 std::vector<std::string> read_array_labels(const DataFile& file, const ArrayPath& path,
                                            std::string& note);
 
-/// Labels as text, whole numbers in one spelling ("3" for 3.0), NaN, also as a word, as "", which
-/// is unknown: N words, [N] or [N, 1] numbers, or [N, K] that are one-hot, whose class is the
-/// column of the one and unknown without one. Throws DataError for other numbers.
+/// Makes labels that programs write for none "", which is unknown: NaN, NA, null and the like. Adds
+/// those of words to `note`.
+std::vector<std::string> without_marks(std::vector<std::string> labels, std::string& note);
+
+/// Labels as text, whole numbers in one spelling ("3" for 3.0), NaN as "", which is unknown: N
+/// words, [N] or [N, 1] numbers, or [N, K] that are one-hot, whose class is the column of the one
+/// and unknown without one. Throws DataError for other numbers.
 std::vector<std::string> spell_labels(const Array& array, const std::string& where);
 
 }  // namespace clade

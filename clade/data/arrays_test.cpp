@@ -63,8 +63,12 @@ TEST(ArrayLabels, AreWordsNumbersOrOneHot) {
       {"y.npy holds 2x2", "one-hot"});
   expect_error<DataError>([&] { spell(torch::tensor({{1, 1}, {1, 0}})); }, {"one-hot"});
 
-  EXPECT_EQ(spell_labels({{}, {}, {"cat", "nan", "NaN", "Nan-tong"}}, "y.npy"),
+  std::string note;
+  EXPECT_EQ(without_marks({"cat", "nan", "NaN", "Nan-tong"}, note),
             (Texts{"cat", "", "", "Nan-tong"}));
+  EXPECT_EQ(note, "");
+  EXPECT_EQ(without_marks({"cat", "<NA>", "inf", "-1"}, note), (Texts{"cat", "", "inf", "-1"}));
+  EXPECT_EQ(note, "'<NA>' is taken for unknown labels; call a class otherwise");
 
   const TestFolder folder;
   const std::string x = folder.write("x.npy", kPoints);

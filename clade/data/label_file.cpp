@@ -31,12 +31,16 @@ std::string with_empty_cells(const std::string& text, bool at_end) {
   return at_end ? cells + empty : cells;
 }
 
-/// How a file of labels is read: as it is written, and spaces stand in words.
-Table parse(std::string_view text, const std::string& where, Header header) {
+constexpr int64_t kManyLines = 20;
+constexpr const char* kNoBlanks = "\t;,|";  // Blanks stand in words.
+
+/// How a file of labels is read: as it is written.
+Table parse(std::string_view text, const std::string& where, Header header,
+            const std::string& separators) {
   CsvReading reading;
   reading.as_written = {"1", "2"};
   reading.header = header;
-  reading.by_spaces = false;
+  reading.separators = separators;
   return parse_csv(text, where, reading);
 }
 
@@ -61,6 +65,45 @@ std::optional<LabelColumns> find_labels(const Table& table, const RowIndex& rows
   if (are_apart(second.names) && names_rows(second, rows))
     return LabelColumns{&columns[0], &columns[1]};
   return std::nullopt;
+}
+
+/// Whether blanks separate labels from the names of their rows, as R's write.table has it: else
+/// each line would be another label, or have its quotes where no cell ends.
+bool are_blanks_between(std::string_view text, const std::string& where) {
+  try {
+    const Table table = parse(text, where, Header::kNo, kNoBlanks);
+    const bool many = static_cast<int64_t>(table.rows.size()) >= kManyLines;
+    if (!many || table.columns.size() != 1 || !are_apart(table.columns[0].words)) return false;
+  } catch (const DataError&) {
+    // Quotes that stand inside a cell.
+  }
+  try {
+    const auto columns = parse(text, where, Header::kNo, " ").columns;
+    return columns.size() == 2 && are_apart(columns[0].words) && !are_apart(columns[1].words);
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
+/// The labels of a table of a column a class, in each row at most a single 1 among zeros, and maybe
+/// an index without a name before them.
+std::optional<std::vector<std::string>> labels_of_one_hot(const Table& table) {
+  const auto& columns = table.columns;
+  const size_t first = table.has_header && columns[0].written.empty() ? 1 : 0;
+  if (columns.size() < first + 2) return std::nullopt;
+  std::vector<std::string> labels(table.rows.size());
+  for (size_t i = first; i < columns.size(); ++i) {
+    const std::string name = table.has_header ? columns[i].name : std::to_string(i);
+    for (size_t row = 0; row < labels.size(); ++row) {
+      const bool as_written = !columns[i].words.empty();
+      const auto bit = as_written ? parse_number(columns[i].words[row]) : columns[i].numbers[row];
+      if (!bit || (*bit != 0 && *bit != 1) || (*bit == 1 && !labels[row].empty())) {
+        return std::nullopt;
+      }
+      if (*bit == 1) labels[row] = name;
+    }
+  }
+  return labels;
 }
 
 /// Without what stands there again, a name with the same label.
@@ -99,7 +142,7 @@ LabelFile without_repeats(LabelFile file) {
 /// One way to read a file of labels.
 struct LabelReading {
   LabelFile file;
-  std::string first;  ///< The header, or the first label.
+  std::string first;  ///< The header, or the first label; "" of several columns.
   bool has_header;
   bool unnamed;  ///< Whether the header has no name for what is beside the labels.
 
@@ -112,6 +155,7 @@ struct LabelReading {
   bool is_possible(const std::vector<std::string>& known) const {
     if (has_header) return unnamed || !first_occurs_below();
     const auto& labels = file.labels;
+    if (is_called_labels(first) && labels.size() > 1 && !first_occurs_below()) return false;
     return !is_word(first) || labels.size() == 1 ||
            std::find(known.begin(), known.end(), first) != known.end() ||
            std::any_of(labels.begin() + 1, labels.end(), is_word);
@@ -121,7 +165,11 @@ struct LabelReading {
 /// Nothing if the columns of `table` are others.
 std::optional<LabelReading> read_labels(const Table& table, const RowIndex& rows) {
   const auto found = find_labels(table, rows);
-  if (!found) return std::nullopt;
+  if (!found) {
+    auto labels = labels_of_one_hot(table);
+    if (!labels) return std::nullopt;
+    return LabelReading{{std::move(*labels)}, "", table.has_header, false};
+  }
   const auto& [labels, index] = *found;
   return LabelReading{{labels->words, index == nullptr ? RowIndex() : row_index(index->words)},
                       table.has_header ? labels->written : labels->words[0],
@@ -133,15 +181,16 @@ std::optional<LabelReading> read_labels(const Table& table, const RowIndex& rows
 /// none.
 std::vector<LabelReading> readings_of(const std::string& text, const std::string& where,
                                       const WantedLabels& wanted) {
+  const std::string separators = are_blanks_between(text, where) ? " " : kNoBlanks;
   std::vector<std::string> texts = {text};
-  const Table table = parse(text, where, Header::kGuess);
+  const Table table = parse(text, where, Header::kGuess, separators);
   if (table.columns.size() == 1) {
     texts = {with_empty_cells(text, false), with_empty_cells(text, true), text};
   }
   std::vector<LabelReading> readings;
   for (const Header header : {Header::kGuess, Header::kNo}) {
     for (const std::string& bytes : texts) {
-      auto reading = read_labels(parse(bytes, where, header), wanted.rows);
+      auto reading = read_labels(parse(bytes, where, header, separators), wanted.rows);
       if (reading && reading->is_possible(wanted.known)) readings.push_back(std::move(*reading));
     }
   }
@@ -159,7 +208,6 @@ bool has_header_of_pandas(const LabelReading& reading) {
 
 LabelFile parse_labels(const std::string& text, const std::string& where,
                        const WantedLabels& wanted, std::string& note) {
-  constexpr int64_t kMany = 20;
   auto readings = readings_of(text, where, wanted);
   for (LabelReading& reading : readings) {
     const auto size = static_cast<int64_t>(reading.file.labels.size());
@@ -168,7 +216,7 @@ LabelFile parse_labels(const std::string& text, const std::string& where,
       return reading.file;
     }
     if (size != wanted.n && !names_rows(reading.file.index, wanted.rows)) continue;
-    if (!reading.has_header && size >= kMany && is_word(reading.first) &&
+    if (!reading.has_header && size >= kManyLines && is_word(reading.first) &&
         !reading.first_occurs_below()) {
       add_note("'" + reading.first + "' in the first line of " + where +
                    " is taken for a label and not for a header",
@@ -183,7 +231,7 @@ bool are_word_labels(std::string_view bytes, const std::string& where, const Row
   const Table points = parse_csv(bytes, where);
   const auto is_of_words = std::mem_fn(&Column::of_words);
   if (std::none_of(points.columns.begin(), points.columns.end(), is_of_words)) return false;
-  const Table table = parse(bytes, where, Header::kGuess);
+  const Table table = parse(bytes, where, Header::kGuess, kNoBlanks);
   if (const auto found = find_labels(table, rows)) return !are_apart(found->labels->words);
   const bool only_names =
       std::all_of(points.columns.begin(), points.columns.end(),

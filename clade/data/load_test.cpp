@@ -886,9 +886,27 @@ TEST(UnknownLabels, MinusOneIsAClassAmongNegativeOnesAndBesideOneAlone) {
 
 TEST(UnknownLabels, WordsForThemAreClassesAndSaid) {
   const TestFolder folder;
-  const auto read = read_labels(folder.write("a.csv", "x,kind\n1,NA\n2,B\n3,\n"), "kind");
-  EXPECT_EQ(read.names, "NA,B,,");
-  EXPECT_NE(read.note.find("the label 'NA' counts as a class"), std::string::npos) << read.note;
+  for (const std::string mark : {"none", "missing", "?", "-", "--", ".", "unknown"}) {
+    const auto read =
+        read_labels(folder.write("a.csv", "x,kind\n1," + mark + "\n2,B\n3,\n"), "kind");
+    EXPECT_EQ(read.names, mark + ",B,,");
+    EXPECT_NE(read.note.find("the label '" + mark + "' counts as a class"), std::string::npos)
+        << read.note;
+  }
+}
+
+TEST(UnknownLabels, AreWhatProgramsWriteForThem) {
+  const TestFolder folder;
+  const auto read = [&](const std::string& cells) {
+    return read_labels(folder.write("a.csv", "x,kind\n" + cells), "kind");
+  };
+  EXPECT_EQ(read("1,NA\n2,B\n3,\n").names, ",B,,");
+  EXPECT_NE(read("1,NA\n2,B\n3,\n").note.find("'NA' is taken for unknown labels"),
+            std::string::npos);
+  EXPECT_EQ(read("1,NULL\n2,B\n3,nan\n").names, ",B,,");
+  EXPECT_EQ(read("1,nan\n2,B\n3,\n").note.find("taken for"), std::string::npos);
+  // Among numbers they leave these numbers.
+  EXPECT_EQ(read("1,NA\n2,1.0\n3,2.0\n").names, ",1,2,");
 }
 
 TEST(UnknownLabels, LeaveASetWithoutAnyUnlabelled) {

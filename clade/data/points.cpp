@@ -35,11 +35,12 @@ bool is_code(const std::string& text) {
 }
 
 /// Codes make words of all labels, so that 1 and 01 stay two.
-std::vector<std::string> spell_labels(std::vector<std::string> texts, const std::string& where) {
+std::vector<std::string> spell_labels(std::vector<std::string> texts, const std::string& where,
+                                      std::string& note) {
+  texts = without_marks(std::move(texts), note);
   std::vector<double> numbers;
-  for (std::string& text : texts) {
+  for (const std::string& text : texts) {
     const auto number = text.empty() ? std::nan("") : parse_number(text);
-    if (number && std::isnan(*number)) text.clear();
     if (number) numbers.push_back(*number);
   }
   const bool words =
@@ -56,7 +57,7 @@ LabelFile read_label_file(const std::string& labels, const WantedLabels& wanted,
   const auto [text, converted] = as_utf8(file.bytes, labels);
   if (!converted.empty()) add_note(labels + ": " + converted, note);
   LabelFile read = parse_labels(text, labels, wanted, note);
-  read.labels = spell_labels(std::move(read.labels), labels);
+  read.labels = spell_labels(std::move(read.labels), labels, note);
   return read;
 }
 
@@ -291,7 +292,7 @@ LabelTexts read_single_file(const LabelsInside& labels, const TableReading& tabl
     TableReading reading = table;
     if (!labels) reading.labels.clear();
     auto texts = read_table(file.bytes, labels.value_or(""), reading, known, points);
-    return texts ? spell_labels(std::move(*texts), path) : LabelTexts();
+    return texts ? spell_labels(std::move(*texts), path, points.note) : LabelTexts();
   }
   if (!table.id.empty() || !table.drop.empty()) refuse_columns(path);
   if (labels && !labels->empty() && !file.is_archive()) refuse_labels(*labels);
@@ -367,8 +368,8 @@ std::vector<std::string> label_file_of(const std::string& labels,
 
 std::string said_of_marks(const std::vector<std::string>& labels) {
   std::string said;
-  constexpr std::array kMarks = {"na",        "n/a",        "null",    "none",      "?",
-                                 "unlabeled", "unlabelled", "unknown", "unassigned"};
+  constexpr std::array kMarks = {"none", "missing",   "?",          "-",       "--",
+                                 ".",    "unlabeled", "unlabelled", "unknown", "unassigned"};
   for (const std::string& label : labels) {
     const std::string small = in_small_letters(label);
     if (std::find(kMarks.begin(), kMarks.end(), small) == kMarks.end()) continue;

@@ -202,22 +202,32 @@ void refuse_summaries(const Reading& reading) {
   }
 }
 
+/// The columns of numbers without gaps that do not number the rows.
+std::vector<const std::vector<double>*> measurements(const Reading& reading) {
+  std::vector<const std::vector<double>*> columns;
+  for (const size_t i : free_columns(reading)) {
+    const Column& column = reading.table.columns[i];
+    if (column.of_words() || column.missing > 0 || is_index(column) || counts_rows(column))
+      continue;
+    columns.push_back(&column.numbers);
+  }
+  return columns;
+}
+
 /// Throws DataError if the last row holds the sums of all others: in all columns, and two or more
 /// of these sums are larger than any of what they sum up.
 void refuse_sums(const Reading& reading) {
   constexpr double kRounding = 0.001;
   if (static_cast<int64_t>(reading.size()) < kFewRows) return;
   int64_t sums = 0;
-  for (const size_t i : free_columns(reading)) {
-    const Column& column = reading.table.columns[i];
-    if (column.of_words() || column.missing > 0) continue;
+  for (const auto* numbers : measurements(reading)) {
     double sum = 0, sizes = 0, largest = 0;
-    for (auto number = column.numbers.begin(); number != column.numbers.end() - 1; ++number) {
+    for (auto number = numbers->begin(); number != numbers->end() - 1; ++number) {
       sum += *number;
       sizes += std::abs(*number);
       largest = std::max(largest, std::abs(*number));
     }
-    if (!(std::abs(column.numbers.back() - sum) <= kRounding * sizes)) return;
+    if (!(std::abs(numbers->back() - sum) <= kRounding * sizes)) return;
     if (std::abs(sum) > largest) ++sums;
   }
   if (sums < 2) return;
@@ -225,14 +235,75 @@ void refuse_sums(const Reading& reading) {
                   std::to_string(reading.table.lines.back()));
 }
 
-/// Says which column may be one of labels, if nobody named any.
-void say_what_may_be_labels(Reading& reading) {
-  static const std::set<std::string> kNames = {"label",   "labels", "class",    "classes", "target",
-                                               "species", "y",      "category", "cluster", "kind"};
-  if (reading.labels) return;
+/// Whether row `row` holds the means of those above it, in three columns or more: one that does by
+/// chance lies somewhere else in some of them.
+bool holds_means(const std::vector<const std::vector<double>*>& columns, size_t row) {
+  constexpr size_t kFewest = 3;
+  constexpr double kRounding = 0.01;
+  size_t vary = 0;
+  for (const auto* numbers : columns) {
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < row; ++i) sum += (*numbers)[i];
+    const double mean = sum / static_cast<double>(row);
+    for (size_t i = 0; i < row; ++i) squares += std::pow((*numbers)[i] - mean, 2);
+    const double deviation = std::sqrt(squares / static_cast<double>(row));
+    if (!(std::abs((*numbers)[row] - mean) <= kRounding * deviation)) return false;
+    if (deviation > 0) ++vary;
+  }
+  return vary >= kFewest;
+}
+
+/// Says which of the last rows holds the means of those above it, as summaries below a table do.
+void say_means(Reading& reading) {
+  constexpr size_t kOfASummary = 8;  // count, mean, deviation, least, three quartiles, largest
+  const size_t n = reading.size();
+  const auto columns = measurements(reading);
+  for (size_t row = n - std::min(kOfASummary, n); row < n; ++row) {
+    if (static_cast<int64_t>(row) < kFewRows || !holds_means(columns, row)) continue;
+    reading.said.push_back("line " + std::to_string(reading.table.lines[row]) +
+                           " holds the means of the rows above it; if it is no point, remove it" +
+                           (row + 1 < n ? " and what is below" : ""));
+    return;
+  }
+}
+
+/// Whether `numbers` may be days as 20231105, or seconds or thousandths since 1970, in this century
+/// and the one before.
+bool may_be_times(const std::vector<double>& numbers) {
+  const auto lie_between = [&](double least, double most) {
+    return std::all_of(numbers.begin(), numbers.end(), [&](double number) {
+      return number >= least && number <= most && number == std::floor(number);
+    });
+  };
+  const bool days =
+      lie_between(19000101, 21001231) &&
+      std::all_of(numbers.begin(), numbers.end(), [](double number) {
+        const auto day = static_cast<int64_t>(number);
+        return day % 100 >= 1 && day % 100 <= 31 && day / 100 % 100 >= 1 && day / 100 % 100 <= 12;
+      });
+  return days || lie_between(1e8, 4.2e9) || lie_between(1e11, 4.2e12);
+}
+
+/// Says which columns may be the time at which the row was taken.
+void say_what_may_be_times(Reading& reading) {
+  static const std::set<std::string> kNames = {"time", "timestamp", "date", "datetime",
+                                               "day",  "ts",        "unix", "epoch"};
   for (const size_t i : free_columns(reading)) {
     const Column& column = reading.table.columns[i];
     if (column.of_words() || kNames.count(in_small_letters(column.written)) == 0) continue;
+    if (column.missing > 0 || !may_be_times(column.numbers)) continue;
+    reading.said.push_back(column_text(reading.table, i) +
+                           " looks like a time and is a feature; if it is none, " +
+                           drop_advice({reading.name_of(i)}));
+  }
+}
+
+/// Says which column may be one of labels, if nobody named any.
+void say_what_may_be_labels(Reading& reading) {
+  if (reading.labels) return;
+  for (const size_t i : free_columns(reading)) {
+    const Column& column = reading.table.columns[i];
+    if (column.of_words() || !is_called_labels(column.written)) continue;
     const std::set<double> values(column.numbers.begin(), column.numbers.end());
     const bool whole = std::all_of(values.begin(), values.end(),
                                    [](double value) { return value == std::floor(value); });
@@ -336,7 +407,41 @@ OddColumns odd_columns(const std::vector<size_t>& columns, const Reading& readin
   return odd;
 }
 
+/// How many numbers `cell` has, `mark` between them; 0 if there is something else.
+size_t count_numbers(const std::string& cell, const std::string& mark) {
+  size_t count = 0, start = 0;
+  for (size_t end = 0; end != std::string::npos; start = end + mark.size()) {
+    end = cell.find(mark, start);
+    if (!parse_number(trimmed(cell.substr(start, end - start)))) return 0;
+    ++count;
+  }
+  return count;
+}
+
+/// What stands between numbers in each cell, as many in all, or "".
+std::string separator_in(const std::vector<std::string>& cells) {
+  for (const char* mark : {",", ";", "\t", "::", ":", "/", "~", "^", "#", "&", "_", "*", "!"}) {
+    const size_t count = count_numbers(cells[0], mark);
+    const bool same = std::all_of(cells.begin(), cells.end(), [&](const std::string& cell) {
+      return count_numbers(cell, mark) == count;
+    });
+    if (count > 1 && same) return mark;
+  }
+  return "";
+}
+
+/// Throws DataError if the only column holds rows of cells, each as one word.
+void refuse_separator(const Reading& reading) {
+  if (reading.table.columns.size() > 1) return;
+  const std::string mark = separator_in(reading.table.columns[0].words);
+  if (mark.empty()) return;
+  const std::string start = reading.where + ": " + cell_text(reading.table.columns[0].first_odd);
+  if (mark == ",") throw DataError(start + " is a row in quotes; write lines without quotes");
+  throw DataError(start + " is numbers with '" + mark + "' between; separate cells by commas");
+}
+
 [[noreturn]] void refuse_words(const std::vector<size_t>& columns, const Reading& reading) {
+  refuse_separator(reading);
   const OddColumns odd = odd_columns(columns, reading);
   std::vector<std::string> advice;
   if (!odd.marks.empty()) {
@@ -358,8 +463,8 @@ OddColumns odd_columns(const std::vector<size_t>& columns, const Reading& readin
   }
   if (reading.known.any()) {
     advice.emplace_back(
-        "give it numbers, as the training data had, or if it is the column of labels, name it by "
-        "--labels");
+        "give it numbers, or nothing but yes and no, as the training data had, or if it is the "
+        "column of labels, name it by --labels");
   } else if (!odd.words.empty()) {
     advice.push_back("leave them out: " + drop_advice(odd.words));
     advice.emplace_back("make features of 0 and 1 of them: --set data.categories=onehot");
@@ -432,9 +537,9 @@ std::string said_of_words(const std::vector<std::string>& words, const std::stri
 
 std::vector<Source> features_to_train_on(Reading& reading) {
   leave_out_row_numbers(reading);
-  refuse_sums(reading);
   refuse_empty(reading);
   say_what_may_be_labels(reading);
+  say_what_may_be_times(reading);
   std::vector<Source> sources;
   std::vector<size_t> of_words;
   int64_t feature = 0;
@@ -576,6 +681,8 @@ void check_known(const std::vector<Source>& sources, const Reading& reading) {
 
 std::vector<Source> features_of(Reading& reading) {
   refuse_summaries(reading);
+  refuse_sums(reading);
+  say_means(reading);
   if (!reading.known.any()) return features_to_train_on(reading);
   const bool by_name = reading.table.has_header && !reading.known.names.empty();
   auto sources = by_name ? features_by_name(reading) : features_by_place(reading);
@@ -829,6 +936,12 @@ RowIndex index_of(const std::vector<size_t>& kept, const Reading& reading) {
 }
 
 }  // namespace
+
+bool is_called_labels(const std::string& name) {
+  static const std::set<std::string> kNames = {"label",   "labels", "class",    "classes", "target",
+                                               "species", "y",      "category", "cluster", "kind"};
+  return kNames.count(in_small_letters(name)) == 1;
+}
 
 bool is_index(const Column& column) {
   constexpr size_t kMayRepeat = 20;  // one in so many rows: an id is one even if some came twice

@@ -11,6 +11,9 @@ namespace clade {
 
 struct Column;
 
+/// Whether a column called so may be one of labels.
+bool is_called_labels(const std::string& name);
+
 /// Whether a column is called as those are that only tell rows apart ("", "id", "index"), and does;
 /// an "id" of whole numbers also if one in twenty came before.
 bool is_index(const Column& column);

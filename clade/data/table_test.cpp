@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <functional>
 
 #include "clade/core/error.h"
 #include "clade/data/load.h"
@@ -465,6 +466,70 @@ TEST(Table, LeavesOutAnIndexThatCountsAgain) {
   EXPECT_EQ(read(twice + "3,7\n").columns, (Names{"unnamed", "a"}));
 }
 
+TEST(Table, NamesASeparatorThatItDoesNotKnow) {
+  for (const std::string mark : {"^", ":", "::", "/", "~"}) {
+    const std::string row = "1" + mark + "2.5", between = "'" + mark + "' between";
+    expect_error<DataError>([&] { read("a" + mark + "b\n" + row + "\n-3" + mark + "4\n"); },
+                            {"a.csv: line 2: '", row.c_str(), between.c_str(), "by commas"});
+  }
+  expect_error<DataError>([] { read("\"a,b\"\n\"1,2.5\"\n\"3,4\"\n"); },
+                          {"line 2: '1,2.5' is a row in quotes"});
+}
+
+TEST(Table, ADecimalCommaMayHaveMadeTwoColumns) {
+  expect_error<DataError>([] { read("1,25\n2,05\n3,70\n"); },
+                          {"line 2, '…,05'", "decimal comma", "in a header"});
+  EXPECT_EQ(read("a,b\n1,25\n2,05\n3,70\n").values.size(1), 2);
+  EXPECT_EQ(read("1,25\n2,15\n3,70\n").values.size(1), 2);
+  EXPECT_EQ(read("1,05,7\n2,15,8\n3,70,9\n").values.size(1), 3);
+}
+
+/// `n` rows of three measurements that vary, whose means are 0, 5 and 10.
+std::string measurements(int64_t n) {
+  std::string text = "a,b,c\n";
+  for (int64_t i = 0; i < n; ++i) {
+    const auto at = static_cast<double>(2 * i - n + 1);
+    text += std::to_string(at) + "," + std::to_string(5 + (i % 2 == 0 ? 1 : -1) * (at + 0.5)) +
+            "," + std::to_string(10 - at) + "\n";
+  }
+  return text;
+}
+
+TEST(Table, SaysIfARowHoldsTheMeansOfThoseAbove) {
+  const std::string means = "holds the means of the rows above it";
+  const auto said = [](const std::string& text) { return read(text).note; };
+  const std::string table = measurements(20);
+  EXPECT_EQ(said(table).find(means), std::string::npos);
+  const double b = read(table).values.select(1, 1).mean().item<double>();
+  const std::string below = "0," + std::to_string(b) + ",10\n";
+  EXPECT_NE(said(table + below).find("line 22 " + means + "; if it is no point, remove it"),
+            std::string::npos)
+      << said(table + below);
+  EXPECT_NE(said(table + below + "1,2,3\n").find("line 22 " + means), std::string::npos);
+  EXPECT_NE(said(table + below + "1,2,3\n").find("and what is below"), std::string::npos);
+  EXPECT_EQ(said(table + "0," + std::to_string(b) + ",9\n").find(means), std::string::npos);
+}
+
+TEST(Table, RefusesSumsInThePointsOfATrainedModel) {
+  std::string table = "a,b\n";
+  for (int i = 1; i <= 10; ++i) table += std::to_string(i) + "," + std::to_string(i % 3 + 1) + "\n";
+  const KnownFeatures known{{"a", "b"}, 2};
+  EXPECT_EQ(read(table, {}, known).values.size(0), 10);
+  expect_error<DataError>([&] { read(table + "55,20\n", {}, known); },
+                          {"sums of those above it", "line 12"});
+}
+
+TEST(Table, SaysWhatMayBeTimes) {
+  const auto said = [](const std::string& name, const std::string& first) {
+    return read(name + ",b\n" + first + "1,2\n" + first + "2,3\n" + first + "2,4\n").note;
+  };
+  EXPECT_NE(said("time", "170000000").find("column 'time' looks like a time"), std::string::npos);
+  EXPECT_NE(said("Date", "2023110").find("'data.drop=[\"Date\"]'"), std::string::npos);
+  EXPECT_EQ(said("Date", "2023140").find("looks like"), std::string::npos);
+  EXPECT_EQ(said("time", "1").find("looks like"), std::string::npos);
+  EXPECT_EQ(said("mass", "170000000").find("looks like"), std::string::npos);
+}
+
 TEST(Table, SaysWhatMayBeLabels) {
   std::string text = "a,Class,b\n", distinct = text;
   for (int i = 0; i < 12; ++i) {
@@ -602,6 +667,59 @@ TEST(LabelFiles, MayHaveAHeaderAndUnknownLabels) {
   EXPECT_EQ(labels_of(folder, x, "kind\n1\n\n2\n1\n\n\n"), "1 - 2 1 ");
   EXPECT_EQ(labels_of(folder, x, "p\n\nq\np\n"), "p - q p ");
   EXPECT_EQ(labels_of(folder, x, "kind\n\np\n\nq\n\nq\n\np\n"), "p q q p ");
+}
+
+/// `row(0)` and so on, `n` lines.
+std::string lines_of(int64_t n, const std::function<std::string(int64_t)>& row) {
+  std::string text;
+  for (int64_t i = 0; i < n; ++i) text += row(i) + "\n";
+  return text;
+}
+
+TEST(LabelFiles, MayHaveNamesAndLabelsWithBlanksBetween) {
+  const TestFolder folder;
+  const auto name = [](int64_t i) { return "s" + std::to_string(i); };
+  const auto kind = [](int64_t i) { return std::string(i % 2 == 0 ? "low" : "high"); };
+  const std::string points =
+      "cell,a\n" + lines_of(20, [&](int64_t i) { return name(19 - i) + "," + std::to_string(i); });
+  TableReading reading;
+  reading.id = "cell";
+  const std::string expected = lines_of(10, [](int64_t) { return "high low "; });
+  const auto on_one_line = [](std::string text) {
+    std::erase(text, '\n');
+    return text;
+  };
+  EXPECT_EQ(labels_of(folder, points,
+                      lines_of(20, [&](int64_t i) { return name(i) + " " + kind(i); }), reading),
+            on_one_line(expected));
+  // As R writes a data frame.
+  EXPECT_EQ(labels_of(folder, points,
+                      "\"x\"\n" + lines_of(20,
+                                           [&](int64_t i) {
+                                             return "\"" + name(i) + "\" \"" + kind(i) + "\"";
+                                           }),
+                      reading),
+            on_one_line(expected));
+  // Blanks stand in words.
+  EXPECT_EQ(labels_of(folder, "1.5\n2\n3\n4\n", "T cell\nB cell\nT cell\nB cell\n"),
+            "T cell B cell T cell B cell ");
+}
+
+TEST(LabelFiles, MayBeOneHot) {
+  const TestFolder folder;
+  const std::string x = "1.5\n2\n3\n4\n";
+  EXPECT_EQ(labels_of(folder, x, "low,high\n1,0\n0,1\n0,0\n1,0\n"), "low high - low ");
+  EXPECT_EQ(labels_of(folder, x, ",low,high\n0,1,0\n1,0,1\n2,0,0\n3,1,0\n"), "low high - low ");
+  EXPECT_EQ(labels_of(folder, x, "1,0,0\n0,0,1\n0,1,0\n0,1,0\n"), "0 2 1 1 ");
+  expect_error<DataError>([&] { labels_of(folder, x, "low,high\n1,1\n0,1\n0,0\n1,0\n"); },
+                          {"has 2 columns ('low', 'high')"});
+}
+
+TEST(LabelFiles, WhatColumnsOfLabelsAreCalledIsAHeader) {
+  const TestFolder folder;
+  expect_error<DataError>([&] { labels_of(folder, "1.5\n2\n3\n4\n", "label\np\nq\np\n"); },
+                          {"there are 3 labels", "for 4 points"});
+  EXPECT_EQ(labels_of(folder, "1.5\n2\n3\n4\n", "label\np\nlabel\np\n"), "label p label p ");
 }
 
 TEST(LabelFiles, AreJoinedByNamesOfRows) {

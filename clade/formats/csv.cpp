@@ -18,6 +18,7 @@ namespace {
 /// Cells that show how numbers are written.
 struct NumberStyle {
   CsvCell dot, comma, thousand_or_comma, grouped;
+  CsvCell padded;  ///< Digits that begin with 0: of a column, or behind a decimal comma.
 };
 
 /// What the cells of a column are, before it is decided what it holds.
@@ -83,6 +84,10 @@ void see_cell(const std::string& cell, size_t line, CellCounts& counts) {
     case CellKind::kNumber:
       ++counts.numbers;
       if (cell.find('.') != std::string::npos) see_first({cell, line}, counts.style.dot);
+      if (cell.size() > 1 && cell.find_first_not_of("0123456789") == std::string::npos &&
+          cell[0] == '0') {
+        see_first({cell, line}, counts.style.padded);
+      }
       see_points(cell, counts);
       break;
     case CellKind::kComma:
@@ -101,10 +106,13 @@ void see_cell(const std::string& cell, size_t line, CellCounts& counts) {
       ++counts.missing;
       see_first({cell, line}, counts.first_missing);
       break;
-    default:
-      ++(kind == CellKind::kTruth ? counts.truths : counts.words);
-      if (kind == CellKind::kTruth && is_yes_or_no(cell)) ++counts.yes_or_no;
+    case CellKind::kTruth:
+      ++counts.truths;
+      if (is_yes_or_no(cell)) ++counts.yes_or_no;
       see_first({cell, line}, counts.first_odd);
+      break;
+    case CellKind::kWord:
+      if (counts.words++ == 0) counts.first_odd = {cell, line};
   }
 }
 
@@ -214,9 +222,25 @@ void refuse_points_in_thousands(const Survey& survey, const Table& table,
   }
 }
 
+/// Of two columns without names, 1,05 is one of whole numbers, or a number with a decimal comma.
+void refuse_commas_in_numbers(const Survey& survey, const Table& table, const std::string& where) {
+  if (table.has_header || survey.columns.size() != 2) return;
+  const bool whole =
+      std::all_of(survey.columns.begin(), survey.columns.end(), [](const CellCounts& counts) {
+        const NumberStyle& style = counts.style;
+        return !counts.is_of_words() && style.dot.line + style.comma.line == 0;
+      });
+  const CsvCell& behind = survey.columns[1].style.padded;
+  if (!whole || behind.line == 0) return;
+  throw DataError(where + ": line " + std::to_string(behind.line) + ", '…," + behind.text +
+                  "', is two whole numbers or one with a decimal comma; write a point, or name the "
+                  "two columns in a header");
+}
+
 /// Whether a comma is the decimal mark. Throws DataError if a number can be read in two ways.
 bool has_decimal_commas(const Survey& survey, const Table& table, char separator,
                         const std::string& where) {
+  if (separator == ',') refuse_commas_in_numbers(survey, table, where);
   if (separator == ';') refuse_points_in_thousands(survey, table, where);
   const std::string grouped = find_written(&NumberStyle::grouped, survey, table);
   const std::string comma = find_written(&NumberStyle::comma, survey, table);

@@ -45,7 +45,7 @@ struct CsvReading {
                                         ///< are not left out, and numbers are written as they are
                                         ///< in these.
   Header header = Header::kGuess;
-  bool by_spaces = true;  ///< Whether spaces may separate cells.
+  std::string separators = "\t;,| ";  ///< Those that may separate cells.
 };
 
 /// Reads a table as spreadsheets, instruments and programs write it.

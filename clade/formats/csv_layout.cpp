@@ -76,11 +76,12 @@ std::optional<char> announced_separator(std::string_view text) {
   return line[4];
 }
 
-char find_separator(std::string_view text, bool by_spaces, const std::string& where) {
+char find_separator(std::string_view text, const std::string& separators,
+                    const std::string& where) {
+  if (separators.size() == 1) return separators.front();
   char best = ',';
   Split most;
-  for (const char separator : {'\t', ';', ',', '|', ' '}) {
-    if (separator == ' ' && !by_spaces) continue;
+  for (const char separator : separators) {
     Split split;
     try {
       split = split_of(sample_of(CsvRows(text, separator, where)));
@@ -430,7 +431,7 @@ void refuse_no_rows(const CsvRows& rows, const std::string& below, const std::st
 
 CsvLayout find_layout(std::string_view text, const CsvReading& reading, const std::string& where) {
   const auto announced = announced_separator(text);
-  const char separator = announced ? *announced : find_separator(text, reading.by_spaces, where);
+  const char separator = announced ? *announced : find_separator(text, reading.separators, where);
   CsvLayout layout{{}, 0, CsvRows(text, separator, where), separator, {}};
   CsvRow ignored;
   if (announced) layout.rows.next(ignored);

@@ -102,6 +102,20 @@ TEST_F(Command, ListsModelsAndDataWithTheirDefaults) {
   expect_refusal({"models", "cp_vea"}, {"cp_vae"});
 }
 
+TEST_F(Command, ShowsHowDataAreReadWithoutTraining) {
+  write(folder_ / "points.csv", "a,b,kind\n1,2.5,p\n2,3.5,q\n4,1.5,NA\n");
+  const auto shown = run({"data", "points.csv", "--labels", "kind"});
+  EXPECT_EQ(shown.code, 0);
+  for (const char* part : {"points: 3 points", "3 training, 0 validation", "features  'a', 'b'",
+                           "labels    'p' 1, 'q' 1, none 1", "training  chosen for 3 points"}) {
+    EXPECT_NE(shown.out.find(part), std::string::npos) << part << " in " << shown.out;
+  }
+  const auto set = run({"data", "points.csv", "--set", "data.drop=[\"kind\", \"b\"]"});
+  EXPECT_NE(set.out.find("features  'a'\n"), std::string::npos) << set.out;
+  expect_refusal({"data", "points.csv"}, {"column 'kind'"});
+  EXPECT_FALSE(fs::exists(folder_ / "runs"));
+}
+
 TEST_F(Command, TrainsClustersEmbedsGeneratesAndReportsOnATable) {
   write_points("points.csv");
   const Outcome trained = run(train("points.csv", {"--labels", "kind", "--out", "run", "--set",

@@ -30,9 +30,10 @@ inline void take_run_and_data(CLI::App& command, std::string& run, std::string& 
 
 /// The option --labels of a command that takes points for a trained model.
 inline CLI::Option* take_labels(CLI::App& command, std::string& labels) {
-  return command.add_option("--labels", labels,
-                            "their labels: a file or a column; if left out the column that the run "
-                            "was trained with, if it is there; none for none at all");
+  return command.add_option(
+      "--labels", labels,
+      "their labels: a file, a column or an array; if left out what the run was "
+      "trained with, if it is there; none for none at all");
 }
 
 /// The option --device, which overrides that of the run or the experiment.

@@ -212,8 +212,13 @@ std::vector<std::string> spell_labels(const Array& array, const std::string& whe
     throw DataError(where + " holds " + shape_text(array.values.sizes().vec()) +
                     " numbers; labels are one whole number a point, or one-hot");
   }
-  const auto numbers = array.values.reshape({n}).to(torch::kFloat64);
   std::vector<std::string> texts;
+  if (!array.values.is_floating_point()) {
+    const auto numbers = array.values.reshape({n}).to(torch::kInt64);
+    for (int64_t i = 0; i < n; ++i) texts.push_back(std::to_string(numbers.data_ptr<int64_t>()[i]));
+    return texts;
+  }
+  const auto numbers = array.values.reshape({n}).to(torch::kFloat64);
   for (int64_t i = 0; i < n; ++i) {
     const double number = numbers.data_ptr<double>()[i];
     if (std::isnan(number)) {

@@ -63,6 +63,8 @@ TEST(ArrayLabels, AreWordsNumbersOrOneHot) {
       {"y.npy holds 2x2", "one-hot"});
   expect_error<DataError>([&] { spell(torch::tensor({{1, 1}, {1, 0}})); }, {"one-hot"});
 
+  constexpr int64_t kId = (int64_t{1} << 53) + 1;  // no double
+  EXPECT_EQ(spell(torch::tensor({kId}, torch::kInt64)), (Texts{std::to_string(kId)}));
   std::string note;
   EXPECT_EQ(without_marks({"cat", "nan", "NaN", "Nan-tong"}, note),
             (Texts{"cat", "", "", "Nan-tong"}));
@@ -119,6 +121,23 @@ TEST(Archive, BringsTheLabelsBesideItsPoints) {
   EXPECT_EQ(read("x_train", "y_train", ":x_train"), expected);
   EXPECT_EQ(read("train_images", "train_labels", ":train_images"), expected);
   EXPECT_EQ(read("x_train", "y_test", ":x_train"), Texts());
+}
+
+TEST(Archive, HasTheLabelsThatAModelWasTrainedWithUnlessOthersAreAskedFor) {
+  const TestFolder folder;
+  const std::string archive =
+      folder.write("a.npz", zip_bytes({{"x.npy", kPoints},
+                                       {"y.npy", word_array({'T', 'B', 'T'})},
+                                       {"kind.npy", word_array({'P', 'P', 'Q'})}},
+                                      true));
+  const Points trained = read_points(archive, "kind");
+  EXPECT_EQ(trained.table.labels, "kind");
+  const auto names = [&](const std::string& labels) {
+    return names_of(read_points(archive, labels, {}, {}, {}, trained.table));
+  };
+  EXPECT_EQ(names(""), (Texts{"P", "P", "Q"}));
+  EXPECT_EQ(names("y"), (Texts{"T", "B", "T"}));
+  EXPECT_EQ(names("none"), Texts());
 }
 
 TEST(Archive, LabelsThatAreNoneDoNotStopWhoDidNotAskForThem) {

@@ -79,8 +79,8 @@ struct TableReading {
   std::string categories = "refuse";       ///< Of words: or "onehot".
   std::string missing = "refuse";          ///< Rows with missing cells: or "drop", or "mean".
   std::vector<WordFeatures> encoded = {};  ///< What a trained model made of words, in order.
-  std::string labels = {};  ///< The column of labels of the table a model was trained on, if that
-                            ///< named it: those of another table are read of it, if it is there.
+  std::string labels = {};  ///< The labels of the table or archive a model was trained on, if it
+                            ///< named them: those of another are read of it, if they are there.
 };
 
 /// How raw values become what the model reads: (raw - shift) / scale, then binarised or not; or, of

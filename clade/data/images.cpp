@@ -268,6 +268,7 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
   std::map<std::string, int64_t> changes;
   std::vector<std::string> broken;
   std::string first_error;
+  double narrowed_white = 0;  // the most of 16 bits that became 8
   for (size_t i = 0; i < places.size(); ++i) {
     const std::string name = places[i].file.string();
     images.files.push_back(places[i].file.lexically_relative(folder).string());
@@ -284,6 +285,9 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
     auto image = conform(decoded.pixels, reading);
     if (bits_of(image) != bits_of(decoded.pixels)) {
       ++changes[change_of_bits(bits_of(decoded.pixels), bits_of(image))];
+    }
+    if (bits_of(image) < bits_of(decoded.pixels)) {
+      narrowed_white = std::max(narrowed_white, decoded.pixels.max().item<double>());
     }
     const auto own = image.sizes().vec();
     if (shape.empty()) shape = own;
@@ -307,6 +311,12 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
   }
   if (!broken.empty()) refuse_broken(broken, first_error);
   add_note(changes_text(changes), images.note);
+  constexpr double kWhiteOfTwelveBits = 4095;
+  if (narrowed_white > 0 && narrowed_white <= kWhiteOfTwelveBits) {
+    add_note("no value of 16 bits is more than " + exact_text(narrowed_white) +
+                 ", so that they are nearly black in 8; write them with white at 65535",
+             images.note);
+  }
   if (!known && are_grey_colours(images.values)) {
     add_note(
         "red, green and blue are equal throughout: data.greyscale = true makes a third as many "

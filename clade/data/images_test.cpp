@@ -434,6 +434,10 @@ TEST(ImageFolder, KeepsSixteenBits) {
   const Dataset read = load_points(folder.path("deep"), "", eight, {2, 2});
   EXPECT_TRUE(levels(read, eight).equal(torch::tensor({0, 16}).expand({3, 2})));
   EXPECT_NE(read.note.find("16 bits became 8 (3 images)"), std::string::npos) << read.note;
+  EXPECT_NE(read.note.find("more than 4095, so that they are nearly black"), std::string::npos);
+  write("deep/4.png", {9, 40000});
+  EXPECT_EQ(load_points(folder.path("deep"), "", eight, {2, 2}).note.find("nearly black"),
+            std::string::npos);
 }
 
 TEST(ImageFolder, SaysWhatItLeavesOut) {

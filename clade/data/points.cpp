@@ -296,7 +296,14 @@ LabelTexts read_single_file(const LabelsInside& labels, const TableReading& tabl
   }
   if (!table.id.empty() || !table.drop.empty()) refuse_columns(path);
   if (labels && !labels->empty() && !file.is_archive()) refuse_labels(*labels);
-  ArrayPoints read = read_array_points(file, array_path, labels);
+  LabelsInside asked = labels;
+  if (file.is_archive() && labels) {
+    const auto names = array_names(file, array_path.file);
+    const bool as_trained = std::find(names.begin(), names.end(), table.labels) != names.end();
+    if (labels->empty() && as_trained) asked = table.labels;
+    points.table.labels = *asked;
+  }
+  ArrayPoints read = read_array_points(file, array_path, asked);
   flatten(columns_among(read.array, known.names, path), points);
   points.columns =
       known.names.empty() || read.array.columns.empty() ? read.array.columns : known.names;

@@ -72,7 +72,7 @@ bool is_label_file(const std::string& labels, const std::string& path);
 /// Reads `path` (FILE, FILE.npz:ARRAY, FILE.mat:NAME, or a folder of images) and its labels.
 /// `labels` is a file of them (any format, one a point), if is_label_file(); a column of a table
 /// (its name, or its number from 1), an array of the same .npz or .mat, kNoLabels, or "": none,
-/// except that an archive of arrays, a folder with subfolders and a table with the column
+/// except that an archive of arrays, a folder with subfolders and a table or an archive with
 /// table.labels bring their own. Which arrays those are, read_array_points() says. `reading` and
 /// `expected` are read_image_folder()'s, `table` and `known` read_table()'s.
 ///

@@ -12,6 +12,7 @@
 namespace clade {
 namespace {
 
+using clustering::for_blocks;
 using clustering::rows_in_double;
 using clustering::rows_of_block;
 using clustering::saying;
@@ -26,7 +27,13 @@ torch::Tensor log_joint(const BernoulliMixture& mixture, const torch::Tensor& x)
   return x.matmul((log_p - log_q).t()) + log_q.sum(1) + mixture.weights.log();
 }
 
-/// f(begin, end), summed over blocks of the rows of x, [N, D], for each of which it makes [B, K].
+/// f(begin, end) for blocks of the rows of x, [N, D], of each of which it makes [B, K].
+template <class F>
+void for_rows(const torch::Tensor& x, int64_t components, const F& f) {
+  for_blocks(x.device(), x.size(0), rows_of_block(x.size(1) + components), f);
+}
+
+/// The same, summed.
 template <class F>
 torch::Tensor sum_rows(const torch::Tensor& x, int64_t components, const F& f) {
   return sum_blocks(x.device(), x.size(0), rows_of_block(x.size(1) + components), f);
@@ -87,11 +94,19 @@ BernoulliMixture fitted_from(const torch::Tensor& x, torch::Tensor sums,
 }  // namespace
 
 torch::Tensor BernoulliMixture::log_prob(const torch::Tensor& x) const {
-  return torch::logsumexp(log_joint(*this, x.to(torch::kFloat64)), 1);
+  auto all = torch::empty({x.size(0)}, weights.options());
+  for_rows(x, weights.size(0), [&](int64_t begin, int64_t end) {
+    all.slice(0, begin, end).copy_(log_joint(*this, rows_in_double(x, begin, end)).logsumexp(1));
+  });
+  return all;
 }
 
 torch::Tensor BernoulliMixture::responsibilities(const torch::Tensor& x) const {
-  return log_joint(*this, x.to(torch::kFloat64)).softmax(1);
+  auto all = torch::empty({x.size(0), weights.size(0)}, weights.options());
+  for_rows(x, weights.size(0), [&](int64_t begin, int64_t end) {
+    all.slice(0, begin, end).copy_(log_joint(*this, rows_in_double(x, begin, end)).softmax(1));
+  });
+  return all;
 }
 
 BernoulliMixture fit_bernoulli_mixture(const torch::Tensor& x, int64_t components, int64_t starts,

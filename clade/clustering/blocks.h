@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "clade/core/error.h"
 #include "clade/core/progress.h"
 #include "clade/ops/threads.h"
 
@@ -76,6 +77,12 @@ inline torch::Tensor mean_of_rows(const torch::Tensor& x) {
       sum_blocks(x.device(), x.size(0), rows_of_block(x.size(1)),
                  [&](int64_t begin, int64_t end) { return rows_in_double(x, begin, end).sum(0); });
   return sum / x.size(0);
+}
+
+/// Throws Error for points, [N, D], that hold NaN or infinities. N > 0.
+inline void require_finite(const torch::Tensor& x) {
+  if (mean_of_rows(x).isfinite().all().item<bool>()) return;
+  throw Error("points hold NaN or infinities; leave them out or fill them in");
 }
 
 }  // namespace clade::clustering

@@ -161,6 +161,7 @@ KMeans k_means(const torch::Tensor& x, int64_t clusters, const KMeansOptions& op
     throw Error(std::to_string(clusters) + " clusters of " + std::to_string(x.size(0)) +
                 " points; there must be at least one, and a point for each");
   }
+  clustering::require_finite(x);
   const CentredPoints points(x, clusters);
   const double variance = mean_variance(points);
   KMeans best;

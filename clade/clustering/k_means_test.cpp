@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "clade/core/error.h"
 
 namespace clade {
@@ -107,6 +109,7 @@ TEST(KMeans, NeedsAPointForEach) {
   auto generator = make_generator(7);
   EXPECT_THROW(k_means(torch::zeros({3, 2}), 4, {}, generator), Error);
   EXPECT_THROW(k_means(torch::zeros({3, 2}), 0, {}, generator), Error);
+  EXPECT_THROW(k_means(torch::tensor({{1.0, 2.0}, {3.0, std::nan("")}}), 1, {}, generator), Error);
   EXPECT_LT(k_means(torch::eye(3), 3, {}, generator).inertia, 1e-12);
 }
 

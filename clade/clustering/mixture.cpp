@@ -370,6 +370,7 @@ void check_points(const torch::Tensor& x, int64_t components) {
                 std::to_string(x.size(0)) +
                 " points; there must be at least one, and a point for each");
   }
+  clustering::require_finite(x);
 }
 
 // What `f` makes of the log joint of x, [B, K] -> [B, ...], for all rows.
@@ -405,16 +406,23 @@ torch::Tensor Mixture::responsibilities(const torch::Tensor& x) const {
 }
 
 double Mixture::excess_kurtosis(const torch::Tensor& x) const {
-  const auto points = x.to(torch::kFloat64);
+  torch::NoGradGuard no_grad;
   const auto roots = torch::linalg_cholesky(covariances);
   const auto r = responsibilities(x);
   const auto N = static_cast<double>(x.size(0)), D = static_cast<double>(x.size(1));
   const auto K = static_cast<double>(weights.size(0));
-  double fourth = 0;  // E[d⁴]
-  for (int64_t k = 0; k < weights.size(0); ++k) {
-    const auto white = torch::linalg_solve_triangular(roots[k], (points - means[k]).t(), false);
-    fourth += (r.select(1, k) * white.square().sum(0).square()).sum().item<double>() / N;
-  }
+  const auto sum_of_fourths = [&](int64_t begin, int64_t end) {  // Σ d⁴
+    const auto points = rows_in_double(x, begin, end);
+    auto sum = torch::zeros({}, points.options());
+    for (int64_t k = 0; k < weights.size(0); ++k) {
+      const auto white = torch::linalg_solve_triangular(roots[k], (points - means[k]).t(), false);
+      sum += r.select(1, k).slice(0, begin, end).dot(white.square().sum(0).square());
+    }
+    return sum;
+  };
+  const double fourth =  // E[d⁴]
+      sum_blocks(x.device(), x.size(0), rows_of_block(x.size(1)), sum_of_fourths).item<double>() /
+      N;
   // Of n points about their own mean and covariance the factor is (n - 1) / (n + 1); n is N / K.
   const double of_gaussians = D * (D + 2) * (N - K) / (N + K);
   return (fourth - of_gaussians) / std::sqrt(8 * D * (D + 2) / N);

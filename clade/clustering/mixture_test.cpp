@@ -261,6 +261,7 @@ TEST(Mixture, ConstantFeaturesAndTooFewPoints) {
   x.select(1, 1).fill_(5);
   EXPECT_TRUE(std::isfinite(fit_mixture(x, 3, {}, generator).log_likelihood));
   EXPECT_THROW(fit_mixture(x.slice(0, 0, 2), 3, {}, generator), Error);
+  EXPECT_THROW(fit_mixture(torch::full_like(x, HUGE_VAL), 1, {}, generator), Error);
 }
 
 }  // namespace

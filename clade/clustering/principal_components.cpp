@@ -100,7 +100,9 @@ torch::Tensor PrincipalComponents::project(const torch::Tensor& x) const {
 PrincipalComponents principal_components(const torch::Tensor& x, int64_t count,
                                          Generator& generator) {
   torch::NoGradGuard no_grad;
-  TORCH_CHECK(x.dim() == 2 && x.size(0) > 0, "principal components need points as rows, [N, D]");
+  if (x.dim() != 2 || x.size(0) == 0) {
+    throw Error("principal components are of points as rows, [N, D]; give at least one");
+  }
   count = std::min({count, x.size(0), x.size(1)});
   const auto mean = mean_of_rows(x);
   const auto pairs = x.size(1) <= kMostExactFeatures

@@ -180,9 +180,14 @@ std::string count_text(int64_t count, const std::string& what) {
 }
 
 std::string number_text(double number) {
+  constexpr int kDigits = 6;
+  return number_text(number, kDigits);
+}
+
+std::string number_text(double number, int digits) {
   char text[32];
-  std::snprintf(text, sizeof text, "%g", number);
-  return text;
+  return {text,
+          std::to_chars(text, text + sizeof text, number, std::chars_format::general, digits).ptr};
 }
 
 std::string exact_text(double number) {

@@ -43,8 +43,9 @@ std::vector<std::string> told_apart(const std::vector<std::string>& names);
 /// "1 row", "3 rows".
 std::string count_text(int64_t count, const std::string& what);
 
-/// With six significant digits at most, for messages.
+/// With six significant digits at most, or `digits`, in any locale: for messages and tables.
 std::string number_text(double number);
+std::string number_text(double number, int digits);
 
 /// The shortest text that reads back as this number: "0.1", "1234567".
 std::string exact_text(double number);

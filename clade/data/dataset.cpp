@@ -80,6 +80,7 @@ Dataset held_back(const Splits& splits) {
   all.labels = torch::Tensor();
   all.rows = torch::Tensor();
   all.names.names.clear();
+  all.index = {};
   std::vector<torch::Tensor> x, labels, rows;
   for (const Dataset* part : {&splits.test, &splits.validation}) {
     if (part->size() == 0 || !part->labelled()) continue;

@@ -21,9 +21,7 @@ std::string digits_of(const torch::Tensor& numbers) {  // [D]
   std::string text;
   const auto here = numbers.to(torch::kFloat64).contiguous();
   for (int64_t i = 0; i < here.numel(); ++i) {
-    char number[32];
-    std::snprintf(number, sizeof number, "%.6g ", here.data_ptr<double>()[i] + 0.0);  // no -0
-    text += number;
+    text += number_text(here.data_ptr<double>()[i] + 0.0) + " ";  // no -0
   }
   return text;
 }

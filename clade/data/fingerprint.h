@@ -11,7 +11,7 @@ struct Preprocessing;
 /// all likelihood only then. A trained model keeps it, so that nothing goes on with other points as
 /// if they were those: of a file split otherwise, some test points are points it was trained on.
 struct Fingerprint {
-  std::string values;  ///< Of all points as they were read, in 32 bits: "[N, D] " and an md5.
+  std::string values;  ///< Of all points as they were read, floats in 32 bits: "NxD " and an md5.
   std::string split;   ///< Which of them are for training and which for validation.
   std::string preprocessing;  ///< Shift and scale, to six digits, and whether bits are drawn.
   std::string labels;         ///< Those that a model may learn from; "" for none.

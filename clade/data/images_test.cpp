@@ -241,6 +241,14 @@ TEST(ImageFolder, IsDividedByItsFoldersTrainAndTest) {
   }
   options.test = 7;
   expect_error<ConfigError>([&] { load_splits(options, 1); }, {"data.test is 7", "6 such points"});
+  // Files are sorted by folder: some of a part are not those of its first class.
+  options.test = 3;
+  bool several = false;
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    const auto labels = load_splits(options, seed).test.labels;
+    several |= labels.min().item<int64_t>() < labels.max().item<int64_t>();
+  }
+  EXPECT_TRUE(several);
 
   folder.write("val/dark/1.png", flat(2, 1, '\0'));
   options.test = 5;

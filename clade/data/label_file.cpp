@@ -142,9 +142,9 @@ LabelFile without_repeats(LabelFile file) {
 /// One way to read a file of labels.
 struct LabelReading {
   LabelFile file;
-  std::string first;  ///< The header, or the first label; "" of several columns.
+  std::string first;  ///< The header, or the first label; "" of one-hot labels.
   bool has_header;
-  bool unnamed;  ///< Whether the header has no name for what is beside the labels.
+  bool certain;  ///< Whether a header is no row: it names no index, or classes.
 
   bool first_occurs_below() const {
     const auto& labels = file.labels;
@@ -153,7 +153,7 @@ struct LabelReading {
 
   /// Whether the first line may be what it is taken for.
   bool is_possible(const std::vector<std::string>& known) const {
-    if (has_header) return unnamed || !first_occurs_below();
+    if (has_header) return certain || !first_occurs_below();
     const auto& labels = file.labels;
     if (is_called_labels(first) && labels.size() > 1 && !first_occurs_below()) return false;
     return !is_word(first) || labels.size() == 1 ||
@@ -168,7 +168,7 @@ std::optional<LabelReading> read_labels(const Table& table, const RowIndex& rows
   if (!found) {
     auto labels = labels_of_one_hot(table);
     if (!labels) return std::nullopt;
-    return LabelReading{{std::move(*labels)}, "", table.has_header, false};
+    return LabelReading{{std::move(*labels)}, "", table.has_header, /*certain=*/true};
   }
   const auto& [labels, index] = *found;
   return LabelReading{{labels->words, index == nullptr ? RowIndex() : row_index(index->words)},

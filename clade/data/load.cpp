@@ -72,10 +72,11 @@ Indices split_file(int64_t n, const torch::Tensor& labels, const DataOptions& op
   return {part(0, train), part(train, train + validation), part(train + validation, n)};
 }
 
-/// `asked` points, if that is not negative, of `part`, of which there are enough; of an empty part
-/// those at the end of `train`, which loses them, a tenth if nothing is asked. [n] int64.
+/// `asked` points, if that is not negative, drawn from `part`, of which there are enough; of an
+/// empty part those at the end of `train`, which loses them, a tenth if nothing is asked. [n]
+/// int64.
 torch::Tensor take_part(const torch::Tensor& part, int64_t asked, const std::string& setting,
-                        const DataOptions& options, torch::Tensor& train) {
+                        const DataOptions& options, torch::Tensor& train, Generator& generator) {
   const int64_t given = part.numel(), n = train.numel();
   if (given == 0) {
     const int64_t taken = asked < 0 ? n / kTenth : asked;
@@ -88,7 +89,9 @@ torch::Tensor take_part(const torch::Tensor& part, int64_t asked, const std::str
     throw ConfigError(setting + " is " + std::to_string(asked) + "; " + options.path + " has " +
                       std::to_string(given) + " such points");
   }
-  return asked < 0 ? part : part.slice(0, 0, asked);
+  if (asked < 0 || asked == given) return part;
+  const auto drawn = torch::randperm(given, generator, torch::kInt64).slice(0, 0, asked);
+  return part.index_select(0, std::get<0>(drawn.sort()));
 }
 
 Indices split_parts(const std::vector<Part>& parts, const DataOptions& options, uint64_t seed) {
@@ -102,9 +105,10 @@ Indices split_parts(const std::vector<Part>& parts, const DataOptions& options, 
   Generator generator = make_generator(derive_seed(seed, "split"));
   auto train = rows_of_part(Part::kTrain);
   train = train.index_select(0, torch::randperm(train.numel(), generator, torch::kInt64));
-  const auto test = take_part(rows_of_part(Part::kTest), options.test, "data.test", options, train);
+  const auto test =
+      take_part(rows_of_part(Part::kTest), options.test, "data.test", options, train, generator);
   const auto validation = take_part(rows_of_part(Part::kValidation), options.validation,
-                                    "data.validation", options, train);
+                                    "data.validation", options, train, generator);
   return {train, validation, test};
 }
 

@@ -122,7 +122,8 @@ Points rows_of(const Points& points, const torch::Tensor& rows) {  // [n] int64
 /// Where a set may lie that has several files of its own: in `folder`, or else in CLADE_DATA.
 std::vector<fs::path> places_of(const std::string& folder, const std::string& set) {
   const std::string data = environment("CLADE_DATA");
-  if (!folder.empty() || data.empty()) return {folder};
+  if (!folder.empty()) return {folder};
+  if (data.empty()) return {};
   return {fs::path(data) / set, data};
 }
 

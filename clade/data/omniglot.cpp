@@ -94,7 +94,7 @@ void name_alphabets(const fs::path& folder, Points& points) {
   if (!file) return;
   CsvReading reading;
   reading.as_written = {"name"};
-  const Table table = parse_csv(read_file(*file), file->string(), reading);
+  const Table table = parse_csv(read_data_file(file->string()).bytes, file->string(), reading);
   const auto& names =
       table.columns[find_column(table, "name", file->string(), ", by which alphabets are called")];
   for (std::string& label : points.label_names) {

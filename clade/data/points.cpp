@@ -21,6 +21,7 @@
 #include "clade/data/label_file.h"
 #include "clade/data/table.h"
 #include "clade/formats/csv.h"
+#include "clade/formats/csv_cells.h"
 #include "clade/formats/data_file.h"
 #include "clade/formats/encoding.h"
 #include "clade/formats/numbers.h"
@@ -375,11 +376,11 @@ std::vector<std::string> label_file_of(const std::string& labels,
 
 std::string said_of_marks(const std::vector<std::string>& labels) {
   std::string said;
-  constexpr std::array kMarks = {"none", "missing",   "?",          "-",       "--",
-                                 ".",    "unlabeled", "unlabelled", "unknown", "unassigned"};
+  constexpr std::array kWords = {"unlabeled", "unlabelled", "unknown", "unassigned"};
   for (const std::string& label : labels) {
     const std::string small = in_small_letters(label);
-    if (std::find(kMarks.begin(), kMarks.end(), small) == kMarks.end()) continue;
+    const bool word = std::find(kWords.begin(), kWords.end(), small) != kWords.end();
+    if (!word && kind_of_cell(label) != CellKind::kMissing) continue;
     add_note("the label '" + label + "' counts as a class; if it means unknown, leave it empty",
              said);
   }

@@ -12,6 +12,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/json_file.h"
+#include "clade/core/memory.h"
 #include "clade/core/words.h"
 #include "clade/formats/csv.h"
 #include "clade/formats/csv_cells.h"
@@ -792,7 +793,12 @@ torch::Tensor values_of(const std::vector<Source>& sources, const std::vector<si
   for (const Source& source : sources) {
     features += source.words ? static_cast<int64_t>(source.words->words.size()) : 1;
   }
-  auto values = torch::zeros({static_cast<int64_t>(rows.size()), features}, torch::kFloat64);
+  const auto n = static_cast<int64_t>(rows.size());
+  require_memory(
+      static_cast<double>(n) * static_cast<double>(features) * sizeof(double),
+      reading.where + ": " + std::to_string(n) + " points of " + count_text(features, "feature"),
+      "give fewer rows, or columns of fewer words");
+  auto values = torch::zeros({n, features}, torch::kFloat64);
   auto to = values.accessor<double, 2>();
   int64_t feature = 0;
   for (const Source& source : sources) {
@@ -905,20 +911,27 @@ Table parse_table(std::string_view bytes, const std::string& where, CsvReading r
   return reading.as_written.size() > known ? parse_csv(bytes, where, reading) : table;
 }
 
-/// Sets apart the columns that options name. A trained model's may be missing in another table.
-std::optional<size_t> take_id(Reading& reading) {
-  const TableReading& options = reading.options;
+std::optional<size_t> place_of(const std::string& name, const Reading& reading) {
   std::vector<std::string> names;
   for (const Column& column : reading.table.columns) names.push_back(column.name);
-  const bool must = !reading.known.any();
-  for (const std::string& name : options.drop) {
-    const auto column = find_column(names, name);
+  return find_column(names, name);
+}
+
+/// Sets apart the columns of data.drop. A trained model's may be missing in another table.
+void leave_out_dropped(Reading& reading) {
+  for (const std::string& name : reading.options.drop) {
+    const auto column = place_of(name, reading);
     if (column) reading.free[*column] = false;
-    if (!column && must) reading.take(name, " to leave out (data.drop)");  // says so
+    if (!column && !reading.known.any()) reading.take(name, " to leave out (data.drop)");
   }
-  if (options.id.empty()) return std::nullopt;
-  if (must || find_column(names, options.id)) return reading.take(options.id, " (data.id)");
-  reading.said.push_back("there is no column '" + options.id + "' to name the rows");
+}
+
+/// Sets apart the column data.id. A trained model's may be missing in another table.
+std::optional<size_t> take_id(Reading& reading) {
+  const std::string& id = reading.options.id;
+  if (id.empty()) return std::nullopt;
+  if (!reading.known.any() || place_of(id, reading)) return reading.take(id, " (data.id)");
+  reading.said.push_back("there is no column '" + id + "' to name the rows");
   return std::nullopt;
 }
 
@@ -961,6 +974,7 @@ std::optional<std::vector<std::string>> read_table(std::string_view bytes,
                   {},          {}};
   reading.said = reading.table.said;
   reading.free.assign(reading.table.columns.size(), true);
+  leave_out_dropped(reading);
   reading.id = take_id(reading);
   reading.labels = take_labels(labels, reading);
   const auto &id = reading.id, &label = reading.labels;

@@ -30,8 +30,8 @@ bool is_index(const Column& column);
 ///
 /// Throws DataError for cells that are no numbers, naming all their columns and what to do with
 /// them, for last rows that are called by a word where all others are numbered, for a last row of
-/// sums in a table to train on, for empty columns, and for missing ones if reading.missing is
-/// "refuse" (if it is "mean" they are NaN); for features that are not there, naming all.
+/// sums, for empty columns, and for missing ones if reading.missing is "refuse" (if it is "mean"
+/// they are NaN); for features that are not there, naming all.
 std::optional<std::vector<std::string>> read_table(std::string_view bytes,
                                                    const std::string& labels,
                                                    const TableReading& reading,

@@ -360,7 +360,7 @@ Table parse_csv(std::string_view bytes, const std::string& where, const CsvReadi
     column.odd = counts.truths + counts.words;
     column.first_odd = counts.first_odd;
   }
-  const bool decimal_comma = has_decimal_commas(survey, table, layout.separator, where);
+  const bool decimal_comma = has_decimal_commas(survey, table, layout.rows.separator(), where);
   read_cells(layout, uses, survey, decimal_comma, table);
   table.rows = survey.rows;
   table.lines = survey.lines;

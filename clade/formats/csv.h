@@ -56,13 +56,18 @@ struct CsvReading {
 /// %, //), lines above the table, empty rows and separators at the end of lines are left out.
 /// True, false, yes and no are 1 and 0 in a column of nothing else.
 ///
-/// The first row is a header if it holds words, one that its column has not again, and no number,
-/// or an expected name, or numbers that count columns (0, 1, 2; 2001, 2002, 2003; 400.5, 401.0,
-/// 401.5) and no point, or numbers that rise far outside what stands below them, or many whole ones
-/// that rise where no row below does, or have fewer decimals than all below them, or begin with
-/// nothing above an index that counts. A header one
-/// cell short is one of R's, whose first column has no name. Of columns of one name the second is
-/// NAME.1, the third NAME.2; those of none are "unnamed", "unnamed.1".
+/// The first row is a header if it holds one of these:
+/// - words and no number, if some word does not stand in its column again;
+/// - words above numbers in most columns;
+/// - an expected name;
+/// - numbers that count columns (0, 1, 2; 2001, 2002, 2003; 400.5, 401.0, 401.5), if the row could
+///   not be a point;
+/// - three or more numbers that rise, all far outside what stands below them;
+/// - many whole numbers that rise, if no row below does;
+/// - numbers with fewer decimals than all below them;
+/// - nothing as the name of a first column that counts the rows.
+/// A header one cell short is one of R's, whose first column has no name. Of columns of one name
+/// the second is NAME.1, the third NAME.2; those of none are "unnamed", "unnamed.1".
 ///
 /// Throws DataError, naming file and line, for rows of unlike length, open quotes, and numbers that
 /// can be read in two ways.

@@ -432,7 +432,7 @@ void refuse_no_rows(const CsvRows& rows, const std::string& below, const std::st
 CsvLayout find_layout(std::string_view text, const CsvReading& reading, const std::string& where) {
   const auto announced = announced_separator(text);
   const char separator = announced ? *announced : find_separator(text, reading.separators, where);
-  CsvLayout layout{{}, 0, CsvRows(text, separator, where), separator, {}};
+  CsvLayout layout{{}, 0, CsvRows(text, separator, where), {}};
   CsvRow ignored;
   if (announced) layout.rows.next(ignored);
   Sample sample = sample_of(layout.rows);

@@ -10,10 +10,9 @@ namespace clade {
 
 /// Where the points of a table stand in its text.
 struct CsvLayout {
-  CsvRow header;   ///< Names of the columns; empty if they have none.
-  size_t width;    ///< Cells of a row that may hold something.
-  CsvRows rows;    ///< About to read the first row of points.
-  char separator;  ///< Of cells.
+  CsvRow header;  ///< Names of the columns; empty if they have none.
+  size_t width;   ///< Cells of a row that may hold something.
+  CsvRows rows;   ///< About to read the first row of points.
   std::vector<std::string> said;
 };
 

@@ -50,9 +50,10 @@ void CsvRows::skip_blanks() {
   while (!at_end() && (text_[at_] == ' ' || (text_[at_] == '\t' && separator_ != '\t'))) ++at_;
 }
 
-/// A mark that fills a cell is one, as in a header "#,name,weight", and so is #DIV/0!.
+/// A mark that fills a cell is one, as in a header "#,name,weight", and so is #DIV/0!. Behind a tab
+/// it stands in the second cell of a row whose first is empty.
 bool CsvRows::skip_comment() {
-  const size_t start = text_.find_first_not_of(" \t", at_);
+  const size_t start = text_.find_first_not_of(' ', at_);
   if (start == std::string_view::npos) return false;
   size_t end = start;
   while (end < text_.size() && (text_[end] == '#' || text_[end] == '%')) ++end;
@@ -79,15 +80,11 @@ CsvRow CsvRows::cells_of_comment() const {
 
 bool CsvRows::next(CsvRow& row) {
   for (;;) {
-    const size_t start = at_;
-    if (separator_ == ' ') skip_blanks();
+    const bool comment = skip_comment();
+    if (!comment && separator_ == ' ') skip_blanks();
     if (at_end()) return false;
-    if (at_line_end() || skip_comment()) {
-      end_line();
-      continue;
-    }
-    if (separator_ != ' ') at_ = start;
-    break;
+    if (!comment && !at_line_end()) break;
+    end_line();
   }
   line_ = next_line_;
   size_t cells = 0;

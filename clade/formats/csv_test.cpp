@@ -123,6 +123,13 @@ TEST(Csv, LeavesOutWhatStandsAroundTheTable) {
   refuse("1,2,3\n1,2\n3,4\n", {"line 1", "3 columns"});
 }
 
+TEST(Csv, AMarkBehindAnEmptyCellIsNoComment) {
+  const Table table = parse_csv("\t%mito\tgenes\n1\t0.5\t7\n2\t0.25\t9\n\t#ff\t8\n", "a.tsv");
+  EXPECT_EQ(table.rows.size(), 3u);
+  EXPECT_TRUE(table.has_header);
+  EXPECT_EQ(table.columns[1].name, "%mito");
+}
+
 TEST(Csv, RowsThatBeginWithACommentsMarkAreNotLost) {
   const Table table = parse_csv("a,b\n1,2\n#N/A,3\n#DIV/0!,4\n# N/A, 5\n5,6\n", "a");
   EXPECT_EQ(table.rows, (std::vector<int64_t>{0, 1, 2, 3}));

@@ -2,12 +2,12 @@
 
 #include <iconv.h>
 
-#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
 
 #include "clade/core/error.h"
+#include "clade/core/words.h"
 
 namespace clade {
 namespace {
@@ -45,11 +45,6 @@ std::optional<Utf16> find_utf16(std::string_view bytes) {
   return std::nullopt;
 }
 
-bool is_ascii(std::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 }  // namespace
 
 Utf8Text as_utf8(std::string_view bytes, const std::string& where) {
@@ -59,7 +54,7 @@ Utf8Text as_utf8(std::string_view bytes, const std::string& where) {
   if (const auto utf16 = find_utf16(bytes)) {
     text = converted(bytes.substr(utf16->mark), utf16->name);
     note = "converted from UTF-16";
-  } else if (is_ascii(bytes) || converted(bytes, "UTF-8")) {
+  } else if (is_utf8(bytes)) {
     text = std::string(bytes);
   } else {
     text = converted(bytes, "WINDOWS-1252");

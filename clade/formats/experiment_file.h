@@ -82,8 +82,8 @@ class ExperimentFile {
   void add(const ExperimentAddress& address, std::vector<std::filesystem::path> chain);
   void put(ExperimentSetting setting);
 
-  /// What `section` says of `option`, by its name or its former one; null if nothing.
   std::string suggested(const ExperimentSetting& setting) const;
+  /// What `section` says of `option`, by its name or its former one; null if nothing.
   const ExperimentSetting* find(const std::string& section, const Option& option) const;
 
   using Name = std::pair<std::string, std::string>;  // section and key

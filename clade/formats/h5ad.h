@@ -21,9 +21,9 @@ std::vector<std::string> h5ad_matrices(const std::string& path);
 /// The columns of `obs`, what is known of each cell.
 std::vector<std::string> h5ad_columns(const std::string& path);
 
-/// A matrix [N, D], dense or sparse (CSR or CSC) in the file: float32, or float64 of numbers that
-/// are not floats there. Its columns have the names of the genes, but for obsm's. Throws DataError
-/// where there is none or memory does not hold it dense.
+/// A matrix [N, D], dense or sparse (CSR or CSC) in the file: float32 if that has all digits of the
+/// numbers there, else float64. Its columns have the names of the genes, but for obsm's. Throws
+/// DataError where there is none or memory does not hold it dense.
 Array read_h5ad_matrix(const std::string& path, const std::string& matrix);
 
 /// A column of `obs`, [N]: words, also of a categorical one, whose missing ones are "", or numbers.

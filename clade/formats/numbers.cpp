@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "clade/core/error.h"
+#include "clade/core/memory.h"
 #include "clade/formats/bytes.h"
 
 namespace clade {
@@ -31,6 +32,10 @@ torch::Tensor convert_half(std::string_view bytes, bool big_endian) {
 torch::Tensor convert(std::string_view bytes, const NumberFormat& format,
                       const std::string& where) {
   const bool big = format.big_endian;
+  const bool becomes_int64 = format.kind == 'i' || (format.kind == 'u' && format.bytes > 1);
+  if (becomes_int64 && format.bytes > 0) {
+    require_memory(sizeof(int64_t) * bytes.size() / format.bytes, where, "give less of it");
+  }
   switch (format.kind * 10 + static_cast<int>(format.bytes)) {
     case 'b' * 10 + 1:
     case 'u' * 10 + 1:
@@ -73,8 +78,9 @@ std::optional<double> parse_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || end != text.data() + text.size()) return std::nullopt;
   if (error == std::errc::result_out_of_range) {  // which does not say on what side
-    value = std::strtod(std::string(text).c_str(), nullptr);
-    return std::abs(value) < 1 ? value : std::nan("");
+    long double wide = 0;                         // of a larger range
+    const bool held = std::from_chars(text.data(), end, wide).ec == std::errc();
+    return held && std::abs(wide) < 1 ? static_cast<double>(wide) : std::nan("");
   }
   if (error != std::errc()) return std::nullopt;
   return value;

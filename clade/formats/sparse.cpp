@@ -101,7 +101,7 @@ class SparseReader {
       fail("its format " + format + " is not csr, csc, coo, bsr or dia");
     }
     const auto inner = indices("indices");
-    const auto outer = expanded(format == "csr" ? height_ : width_);
+    const auto outer = expanded(format == "csr" ? height_ : width_, inner.size(0));
     Entries entries{outer, inner.slice(0, 0, outer.size(0)),
                     numbers("data").slice(0, 0, outer.size(0))};
     check_length(entries.columns, 1, outer.size(0));
@@ -110,11 +110,11 @@ class SparseReader {
     return entries;
   }
 
-  /// The line of each entry, [n].
-  torch::Tensor expanded(int64_t lines) const {
+  /// The line of each entry, [n], of `entries` that have room.
+  torch::Tensor expanded(int64_t lines, int64_t entries) const {
     const auto pointers = indices("indptr");
     check_length(pointers, 1, lines + 1);
-    const auto expanded = lines_of_entries(pointers, lines, indices("indices").size(0));
+    const auto expanded = lines_of_entries(pointers, lines, entries);
     if (!expanded) fail("indptr does not rise from 0 to the number of its entries");
     return *expanded;
   }
@@ -125,9 +125,10 @@ class SparseReader {
     if (data.dim() != 3 || data.size(1) == 0 || data.size(2) == 0) fail("its data are no blocks");
     const int64_t high = data.size(1), wide = data.size(2);
     if (height_ % high != 0) fail("its height is no multiple of its blocks'");
-    const auto outer = expanded(height_ / high);
+    auto inner = indices("indices");
+    const auto outer = expanded(height_ / high, inner.size(0));
     const int64_t n = outer.size(0);
-    const auto inner = indices("indices").slice(0, 0, n);
+    inner = inner.slice(0, 0, n);
     check(inner, width_ / wide);
     check_length(data.slice(0, 0, n), 3, n);
     const auto rows = outer.mul(high).view({n, 1, 1}) + torch::arange(high).view({1, high, 1});

@@ -435,9 +435,12 @@ std::vector<Scatter> latents_of(Model& model, const Dataset& data,
   return latents;
 }
 
-/// The first points of `data`.
+/// The first points of `data`, without what they are called.
 Dataset some(const Dataset& data, int64_t most) {
   Dataset shown = data;
+  shown.rows = torch::Tensor();
+  shown.names = {};
+  shown.index = {};
   shown.x = data.x.slice(0, 0, most);
   if (data.labelled()) shown.labels = data.labels.slice(0, 0, most);
   return shown;

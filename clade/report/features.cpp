@@ -10,6 +10,7 @@
 
 #include "clade/core/words.h"
 #include "clade/report/charts.h"
+#include "clade/report/clusters.h"
 #include "clade/report/html.h"
 
 namespace clade {
@@ -53,11 +54,9 @@ std::string signed_text(double value) {
 }
 
 std::string bar(double difference) {
-  char style[64];
-  std::snprintf(style, sizeof style, "--length:%.2f",
-                std::min(std::abs(difference) / kFullBar, 1.0));
-  return std::string("<span class=\"bar ") + (difference < 0 ? "less" : "more") + "\" style=\"" +
-         style + "\"></span>";
+  const std::string length = number_text(std::min(std::abs(difference) / kFullBar, 1.0), 2);
+  return std::string("<span class=\"bar ") + (difference < 0 ? "less" : "more") +
+         "\" style=\"--length:" + length + "\"></span>";
 }
 
 }  // namespace
@@ -152,10 +151,9 @@ std::string contrast_csv(const Report& report, const Clustering& clustering) {
       for (const double value :
            {one.mean, one.deviation, one.mean_of_others, one.deviation_of_others}) {
         constexpr int kLeast = 6;
-        char text[48];
-        std::snprintf(text, sizeof text, ",%.*g", std::max(kLeast, digits_beside(value, spread)),
-                      without_rounding(value, spread));
-        csv << text;
+        csv << ","
+            << number_text(without_rounding(value, spread),
+                           std::max(kLeast, digits_beside(value, spread)));
       }
       csv << "\n";
     }

@@ -65,7 +65,7 @@ bool every_font_has(uint32_t code) {
   return code < 0x530 || (code >= 0x2010 && code < 0x2300);
 }
 
-bool a_font_has(const std::set<uint32_t>& codes) {
+bool one_font_has(const std::set<uint32_t>& codes) {
   std::ostringstream command;
   command << "fc-list ':charset=" << std::hex;
   for (const uint32_t code : codes) command << code << " ";
@@ -80,7 +80,7 @@ std::string without_unknown_letters(const std::string& script) {
   for (const Letter& letter : letters) {
     if (!every_font_has(letter.code)) rare.insert(letter.code);
   }
-  if (rare.empty() || a_font_has(rare)) return script;
+  if (rare.empty() || one_font_has(rare)) return script;
   std::string result;
   for (const Letter& letter : letters) {
     result += every_font_has(letter.code) ? letter.bytes : "?";

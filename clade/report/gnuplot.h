@@ -27,8 +27,8 @@ struct PictureSize {
   int64_t width, height;
 };
 
-/// Whether gnuplot could draw `script`; writes it to `path` if so. A "?" stands for letters that no
-/// font here has.
+/// Whether gnuplot could draw `script`; writes it to `path` if so. A "?" stands for
+/// letters beyond Latin, Greek and Cyrillic unless one font here has all of them.
 bool draw_picture(const std::filesystem::path& path, PictureSize size, const std::string& script);
 
 }  // namespace clade

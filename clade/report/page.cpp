@@ -410,11 +410,9 @@ class Page {
       for (int64_t c = 0; c < counts.size(1); ++c) {
         const double part =
             total > 0 ? static_cast<double>(count[r][c]) / static_cast<double>(total) : 0;
-        char depth[16];
-        std::snprintf(depth, sizeof depth, "%.2f", part);
-        out_ << "<td" << (part > 0.5 ? " class=\"deep\"" : "") << " style=\"--part:" << depth
-             << "\" title=\"" << percent(part) << " of " << of_rows << " " << escape(row_name(r))
-             << "\">" << count[r][c] << "</td>";
+        out_ << "<td" << (part > 0.5 ? " class=\"deep\"" : "")
+             << " style=\"--part:" << number_text(part, 2) << "\" title=\"" << percent(part)
+             << " of " << of_rows << " " << escape(row_name(r)) << "\">" << count[r][c] << "</td>";
       }
       out_ << "</tr>\n";
     }

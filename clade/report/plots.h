@@ -14,8 +14,9 @@ struct Swept {
   std::vector<double> figures;  ///< As many: of runs, or their means.
 };
 
-/// The page's charts as PNG files in `folder`, drawn by gnuplot: curves.png, q_y.png,
-/// q_y_given_label.png, confusion.png, histograms.png (points of one feature), density.png (of two)
+/// The page's charts but those of the start and of a table's features as PNG files in `folder`,
+/// drawn by gnuplot: curves.png, q_y.png, q_y_given_label.png, confusion.png, histograms.png
+/// (points of one feature), density.png, plane_real_points.png and plane_drawn_points.png (of two)
 /// and latent_NAME.png, those the report has material for; see write_report on several clusterings.
 /// Where gnuplot is not installed or cannot draw one, it is left out and a line saying so is
 /// returned. Each is written whole or not at all.

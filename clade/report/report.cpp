@@ -74,6 +74,23 @@ void validate(const Clustering& one, int64_t features) {
   }
 }
 
+void validate(const Scatter& one, size_t clusterings) {
+  if (!one.points.defined()) {
+    throw Error("report: latent " + one.name + " has no points; give them or leave it out");
+  }
+  expect_shape("points of " + one.name, one.points, {any, 2});
+  if (one.clusters.size() > clusterings) {
+    throw Error("report: latent " + one.name + " has clusters of " +
+                std::to_string(one.clusters.size()) + " discrete latents, the report " +
+                std::to_string(clusterings) + "; leave the others out");
+  }
+  for (const auto& cluster : one.clusters) {
+    expect_shape("clusters of " + one.name, cluster, {one.points.size(0)});
+  }
+  expect_shape("label of " + one.name, one.label, {one.points.size(0)});
+  expect_shape("grid of " + one.name, one.grid, {2, any});
+}
+
 void validate(const Report& report) {
   if (report.shape.empty()) {
     throw Error("report: shape is empty; give that of one data point, for example {28, 28}");
@@ -104,26 +121,16 @@ void validate(const Report& report) {
   }
   for (const HeldBack& labels : report.held_back) {
     const auto K = static_cast<int64_t>(labels.classes.size());
+    if (!labels.learned.defined()) {
+      throw Error("report: held_back has no counts of labels; give them or leave it out");
+    }
     expect_shape("held_back.learned", labels.learned, {any});
     expect_shape("held_back.confusion", labels.confusion, {labels.learned.size(0), K});
     expect_shape("held_back.points", labels.points,
                  {static_cast<int64_t>(labels.misnamed.size()), features});
   }
-  for (const Scatter& latent : report.latents) {
-    expect_shape("latents.points", latent.points, {any, 2});
-    if (!latent.points.defined()) {
-      throw Error("report: latent " + latent.name + " has no points; give them or leave it out");
-    }
-    if (!latent.clusters.empty() && latent.clusters.size() != report.clusterings.size()) {
-      throw Error("report: latent " + latent.name + " has clusters of " +
-                  std::to_string(latent.clusters.size()) + " discrete latents, the report " +
-                  std::to_string(report.clusterings.size()) + "; give those of all or of none");
-    }
-    for (const auto& cluster : latent.clusters) {
-      expect_shape("latents.clusters", cluster, {latent.points.size(0)});
-    }
-    expect_shape("latents.label", latent.label, {latent.points.size(0)});
-    expect_shape("latents.grid", latent.grid, {2, any});
+  for (const auto* scatters : {&report.latents, &report.plane, &report.start}) {
+    for (const Scatter& one : *scatters) validate(one, report.clusterings.size());
   }
   for (const Mesh& mesh : report.meshes) {
     const int64_t n = mesh.random.defined()          ? mesh.random.size(0)
@@ -174,8 +181,9 @@ torch::Tensor cluster_grid(const Clustering& one) {  // -> [rows, n + 1 + m, D]
   return torch::cat({grid.narrow(0, 0, above), empty, grid.narrow(0, above, shown - above)});
 }
 
-/// A row for each label: samples of its strongest clusters, a column left empty between two.
-torch::Tensor label_grid(const Clustering& one) {  // -> [C, 5·(n + 1) − 1, D]
+/// A row for each label: n samples of each of its strongest clusters, at most M, a column left
+/// empty between two.
+torch::Tensor label_grid(const Clustering& one) {  // -> [C, M·(n + 1) − 1, D]
   const auto strongest = strongest_of_label(one.given_label.slice(0, 0, shown_labels));
   const auto samples =
       one.samples.slice(1, 0, label_samples).cpu().to(torch::kFloat32);          // [K, n, D]

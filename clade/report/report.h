@@ -165,13 +165,14 @@ struct Report {
 /// empty row, as many others as make 30), labels (drawn from each label's strongest clusters),
 /// components, reconstructions, samples, samples_uniform, clusters_at_NAME_0, traversal_NAME,
 /// variation_NAME, mesh_NAME and mesh_NAME_given_cluster where points are images; curves, q_y,
-/// q_y_given_label, confusion, histograms (points of one feature), density (of two), and
-/// latent_NAME where gnuplot is installed. label_clusters.csv has each label's strongest clusters,
-/// cluster_features.csv what sets each cluster apart. Where there are several clusterings, files of
-/// one end in its name: clusters_y2.png. Returns notes for the reader, one line each, about what
-/// was left out and why. Every file is written completely or not at all. Throws Error when a
-/// tensor's shape does not fit the others, the folder cannot be written, or points are images and
-/// Clade was built without libpng.
+/// q_y_given_label, confusion, histograms (points of one feature), density,
+/// plane_real_points and plane_drawn_points (of two), and latent_NAME where gnuplot is installed.
+/// label_clusters.csv has each label's strongest clusters, cluster_features.csv what sets each
+/// cluster apart. Where there are several clusterings, files of one end in its name:
+/// clusters_y2.png. Returns notes for the reader, one line each, about what was left out and why.
+/// Every file is written completely or not at all. Throws Error when a tensor's shape does not fit
+/// the others, the folder cannot be written, or points are images and Clade was built without
+/// libpng.
 std::vector<std::string> write_report(const Report& report, const std::filesystem::path& folder);
 
 }  // namespace clade

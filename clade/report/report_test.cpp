@@ -625,7 +625,7 @@ TEST_F(ReportFolder, ATableIsShownByItsColumnsInItsUnits) {
   const std::regex row(
       "height, cm</th><td><span class=\"bar less\" style=\"--length:0.62\"></span></td><td>−2.5"
       "</td><td>160 ± 5</td><td>172.5 ± 5</td></tr>\\s*<tr><th scope=\"row\">age &lt;years&gt;</th>"
-      "<td><span class=\"bar more\" style=\"--length:1.00\"></span></td><td>.12</td>");
+      "<td><span class=\"bar more\" style=\"--length:1\"></span></td><td>.12</td>");
   EXPECT_TRUE(std::regex_search(page, row));
   EXPECT_NE(page.find("31 → 32"), std::string::npos);
   const json data = data_of(page);
@@ -1138,6 +1138,11 @@ TEST_F(ReportFolder, RefusesShapesThatDoNotFit) {
   report = example(4, {5});
   report.latents[0].clusters.push_back(report.latents[0].clusters[0]);
   refused(report, "z1 has clusters of 2 discrete latents, the report 1");
+  report = example(4, {5});
+  report.start = {report.latents[0]};
+  report.start[0].name = "start";
+  report.start[0].clusters.push_back(report.start[0].clusters[0]);
+  refused(report, "start has clusters of 2 discrete latents, the report 1");
   report = example(4, {5});
   report.reconstructions = torch::zeros({3, 5});
   refused(report, "reconstructions");

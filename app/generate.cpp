@@ -73,8 +73,9 @@ std::string with_number_of_class(const std::string& word, const clade::TrainedMo
     return clade::parse_number(one).has_value();
   });
   if (number && !numbered) return word;
-  throw clade::ConfigError("\"" + name + "\" in " + word + " is no class; " +
-                           clade::suggest(name, classes));
+  throw clade::ConfigError(
+      "\"" + name + "\" in " + word + " is no class; " +
+      (number ? "classes are " + clade::quoted(classes) : clade::suggest(name, classes)));
 }
 
 clade::Given parsed(std::vector<std::string> words, const clade::TrainedModel& trained) {

@@ -410,7 +410,7 @@ TEST_F(Command, LearnsClassesFromTheFewLabelsOfATableAndNamesThem) {
   EXPECT_EQ(counted("7.0"), counted("7"));
   EXPECT_NE(counted("3"), counted("7"));
   expect_refusal({"generate", "counted", "--given", "y=1", "--out", "n.npy"},
-                 {"no class", "known: 3 or 7"});
+                 {"\"1\" in y=1 is no class", "classes are '3', '7'"});
 
   // Beside a model that learns from the labels another has the same test points.
   ASSERT_EQ(run({"bench", "words.csv", "--models", "m2,mog", "--labels", "kind", "--seeds", "1",

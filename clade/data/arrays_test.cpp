@@ -97,7 +97,7 @@ TEST(ArrayLabels, RecordsOfATrainedModelAreReadByName) {
       [&] {
         read_points(path, "", {}, {}, {}, {}, {{"a", "c"}, 2});
       },
-      {"x.npy", "no field 'c'"});
+      {"x.npy", "lacks 1 of the 2 features", "'c'"});
 }
 
 #ifdef CLADE_WITH_ZLIB

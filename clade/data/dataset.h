@@ -63,6 +63,7 @@ struct ImageReading {
   bool greyscale = false;
   /// Of a channel, 8 or 16: those that a trained model reads. 0 for 16 if any image has so many.
   int64_t bits = 0;
+  double white = 0;  ///< Of 16 bits, as a trained model reads them; 0 if nobody knows.
 };
 
 /// A column of words that became features of 0 and 1, one a word.

@@ -173,11 +173,22 @@ std::vector<Place> places_of(const std::vector<fs::path>& files, const fs::path&
   return divided;
 }
 
-std::vector<std::string> classes_of(const std::vector<Place>& places) {
+/// The class of each image, "" of all in a part, test/, that has none while others have.
+std::vector<std::string> classes_of(const std::vector<Place>& places,
+                                    const std::vector<Part>& parts) {
   std::vector<std::string> classes;
+  std::set<Part> with_classes;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (places[i].below.has_parent_path()) with_classes.insert(parts[i]);
+  }
   const fs::path* outside = nullptr;
   const fs::path* inside = nullptr;
-  for (const Place& place : places) {
+  for (size_t i = 0; i < places.size(); ++i) {
+    const Place& place = places[i];
+    if (!with_classes.empty() && with_classes.count(parts[i]) == 0) {
+      classes.emplace_back();
+      continue;
+    }
     const fs::path*& first = place.below.has_parent_path() ? inside : outside;
     if (first == nullptr) first = &place.file;
     if (place.below.has_parent_path()) classes.push_back(place.below.begin()->string());
@@ -194,19 +205,50 @@ int64_t bits_of(const torch::Tensor& pixels) {
   return pixels.scalar_type() == torch::kUInt8 ? 8 : 16;
 }
 
-double white_of_bits(int64_t bits) {
-  return bits == 8 ? 0xff : 0xffff;
-}
-
-torch::Tensor with_bits(int64_t bits, const torch::Tensor& pixels) {
+/// `white`: of 16 bits.
+torch::Tensor with_bits(int64_t bits, double white, const torch::Tensor& pixels) {
+  constexpr double kWhiteOfBytes = 255;
   if (bits == bits_of(pixels)) return pixels;
-  const double factor = white_of_bits(bits) / white_of_bits(bits_of(pixels));
+  const double factor = bits == 8 ? kWhiteOfBytes / white : white / kWhiteOfBytes;
   const auto levels = (pixels.to(torch::kFloat32) * factor).round();
   return bits == 8 ? levels.to(torch::kUInt8) : levels;
 }
 
 std::string change_of_bits(int64_t from, int64_t to) {
   return std::to_string(from) + " bits became " + std::to_string(to);
+}
+
+/// The least agreed white that holds all values of the files of 16 bits.
+double white_of_sixteen(const std::vector<Place>& places) {
+  double most = 0;
+  for (const Place& place : places) {
+    const std::string name = place.file.string();
+    try {
+      const auto pixels = decode_image(read_file(name), name).pixels;
+      if (bits_of(pixels) == 16) most = std::max(most, pixels.max().item<double>());
+    } catch (const DataError&) {
+      // A broken file, which is named with all others that are.
+    }
+  }
+  if (most == 0) return kAgreedWhites.back();  // there is none
+  return *std::lower_bound(kAgreedWhites.begin() + 1, kAgreedWhites.end() - 1, most);
+}
+
+/// Says so if every class has the same subfolders, which may be the classes that are meant.
+std::string said_of_subfolders(const std::vector<Place>& places) {
+  std::map<std::string, std::set<std::string>> inside;  // of each class
+  for (const Place& place : places) {
+    if (!place.below.has_parent_path()) continue;
+    const fs::path below = place.below.lexically_relative(*place.below.begin());
+    inside[place.below.begin()->string()].insert(below.has_parent_path() ? below.begin()->string()
+                                                                         : "");
+  }
+  const std::set<std::string>& names = inside.begin()->second;
+  const bool same = std::all_of(inside.begin(), inside.end(),
+                                [&](const auto& one) { return one.second == names; });
+  if (inside.size() < 2 || !same || names.size() < 2) return "";
+  return "labels are the names of its folders, not of those inside each, " +
+         quoted({names.begin(), names.end()});
 }
 
 /// Throws DataError unless memory holds n images of `shape` as they are read and as a model reads
@@ -223,7 +265,9 @@ void weigh(int64_t n, const std::vector<int64_t>& shape, const std::string& fold
 }  // namespace
 
 torch::Tensor conform(const torch::Tensor& decoded, const ImageReading& reading) {
-  const auto image = reading.bits == 0 ? decoded : with_bits(reading.bits, decoded);
+  constexpr double kWhite = 65535;
+  const double sixteen = reading.white > 0 ? reading.white : kWhite;
+  const auto image = reading.bits == 0 ? decoded : with_bits(reading.bits, sixteen, decoded);
   const bool sized =
       reading.resize.empty() || image.sizes().slice(0, 2) == torch::IntArrayRef(reading.resize);
   if (sized && (!reading.greyscale || image.dim() == 2)) return image;
@@ -243,11 +287,11 @@ torch::Tensor conform(const torch::Tensor& decoded, const ImageReading& reading)
         torch::nn::functional::interpolate(planes.unsqueeze(0), options).squeeze(0);
     pixels = colour ? resized.permute({1, 2, 0}) : resized.squeeze(0);
   }
-  const double white = white_of_bits(bits_of(image));
+  const double white = bits_of(image) == 8 ? 255 : kWhite;
   return pixels.round().clamp(0, white).to(image.scalar_type()).contiguous();
 }
 
-ImageFolder read_image_folder(const fs::path& folder, const ImageReading& reading,
+ImageFolder read_image_folder(const fs::path& folder, ImageReading reading,
                               const std::vector<int64_t>& expected) {
   ImageFiles found = find_images(folder);
   if (found.files.empty()) {
@@ -262,13 +306,16 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
   ImageFolder images;
   images.note = std::move(found.note);
   const std::vector<Place> places = places_of(found.files, folder, images);
-  images.classes = classes_of(places);
+  images.classes = classes_of(places, images.parts);
+  if (!images.classes.empty()) add_note(said_of_subfolders(places), images.note);
   const bool known = is_image(expected);
   std::vector<int64_t> shape = known ? expected : std::vector<int64_t>();
   std::map<std::string, int64_t> changes;
   std::vector<std::string> broken;
   std::string first_error;
-  double narrowed_white = 0;  // the most of 16 bits that became 8
+  const auto find_white = [&] {  // before the first image of other bits
+    if (reading.white == 0) reading.white = white_of_sixteen(places);
+  };
   for (size_t i = 0; i < places.size(); ++i) {
     const std::string name = places[i].file.string();
     images.files.push_back(places[i].file.lexically_relative(folder).string());
@@ -282,12 +329,10 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
     if (!broken.empty()) continue;  // to name all that are
     for (const std::string& change : decoded.changes) ++changes[change];
     if (is_stretched(decoded.pixels, reading.resize)) ++changes["stretched to other proportions"];
+    if (reading.bits != 0 && reading.bits != bits_of(decoded.pixels)) find_white();
     auto image = conform(decoded.pixels, reading);
     if (bits_of(image) != bits_of(decoded.pixels)) {
       ++changes[change_of_bits(bits_of(decoded.pixels), bits_of(image))];
-    }
-    if (bits_of(image) < bits_of(decoded.pixels)) {
-      narrowed_white = std::max(narrowed_white, decoded.pixels.max().item<double>());
     }
     const auto own = image.sizes().vec();
     if (shape.empty()) shape = own;
@@ -302,20 +347,19 @@ ImageFolder read_image_folder(const fs::path& folder, const ImageReading& readin
     if (bits_of(image) > images.bits) {
       changes[change_of_bits(images.bits, bits_of(image))] += static_cast<int64_t>(i);
       images.bits = bits_of(image);
-      images.values = with_bits(images.bits, images.values);
+      find_white();
+      images.values = with_bits(images.bits, reading.white, images.values);
     } else if (bits_of(image) < images.bits) {
       ++changes[change_of_bits(bits_of(image), images.bits)];
-      image = with_bits(images.bits, image);
+      find_white();
+      image = with_bits(images.bits, reading.white, image);
     }
     images.values[static_cast<int64_t>(i)].copy_(image);
   }
   if (!broken.empty()) refuse_broken(broken, first_error);
   add_note(changes_text(changes), images.note);
-  constexpr double kWhiteOfTwelveBits = 4095;
-  if (narrowed_white > 0 && narrowed_white <= kWhiteOfTwelveBits) {
-    add_note("no value of 16 bits is more than " + exact_text(narrowed_white) +
-                 ", so that they are nearly black in 8; write them with white at 65535",
-             images.note);
+  if (reading.white > 0 && reading.white < kAgreedWhites.back() && !changes.empty()) {
+    add_note("white of 16 bits is " + number_text(reading.white), images.note);
   }
   if (!known && are_grey_colours(images.values)) {
     add_note(

@@ -436,16 +436,52 @@ TEST(ImageFolder, KeepsSixteenBits) {
   // A model of eight bits, as those were that knew no others, reads eight.
   Preprocessing eight = deep.preprocessing;
   eight.images.bits = 8;
-  eight.shift.zero_();
-  eight.scale.fill_(255);
+  eight.shift = torch::zeros_like(eight.shift);
+  eight.scale = torch::full_like(eight.scale, 255);
   eight.binarise = false;
   const Dataset read = load_points(folder.path("deep"), "", eight, {2, 2});
-  EXPECT_TRUE(levels(read, eight).equal(torch::tensor({0, 16}).expand({3, 2})));
+  EXPECT_TRUE(levels(read, eight).equal(torch::tensor({0, 249, 0, 255, 1, 255}).view({3, 2})));
   EXPECT_NE(read.note.find("16 bits became 8 (3 images)"), std::string::npos) << read.note;
-  EXPECT_NE(read.note.find("more than 4095, so that they are nearly black"), std::string::npos);
+  EXPECT_NE(read.note.find("white of 16 bits is 4095"), std::string::npos) << read.note;
   write("deep/4.png", {9, 40000});
-  EXPECT_EQ(load_points(folder.path("deep"), "", eight, {2, 2}).note.find("nearly black"),
+  EXPECT_EQ(load_points(folder.path("deep"), "", eight, {2, 2}).note.find("white of"),
             std::string::npos);
+  // And one of twelve reads eight as twelve; a folder of both has one white.
+  folder.write("bytes/1.png", grey_png(2, 2, std::string("\x00\xff\x00\xff", 4)));
+  Preprocessing twelve = deep.preprocessing;
+  twelve.binarise = false;
+  const Dataset bytes = load_points(folder.path("bytes"), "", twelve, {2, 2});
+  EXPECT_TRUE(levels(bytes, twelve).equal(torch::tensor({{0, 4095}}))) << levels(bytes, twelve);
+  write("bytes/2.png", {7, 4000});
+  options.path = folder.path("bytes");
+  const Splits both = load_splits(options, 1);
+  EXPECT_TRUE(
+      levels(both.train, both.preprocessing).equal(torch::tensor({0, 4000, 7, 4095}).view({2, 2})));
+}
+
+TEST(ImageFolder, MayHaveAPartWhoseClassesAreUnknown) {
+  const TestFolder folder;
+  for (const char* name : {"train/a/1.png", "train/b/1.png", "test/1.png", "test/2.png"}) {
+    folder.write(name, flat(2, 1, '\x40'));
+  }
+  const Points points = read_points(folder.path(), "");
+  EXPECT_EQ(points.label_names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(points.labels.equal(
+      torch::tensor({kUnknownLabel, kUnknownLabel, int64_t{0}, int64_t{1}}, torch::kInt64)))
+      << points.labels;
+  folder.write("train/1.png", flat(2, 1, '\x40'));
+  expect_error<DataError>([&] { read_points(folder.path(), ""); }, {"both in subfolders"});
+}
+
+TEST(ImageFolder, SaysIfItsClassesHaveTheSameSubfolders) {
+  const TestFolder folder;
+  for (const char* name : {"val/a/1.png", "val/b/1.png", "test/a/1.png", "test/b/1.png"}) {
+    folder.write(name, flat(2, 1, '\x40'));
+  }
+  const Points points = read_points(folder.path(), "");
+  EXPECT_EQ(points.label_names, (std::vector<std::string>{"test", "val"}));
+  EXPECT_NE(points.note.find("not of those inside each, 'a', 'b'"), std::string::npos)
+      << points.note;
 }
 
 TEST(ImageFolder, SaysWhatItLeavesOut) {

@@ -386,9 +386,11 @@ Dataset load_points(const std::string& path, const std::string& labels,
   const NamedSet* set = find_named_set(path);
   const bool named = set != nullptr;
   if (named) check_labels(*set, of_named_set(labels));
+  ImageReading images = preprocessing.images;
+  if (images.bits == 16) images.white = white_read_by(preprocessing);
   Points points = named ? read_named_set(path, /*folder=*/"", of_named_set(labels), /*seed=*/0).test
-                        : read_points(path, labels, label_names, preprocessing.images, shape,
-                                      preprocessing.table, {preprocessing.columns, count(shape)});
+                        : read_points(path, labels, label_names, images, shape, preprocessing.table,
+                                      {preprocessing.columns, count(shape)});
   if (named && labels == kNoLabels) drop_labels(points);
   if (named) add_note(note_namesake(path), points.note);
   const int64_t expected = count(shape);
@@ -411,7 +413,7 @@ Dataset load_points(const std::string& path, const std::string& labels,
   if (const int64_t others = points_that_differ(points, preprocessing); others > 0) {
     add_note(said_of_constants(points, preprocessing, others), points.note);
   }
-  if (preprocessing.counts) check_counts(points);
+  if (preprocessing.counts) check_counts(points, /*trained=*/true);
   if (reads_fractions(preprocessing)) put_back_rounding(points);
   check_levels(preprocessing, points);
   if (preprocessing.binarise) cap_levels(preprocessing, points);

@@ -85,7 +85,7 @@ void check_spread(const Points& points) {
                   value.str() + ", too little for a float32; give it in a smaller unit");
 }
 
-void check_finite(const Points& points) {
+void check_finite(const Points& points, bool trained) {
   if (!points.values.is_floating_point()) return;
   constexpr double kMost = std::numeric_limits<float>::max();
   // Of NaN both are NaN, and compare false.
@@ -101,7 +101,7 @@ void check_finite(const Points& points) {
   value << points.values[row][feature].item<double>();
   throw DataError(points.name + ": " + position_text(points, row, feature) + " is " + value.str() +
                   ", not a finite float32; fill such values in or drop their rows" +
-                  (!std::isfinite(points.values[row][feature].item<double>())
+                  (!trained && !std::isfinite(points.values[row][feature].item<double>())
                        ? " (data.missing = \"mean\" or \"drop\")"
                        : ""));
 }
@@ -156,7 +156,7 @@ void flatten(const torch::Tensor& array, Points& points) {
 
 [[noreturn]] void refuse_labels(const std::string& labels) {
   throw DataError("there is no file of labels " + labels + "; check data.labels (columns are " +
-                  "named for CSV and TSV only)");
+                  "named for tables and archives only)");
 }
 
 bool is_negative(const std::string& text) {
@@ -249,20 +249,21 @@ torch::Tensor columns_among(const Array& array, const std::vector<std::string>& 
     places.emplace(array.columns[i], static_cast<int64_t>(i));
   }
   std::vector<int64_t> columns;
+  std::vector<std::string> lacking;
   for (const std::string& name : wanted) {
     const auto found = places.find(name);
-    if (found == places.end()) {
-      throw DataError(path + " has no field '" + name + "', which the model was trained on; " +
-                      suggest(name, array.columns));
-    }
-    columns.push_back(found->second);
+    found == places.end() ? lacking.push_back(name) : columns.push_back(found->second);
+  }
+  if (!lacking.empty()) {
+    throw DataError(path + " lacks " + std::to_string(lacking.size()) + " of the " +
+                    std::to_string(wanted.size()) + " features that the model was trained on, " +
+                    quoted(lacking) + "; give those under the same names");
   }
   return array.values.index_select(1, torch::tensor(columns, torch::kInt64));
 }
 
 [[noreturn]] void refuse_columns(const std::string& path) {
-  throw DataError(path +
-                  " has no columns with names; remove data.id and data.drop, which are for tables");
+  throw DataError(path + " is an array; remove data.id and data.drop, which are for .csv and .tsv");
 }
 
 /// Leaves out the points of an array that hold NaN, as the rows of a table.
@@ -461,7 +462,7 @@ Points read_points(const std::string& path, const std::string& labels,
   auto label_texts = std::filesystem::is_directory(path, ignored)
                          ? read_folder(inside, reading, expected, points)
                          : read_single_file(inside, table, known, points);
-  check_finite(points);
+  check_finite(points, known.any());
   check_spread(points);
   add_note(said_of_marks_of_missing(points), points.note);
   if (labels_are_a_file) label_texts = label_file_of(labels, known_labels, points);

@@ -60,9 +60,6 @@ struct Levels {
   bool two_only = false;  ///< There is nothing between.
 };
 
-// White of 8 to 16 bits, and of fractions.
-constexpr std::array kAgreedWhites = {1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0};
-
 bool is_agreed(double white) {
   return std::find(kAgreedWhites.begin(), kAgreedWhites.end(), white) != kAgreedWhites.end();
 }
@@ -406,6 +403,11 @@ bool reads_levels(const Preprocessing& how) {
   return levels_read_by(how).has_value();
 }
 
+double white_read_by(const Preprocessing& how) {
+  const auto levels = levels_read_by(how);
+  return levels && levels->black == 0 ? levels->white : 0;
+}
+
 bool reads_fractions(const Preprocessing& how) {
   const auto levels = levels_read_by(how);
   return levels && levels->white == 1 && (levels->black == 0 || levels->black == -1);
@@ -452,14 +454,12 @@ bool are_counts_of_many(const torch::Tensor& raw) {
   return static_cast<double>(zeros) >= kZeros * static_cast<double>(raw.numel());
 }
 
-void check_counts(const Points& points) {
-  check_range(
-      points.values, 0, kMostCounted, points,
-      "counts are whole numbers in that range: set data.values = \"standardised\" for other "
-      "numbers");
+void check_counts(const Points& points, bool trained) {
+  const std::string advice = trained ? "give counts, whole numbers, as the training data had"
+                                     : "set data.values = \"standardised\" for other numbers";
+  check_range(points.values, 0, kMostCounted, points, advice.c_str());
   if (all_whole(points.values)) return;
-  refuse(points.values.ne(points.values.round()), points.values, points,
-         ", no count; set data.values = \"standardised\" for numbers that are not whole");
+  refuse(points.values.ne(points.values.round()), points.values, points, ", no count; " + advice);
 }
 
 torch::Tensor means_of_present(const Points& points, const torch::Tensor& train) {
@@ -598,7 +598,7 @@ ChosenPreprocessing choose_preprocessing(const Points& points, const torch::Tens
                              as_bits(binarise, is_colour(points.shape), likelihood);
     what = levels_text(points.shape, levels, preprocessing.binarise, likelihood);
   } else if (kind == "counts") {
-    check_counts(points);
+    check_counts(points, /*trained=*/false);
     preprocessing.counts = true;
     what = "counts from " + number_text(range.least) + " to " + number_text(range.most) +
            ", read as log(1 + count)" + for_likelihood("negative_binomial", likelihood);

@@ -32,8 +32,9 @@ bool may_be_counts_of_many(const std::vector<int64_t>& shape);
 bool are_counts_of_many(const torch::Tensor& raw);
 
 /// Throws DataError where a value is no whole number from 0 to 100,000, up to which float32 tells
-/// log(1 + count) of one count from that of the next.
-void check_counts(const Points& points);
+/// log(1 + count) of one count from that of the next, with advice for a model that is `trained` or
+/// is to be.
+void check_counts(const Points& points, bool trained);
 
 /// What is to stand for missing cells, NaN: the mean of the others of their feature over the rows
 /// `train`, [n] int64. [D] float64. Throws DataError for a feature that has none there.
@@ -64,6 +65,9 @@ void put_back_rounding(Points& points);
 
 /// Whether all features are read alike, as levels are.
 bool reads_levels(const Preprocessing& how);
+
+/// White of the levels that are read so, from 0; else 0.
+double white_read_by(const Preprocessing& how);
 
 /// Whether all features are read as levels from 0 to 1 or from -1 to 1.
 bool reads_fractions(const Preprocessing& how);

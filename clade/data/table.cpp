@@ -582,6 +582,11 @@ std::vector<Source> features_by_place(Reading& reading) {
                            ", which numbers the rows");
     columns.erase(columns.begin());
   }
+  if (!reading.known.names.empty()) {
+    reading.said.push_back(
+        "without a header, so its columns are taken in the order of the "
+        "training data's");
+  }
   std::vector<Source> sources;
   for (const size_t i : columns) {
     sources.push_back({i, {}});

@@ -241,11 +241,7 @@ void add_bench(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--threads", arguments->threads, "CPU threads a run; cores / jobs by default")
       ->check(counts());
-  command
-      ->add_option("--set", arguments->overrides,
-                   "override one setting of every experiment, section.key=value")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+  take_settings(*command, arguments->overrides, "override one setting of every experiment");
   command->add_option("--out", arguments->out, "folder of the runs and the table")
       ->capture_default_str();
   command->add_option("--into", arguments->into,

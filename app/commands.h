@@ -1,6 +1,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 /// Whole numbers from 1 to a million: how many of something.
 inline CLI::Range counts() {
@@ -34,6 +35,14 @@ inline CLI::Option* take_labels(CLI::App& command, std::string& labels) {
       "--labels", labels,
       "their labels: a file, a column or an array; if left out what the run was "
       "trained with, if it is there; none for none at all");
+}
+
+/// The option --set, as often as liked.
+inline void take_settings(CLI::App& command, std::vector<std::string>& settings,
+                          const std::string& said) {
+  command.add_option("--set", settings, said + ", section.key=value")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
 }
 
 /// The option --device, which overrides that of the run or the experiment.

@@ -94,9 +94,7 @@ void add_data(CLI::App& app) {
   command->add_option("DATA", arguments->what,
                       "a named data set, a file or a folder of images; all named sets if left out");
   command->add_option("--labels", arguments->labels, "as for clade train");
-  command->add_option("--set", arguments->overrides, "as for clade train, section.key=value")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+  take_settings(*command, arguments->overrides, "as for clade train");
   command->footer(
       "Examples:\n"
       "  clade data fashion-mnist\n"

@@ -285,9 +285,7 @@ void add_train(CLI::App& app) {
       "--start", arguments->start,
       "where clusters come from: a file (.npy, .csv) of codes, responsibilities or labels of the "
       "data's points in their order; or neighbours, autoencoder, autoencoder+neighbours, none");
-  command->add_option("--set", arguments->overrides, "override one setting, section.key=value")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+  take_settings(*command, arguments->overrides, "override one setting");
   command->add_option("--seed", arguments->seed, "everything random follows from it")
       ->check(seeds());
   take_device(*command, arguments->device);

@@ -79,9 +79,9 @@ inline torch::Tensor mean_of_rows(const torch::Tensor& x) {
   return sum / x.size(0);
 }
 
-/// Throws Error for points, [N, D], that hold NaN or infinities. N > 0.
-inline void require_finite(const torch::Tensor& x) {
-  if (mean_of_rows(x).isfinite().all().item<bool>()) return;
+/// Throws Error for points that hold NaN or infinities, as their mean then does, [D].
+inline void require_finite(const torch::Tensor& mean) {
+  if (mean.isfinite().all().item<bool>()) return;
   throw Error("points hold NaN or infinities; leave them out or fill them in");
 }
 

@@ -161,8 +161,8 @@ KMeans k_means(const torch::Tensor& x, int64_t clusters, const KMeansOptions& op
     throw Error(std::to_string(clusters) + " clusters of " + std::to_string(x.size(0)) +
                 " points; there must be at least one, and a point for each");
   }
-  clustering::require_finite(x);
   const CentredPoints points(x, clusters);
+  clustering::require_finite(points.mean);
   const double variance = mean_variance(points);
   KMeans best;
   for (int64_t start = 0; start < options.starts; ++start) {

@@ -48,6 +48,7 @@ torch::Tensor scale_of(const torch::Tensor& variance) {
 
 Units units_of(const torch::Tensor& x) {  // [N, D]
   const auto mean = clustering::mean_of_rows(x);
+  clustering::require_finite(mean);
   const auto square =
       sum_blocks(x.device(), x.size(0), rows_of_block(x.size(1)), [&](int64_t begin, int64_t end) {
         return (rows_in_double(x, begin, end) - mean).square().sum(0);
@@ -370,7 +371,6 @@ void check_points(const torch::Tensor& x, int64_t components) {
                 std::to_string(x.size(0)) +
                 " points; there must be at least one, and a point for each");
   }
-  clustering::require_finite(x);
 }
 
 // What `f` makes of the log joint of x, [B, K] -> [B, ...], for all rows.

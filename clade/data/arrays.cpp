@@ -164,16 +164,6 @@ bool is_one_hot(const torch::Tensor& values) {
   return bits.item<bool>() && values.sum(1).le(1).all().item<bool>();
 }
 
-std::vector<std::string> spell_one_hot(const torch::Tensor& values) {  // [N, K]
-  const auto classes = values.argmax(1);                               // [N]
-  const auto known = values.ne(0).any(1);                              // [N]
-  std::vector<std::string> texts;
-  for (int64_t i = 0; i < values.size(0); ++i) {
-    texts.push_back(known[i].item<bool>() ? std::to_string(classes[i].item<int64_t>()) : "");
-  }
-  return texts;
-}
-
 }  // namespace
 
 std::vector<std::string> array_names(const DataFile& file, const std::string& where) {
@@ -186,6 +176,21 @@ std::vector<std::string> array_names(const DataFile& file, const std::string& wh
   Names names;
   for (const MatVariable& variable : mat_variables(where)) names.push_back(variable.name);
   return names;
+}
+
+std::optional<std::vector<std::string>> spell_one_hot(const torch::Tensor& values,
+                                                      const std::vector<std::string>& names) {
+  if (!is_one_hot(values)) return std::nullopt;
+  const auto classes = values.argmax(1);   // [N]
+  const auto known = values.ne(0).any(1);  // [N]
+  std::vector<std::string> texts(static_cast<size_t>(values.size(0)));
+  for (int64_t i = 0; i < values.size(0); ++i) {
+    if (!known[i].item<bool>()) continue;
+    const auto column = classes[i].item<int64_t>();
+    texts[static_cast<size_t>(i)] =
+        names.empty() ? std::to_string(column) : names[static_cast<size_t>(column)];
+  }
+  return texts;
 }
 
 std::vector<std::string> without_marks(std::vector<std::string> labels, std::string& note) {
@@ -206,7 +211,7 @@ std::vector<std::string> without_marks(std::vector<std::string> labels, std::str
 
 std::vector<std::string> spell_labels(const Array& array, const std::string& where) {
   if (!array.values.defined()) return array.words;
-  if (is_one_hot(array.values)) return spell_one_hot(array.values);
+  if (auto texts = spell_one_hot(array.values)) return std::move(*texts);
   const int64_t n = array.values.size(0);
   if (array.values.numel() != n) {
     throw DataError(where + " holds " + shape_text(array.values.sizes().vec()) +
@@ -241,7 +246,7 @@ bool holds_words(const DataFile& file, const ArrayPath& path) {
 }
 
 ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
-                              const LabelsInside& labels) {
+                              const LabelsInside& labels, const std::string& trained) {
   if (!file.is_archive()) {
     ArrayPoints points{read_array(file, path), {}};
     require_numbers(points.array, path.file);
@@ -258,8 +263,9 @@ ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
     require_numbers(points.array, path.file + ":" + chosen.entry);
   }
   if (!labels) return points;
-  if (!labels->empty()) {
-    points.labels = read_labels(file, {path.file, *labels}, points.array.note);
+  const std::string asked = labels->empty() && has(names, trained) ? trained : *labels;
+  if (!asked.empty()) {
+    points.labels = read_labels(file, {path.file, asked}, points.array.note);
   } else if (const auto beside = labels_beside(chosen.entry, names); !beside.empty()) {
     points.labels =
         labels_if_any(file, {path.file, beside}, points.array.values.size(0), points.array.note);

@@ -29,10 +29,11 @@ struct ArrayPoints {
 /// `labels` names an array of the archive, of an .h5ad a column of obs. If it is "", its own, those
 /// beside the points are taken: "y" of "x", "y_train" of "x_train", "train_labels" of
 /// "train_images", or "y", "labels" or "target"; but nobody asked for them, so if they are no
-/// labels, or not one a point, a note says so instead. Throws DataError if there is no such array,
+/// labels, or not one a point, a note says so instead. Those called `trained`, the labels of a
+/// trained model's archive, go before them. Throws DataError if there is no such array,
 /// or several and none is named.
 ArrayPoints read_array_points(const DataFile& file, const ArrayPath& path,
-                              const LabelsInside& labels);
+                              const LabelsInside& labels, const std::string& trained);
 
 /// The names of the arrays in the archive `file` at `where`, of an .h5ad also of the columns of
 /// obs.
@@ -45,6 +46,12 @@ bool holds_words(const DataFile& file, const ArrayPath& path);
 /// to `note`.
 std::vector<std::string> read_array_labels(const DataFile& file, const ArrayPath& path,
                                            std::string& note);
+
+/// The labels of values [N, K], K > 1, that are one-hot, in each row at most a single one among
+/// zeros: the column of the one by `names`, or without these by its number from 0; "" without one.
+/// Nothing of other values.
+std::optional<std::vector<std::string>> spell_one_hot(const torch::Tensor& values,
+                                                      const std::vector<std::string>& names = {});
 
 /// Makes labels that programs write for none "", which is unknown: NaN, NA, null and the like. Adds
 /// those of words to `note`.

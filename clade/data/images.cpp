@@ -205,9 +205,10 @@ int64_t bits_of(const torch::Tensor& pixels) {
   return pixels.scalar_type() == torch::kUInt8 ? 8 : 16;
 }
 
+constexpr double kWhiteOfBytes = 255, kWhiteOfSixteen = 65535;
+
 /// `white`: of 16 bits.
 torch::Tensor with_bits(int64_t bits, double white, const torch::Tensor& pixels) {
-  constexpr double kWhiteOfBytes = 255;
   if (bits == bits_of(pixels)) return pixels;
   const double factor = bits == 8 ? kWhiteOfBytes / white : white / kWhiteOfBytes;
   const auto levels = (pixels.to(torch::kFloat32) * factor).round();
@@ -230,7 +231,7 @@ double white_of_sixteen(const std::vector<Place>& places) {
       // A broken file, which is named with all others that are.
     }
   }
-  if (most == 0) return kAgreedWhites.back();  // there is none
+  if (most == 0) return kWhiteOfSixteen;  // there is none
   return *std::lower_bound(kAgreedWhites.begin() + 1, kAgreedWhites.end() - 1, most);
 }
 
@@ -265,8 +266,7 @@ void weigh(int64_t n, const std::vector<int64_t>& shape, const std::string& fold
 }  // namespace
 
 torch::Tensor conform(const torch::Tensor& decoded, const ImageReading& reading) {
-  constexpr double kWhite = 65535;
-  const double sixteen = reading.white > 0 ? reading.white : kWhite;
+  const double sixteen = reading.white > 0 ? reading.white : kWhiteOfSixteen;
   const auto image = reading.bits == 0 ? decoded : with_bits(reading.bits, sixteen, decoded);
   const bool sized =
       reading.resize.empty() || image.sizes().slice(0, 2) == torch::IntArrayRef(reading.resize);
@@ -287,7 +287,7 @@ torch::Tensor conform(const torch::Tensor& decoded, const ImageReading& reading)
         torch::nn::functional::interpolate(planes.unsqueeze(0), options).squeeze(0);
     pixels = colour ? resized.permute({1, 2, 0}) : resized.squeeze(0);
   }
-  const double white = bits_of(image) == 8 ? 255 : kWhite;
+  const double white = bits_of(image) == 8 ? kWhiteOfBytes : kWhiteOfSixteen;
   return pixels.round().clamp(0, white).to(image.scalar_type()).contiguous();
 }
 
@@ -358,7 +358,7 @@ ImageFolder read_image_folder(const fs::path& folder, ImageReading reading,
   }
   if (!broken.empty()) refuse_broken(broken, first_error);
   add_note(changes_text(changes), images.note);
-  if (reading.white > 0 && reading.white < kAgreedWhites.back() && !changes.empty()) {
+  if (reading.white > 0 && reading.white < kWhiteOfSixteen && !changes.empty()) {
     add_note("white of 16 bits is " + number_text(reading.white), images.note);
   }
   if (!known && are_grey_colours(images.values)) {

@@ -1,6 +1,9 @@
 #include "clade/data/label_file.h"
 
+#include <torch/torch.h>
+
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <optional>
 #include <set>
@@ -9,6 +12,7 @@
 
 #include "clade/core/error.h"
 #include "clade/core/words.h"
+#include "clade/data/arrays.h"
 #include "clade/data/table.h"
 #include "clade/formats/csv_cells.h"
 #include "clade/formats/numbers.h"
@@ -85,25 +89,22 @@ bool are_blanks_between(std::string_view text, const std::string& where) {
   }
 }
 
-/// The labels of a table of a column a class, in each row at most a single 1 among zeros, and maybe
-/// an index without a name before them.
+/// The labels of a table of a column a class (see spell_one_hot), and maybe an index without a name
+/// before them.
 std::optional<std::vector<std::string>> labels_of_one_hot(const Table& table) {
-  const auto& columns = table.columns;
-  const size_t first = table.has_header && columns[0].written.empty() ? 1 : 0;
-  if (columns.size() < first + 2) return std::nullopt;
-  std::vector<std::string> labels(table.rows.size());
-  for (size_t i = first; i < columns.size(); ++i) {
-    const std::string name = table.has_header ? columns[i].name : std::to_string(i);
-    for (size_t row = 0; row < labels.size(); ++row) {
-      const bool as_written = !columns[i].words.empty();
-      const auto bit = as_written ? parse_number(columns[i].words[row]) : columns[i].numbers[row];
-      if (!bit || (*bit != 0 && *bit != 1) || (*bit == 1 && !labels[row].empty())) {
-        return std::nullopt;
-      }
-      if (*bit == 1) labels[row] = name;
+  std::vector<torch::Tensor> columns;
+  std::vector<std::string> names;
+  for (const Column& column : table.columns) {
+    if (table.has_header && column.written.empty() && &column == &table.columns.front()) continue;
+    std::vector<double> numbers = column.numbers;
+    for (const std::string& word : column.words) {
+      numbers.push_back(parse_number(word).value_or(std::nan("")));
     }
+    columns.push_back(torch::tensor(numbers, torch::kFloat64));
+    if (table.has_header) names.push_back(column.name);
   }
-  return labels;
+  if (columns.size() < 2) return std::nullopt;
+  return spell_one_hot(torch::stack(columns, 1), names);
 }
 
 /// Without what stands there again, a name with the same label.

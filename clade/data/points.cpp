@@ -298,14 +298,8 @@ LabelTexts read_single_file(const LabelsInside& labels, const TableReading& tabl
   }
   if (!table.id.empty() || !table.drop.empty()) refuse_columns(path);
   if (labels && !labels->empty() && !file.is_archive()) refuse_labels(*labels);
-  LabelsInside asked = labels;
-  if (file.is_archive() && labels) {
-    const auto names = array_names(file, array_path.file);
-    const bool as_trained = std::find(names.begin(), names.end(), table.labels) != names.end();
-    if (labels->empty() && as_trained) asked = table.labels;
-    points.table.labels = *asked;
-  }
-  ArrayPoints read = read_array_points(file, array_path, asked);
+  if (file.is_archive() && labels) points.table.labels = labels->empty() ? table.labels : *labels;
+  ArrayPoints read = read_array_points(file, array_path, labels, table.labels);
   flatten(columns_among(read.array, known.names, path), points);
   points.columns =
       known.names.empty() || read.array.columns.empty() ? read.array.columns : known.names;

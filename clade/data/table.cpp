@@ -916,16 +916,17 @@ Table parse_table(std::string_view bytes, const std::string& where, CsvReading r
   return reading.as_written.size() > known ? parse_csv(bytes, where, reading) : table;
 }
 
-std::optional<size_t> place_of(const std::string& name, const Reading& reading) {
+std::vector<std::string> names_of(const Table& table) {
   std::vector<std::string> names;
-  for (const Column& column : reading.table.columns) names.push_back(column.name);
-  return find_column(names, name);
+  for (const Column& column : table.columns) names.push_back(column.name);
+  return names;
 }
 
 /// Sets apart the columns of data.drop. A trained model's may be missing in another table.
 void leave_out_dropped(Reading& reading) {
+  const auto names = names_of(reading.table);
   for (const std::string& name : reading.options.drop) {
-    const auto column = place_of(name, reading);
+    const auto column = find_column(names, name);
     if (column) reading.free[*column] = false;
     if (!column && !reading.known.any()) reading.take(name, " to leave out (data.drop)");
   }
@@ -935,7 +936,8 @@ void leave_out_dropped(Reading& reading) {
 std::optional<size_t> take_id(Reading& reading) {
   const std::string& id = reading.options.id;
   if (id.empty()) return std::nullopt;
-  if (!reading.known.any() || place_of(id, reading)) return reading.take(id, " (data.id)");
+  if (!reading.known.any() || find_column(names_of(reading.table), id))
+    return reading.take(id, " (data.id)");
   reading.said.push_back("there is no column '" + id + "' to name the rows");
   return std::nullopt;
 }
